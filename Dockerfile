@@ -1,0 +1,16 @@
+# The application: worker, joiner, learner and load generator are commands of one image.
+FROM python:3.13-slim
+
+WORKDIR /app
+COPY pyproject.toml README.md ./
+COPY broker broker
+COPY models models
+COPY processors processors
+COPY producers producers
+COPY modstream modstream
+RUN pip install --no-cache-dir --no-compile . && useradd --create-home modstream
+
+USER modstream
+ENV MODSTREAM_HOME=/home/modstream MODSTREAM_LOG_FORMAT=json
+ENTRYPOINT ["modstream"]
+CMD ["--help"]

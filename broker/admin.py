@@ -1,0 +1,154 @@
+"""Creating topics, waiting until they are ready, and looking at them and at groups' lag."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import stamina
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+)
+from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicMetadata
+
+from broker.connection import UNREACHABLE, Connection, client_config
+from broker.errors import BrokerUnavailable, TopicMissing, TopicRefused
+from broker.names import TopicSpec
+from broker.records import TopicPartition
+
+SECONDS = 15.0
+"""Bound of one administrative request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the cluster has it; `records` counts offsets, markers of transactions too."""
+
+    name: str
+    partitions: int
+    records: int
+
+
+class Admin:
+    """The cluster's administration."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = AdminClient(client_config(connection, "modstream-admin"))
+
+    def create(self, specs: Iterable[TopicSpec]) -> list[str]:
+        """Create what is missing and wait until every topic has a leader; returns the new names.
+
+        Raises:
+            TopicRefused: the cluster would not have it so.
+            BrokerUnavailable: nobody answered.
+        """
+        wanted = {spec.name: spec for spec in specs}
+        new = [
+            NewTopic(spec.name, num_partitions=spec.partitions, config=spec.config)
+            for spec in wanted.values()
+        ]
+        created = []
+        for name, future in self._client.create_topics(new, request_timeout=SECONDS).items():
+            try:
+                future.result(SECONDS)
+                created.append(name)
+            except KafkaException as error:
+                self._unless_there(name, error)
+        self.wait_ready(wanted)
+        return created
+
+    def wait_ready(self, names: Iterable[str]) -> None:
+        """Wait until every partition of these topics has a leader that clients can be told of."""
+        for attempt in stamina.retry_context(
+            on=TopicMissing, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.2
+        ):
+            with attempt:
+                known = self._metadata()
+                for name in names:
+                    topic = known.get(name)
+                    if topic is None or topic.error is not None or not topic.partitions:
+                        raise TopicMissing(name)
+                    if any(partition.leader < 0 for partition in topic.partitions.values()):
+                        raise TopicMissing(name)
+
+    def topics(self, prefix: str = "") -> list[TopicState]:
+        """The topics whose names begin with `prefix`, internal ones left out, sorted by name."""
+        found = {
+            name: [TopicPartition(name, p) for p in topic.partitions]
+            for name, topic in self._metadata().items()
+            if name.startswith(prefix) and not name.startswith("__")
+        }
+        ends = self._offsets([p for homes in found.values() for p in homes], OffsetSpec.latest())
+        begins = self._offsets(
+            [p for homes in found.values() for p in homes], OffsetSpec.earliest()
+        )
+        return [
+            TopicState(name, len(homes), sum(ends[p] - begins[p] for p in homes))
+            for name, homes in sorted(found.items())
+        ]
+
+    def ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """The next offset of each partition of some topics."""
+        known = self._metadata()
+        missing = next((topic for topic in topics if topic not in known), None)
+        if missing is not None:
+            raise TopicMissing(missing)
+        homes = [TopicPartition(t, p) for t in topics for p in known[t].partitions]
+        return self._offsets(homes, OffsetSpec.latest())
+
+    def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """A group's committed offsets on some topics; partitions without one are left out."""
+        request = ConsumerGroupTopicPartitions(group)
+        try:
+            answer = self._client.list_consumer_group_offsets([request])[group].result(SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return {}
+            raise self._connection.translated(error) from error
+        return {
+            TopicPartition(p.topic, p.partition): p.offset
+            for p in answer.topic_partitions
+            if p.topic in topics and p.offset >= 0
+        }
+
+    def lag(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """Offsets between what a group committed and where each partition ends."""
+        done = self.committed(group, topics)
+        return {home: end - done.get(home, 0) for home, end in self.ends(topics).items()}
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete topics; those that are gone already are no error."""
+        for future in self._client.delete_topics(list(names)).values():
+            try:
+                future.result(SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise self._connection.translated(error) from error
+
+    def _metadata(self) -> dict[str, TopicMetadata]:
+        try:
+            return self._client.list_topics(timeout=SECONDS).topics
+        except KafkaException as error:
+            raise BrokerUnavailable(self._connection.bootstrap, error.args[0].str()) from error
+
+    def _offsets(
+        self, homes: Sequence[TopicPartition], spec: OffsetSpec
+    ) -> dict[TopicPartition, int]:
+        if not homes:
+            return {}
+        asked = {KafkaPartition(home.topic, home.partition): spec for home in homes}
+        answers = self._client.list_offsets(asked, request_timeout=SECONDS)
+        return {
+            TopicPartition(p.topic, p.partition): future.result(SECONDS).offset
+            for p, future in answers.items()
+        }
+
+    def _unless_there(self, name: str, error: KafkaException) -> None:
+        cause: KafkaError = error.args[0]
+        if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return
+        if cause.code() in UNREACHABLE:
+            raise BrokerUnavailable(self._connection.bootstrap, cause.str()) from error
+        raise TopicRefused(name, cause.str()) from error

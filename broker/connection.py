@@ -1,0 +1,125 @@
+"""How we reach Kafka, and every client setting we pin, with its reason."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError, KafkaException
+
+from broker.errors import BrokerError, BrokerUnavailable
+from broker.names import LARGEST_RECORD
+
+Config = dict[str, str | int | float | bool]
+
+UNREACHABLE = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A cluster: its bootstrap servers and any further librdkafka settings (SASL, TLS)."""
+
+    bootstrap: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def translated(self, error: KafkaException) -> BrokerError:
+        """The room's own error for a failure of the client."""
+        cause: KafkaError = error.args[0]
+        if cause.code() in UNREACHABLE:
+            return BrokerUnavailable(self.bootstrap, cause.str())
+        return BrokerError(f"Kafka client: {cause.name()}: {cause.str()}")
+
+
+def client_config(connection: Connection, client_id: str) -> Config:
+    """What every client shares."""
+    return {
+        "bootstrap.servers": connection.bootstrap,
+        "client.id": client_id,
+        # Reconnect fast: on a restarted broker the default back-off of up to 10 s is our outage.
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 1000,
+        # Topics are created explicitly; a mistyped name must fail, not spring into being.
+        "allow.auto.create.topics": False,
+        "logger": logging.getLogger("librdkafka"),  # type: ignore[dict-item]
+        **connection.options,
+    }
+
+
+def consumer_config(connection: Connection, client_id: str, group: str) -> Config:
+    """A member of a consumer group whose offsets are committed by the delivery."""
+    return {
+        **client_config(connection, client_id),
+        "group.id": group,
+        # The delivery commits, with or after what it produced.
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # The default is `latest`: requests sent before the first start would be lost.
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        # A rebalance takes only the partitions that move, the others are served on.
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": 10_000,
+        "heartbeat.interval.ms": 2_000,
+        "max.poll.interval.ms": 120_000,
+        # Long polls end early enough that an idle worker sees its first record at once.
+        "fetch.wait.max.ms": 100,
+        "fetch.message.max.bytes": LARGEST_RECORD,
+        # Memory is bounded by the queue; the next fetch follows in 20 ms, not in the default 1 s.
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 65_536,
+        "fetch.queue.backoff.ms": 20,
+    }
+
+
+def reader_config(connection: Connection, client_id: str, *, committed: bool) -> Config:
+    """A reader of whole partitions, without a group; it is told where they end."""
+    return {
+        **client_config(connection, client_id),
+        # librdkafka wants a group id even where none is joined and nothing is committed.
+        "group.id": f"{client_id}-reader",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed" if committed else "read_uncommitted",
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 50,
+        "fetch.message.max.bytes": LARGEST_RECORD,
+        "queued.max.messages.kbytes": 65_536,
+        "fetch.queue.backoff.ms": 20,
+    }
+
+
+def producer_config(connection: Connection, client_id: str) -> Config:
+    """An idempotent producer."""
+    return {
+        **client_config(connection, client_id),
+        "enable.idempotence": True,
+        "acks": "all",
+        # Java's and aiokafka's partitioner: librdkafka's default is CRC32 and breaks every join.
+        "partitioner": "murmur2_random",
+        "message.max.bytes": LARGEST_RECORD,
+        "queue.buffering.max.messages": 200_000,
+        "queue.buffering.max.kbytes": 262_144,
+        "linger.ms": 2,
+        "compression.type": "lz4",
+        # AddOffsets is retried with this: the default 100 ms slows back-to-back transactions.
+        "retry.backoff.ms": 10,
+    }
+
+
+def transactional_config(connection: Connection, transactional_id: str) -> Config:
+    """A transactional producer. After a kill -9 readers stall for `transaction.timeout.ms`."""
+    return {
+        **producer_config(connection, transactional_id),
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": 15_000,
+        # Must stay below the transaction's own timeout.
+        "message.timeout.ms": 12_000,
+        # commit_transaction flushes; nothing is gained by lingering before it.
+        "linger.ms": 0,
+    }

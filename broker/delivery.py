@@ -1,0 +1,167 @@
+"""How answers and offsets leave together: in one transaction, or answers first.
+
+Exactly once here means: in the topics, to readers of committed records, as far as Kafka's
+transaction protocol of clients before KIP-890 goes (docs/delivery.md says how far).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from typing import Protocol
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from broker.connection import Connection, producer_config, transactional_config
+from broker.consumer import GroupConsumer, kafka_offsets
+from broker.errors import DeliveryFailed, ProducerLost, TransactionAborted
+from broker.records import Outgoing, Record, next_offsets
+
+
+class Deliver(Protocol):
+    """Publish what came of a batch and commit the batch's offsets.
+
+    Raises TransactionAborted or DeliveryFailed when the batch must be read again, ProducerLost
+    when only a new process may go on.
+    """
+
+    def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
+        """Deliver one batch."""
+
+    def close(self) -> None:
+        """Let go of the connections."""
+
+
+class Verdict(Enum):
+    """What a transactional call's failure asks for."""
+
+    REPEAT = "the same call again"
+    ABORT = "abort, rewind, read the batch again"
+    LOST = "a new producer"
+
+
+def verdict(error: KafkaError) -> Verdict:
+    """Classify a failure; what we do not know is treated as fatal.
+
+    Source: librdkafka INTRODUCTION.md, "Transactional Producer", error handling.
+    """
+    if error.fatal():
+        return Verdict.LOST
+    if error.txn_requires_abort():
+        return Verdict.ABORT
+    # A timeout leaves the outcome open: a delayed EndTxn could still tear the transaction
+    # (https://jepsen.io/analyses/bufstream-0.1.0), so the producer may not be used again.
+    if error.retriable() and error.code() != KafkaError._TIMED_OUT:
+        return Verdict.REPEAT
+    return Verdict.LOST
+
+
+class ExactlyOnce:
+    """Consume-process-produce in Kafka transactions (KIP-98, KIP-447).
+
+    The order of a delivery:
+      1. begin the transaction
+      2. produce every outgoing record
+      3. send the batch's next offsets into it
+      4. commit, which flushes first
+    Producing before sending offsets takes the short retry path of a transaction that follows
+    hard on another (https://github.com/confluentinc/confluent-kafka-python/issues/967).
+    """
+
+    def __init__(
+        self, connection: Connection, transactional_id: str, source: GroupConsumer
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._log = structlog.get_logger(__name__).bind(transactional_id=transactional_id)
+        self._producer = Producer(transactional_config(connection, transactional_id))
+        try:
+            self._producer.init_transactions(30)
+        except KafkaException as error:
+            raise connection.translated(error) from error
+
+    def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
+        """Deliver one batch in one transaction."""
+        producer = self._producer
+        try:
+            producer.begin_transaction()  # Step 1.
+            for record in outgoing:  # Step 2.
+                produce(producer, record)
+            offsets, member = kafka_offsets(next_offsets(batch)), self._source.group_metadata()
+            repeated(lambda: producer.send_offsets_to_transaction(offsets, member))  # Step 3.
+            repeated(producer.commit_transaction)  # Step 4.
+        except KafkaException as error:
+            raise self._given_up(error) from error
+
+    def close(self) -> None:
+        """Let go of the producer; nothing is pending between two deliveries."""
+        self._producer.flush(5)
+
+    def _given_up(self, error: KafkaException) -> TransactionAborted | ProducerLost:
+        cause: KafkaError = error.args[0]
+        if verdict(cause) is not Verdict.ABORT:
+            return ProducerLost(f"{cause.name()}: {cause.str()}")
+        self._log.warning("aborting transaction", cause=cause.str())
+        try:
+            repeated(self._producer.abort_transaction)
+        except KafkaException as worse:
+            return ProducerLost(f"abort failed: {worse.args[0].str()}")
+        return TransactionAborted(cause.str())
+
+
+class AtLeastOnce:
+    """Answers first, offsets after: lowest latency, a crash in between answers again."""
+
+    def __init__(self, connection: Connection, client_id: str, source: GroupConsumer) -> None:
+        self._source = source
+        self._producer = Producer(producer_config(connection, client_id))
+
+    def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
+        """Deliver one batch: produce, wait for every acknowledgement, commit the offsets."""
+        failures: list[DeliveryFailed] = []
+
+        def delivered(error: KafkaError | None, message: object) -> None:
+            if error is not None:
+                failures.append(DeliveryFailed(str(message), error.str()))
+
+        for record in outgoing:
+            produce(self._producer, record, delivered)
+        self._producer.flush()
+        if failures:
+            raise failures[0]
+        self._source.commit(next_offsets(batch))
+
+    def close(self) -> None:
+        """Wait for what is on its way."""
+        self._producer.flush(5)
+
+
+def repeated(call: Callable[[], None]) -> None:
+    """Make a transactional call, again while its failure is retriable; librdkafka backs off."""
+    while True:
+        try:
+            call()
+            return
+        except KafkaException as error:
+            if verdict(error.args[0]) is not Verdict.REPEAT:
+                raise
+
+
+def produce(
+    producer: Producer,
+    record: Outgoing,
+    delivered: Callable[[KafkaError | None, object], None] | None = None,
+) -> None:
+    """Enqueue one record; when the queue is full, serve deliveries until there is room."""
+    while True:
+        try:
+            producer.produce(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers),
+                timestamp=record.timestamp or 0,
+                on_delivery=delivered,
+            )
+            return
+        except BufferError:
+            producer.poll(0.1)

@@ -1,0 +1,1 @@
+"""Machine-learning models: schemas, cards, runtimes, artifacts, the registry and the shelf."""

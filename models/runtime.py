@@ -1,0 +1,87 @@
+"""What every model can do, and the one table that says which module does it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pkgutil import resolve_name
+from types import MappingProxyType
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from models.artifact import verify
+from models.card import ModelCard
+from models.errors import RuntimeUnavailable
+from models.schema import Batch, Scalar
+
+Outputs = npt.NDArray[np.float64]
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """A loaded model that answers batches and never changes by answering."""
+
+    name: str
+
+    def predict(self, batch: Batch) -> Outputs:
+        """Answer every row, in order.
+
+        The shape is (n,) for the probability of the positive class or the value of a regression,
+        and (n, k) for the probabilities of k > 2 classes. A model without a finite answer for a
+        row says NaN there.
+
+        Raises:
+            PredictError: the library behind the runtime failed.
+        """
+
+    def snapshot(self) -> bytes:
+        """Write the model as an artifact that `load` reads."""
+
+
+@runtime_checkable
+class LearningRuntime(Runtime, Protocol):
+    """A runtime that also learns, row by row, in the order given."""
+
+    def learn(self, batch: Batch, labels: Sequence[Scalar]) -> None:
+        """Learn from rows and their labels, one label per row.
+
+        Raises:
+            LearnError: the library behind the runtime failed; the state is undefined then.
+        """
+
+    def copy(self) -> Self:
+        """Make an independent runtime in the same state."""
+
+
+def output_shape(card: ModelCard, size: int) -> tuple[int, ...]:
+    """Say which shape the answer to `size` rows has."""
+    return (size, len(card.classes)) if card.task == "multiclass" else (size,)
+
+
+RUNTIMES: Mapping[str, str] = MappingProxyType(
+    {
+        "onnx": "models.onnx_runtime:load",
+        "sklearn": "models.sklearn_runtime:load",
+        "river": "models.river_runtime:load",
+    }
+)
+"""The loader of each runtime, as "module:function", imported when the first model asks for it."""
+
+
+def load(artifact: bytes, card: ModelCard) -> Runtime:
+    """Turn an artifact into a runtime, after its hash has been checked.
+
+    Raises:
+        ArtifactError: the bytes are not the card's, are refused, or cannot be read.
+    """
+    verify(artifact, card)
+    return _loader(card.runtime)(artifact, card)
+
+
+def _loader(runtime: str) -> Callable[[bytes, ModelCard], Runtime]:
+    if runtime not in RUNTIMES:
+        raise RuntimeUnavailable(runtime, f"known are {', '.join(sorted(RUNTIMES))}")
+    try:
+        loader: Callable[[bytes, ModelCard], Runtime] = resolve_name(RUNTIMES[runtime])
+    except ImportError as error:
+        raise RuntimeUnavailable(runtime, str(error)) from error
+    return loader

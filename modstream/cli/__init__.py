@@ -1,0 +1,27 @@
+"""The command line: `modstream --help` explains itself."""
+
+import os
+import sys
+
+from rich.console import Console
+
+from broker.errors import BrokerError
+from models.errors import ModelError
+from modstream.cli.app import app
+from modstream.errors import StackError
+from producers.errors import ProducerError
+
+
+def main() -> None:
+    """Run a command; what goes wrong is one sentence on standard error, never a traceback."""
+    try:
+        app()
+    except (BrokerError, ModelError, ProducerError, StackError) as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]modstream:[/] {error}", highlight=False
+        )
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None

@@ -1,0 +1,193 @@
+"""`produce`, `consume`, `load`: what goes into a stream and what comes out."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+import typer
+from pydantic import ValidationError
+from rich.progress import Progress
+
+from broker.codec import encode
+from broker.contracts import Contract, Label, Request
+from broker.dead_letters import cause_of
+from broker.publisher import Publisher
+from broker.reader import Reader
+from broker.records import Outgoing, Record
+from modstream.cli.options import AsJson, Stream
+from modstream.cli.printing import out, print_json, rows, say
+from modstream.errors import InvalidInputLine
+from modstream.roles.registry import open_registry
+from modstream.settings import Settings, load_settings
+from modstream.stopping import stop_signals
+from producers.load import run_load
+from producers.report import LoadReport
+from producers.rows import specs
+from producers.schedule import CRAYFISH, STEADY, LoadPlan
+
+Carried = Literal["requests", "labels"]
+Topic = Literal[
+    "requests", "predictions", "labels", "feedback", "unjoined", "quarantine", "dlq", "metrics",
+    "model_events",
+]  # fmt: skip
+
+
+def produce(
+    stream: Stream = None,
+    file: Annotated[
+        typer.FileText | None,
+        typer.Option("--file", "-f", help="JSON lines; standard input by default."),
+    ] = None,
+    to: Annotated[Carried, typer.Option(help="What the lines are.")] = "requests",
+) -> None:
+    """Send JSON lines: requests, bare rows (`{"feature": value, ...}`), or labels.
+
+    A bare row gets the id `line-<number>`. Invalid lines stop the command before they are sent.
+    """
+    settings = load_settings(stream=stream)
+    topics = settings.topics()
+    topic = topics.requests if to == "requests" else topics.labels
+    sent = 0
+    with (
+        Publisher(settings.connection, "modstream-produce") as publisher,
+        Progress(console=say, transient=True) as progress,
+    ):
+        task = progress.add_task("sending", total=None)
+        for message in messages(file or sys.stdin, to):
+            publisher.send(Outgoing(topic, message.id.encode(), encode(message)))
+            sent += 1
+            progress.update(task, completed=sent, description=f"sending, {sent:,} so far")
+        publisher.flush()
+    say.print(f"{sent:,} {to} sent to {topic}")
+
+
+def messages(lines: Iterator[str] | Any, to: Carried) -> Iterator[Request | Label]:  # noqa: ANN401
+    """Read JSON lines as the messages that they are.
+
+    Raises:
+        InvalidInputLine: a line is not; says which and why.
+    """
+    kind: type[Contract] = Request if to == "requests" else Label
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            document = json.loads(line)
+            if to == "requests" and not {"features", "inputs"} & set(document):
+                document = {"id": f"line-{number}", "features": document}
+            yield kind.model_validate(document)  # type: ignore[misc]
+        except ValidationError as error:
+            raise InvalidInputLine(number, error.errors()[0]["msg"]) from None
+        except (ValueError, TypeError) as error:
+            raise InvalidInputLine(number, str(error)) from None
+
+
+def consume(
+    stream: Stream = None,
+    topic: Annotated[Topic, typer.Option(help="Which of the stream's topics.")] = "predictions",
+    begin: Annotated[
+        Literal["beginning", "end"], typer.Option("--from", help="Where to begin.")
+    ] = "beginning",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Records to print at most.", show_default=False)
+    ] = None,
+    follow: Annotated[bool, typer.Option(help="Wait for more at the end.")] = False,
+    with_record: Annotated[
+        bool, typer.Option("--record", help="Print where each record lies, its key and headers.")
+    ] = False,
+) -> None:
+    """Print the records of a topic, committed ones only, one JSON line each."""
+    settings = load_settings(stream=stream)
+    name: str = getattr(settings.topics(), topic)
+    with stop_signals() as stop, Reader(settings.connection, [name], begin) as reader:
+        printed = 0
+        while not stop.is_set() and (follow or begin == "end" or not reader.at_end()):
+            for record in reader.poll():
+                out.out(line(record, with_record=with_record or topic == "dlq"), highlight=False)
+                printed += 1
+                if printed == limit:
+                    return
+
+
+def line(record: Record, *, with_record: bool) -> str:
+    """One record as a line: its value, or all that is known of it."""
+    value = (record.value or b"").decode(errors="replace")
+    if not with_record:
+        return value
+    known = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": None if record.key is None else record.key.decode(errors="replace"),
+        "headers": {name: (data or b"").decode(errors="replace") for name, data in record.headers},
+        "cause": cause_of(record) or None,
+        "value": value,
+    }
+    return json.dumps({name: found for name, found in known.items() if found is not None})
+
+
+def load(
+    stream: Stream = None,
+    rate: Annotated[float, typer.Option(help="Requests per second.")] = 100.0,
+    seconds: Annotated[float, typer.Option(help="How long.")] = 10.0,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Whose schema, and who is asked.")
+    ] = None,
+    bursts: Annotated[
+        bool, typer.Option(help="0.7 of the rate for 120 s, 1.1 for 30 s, and again.")
+    ] = False,
+    form: Annotated[Literal["row", "tensor"], typer.Option(help="Rows by name, or V2.")] = "row",
+    rows_each: Annotated[int, typer.Option("--rows", help="Rows in a request.")] = 1,
+    keys: Annotated[int, typer.Option(help="How many keys; 0: one per request.")] = 0,
+    zipf: Annotated[float, typer.Option(help="Skew of the keys; 0 is uniform.")] = 0.0,
+    padding: Annotated[int, typer.Option(help="Bytes added to each request.")] = 0,
+    bad: Annotated[float, typer.Option(help="Share of bad records.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same load.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Send an open-loop load for a model's schema and report latencies from intended send times."""
+    settings = load_settings(stream=stream)
+    with open_registry(settings) as registry:
+        card = registry.card(model or settings.models[0])
+    plan = LoadPlan(
+        run=f"load-{uuid4().hex[:8]}",
+        rate=rate,
+        seconds=seconds,
+        shape=CRAYFISH if bursts else STEADY,
+        form=form,
+        rows=rows_each,
+        keys=keys,
+        zipf=zipf,
+        padding=padding,
+        bad=bad,
+        seed=seed,
+        model=model,
+    )
+    features = specs([feature.model_dump() for feature in card.input_schema.features])
+    with stop_signals() as stop, say.status(f"sending {rate:g} requests/s for {seconds:g} s"):
+        report = run_load(settings.connection, settings.topics(), plan, features, stop)
+    print_load(settings, report, as_json=as_json)
+
+
+def print_load(settings: Settings, report: LoadReport, *, as_json: bool) -> None:
+    """Print what a load run found."""
+    found = report.to_dict()
+    if as_json:
+        print_json(found)
+        return
+    flat = {
+        name: value for name, value in found.items() if not isinstance(value, dict | type(None))
+    }
+    rows([{"figure": k, "value": v} for k, v in flat.items()], as_json=False, empty="")
+    if report.latency_ms is not None:
+        rows([found["latency_ms"]], as_json=False, empty="", title="latency, ms from intended send")
+    ways = [
+        {"kind": kind, "way_out": way, "records": count}
+        for kind, ended in (("good", report.errors), *report.bad.items())
+        for way, count in ended.items()
+    ]
+    if ways:
+        rows(ways, as_json=False, empty="", title=f"errors and bad records on {settings.stream}")

@@ -1,0 +1,55 @@
+"""`worker`, `joiner`, `learner`: one process each, until Ctrl-C or SIGTERM."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from modstream import logs
+from modstream.cli.options import Models, Stream
+from modstream.roles.joiner import run_joiner
+from modstream.roles.learner import run_learner
+from modstream.roles.worker import run_worker
+from modstream.settings import load_settings
+from modstream.stopping import stop_signals
+
+
+def worker(
+    stream: Stream = None,
+    models: Models = None,
+    slot: Annotated[
+        str | None,
+        typer.Option(help="This worker's place; each running worker needs its own."),
+    ] = None,
+    delivery: Annotated[
+        Literal["exactly_once", "at_least_once"] | None,
+        typer.Option(help="How answers and offsets leave."),
+    ] = None,
+) -> None:
+    """Answer a stream's requests with the models of its route."""
+    settings = load_settings(
+        stream=stream, route=tuple(models) if models else None, slot=slot, delivery=delivery
+    )
+    logs.configure(settings)
+    with stop_signals() as stop:
+        run_worker(settings, stop)
+
+
+def joiner(stream: Stream = None) -> None:
+    """Join late labels with the predictions they belong to."""
+    settings = load_settings(stream=stream)
+    logs.configure(settings)
+    raise typer.Exit(run_joiner(settings))
+
+
+def learner(
+    stream: Stream = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="The model that learns; by default the primary."),
+    ] = None,
+) -> None:
+    """Learn from joined labels and publish new versions of a model."""
+    settings = load_settings(stream=stream)
+    logs.configure(settings)
+    with stop_signals() as stop:
+        run_learner(settings, model or settings.models[0], stop)

@@ -1,0 +1,33 @@
+"""Waiting until everything that was sent has been worked off."""
+
+from threading import Event
+from time import monotonic
+
+from broker.admin import Admin
+from broker.names import Topics
+
+LOOK_EVERY = 0.25
+QUIET_LOOKS = 3
+
+
+def drain(admin: Admin, topics: Topics, stop: Event, patience: float = 60.0) -> dict[str, int]:
+    """Wait until worker, joiner and learner have no lag, several looks in a row.
+
+    Returns the lag that is left by role: nothing but zeros, unless `patience` seconds or the
+    caller's own ended first. The joiner is judged by the labels: its other input is written in
+    transactions, whose markers count as offsets that nobody can commit.
+    """
+    deadline, quiet = monotonic() + patience, 0
+    while True:
+        left = lags(admin, topics)
+        quiet = 0 if any(left.values()) else quiet + 1
+        if quiet >= QUIET_LOOKS or monotonic() > deadline or stop.wait(LOOK_EVERY):
+            return left
+
+
+def lags(admin: Admin, topics: Topics) -> dict[str, int]:
+    """Records that each role has still to take, by role."""
+    reads = {"worker": topics.requests, "joiner": topics.labels, "learner": topics.feedback}
+    return {
+        role: sum(admin.lag(topics.group(role), [topic]).values()) for role, topic in reads.items()
+    }

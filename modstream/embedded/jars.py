@@ -1,0 +1,77 @@
+"""Kafka's jars by their Maven coordinates, fetched once by jgo and cached in the home folder."""
+
+import shutil
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import jgo
+from jgo.config import GlobalSettings
+from jgo.constants import MAVEN_CENTRAL_URL
+
+from modstream.errors import JarsUnavailable, NoSpace
+
+KAFKA = "org.apache.kafka:kafka_2.13:4.4.0"
+# Kafka's own coordinates bring no backend for its log; this one writes to stderr, without files.
+LOGGING = "org.slf4j:slf4j-simple:1.7.36"
+COORDINATES = f"{KAFKA}+{LOGGING}"
+SPACE_NEEDED = 1_000_000_000
+
+
+def jars() -> list[Path]:
+    """Return Kafka's jars; the first time takes the network and 6-15 s for 45 MB.
+
+    Raises:
+        JarsUnavailable: they are neither cached nor to be fetched, or one is damaged.
+    """
+    try:
+        found: list[Path] = jgo.build(COORDINATES).all_jars
+    except Exception as error:  # jgo has no error tree: it lets any library's error through
+        raise JarsUnavailable(KAFKA, _first_line(error)) from error
+    require_whole(found)
+    return found
+
+
+def cached() -> bool:
+    """Whether jgo's cache holds the jars, so that no network is needed; asks nobody."""
+    group, artifact, version = KAFKA.split(":")
+    environments = Path(GlobalSettings.load().cache_dir, "envs", *group.split("."), artifact)
+    main_jar = f"{artifact}-{version}.jar"
+    return any(
+        any(environment.rglob(main_jar)) and any(environment.rglob("slf4j-simple-*.jar"))
+        for environment in environments.glob("*")
+    )
+
+
+def registry_answers(timeout: float = 3.0) -> bool:
+    """Whether the Maven registry gives any answer within `timeout` seconds."""
+    request = urllib.request.Request(MAVEN_CENTRAL_URL, method="HEAD")  # noqa: S310 - jgo's https
+    try:
+        urllib.request.urlopen(request, timeout=timeout).close()  # noqa: S310 - as above
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def require_whole(found: Sequence[Path]) -> None:
+    """Raise JarsUnavailable for a jar cut short, which an interrupted fetch leaves for good."""
+    broken = next((jar for jar in found if not zipfile.is_zipfile(jar)), None)
+    if broken is not None:
+        caches = GlobalSettings.load()
+        places = f"{caches.cache_dir} and {caches.repo_cache}"
+        raise JarsUnavailable(KAFKA, f"{broken.name} is damaged, remove it under {places}")
+
+
+def require_space(folder: Path) -> None:
+    """Raise NoSpace unless the disk under an existing folder has room for a broker."""
+    free = shutil.disk_usage(folder).free
+    if free < SPACE_NEEDED:
+        raise NoSpace(folder, free, SPACE_NEEDED)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__

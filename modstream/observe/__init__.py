@@ -1,0 +1,1 @@
+"""Watching a stream while it runs, and accounting for all of it afterwards."""

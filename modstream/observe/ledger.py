@@ -1,0 +1,212 @@
+"""The ledger: everything that stands in a stream's topics, folded into columns."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from broker.codec import ERROR, decode
+from broker.connection import Connection
+from broker.contracts import (
+    ErrorAnswer,
+    Label,
+    Metrics,
+    ModelEvent,
+    Quarantined,
+    Unjoined,
+    UnjoinedReason,
+)
+from broker.dead_letters import cause_of
+from broker.errors import DecodeError
+from broker.names import Header, Topics
+from broker.reader import read_to_end
+from broker.records import Record
+from modstream.observe.columns import Numbering
+from modstream.observe.facts import Answered, Joined, as_number, asked, number_in
+from modstream.observe.tables import NO_ID, Answers, Joins, Lessons, Requests, Truths
+
+MetricKey = tuple[str, str | None, int | None]
+
+
+@dataclass(slots=True)
+class Oddities:
+    """What no correct stream holds.
+
+    `strangers` are answers with another id than their request, `astray` answers to records of
+    other topics; `broken` counts records by topic that do not follow their contract.
+    """
+
+    strangers: int = 0
+    astray: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+
+
+class Ledger:
+    """A fold over the records of all topics of one stream, in any order of topics.
+
+    `route` are the models that answer a request that names none. Within a partition records
+    must come in the order of their offsets.
+    """
+
+    def __init__(self, topics: Topics, route: tuple[str, ...]) -> None:
+        self.topics = topics
+        self.route = route
+        self.ids = Numbering()
+        self.requests = Requests()
+        self.answers = defaultdict(Answers, {model: Answers() for model in route})
+        self.errors: Counter[str] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+        self.truths = Truths()
+        self.joins: defaultdict[str, Joins] = defaultdict(Joins)
+        self.joined_again = 0
+        self.unjoined: Counter[UnjoinedReason] = Counter()
+        self.lessons = Lessons()
+        self.quarantined: dict[tuple[str, str, int], str] = {}
+        self.events: list[ModelEvent] = []
+        self.metrics: dict[MetricKey, Metrics] = {}
+        self.lag: list[Metrics] = []
+        self.oddities = Oddities()
+        self._folds: dict[str, Callable[[Record], None]] = {
+            topics.requests: self._request,
+            topics.predictions: self._answer,
+            topics.dlq: self._dead_letter,
+            topics.labels: self._label,
+            topics.feedback: self._feedback,
+            topics.unjoined: self._unjoined,
+            topics.quarantine: self._quarantined,
+            topics.metrics: self._metrics,
+            topics.model_events: self._event,
+        }
+
+    def add(self, record: Record) -> None:
+        """Take one record; one that breaks its topic's contract is counted and passed over."""
+        try:
+            self._folds[record.topic](record)
+        except DecodeError:
+            self.oddities.broken[record.topic] += 1
+
+    def _request(self, record: Record) -> None:
+        table = self.requests
+        row = table.at(record.partition, record.offset)
+        table.seen.count(row)
+        table.sent_at[row] = table.event_time[row] = record.timestamp
+        request = asked(record.value)
+        if request is None:
+            return
+        self._identify(row, request.id)
+        if request.event_time is not None:
+            table.event_time[row] = request.event_time
+        if request.model is not None:
+            table.named[row] = request.model
+
+    def _answer(self, record: Record) -> None:
+        if record.header(Header.KIND) == ERROR:
+            self._refusal(decode(ErrorAnswer, record.value))
+            return
+        said = decode(Answered, record.value)
+        if said.source.topic != self.topics.requests:
+            self.oddities.astray += 1
+            return
+        row = self.requests.at(said.source.partition, said.source.offset)
+        self._identify(row, said.id)
+        answers = self.answers[said.model]
+        if answers.count.count(row) == 1:
+            answers.version[row] = said.version
+            answers.value[row] = number_in(said.outputs)
+            answers.at[row] = record.timestamp
+
+    def _refusal(self, error: ErrorAnswer) -> None:
+        self.errors[error.code] += 1
+        if error.source.topic != self.topics.requests:
+            self.oddities.astray += 1
+            return
+        row = self.requests.at(error.source.partition, error.source.offset)
+        self._identify(row, error.id)
+        if error.model is None:
+            self.requests.refused.count(row)
+        else:
+            self.answers[error.model].errors.count(row)
+
+    def _dead_letter(self, record: Record) -> None:
+        cause = cause_of(record)
+        self.dead_letters[cause.get("class.name", "unknown")] += 1
+        if cause.get("topic") != self.topics.requests:
+            return
+        partition, offset = cause.get("partition", ""), cause.get("offset", "")
+        if partition.isdecimal() and offset.isdecimal():
+            self.requests.dead.count(self.requests.at(int(partition), int(offset)))
+        else:
+            self.oddities.broken[record.topic] += 1
+
+    def _label(self, record: Record) -> None:
+        label = decode(Label, record.value)
+        number, truths = self.ids[label.id], self.truths
+        value = as_number(label.label)
+        if truths.sent.count(number) == 1:
+            truths.first[number] = truths.last[number] = value
+            truths.revision[number] = label.revision
+        elif label.revision >= truths.revision[number]:
+            truths.last[number] = value
+            truths.revision[number] = label.revision
+
+    def _feedback(self, record: Record) -> None:
+        joined = decode(Joined, record.value)
+        number = self.ids[joined.id]
+        self.truths.joined.count(number)
+        for scored in joined.predictions:
+            joins = self.joins[scored.model]
+            if joins.count.count(number) > 1:
+                self.joined_again += 1
+                continue
+            joins.version[number] = scored.version
+            joins.value[number] = number_in(scored.outputs)
+            joins.label[number] = as_number(joined.label)
+        if joined.features is not None:
+            self.lessons.add(str(record.home), record.offset, number)
+
+    def _unjoined(self, record: Record) -> None:
+        unjoined = decode(Unjoined, record.value)
+        self.unjoined[unjoined.reason] += 1
+        is_missing = unjoined.reason is UnjoinedReason.MISSING
+        column = self.truths.missing if is_missing else self.truths.set_aside
+        column.count(self.ids[unjoined.id])
+
+    def _quarantined(self, record: Record) -> None:
+        row = decode(Quarantined, record.value)
+        home = f"{row.source.topic}:{row.source.partition}"
+        self.quarantined[row.model, home, row.source.offset] = row.rule
+
+    def _metrics(self, record: Record) -> None:
+        metrics = decode(Metrics, record.value)
+        if metrics.kind == "lag":
+            self.lag.append(metrics)
+        else:
+            self.metrics[metrics.kind, metrics.model, metrics.version] = metrics
+
+    def _event(self, record: Record) -> None:
+        self.events.append(decode(ModelEvent, record.value))
+
+    def _identify(self, row: int, request_id: str) -> None:
+        """Note a row's id; two that speak of the same record must agree on it."""
+        number, known = self.ids[request_id], self.requests.id[row]
+        if known == NO_ID:
+            self.requests.id[row] = number
+        elif known != number:
+            self.oddities.strangers += 1
+
+
+def topics_read(topics: Topics) -> tuple[str, ...]:
+    """The topics that a ledger is made of, in the order in which a request meets them."""
+    return tuple(spec.name for spec in topics.specs(partitions=1))
+
+
+def read_ledger(connection: Connection, topics: Topics, route: tuple[str, ...]) -> Ledger:
+    """Fold all committed records of a stream, from the beginning to where the topics end now.
+
+    Raises:
+        TopicMissing: a topic of the stream does not exist.
+        BrokerError: reading failed.
+    """
+    ledger = Ledger(topics, route)
+    for record in read_to_end(connection, topics_read(topics)):
+        ledger.add(record)
+    return ledger

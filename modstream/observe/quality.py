@@ -1,0 +1,142 @@
+"""How good the answers were: predictions held against labels by id, over event time."""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+
+from models.scoring import auc, log_loss
+from modstream.observe.columns import Floats, Ints
+from modstream.observe.labels import first_rows
+from modstream.observe.ledger import Ledger
+from modstream.observe.tables import Answers
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+FEWEST = 30
+"""Pairs below which a bin's figures are mostly chance and are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The answers of one stretch of event time, which begins at `start` (ms)."""
+
+    start: int
+    pairs: int
+    auc: float
+    log_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version, and the first request that it answered: wall time and event time (ms)."""
+
+    version: int
+    answers: int
+    at: int
+    event_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One model's answers against the truth.
+
+    `pairs` are the answers with a label in the topics, `joined` those that the joiner joined.
+    `swaps` counts the versions that took over from another while requests were flowing.
+    `auc` and `log_loss` (nats) are NaN unless the labels are 0 and 1.
+    """
+
+    model: str
+    pairs: int
+    joined: int
+    auc: float
+    log_loss: float
+    bin_ms: int
+    bins: tuple[Bin, ...]
+    versions: tuple[Served, ...]
+
+    @property
+    def swaps(self) -> int:
+        """Hot swaps seen in the answers."""
+        return max(len(self.versions) - 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Truths, probabilities, and event times (ms) of the requests; all (n,)."""
+
+    truth: Floats
+    value: Floats
+    event_time: Ints
+
+
+def quality(ledger: Ledger) -> tuple[Quality, ...]:
+    """Score every model of the route."""
+    found = {model: _pairs(ledger, ledger.answers[model]) for model in ledger.route}
+    times = np.concatenate([pairs.event_time for pairs in found.values()])
+    width = bin_width(int(np.ptp(times)) if len(times) else 0)
+    return tuple(_quality(ledger, model, pairs, width) for model, pairs in found.items())
+
+
+def bin_width(span: int) -> int:
+    """The width (ms) that shows a span of event time: weeks of months, days of weeks, hours."""
+    if span > 10 * WEEK:
+        return WEEK
+    return DAY if span > 3 * DAY else HOUR
+
+
+def _quality(ledger: Ledger, model: str, pairs: Pairs, width: int) -> Quality:
+    joins = ledger.joins.get(model)
+    return Quality(
+        model=model,
+        pairs=len(pairs.truth),
+        joined=int((joins.count.ints(len(ledger.ids)) > 0).sum()) if joins else 0,
+        auc=auc(pairs.truth, pairs.value),
+        log_loss=log_loss(pairs.truth, pairs.value),
+        bin_ms=width,
+        bins=_bins(pairs, width),
+        versions=_served(ledger, ledger.answers[model]),
+    )
+
+
+def _pairs(ledger: Ledger, answers: Answers) -> Pairs:
+    """Join predictions with labels by id; what is no probability or no 0 or 1 is left out."""
+    size = len(ledger.requests.rows)
+    numbers, rows = first_rows(ledger, answers)
+    truth = ledger.truths.last.floats(len(ledger.ids))[numbers]
+    value = answers.value.floats(size)[rows]
+    usable = np.isin(truth, (0.0, 1.0)) & (value >= 0) & (value <= 1)
+    times = ledger.requests.event_time.ints(size)[rows]
+    return Pairs(truth[usable], value[usable], times[usable])
+
+
+def _bins(pairs: Pairs, width: int) -> tuple[Bin, ...]:
+    order = np.argsort(pairs.event_time, kind="stable")
+    numbers, starts = np.unique(pairs.event_time[order] // width, return_index=True)
+    parts = np.split(order, starts[1:])
+    return tuple(
+        Bin(int(number) * width, len(part), *_figures(pairs.truth[part], pairs.value[part]))
+        for number, part in zip(numbers, parts, strict=False)
+    )
+
+
+def _figures(truth: Floats, value: Floats) -> tuple[float, float]:
+    if len(truth) < FEWEST:
+        return nan, nan
+    return auc(truth, value), log_loss(truth, value)
+
+
+def _served(ledger: Ledger, answers: Answers) -> tuple[Served, ...]:
+    """Every version in the order in which it first answered."""
+    size = len(ledger.requests.rows)
+    rows = np.flatnonzero(answers.count.ints(size))
+    at, version = answers.at.ints(size)[rows], answers.version.ints(size)[rows]
+    event_time = ledger.requests.event_time.ints(size)[rows]
+    order = np.lexsort((version, at))
+    versions, first, counts = np.unique(version[order], return_index=True, return_counts=True)
+    served = [
+        Served(int(number), int(count), int(at[row]), int(event_time[row]))
+        for number, count, row in zip(versions, counts, order[first], strict=True)
+    ]
+    return tuple(sorted(served, key=lambda one: (one.at, one.version)))

@@ -1,0 +1,158 @@
+"""The figures as tables of words, for whoever prints or draws them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modstream.observe.figures import Figures
+from modstream.observe.quality import Quality
+from modstream.observe.words import (
+    NOTHING,
+    counts,
+    difference,
+    duration,
+    milliseconds,
+    number,
+    score,
+)
+
+WAYS_OUT = ("asked", "answered", "refused", "dead letter", "repeated", "unanswered")
+LEARNED = ("versions", "rows learned", "twice", "skipped", "waiting", "quarantined")
+REASONS = ("late", "orphan", "duplicate", "revised")
+"""Why a label was set aside. What is `missing` is a label, so it has its own line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nought:
+    """A count that must be nought."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return number(self.count)
+
+
+Cell = str | Nought
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table with a title, and lines on what it does not show. All but the first column are
+    numbers.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    lines: tuple[str, ...] = ()
+
+
+def sheets(figures: Figures) -> tuple[Sheet, ...]:
+    """All tables, in the order in which a request lives."""
+    made = (_delivery, _labels, _learning, _quality, _latency)
+    return tuple(sheet for make in made if (sheet := make(figures)).rows)
+
+
+def _delivery(figures: Figures) -> Sheet:
+    found = figures.delivery
+    odd = {"phantom answers": found.phantoms, "answers under a wrong id": found.strangers}
+    rows = (
+        (
+            *(one.model, number(one.asked), number(one.answered), number(one.refused)),
+            *(number(one.dead), Nought(one.repeated), Nought(one.unanswered)),
+        )
+        for one in found.models
+    )
+    return Sheet(
+        "Delivery: requests by their way out",
+        ("model", *WAYS_OUT),
+        tuple(rows),
+        _told(
+            f"{number(found.requests)} requests, {number(found.illegible)} without a legible id",
+            f"errors: {counts(found.errors)}",
+            f"dead letters: {counts(found.dead_letters)}",
+            counts(odd | {f"broken in {topic}": n for topic, n in figures.broken.items()}),
+        ),
+    )
+
+
+def _labels(figures: Figures) -> Sheet:
+    found = figures.labels
+    again = {"answers joined again": found.repeats, "labels set aside again": found.surplus}
+    odd = {
+        "unaccounted without a prediction": found.waiting,
+        "joins without a label": found.invented,
+        "joins that distort": found.distorted,
+        "illegible": found.illegible,
+    }
+    reasons = (number(found.reasons[reason]) for reason in REASONS)
+    return Sheet(
+        "Labels: what became of them",
+        ("labels sent", "joined", *REASONS, "unaccounted"),
+        ((number(found.sent), number(found.joined), *reasons, Nought(found.unaccounted)),),
+        _told(
+            f"predictions given up without a label: {number(found.reasons['missing'])}",
+            f"after a crash: {counts(again)}",
+            counts(odd),
+        ),
+    )
+
+
+def _learning(figures: Figures) -> Sheet:
+    rows = (
+        (
+            *(one.model, number(one.published), number(one.learned)),
+            *(Nought(one.learned_twice), Nought(one.skipped + one.orphans)),
+            *(number(one.waiting), number(sum(one.quarantined.values()))),
+        )
+        for one in figures.learning
+    )
+    rules = (f"quarantined by {one.model}: {counts(one.quarantined)}" for one in figures.learning)
+    title = "Learning: the chain of versions"
+    return Sheet(title, ("model", *LEARNED), tuple(rows), _told(*rules))
+
+
+def _quality(figures: Figures) -> Sheet:
+    pair = figures.quality if len(figures.quality) == 2 else None
+
+    def row(
+        name: str, tell: Callable[[Quality], str], of: Callable[[Quality], float] | None = None
+    ) -> tuple[str, ...]:
+        told = (name, *map(tell, figures.quality))
+        if pair is None:
+            return told
+        return (*told, "" if of is None else difference(of(pair[0]) - of(pair[1])))
+
+    return Sheet(
+        "Quality: predictions against labels by id",
+        ("", *figures.route, *(("difference",) if pair else ())),
+        (
+            row("labelled answers", lambda one: number(one.pairs)),
+            row("joined by the joiner", lambda one: number(one.joined)),
+            row("AUC", lambda one: score(one.auc), lambda one: one.auc),
+            row("log loss (nats)", lambda one: score(one.log_loss), lambda one: one.log_loss),
+            row("versions that answered", lambda one: number(len(one.versions))),
+            row("hot swaps", lambda one: number(one.swaps)),
+        ),
+    )
+
+
+def _latency(figures: Figures) -> Sheet:
+    flow = figures.pace.throughput
+    rows = (
+        (one.model, *map(milliseconds, (one.p50, one.p90, one.p99, one.p99_9, one.max)))
+        for one in figures.pace.latency
+    )
+    return Sheet(
+        "Latency: from request to answer in the topic, in ms",
+        ("model", "p50", "p90", "p99", "p99.9", "max"),
+        tuple(rows),
+        (
+            f"{number(flow.mean)} requests/s on average over {duration(flow.seconds)}, "
+            f"{number(flow.peak)} at most",
+        ),
+    )
+
+
+def _told(*lines: str) -> tuple[str, ...]:
+    """The lines that say something."""
+    return tuple(line for line in lines if line != NOTHING and not line.endswith(f": {NOTHING}"))

@@ -1,0 +1,1 @@
+"""The three kinds of process: worker, joiner and learner. Here they meet their servers."""

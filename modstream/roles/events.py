@@ -1,0 +1,52 @@
+"""What happens to models, told on the model-events topic."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from broker.codec import encode
+from broker.contracts import ModelEvent
+from broker.names import Topics
+from broker.records import Outgoing
+from models.card import ModelCard
+
+Action = Literal["publish", "promote", "rollback"]
+
+
+def model_event(
+    topics: Topics,
+    card: ModelCard,
+    action: Action,
+    *,
+    alias: str | None = None,
+    learned_from: Mapping[str, int] | None = None,
+    evidence: str = "",
+) -> Outgoing:
+    """The record that tells of a version.
+
+    The topic is compacted: versions are kept under a key of their own, of an alias's moves the
+    newest. Repeating an event does no harm.
+
+    Args:
+        topics: whose topic it goes to.
+        card: the version that was published, or that the alias points at now.
+        action: what happened.
+        alias: the alias that moved, if one did.
+        learned_from: the next offsets of the parent, where this version's own share began.
+        evidence: why.
+    """
+    key = f"{card.name}/{card.version}" if action == "publish" else f"{card.name}@{alias}"
+    event = ModelEvent(
+        model=card.name,
+        version=card.version,
+        action=action,
+        alias=alias,
+        sha256=card.sha256,
+        parent=card.parent,
+        at=int(card.created.timestamp() * 1000),
+        event_time=int(card.metrics["event_time"]) if "event_time" in card.metrics else None,
+        learned=int(card.metrics.get("learned", 0)),
+        learned_from=dict(learned_from or {}),
+        offsets=card.offsets,
+        evidence=evidence,
+    )
+    return Outgoing(topics.model_events, key.encode(), encode(event))

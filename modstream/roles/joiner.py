@@ -1,0 +1,12 @@
+"""A joiner: joins late labels with the predictions they belong to."""
+
+from dataclasses import replace
+
+from modstream.settings import Settings
+from processors.faust_app import build_app, run
+
+
+def run_joiner(settings: Settings) -> int:
+    """Join until SIGTERM or Ctrl-C; returns the exit code, 0 after a stop in order."""
+    joiner = replace(settings.joiner, partitions=settings.partitions)
+    return run(build_app(settings.connection, settings.topics(), joiner))

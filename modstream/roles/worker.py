@@ -1,0 +1,66 @@
+"""A worker: answers a stream's requests with the models of its route."""
+
+from socket import gethostname
+from threading import Event
+
+import structlog
+
+from broker.consumer import GroupConsumer
+from broker.delivery import AtLeastOnce, Deliver, ExactlyOnce
+from broker.loop import Loop, Turn
+from models.shelf import Shelf
+from modstream.roles.registry import await_model, open_registry, trust
+from modstream.settings import Settings
+from processors.predict import Predict, PredictSettings
+
+
+def run_worker(settings: Settings, stop: Event) -> None:
+    """Answer until `stop`; the batch in hand is finished first.
+
+    Requests wait in their topic until every model of the route has been published.
+    """
+    topics, log = settings.topics(), structlog.get_logger(__name__)
+    with (
+        open_registry(settings) as registry,
+        Shelf(registry, trust(settings), settings.shelf) as shelf,
+    ):
+        for model in settings.models:
+            await_model(registry, stop, model, lambda model=model: shelf.get(model))  # type: ignore[misc]
+        if stop.is_set():
+            return
+        group = topics.group("worker")
+        slot = gethostname() if settings.slot == "auto" else settings.slot
+        client = f"{group}-{slot}"
+        source = GroupConsumer(
+            settings.connection, group, [topics.requests], settings.batch, client
+        )
+        deliver = delivery(settings, client, source)
+        predict = Predict(topics, shelf, PredictSettings(settings.models, settings.largest_request))
+        tally = Tally()
+        log.info("worker ready", stream=topics.stream, models=settings.models, slot=slot)
+        try:
+            Loop(source, predict, deliver, tally.add).run(stop)
+        finally:
+            deliver.close()
+            source.close()
+            log.info("worker ends", records=tally.records, batches=tally.turns, swaps=shelf.swaps)
+
+
+def delivery(settings: Settings, client: str, source: GroupConsumer) -> Deliver:
+    """How answers and offsets leave; the client id is the transactional id."""
+    if settings.delivery == "exactly_once":
+        return ExactlyOnce(settings.connection, client, source)
+    return AtLeastOnce(settings.connection, client, source)
+
+
+class Tally:
+    """How much a worker has done."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.records = 0
+
+    def add(self, turn: Turn) -> None:
+        """Count one turn of the loop."""
+        self.turns += 1
+        self.records += turn.records

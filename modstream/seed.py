@@ -1,0 +1,123 @@
+"""The first two models of the flights stream: trained, proved, published.
+
+`frozen` learns January to March once and is exported to ONNX; `online` has seen the same flights
+and goes on learning. Both are drafted here, from data that the producers room brings.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from importlib.metadata import version
+
+import pandas as pd
+import structlog
+
+from broker.admin import Admin
+from broker.publisher import Publisher
+from models.draft import Draft
+from models.export import to_onnx
+from models.flights import FLIGHT_FEATURES, frozen_pipeline, online_pipeline
+from models.registry import Registry
+from models.river_runtime import pack
+from models.schema import Batch
+from modstream.roles.events import model_event
+from modstream.settings import Settings
+from producers.flights import load_flights
+
+FIRST, LAST = date(2013, 1, 1), date(2013, 4, 1)
+GOLDEN_ROWS = 500
+CHUNK = 2000
+
+Tell = Callable[[str, float], None]
+"""What is being done, and how much of it, 0 to 1."""
+
+Maker = Callable[[pd.DataFrame, Tell], tuple[Draft, bytes]]
+
+
+def seed(settings: Settings, registry: Registry, tell: Tell) -> list[str]:
+    """Create the topics and publish the models of the route that are missing; returns them.
+
+    Raises:
+        DatasetMissing: the flights are not installed.
+        ModelError: a model could not be exported or published.
+    """
+    topics = settings.topics()
+    Admin(settings.connection).create(settings.specs())
+    missing = [name for name in MAKERS if registry.newest(name) is None]
+    if not missing:
+        return []
+    tell("reading flights", 0.0)
+    flights = training_flights()
+    with Publisher(settings.connection, "modstream-seed") as publisher:
+        for name in missing:
+            draft, artifact = MAKERS[name](flights, tell)
+            card = registry.publish(draft, artifact, evidence="first version")
+            publisher.send(model_event(topics, card, "publish", alias="champion"))
+            structlog.get_logger(__name__).info("published", model=name, version=card.version)
+    return missing
+
+
+def training_flights() -> pd.DataFrame:
+    """The landed flights of January to March, in order."""
+    flights = load_flights()
+    days = flights["date"]
+    chosen = flights[(days >= pd.Timestamp(FIRST)) & (days < pd.Timestamp(LAST))]
+    return chosen[chosen["late"].notna()].reset_index(drop=True)
+
+
+def make_frozen(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
+    """Fit the gradient boosting, export it, compare the export on golden rows."""
+    tell("fitting frozen", 0.0)
+    model = frozen_pipeline()
+    model.fit(flights[list(FLIGHT_FEATURES.names)], flights["late"].astype(int))
+    tell("exporting frozen to ONNX", 0.8)
+    artifact = to_onnx(model, FLIGHT_FEATURES, batch_of(flights.tail(GOLDEN_ROWS)))
+    tell("exporting frozen to ONNX", 1.0)
+    used = libraries("scikit-learn", "skl2onnx", "onnx")
+    return draft("frozen", "onnx", (0, 1), used, len(flights)), artifact
+
+
+def make_online(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
+    """Let the River pipeline learn the flights once, in order."""
+    model = online_pipeline()
+    labels = flights["late"].astype(bool).tolist()
+    for start in range(0, len(flights), CHUNK):
+        tell("teaching online", start / len(flights))
+        rows = batch_of(flights.iloc[start : start + CHUNK]).rows()
+        for row, label in zip(rows, labels[start : start + CHUNK], strict=True):
+            model.learn_one(row, label)
+    tell("teaching online", 1.0)
+    return draft("online", "river", (False, True), libraries("river"), len(flights)), pack(model)
+
+
+MAKERS: dict[str, Maker] = {"frozen": make_frozen, "online": make_online}
+"""How each model of the demo comes to be."""
+
+
+def draft(
+    name: str, runtime: str, classes: Sequence[int | bool], used: dict[str, str], rows: int
+) -> Draft:
+    """What is said of a first version. `learned` counts feedback rows, so it is 0."""
+    return Draft(
+        name=name,
+        runtime=runtime,
+        task="binary",
+        classes=tuple(classes),
+        input_schema=FLIGHT_FEATURES,
+        metrics={"learned": 0, "trained_on": rows},
+        libraries=used,
+        note=f"trained on {rows:,} flights from {FIRST} to before {LAST}",
+    )
+
+
+def batch_of(flights: pd.DataFrame) -> Batch:
+    """Flights as a batch of the models' schema."""
+    rows: list[dict[str, object]] = [
+        dict(zip(FLIGHT_FEATURES.names, row, strict=True))
+        for row in flights[list(FLIGHT_FEATURES.names)].itertuples(index=False)
+    ]
+    return FLIGHT_FEATURES.batch(rows).batch
+
+
+def libraries(*names: str) -> dict[str, str]:
+    """The versions of what made an artifact."""
+    return {name: version(name) for name in names}

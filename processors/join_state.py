@@ -1,0 +1,201 @@
+"""The join of one partition: its entries, how far it has read, its watermark. No I/O.
+
+Records go in; what comes out is what to publish and the rows to write to the changelog, from
+which the same state is restored. The rows of one batch end with the partition's own row, the
+ledger: how far each input was read is stored with the state that came of it, and the end of the
+changelog is always a live row, which compaction keeps.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+
+from broker.codec import ERROR, decode, encode
+from broker.contracts import Feedback, Label, Prediction
+from broker.errors import DecodeError
+from broker.names import Header, Topics
+from broker.records import Outgoing, Record
+from processors.join import (
+    Arrival,
+    Count,
+    Entry,
+    State,
+    Step,
+    due,
+    expire,
+    on_label,
+    on_prediction,
+)
+
+LEDGER_KEY = b""
+"""No id is empty, so this key of the changelog is free for the partition's own row."""
+
+
+@dataclass(slots=True)
+class Input:
+    """How far one input topic was read: the next offset, and the newest event time seen."""
+
+    position: int | None = None
+    newest: int | None = None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """A partition's own row: its inputs by topic, its watermark, its counters since ever."""
+
+    inputs: dict[str, Input] = field(default_factory=dict)
+    watermark: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Changes(NamedTuple):
+    """What a batch came to: records to publish, then rows for the changelog."""
+
+    outgoing: list[Outgoing]
+    rows: list[tuple[bytes, bytes | None]]
+
+
+ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
+LEDGER: TypeAdapter[Ledger] = TypeAdapter(Ledger)
+
+
+class Partition:
+    """The state of one partition. Its changes must be made durable, or the process must end.
+
+    `horizon` and `disorder` are milliseconds of event time: how long a label is waited for, and
+    how far the records of one input may be out of order.
+    """
+
+    def __init__(self, topics: Topics, horizon: int, disorder: int) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.ledger = Ledger({topics.predictions: Input(), topics.labels: Input()})
+        self.open = 0
+        self._topics = topics
+        self._horizon = horizon
+        self._disorder = disorder
+        self._due: list[tuple[int, str]] = []
+        self._changed: set[str] = set()
+        self._outgoing: list[Outgoing] = []
+
+    def take(self, topic: str, position: int, records: Sequence[Record]) -> Changes:
+        """Join the next records of one input, which was read up to `position`."""
+        source = self.ledger.inputs[topic]
+        take = self._prediction if topic == self._topics.predictions else self._label
+        for record in records:
+            if source.position is not None and record.offset < source.position:
+                self.ledger.counts[Count.REPLAYED] += 1
+            else:
+                take(record, source)
+        source.position = max(position, source.position or 0)
+        return self.sweep(())
+
+    def sweep(self, finished: Collection[str], idle_for: int = 0) -> Changes:
+        """Let event time pass: everything whose horizon is over is given up or dropped.
+
+        `finished` are the input topics that have been read to their end: they do not hold the
+        watermark back. With both finished it also moves on by `idle_for` milliseconds.
+        """
+        self._advance(finished, idle_for)
+        while self._due and self._due[0][0] < self.ledger.watermark:
+            time, name = heappop(self._due)
+            entry = self.entries.get(name)
+            if entry is not None and due(entry, self._horizon) == time:
+                self._apply(name, expire(entry, self.ledger.watermark, self._horizon))
+        return self._flush()
+
+    def ahead(self, topic: str) -> bool:
+        """Whether an input has run ahead of the other in event time, by more than the disorder."""
+        inputs = self.ledger.inputs
+        own = inputs[topic].newest
+        others = [source.newest for name, source in inputs.items() if name != topic]
+        return own is not None and any(it is None or own > it + self._disorder for it in others)
+
+    def restore(self, key: bytes | None, value: bytes | None) -> None:
+        """Take one row back from the changelog, in the order in which it was written."""
+        if key:
+            self._put(key.decode(), None if value is None else ENTRY.validate_json(value))
+        elif value is not None:
+            self.ledger = LEDGER.validate_json(value)
+
+    def _advance(self, finished: Collection[str], idle_for: int) -> None:
+        """The watermark is that of the slower input; an input at its end is not waited for.
+
+        Flink's rule for several inputs and idle ones:
+        https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/event-time/generating_watermarks/
+        """
+        inputs = self.ledger.inputs
+        waited_for = [source.newest for topic, source in inputs.items() if topic not in finished]
+        seen = [source.newest for source in inputs.values() if source.newest is not None]
+        times = [time for time in waited_for if time is not None]
+        if not seen or len(times) < len(waited_for):
+            return
+        if not waited_for:
+            self.ledger.watermark += idle_for
+        reached = min(times, default=max(seen))
+        self.ledger.watermark = max(self.ledger.watermark, reached - self._disorder)
+
+    def _prediction(self, record: Record, source: Input) -> None:
+        if record.header(Header.KIND) == ERROR:
+            self.ledger.counts[Count.REFUSED] += 1
+            return
+        try:
+            prediction = decode(Prediction, record.value)
+        except DecodeError:
+            self.ledger.counts[Count.MALFORMED] += 1
+            return
+        arrival = Arrival(record.offset, record.key, record.timestamp)
+        step = on_prediction(self.entries.get(prediction.id), prediction, arrival)
+        self._apply(prediction.id, step)
+        asked_at = record.timestamp if prediction.event_time is None else prediction.event_time
+        source.newest = max(asked_at, source.newest or asked_at)
+
+    def _label(self, record: Record, source: Input) -> None:
+        try:
+            label = decode(Label, record.value)
+        except DecodeError:
+            self.ledger.counts[Count.MALFORMED] += 1
+            return
+        arrival = Arrival(record.offset, record.key, record.timestamp)
+        self._apply(label.id, on_label(self.entries.get(label.id), label, arrival))
+        source.newest = max(label.event_time, source.newest or label.event_time)
+
+    def _apply(self, name: str, step: Step) -> None:
+        before = self.entries.get(name)
+        if step.counted is not None:
+            self.ledger.counts[step.counted] += 1
+        if step.output is not None:
+            joined = isinstance(step.output, Feedback)
+            topic = self._topics.feedback if joined else self._topics.unjoined
+            known = step.entry or before
+            key = None if known is None else known.key
+            self._outgoing.append(Outgoing(topic, key, encode(step.output)))
+        if step.entry is not before:
+            self._changed.add(name)
+            self._put(name, step.entry)
+
+    def _put(self, name: str, entry: Entry | None) -> None:
+        before = self.entries.pop(name, None)
+        self.open += _is_open(entry) - _is_open(before)
+        if entry is not None:
+            self.entries[name] = entry
+            time = due(entry, self._horizon)
+            if before is None or due(before, self._horizon) != time:
+                heappush(self._due, (time, name))
+
+    def _flush(self) -> Changes:
+        outgoing, self._outgoing = self._outgoing, []
+        changed, self._changed = self._changed, set()
+        rows = [(name.encode(), self._row(name)) for name in changed]
+        return Changes(outgoing, [*rows, (LEDGER_KEY, LEDGER.dump_json(self.ledger))])
+
+    def _row(self, name: str) -> bytes | None:
+        entry = self.entries.get(name)
+        return None if entry is None else ENTRY.dump_json(entry, exclude_defaults=True)
+
+
+def _is_open(entry: Entry | None) -> bool:
+    return entry is not None and entry.state is State.OPEN

@@ -1,0 +1,36 @@
+"""What producers need of a broker: somewhere to send to, somewhere to read answers from."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from broker.publisher import Delivered
+from broker.records import Outgoing, Record
+
+
+class Sink(Protocol):
+    """Takes records; met by `broker.publisher.Publisher` and by the tests' in memory."""
+
+    def send(
+        self, outgoing: Outgoing, delivered: Callable[[Delivered], None] | None = None
+    ) -> None:
+        """Enqueue one record; may block while the way out is full."""
+
+    def flush(self, timeout: float = ...) -> None:
+        """Wait until all of them are acknowledged; raises DeliveryFailed."""
+
+
+class Source(Protocol):
+    """Gives records; met by `broker.reader.Reader` and by the tests' in memory."""
+
+    def poll(self, timeout: float = ..., most: int = ...) -> list[Record]:
+        """Up to `most` records; fewer, or none, after `timeout` seconds."""
+
+
+def arrivals(source: Source, timeout: float) -> list[Record]:
+    """What has arrived, as soon as something has; nothing after `timeout` seconds.
+
+    A poll for many records waits for many: asking for one first keeps that wait out of every
+    latency that is measured behind it.
+    """
+    first = source.poll(timeout=timeout, most=1)
+    return first + source.poll(timeout=0.0, most=1000) if first else first

@@ -1,0 +1,173 @@
+"""The Kafka clients against a real cluster."""
+
+import asyncio
+from random import Random
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from confluent_kafka import Producer
+
+from broker.admin import Admin
+from broker.connection import Connection, producer_config, transactional_config
+from broker.errors import BrokerUnavailable, DeliveryFailed, TopicMissing, TopicRefused
+from broker.names import TopicSpec
+from broker.partitioner import partition_of
+from broker.publisher import Publisher
+from broker.reader import Reader, read_to_end
+from broker.records import Outgoing, TopicPartition
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def connection(bootstrap):
+    return Connection(bootstrap)
+
+
+@pytest.fixture
+def topic(connection, prefix):
+    name = f"{prefix}words"
+    Admin(connection).create([TopicSpec(name, 8)])
+    return name
+
+
+def test_creating_topics_twice_creates_them_once(connection, prefix):
+    specs = [TopicSpec(f"{prefix}a", 3), TopicSpec(f"{prefix}b", 1, {"cleanup.policy": "compact"})]
+    admin = Admin(connection)
+
+    assert sorted(admin.create(specs)) == [f"{prefix}a", f"{prefix}b"]
+    assert admin.create(specs) == []
+    assert [(t.name, t.partitions) for t in admin.topics(prefix)] == [
+        (f"{prefix}a", 3),
+        (f"{prefix}b", 1),
+    ]
+
+
+def test_a_topic_with_impossible_settings_is_refused(connection, prefix):
+    with pytest.raises(TopicRefused, match=r"retention\.ms"):
+        Admin(connection).create([TopicSpec(f"{prefix}a", 1, {"retention.ms": "soon"})])
+
+
+def test_a_deleted_topic_is_gone(connection, topic):
+    Admin(connection).delete([topic])
+
+    with pytest.raises(TopicMissing):
+        Admin(connection).ends([topic])
+
+
+def test_nobody_at_the_bootstrap_servers_is_told_in_one_sentence():
+    with pytest.raises(BrokerUnavailable, match="no Kafka broker answers at"):
+        Reader(Connection("127.0.0.1:1", {"socket.connection.setup.timeout.ms": "1000"}), ["t"])
+
+
+def test_keys_go_to_the_same_partition_as_from_java_and_aiokafka(connection, topic):
+    keys = [f"key-{n}".encode() for n in range(2000)]
+
+    async def by_aiokafka():
+        producer = AIOKafkaProducer(bootstrap_servers=connection.bootstrap)
+        await producer.start()
+        try:
+            sent = [await producer.send(topic, b"", key=key) for key in keys]
+            return {key: (await one).partition for key, one in zip(keys, sent, strict=True)}
+        finally:
+            await producer.stop()
+
+    theirs = asyncio.run(by_aiokafka())
+    ours = {}
+    with Publisher(connection) as publisher:
+        for key in keys:
+            publisher.send(
+                Outgoing(topic, key, b""), lambda d: ours.update({d.record.key: d.record.partition})
+            )
+        publisher.flush()
+
+    assert ours == theirs
+    assert ours == {key: partition_of(key, 8) for key in keys}
+
+
+def test_librdkafkas_own_partitioner_would_break_the_join(connection, topic):
+    config = {**producer_config(connection, "default"), "partitioner": "consistent_random"}
+    landed = {}
+    producer = Producer(config)
+    for n in range(200):
+        key = f"key-{n}".encode()
+        producer.produce(
+            topic, b"", key, on_delivery=lambda _, m: landed.update({m.key(): m.partition()})
+        )
+    producer.flush(10)
+
+    assert any(partition != partition_of(key, 8) for key, partition in landed.items())
+
+
+def test_a_reader_of_committed_records_sees_no_aborted_one(connection, topic):
+    producer = Producer(transactional_config(connection, f"{topic}-writer"))
+    producer.init_transactions(20)
+    for outcome, finish in (
+        ("kept", producer.commit_transaction),
+        ("aborted", producer.abort_transaction),
+        ("kept too", producer.commit_transaction),
+    ):
+        producer.begin_transaction()
+        producer.produce(topic, outcome.encode(), b"k")
+        producer.flush()
+        finish()
+
+    committed = [r.value for r in read_to_end(connection, [topic])]
+    everything = [r.value for r in read_to_end(connection, [topic], committed=False)]
+
+    assert committed == [b"kept", b"kept too"]
+    assert b"aborted" in everything
+
+
+def test_a_reader_begins_where_it_is_told(connection, topic):
+    with Publisher(connection) as publisher:
+        for n in range(10):
+            publisher.send(Outgoing(topic, b"k", b"%d" % n))
+        publisher.flush()
+        home = TopicPartition(topic, partition_of(b"k", 8))
+        with (
+            Reader(connection, [topic], {home: 7}) as later,
+            Reader(connection, [topic], "end") as tail,
+        ):
+            publisher.send(Outgoing(topic, b"k", b"new"))
+            publisher.flush()
+
+            assert until_end(later) == [b"7", b"8", b"9", b"new"]
+            assert until_end(tail) == [b"new"]
+
+
+def until_end(reader):
+    found = []
+    while not reader.at_end():
+        found.extend(record.value for record in reader.poll())
+    return found
+
+
+def test_reading_a_topic_that_does_not_exist_says_so(connection, prefix):
+    with pytest.raises(TopicMissing, match="modstream topics create"):
+        Reader(connection, [f"{prefix}nowhere"])
+
+
+def test_a_record_that_the_cluster_refuses_is_told_to_its_sender(connection, prefix):
+    topic = f"{prefix}small"
+    Admin(connection).create([TopicSpec(topic, 1, {"max.message.bytes": "1000"})])
+    reports = []
+
+    with Publisher(connection) as publisher:
+        noise = Random(0).randbytes(5000)
+        publisher.send(Outgoing(topic, None, noise), reports.append)
+        with pytest.raises(DeliveryFailed, match=topic):
+            publisher.flush()
+
+    assert reports[0].record is None
+    assert "too large" in str(reports[0].error).lower()
+
+
+def test_lag_is_what_a_group_has_not_committed(connection, topic, prefix):
+    admin = Admin(connection)
+    with Publisher(connection) as publisher:
+        for n in range(12):
+            publisher.send(Outgoing(topic, b"%d" % n, b""))
+        publisher.flush()
+
+    assert sum(admin.lag(f"{prefix}nobody", [topic]).values()) == 12

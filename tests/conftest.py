@@ -1,0 +1,68 @@
+"""Real servers for the tests: those that the environment names, else our own.
+
+A server that does not come up fails the tests that need it; nothing is skipped.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from modstream.embedded import EmbeddedKafka, EmbeddedRedis, Recipe, Server
+
+# The machines are shared: how long an example takes says nothing about it.
+settings.register_profile("modstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("modstream")
+
+
+@pytest.fixture(scope="session")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Kafka that all tests share: MODSTREAM_BOOTSTRAP, else an embedded one."""
+    named = os.environ.get("MODSTREAM_BOOTSTRAP")
+    yield from [named] if named else _serve(EmbeddedKafka(tmp_path_factory.mktemp("kafka")))
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a Redis that all tests share: MODSTREAM_REDIS, else an embedded one."""
+    named = os.environ.get("MODSTREAM_REDIS")
+    yield from [named] if named else _serve(EmbeddedRedis(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Begin the names of a test's own topics and keys, so that tests share servers in peace."""
+    return f"t{uuid.uuid4().hex[:8]}."
+
+
+@pytest.fixture
+def kafka_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Start Kafkas of a test's own, free to kill; each call starts one in a new folder."""
+    with ExitStack() as started:
+        yield lambda: _own(started, EmbeddedKafka(_new_folder(tmp_path, "kafka")))
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Start Redis servers of a test's own, free to kill; each call starts one in a new folder."""
+    with ExitStack() as started:
+        yield lambda: _own(started, EmbeddedRedis(_new_folder(tmp_path, "redis")))
+
+
+def _serve(recipe: Recipe) -> Iterator[str]:
+    with Server(recipe) as server:
+        yield server.url
+
+
+def _own(started: ExitStack, recipe: Recipe) -> Server:
+    server = Server(recipe).start()
+    started.callback(server.kill)
+    return server
+
+
+def _new_folder(parent: Path, kind: str) -> Path:
+    return parent / f"{kind}-{uuid.uuid4().hex[:8]}"

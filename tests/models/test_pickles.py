@@ -1,0 +1,99 @@
+import io
+import pickle
+from pkgutil import resolve_name
+
+import pytest
+import river
+from river import feature_extraction, linear_model, preprocessing
+from river.base import AnomalyDetector
+from river.base import Base, Classifier
+
+from models.errors import ForbiddenGlobal, UnreadableArtifact
+from models.pickles import dumps_checked, loads
+from models.river_globals_0_26 import RIVER_GLOBALS
+from tests.models.zoo import rows, trained, zoo
+
+MODELS = {name: trained(name, model) for name, model in zoo().items()}
+
+
+class Recorder(pickle.Unpickler):
+    """Collects the globals that a pickle refers to."""
+
+    def __init__(self, pickled: bytes) -> None:
+        super().__init__(io.BytesIO(pickled))
+        self.names: set[str] = set()
+
+    def find_class(self, module: str, name: str):
+        self.names.add(f"{module}:{name}")
+        return super().find_class(module, name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_of_the_zoo_comes_back_as_it_was(name):
+    model = MODELS[name]
+
+    again = loads(dumps_checked(model))
+
+    assert pickle.dumps(again) == pickle.dumps(pickle.loads(pickle.dumps(model)))
+    for row in rows(name, 20, seed=1):
+        assert _answer(again, row) == _answer(model, row)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_model_of_the_zoo_learns_from_being_asked(name):
+    before = pickle.dumps(MODELS[name])
+
+    for row in rows(name, 20, seed=1):
+        _answer(MODELS[name], row)
+
+    assert pickle.dumps(MODELS[name]) == before
+
+
+def test_the_allow_list_is_what_the_zoo_needs_and_no_more():
+    needed = set()
+    for model in MODELS.values():
+        recorder = Recorder(pickle.dumps(model, protocol=5))
+        recorder.load()
+        needed |= recorder.names
+
+    assert needed == RIVER_GLOBALS, f"review this for River {river.__version__}"
+
+
+def test_the_allow_list_has_classes_and_four_known_functions():
+    targets = {name: resolve_name(name) for name in RIVER_GLOBALS}
+
+    functions = {name for name, target in targets.items() if not isinstance(target, type)}
+
+    assert functions == {
+        "copy:deepcopy",
+        "river._river_rust.vectordict:euclidean_distance_tuple",
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "culprit"),
+    [
+        (linear_model.PAClassifier(), "builtins:getattr"),
+        (preprocessing.FeatureHasher() | feature_extraction.RBFSampler(), "numpy"),
+    ],
+)
+def test_a_model_that_could_not_be_loaded_back_is_not_published(model, culprit):
+    with pytest.raises(ForbiddenGlobal, match=culprit):
+        dumps_checked(model)
+
+
+def test_a_model_that_cannot_be_pickled_is_not_published():
+    model = linear_model.LogisticRegression()
+    model.callback = lambda: None
+
+    with pytest.raises(UnreadableArtifact, match="lambda"):
+        dumps_checked(model)
+
+
+def _answer(model: Base, row: dict) -> object:
+    last = getattr(model, "_last_step", model)
+    if isinstance(last, AnomalyDetector):
+        return model.score_one(row)
+    if isinstance(last, Classifier) and not isinstance(last, linear_model.Perceptron):
+        return model.predict_proba_one(row)
+    return model.predict_one(row)
