@@ -60,18 +60,16 @@ class Admin:
         return created
 
     def wait_ready(self, names: Iterable[str]) -> None:
-        """Wait until every partition of these topics has a leader that clients can be told of."""
+        """Wait until every partition of these topics has a leader that answers."""
         for attempt in stamina.retry_context(
-            on=TopicMissing, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.2
+            on=(TopicMissing, BrokerUnavailable),
+            attempts=None,
+            timeout=SECONDS,
+            wait_initial=0.02,
+            wait_max=0.2,
         ):
             with attempt:
-                known = self._metadata()
-                for name in names:
-                    topic = known.get(name)
-                    if topic is None or topic.error is not None or not topic.partitions:
-                        raise TopicMissing(name)
-                    if any(partition.leader < 0 for partition in topic.partitions.values()):
-                        raise TopicMissing(name)
+                self.ends(list(names))
 
     def topics(self, prefix: str = "") -> list[TopicState]:
         """The topics whose names begin with `prefix`, internal ones left out, sorted by name."""
@@ -92,9 +90,9 @@ class Admin:
     def ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """The next offset of each partition of some topics."""
         known = self._metadata()
-        missing = next((topic for topic in topics if topic not in known), None)
-        if missing is not None:
-            raise TopicMissing(missing)
+        for topic in topics:
+            if topic not in known or known[topic].error is not None or not known[topic].partitions:
+                raise TopicMissing(topic)
         homes = [TopicPartition(t, p) for t in topics for p in known[t].partitions]
         return self._offsets(homes, OffsetSpec.latest())
 
@@ -112,6 +110,16 @@ class Admin:
             for p in answer.topic_partitions
             if p.topic in topics and p.offset >= 0
         }
+
+    def members(self, group: str) -> int:
+        """How many members of a group have partitions now."""
+        try:
+            found = self._client.describe_consumer_groups([group])[group].result(SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return 0
+            raise self._connection.translated(error) from error
+        return sum(bool(member.assignment.topic_partitions) for member in found.members)
 
     def lag(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Offsets between what a group committed and where each partition ends."""
@@ -140,10 +148,13 @@ class Admin:
             return {}
         asked = {KafkaPartition(home.topic, home.partition): spec for home in homes}
         answers = self._client.list_offsets(asked, request_timeout=SECONDS)
-        return {
-            TopicPartition(p.topic, p.partition): future.result(SECONDS).offset
-            for p, future in answers.items()
-        }
+        try:
+            return {
+                TopicPartition(p.topic, p.partition): future.result(SECONDS).offset
+                for p, future in answers.items()
+            }
+        except KafkaException as error:
+            raise self._connection.translated(error) from error
 
     def _unless_there(self, name: str, error: KafkaException) -> None:
         cause: KafkaError = error.args[0]

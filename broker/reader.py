@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, Self
 
+import stamina
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from broker.connection import Connection, reader_config
 from broker.consumer import kafka_offsets, read
-from broker.errors import TopicMissing
+from broker.errors import BrokerUnavailable, TopicMissing
 from broker.records import Offsets, Record, TopicPartition
 
+SECONDS = 10.0
+"""Bound of a question to the brokers."""
 LINGER = 0.003
 """Seconds to wait for company once a first record has come."""
 
@@ -88,7 +91,7 @@ class Reader:
         self._consumer.close()
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
-        metadata = self._consumer.list_topics(topic, timeout=10).topics[topic]
+        metadata = self._consumer.list_topics(topic, timeout=SECONDS).topics[topic]
         if metadata.error is not None or not metadata.partitions:
             raise TopicMissing(topic)
         return [TopicPartition(topic, number) for number in sorted(metadata.partitions)]
@@ -104,8 +107,17 @@ class Reader:
         return kafka_offsets(places)
 
     def _end(self, home: TopicPartition) -> int:
+        """Where a partition ends now; a leader that is just moving is waited for."""
         partition = KafkaPartition(home.topic, home.partition)
-        return int(self._consumer.get_watermark_offsets(partition, timeout=10)[1])
+        for attempt in stamina.retry_context(
+            on=BrokerUnavailable, timeout=SECONDS, attempts=None, wait_initial=0.02, wait_max=0.5
+        ):
+            with attempt:
+                try:
+                    return int(self._consumer.get_watermark_offsets(partition, timeout=SECONDS)[1])
+                except KafkaException as error:
+                    raise self._connection.translated(error) from error
+        raise BrokerUnavailable(self._connection.bootstrap, f"{home} has no leader")
 
 
 def read_to_end(

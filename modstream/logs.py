@@ -1,22 +1,27 @@
-"""Structured logs: JSON lines for machines, coloured lines for a terminal. To standard error."""
+"""Structured logs: JSON lines for machines, coloured lines for a terminal."""
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 from modstream.settings import Settings
 
 
-def configure(settings: Settings) -> None:
-    """Send structlog's and the standard library's records through one formatter."""
+def configure(settings: Settings, to: TextIO | None = None) -> None:
+    """Send structlog's and the standard library's records through one formatter.
+
+    They go to standard error, or to a file where a live view has the terminal.
+    """
+    stream = to or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    terminal = sys.stderr.isatty()
+    terminal = stream.isatty()
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if settings.log_format == "console" or (settings.log_format == "auto" and terminal):
         renderer = structlog.dev.ConsoleRenderer(colors=terminal)
@@ -29,7 +34,7 @@ def configure(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

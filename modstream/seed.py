@@ -18,10 +18,9 @@ from models.export import to_onnx
 from models.flights import FLIGHT_FEATURES, frozen_pipeline, online_pipeline
 from models.registry import Registry
 from models.river_runtime import pack
-from models.schema import Batch
+from models.schema import Batch, InputSchema
 from modstream.roles.events import model_event
 from modstream.settings import Settings
-from producers.flights import load_flights
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 4, 1)
 GOLDEN_ROWS = 500
@@ -33,11 +32,14 @@ Tell = Callable[[str, float], None]
 Maker = Callable[[pd.DataFrame, Tell], tuple[Draft, bytes]]
 
 
-def seed(settings: Settings, registry: Registry, tell: Tell) -> list[str]:
-    """Create the topics and publish the models of the route that are missing; returns them.
+def seed(
+    settings: Settings, registry: Registry, read: Callable[[], pd.DataFrame], tell: Tell
+) -> list[str]:
+    """Create the topics and publish the demo's models that are missing; returns their names.
+
+    `read` gives all flights, as `producers.flights.load_flights` does; it is asked if needed.
 
     Raises:
-        DatasetMissing: the flights are not installed.
         ModelError: a model could not be exported or published.
     """
     topics = settings.topics()
@@ -46,7 +48,7 @@ def seed(settings: Settings, registry: Registry, tell: Tell) -> list[str]:
     if not missing:
         return []
     tell("reading flights", 0.0)
-    flights = training_flights()
+    flights = landed(read())
     with Publisher(settings.connection, "modstream-seed") as publisher:
         for name in missing:
             draft, artifact = MAKERS[name](flights, tell)
@@ -56,9 +58,8 @@ def seed(settings: Settings, registry: Registry, tell: Tell) -> list[str]:
     return missing
 
 
-def training_flights() -> pd.DataFrame:
-    """The landed flights of January to March, in order."""
-    flights = load_flights()
+def landed(flights: pd.DataFrame) -> pd.DataFrame:
+    """The flights of January to March that have a label, in order."""
     days = flights["date"]
     chosen = flights[(days >= pd.Timestamp(FIRST)) & (days < pd.Timestamp(LAST))]
     return chosen[chosen["late"].notna()].reset_index(drop=True)
@@ -73,7 +74,7 @@ def make_frozen(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
     artifact = to_onnx(model, FLIGHT_FEATURES, batch_of(flights.tail(GOLDEN_ROWS)))
     tell("exporting frozen to ONNX", 1.0)
     used = libraries("scikit-learn", "skl2onnx", "onnx")
-    return draft("frozen", "onnx", (0, 1), used, len(flights)), artifact
+    return draft("frozen", "onnx", (0, 1), used, flights), artifact
 
 
 def make_online(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
@@ -86,7 +87,7 @@ def make_online(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
         for row, label in zip(rows, labels[start : start + CHUNK], strict=True):
             model.learn_one(row, label)
     tell("teaching online", 1.0)
-    return draft("online", "river", (False, True), libraries("river"), len(flights)), pack(model)
+    return draft("online", "river", (False, True), libraries("river"), flights), pack(model)
 
 
 MAKERS: dict[str, Maker] = {"frozen": make_frozen, "online": make_online}
@@ -94,15 +95,20 @@ MAKERS: dict[str, Maker] = {"frozen": make_frozen, "online": make_online}
 
 
 def draft(
-    name: str, runtime: str, classes: Sequence[int | bool], used: dict[str, str], rows: int
+    name: str,
+    runtime: str,
+    classes: Sequence[int | bool],
+    used: dict[str, str],
+    flights: pd.DataFrame,
 ) -> Draft:
     """What is said of a first version. `learned` counts feedback rows, so it is 0."""
+    rows = len(flights)
     return Draft(
         name=name,
         runtime=runtime,
         task="binary",
         classes=tuple(classes),
-        input_schema=FLIGHT_FEATURES,
+        input_schema=with_ranges(FLIGHT_FEATURES, batch_of(flights)),
         metrics={"learned": 0, "trained_on": rows},
         libraries=used,
         note=f"trained on {rows:,} flights from {FIRST} to before {LAST}",
@@ -116,6 +122,20 @@ def batch_of(flights: pd.DataFrame) -> Batch:
         for row in flights[list(FLIGHT_FEATURES.names)].itertuples(index=False)
     ]
     return FLIGHT_FEATURES.batch(rows).batch
+
+
+def with_ranges(schema: InputSchema, batch: Batch) -> InputSchema:
+    """The schema with hard limits for what may be learned: the range seen, widened by itself."""
+    bounded = []
+    for feature in schema.features:
+        column = batch.columns[feature.name]
+        if feature.kind != "float":
+            bounded.append(feature)
+            continue
+        low, high = float(column.min()), float(column.max())
+        limits = {"low": 2 * low - high, "high": 2 * high - low}
+        bounded.append(feature.model_copy(update=limits))
+    return InputSchema(features=tuple(bounded))
 
 
 def libraries(*names: str) -> dict[str, str]:

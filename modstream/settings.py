@@ -7,6 +7,8 @@ embedded stack that runs from this home (`modstream up`), the defaults.
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -137,22 +139,40 @@ class RunningStack(PydanticBaseSettingsSource):
         return running(self._home)
 
 
-def running(home: Path) -> dict[str, str]:
-    """The addresses of the stack that runs from a home; nothing if none does."""
+def running(home: Path) -> dict[str, Any]:
+    """What the stack that runs from a home says of itself; nothing if none does."""
     try:
         found = json.loads((home / RUNNING).read_text())
         os.kill(int(found.pop("pid")), 0)
     except (OSError, ValueError, KeyError):
         return {}
-    return dict(found)
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def announce(home: Path, bootstrap: str, redis: str) -> Path:
-    """Let other commands find the stack that this process runs; returns the file to remove."""
-    note = home / RUNNING
+def are_configured(settings: Settings) -> bool:
+    """Whether environment, file or caller named a Kafka that is not our own running stack."""
+    named = "bootstrap" in settings.model_fields_set
+    return named and running(settings.home).get("bootstrap") != settings.bootstrap
+
+
+@contextmanager
+def announce(settings: Settings) -> Iterator[None]:
+    """Let other commands find the stack that this process runs, as long as the context lasts."""
+    note = settings.home / RUNNING
     note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"bootstrap": bootstrap, "redis": redis, "pid": os.getpid()}))
-    return note
+    found = {
+        "bootstrap": settings.bootstrap,
+        "redis": settings.redis,
+        "stream": settings.stream,
+        "route": settings.models,
+        "signing_key": str(settings.signing_key) if settings.signing_key else None,
+        "trusted_keys": settings.trusted_keys,
+    }
+    note.write_text(json.dumps({**found, "pid": os.getpid()}))
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
 
 
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks them

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modstream.embedded.stack import Stack
 from modstream.keys import own_key
-from modstream.settings import Settings, load_settings, running
+from modstream.settings import Settings, are_configured, load_settings
 from modstream.supervisor import Backoff, Command, Supervisor
 
 SOON = Backoff(first=0.2, longest=10.0, healthy=20.0)
@@ -67,12 +67,6 @@ def stage(settings: Settings, folder: Path, *, fresh: bool = False) -> Iterator[
                 trusted_keys=settings.trusted_keys or (public,),
             )
         yield Stage(settings, stack, undo.enter_context(Supervisor(folder, SOON)))
-
-
-def are_configured(settings: Settings) -> bool:
-    """Whether environment, file or caller named a Kafka that is not our own running stack."""
-    named = "bootstrap" in settings.model_fields_set
-    return named and running(settings.home).get("bootstrap") != settings.bootstrap
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Supervisor:
     """
 
     def __init__(self, folder: Path, backoff: Backoff = DEFAULT_BACKOFF) -> None:
-        self._logs = folder / "logs"
+        self.logs = folder / "logs"
         self._backoff = backoff
         self._changed = threading.Condition()
         self._children: dict[str, _Child] = {}
@@ -96,7 +96,7 @@ class Supervisor:
         Raises:
             ValueError: a process of this name is alive.
         """
-        child = _Child(command, self._logs / f"{command.name}.log", self._backoff, self._changed)
+        child = _Child(command, self.logs / f"{command.name}.log", self._backoff, self._changed)
         with self._changed:
             known = self._children.get(command.name)
             if known is not None and known.row.state in ALIVE:

@@ -197,6 +197,7 @@ def _app(connection: Connection, topics: Topics, settings: JoinerSettings) -> fa
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
         consumer_max_fetch_size=FETCH_BYTES,
         producer_max_batch_size=SEND_BYTES,
         producer_max_request_size=LARGEST_RECORD,

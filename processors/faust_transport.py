@@ -74,6 +74,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         ]
         return Chunk(start, self._read_to[tp], records)
 
+    def topic_partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has; Faust asks a snapshot that only group leaders take."""
+        partitions = self._ensure_consumer()._client.cluster.partitions_for_topic(topic)
+        return None if partitions is None else len(partitions)
+
     async def rewind(self, positions: Mapping[TP, int]) -> None:
         """Go on reading at these offsets; in the consumer's own thread, at one stroke."""
         await self.call_thread(self._rewind, positions)

@@ -33,6 +33,9 @@ class JoinerSettings:
     """Of the predictions, labels, feedback and unjoined topics, and so of the changelog."""
     replication: int = 1
     """Copies of the changelog, once, when it is created."""
+    instance: str | None = None
+    """This process's own name in the group, the same after a restart: then a joiner that was
+    killed is replaced at once, not after its session of 10 s."""
     batch: int = 1000
     """Most records taken at once."""
     idle_seconds: float = 10.0

@@ -66,7 +66,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def send(  # noqa: PLR0913  the fields of a request
+    def send(
         self,
         features: Row | Sequence[Row],
         *,

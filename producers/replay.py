@@ -107,7 +107,9 @@ class Replay:
         pace: Pace | None = None
         reported = monotonic()
         for event in events:
-            pace = pace or Pace(event.at, self._plan.speed_up)
+            if pace is None:
+                pace = Pace(event.at, self._plan.speed_up)
+                self._progress = Progress(began=event.at)
             if not self._released(event, pace):
                 break
             self._send(event)
@@ -132,18 +134,23 @@ class Replay:
         return not stop.is_set()
 
     def _send(self, event: Event) -> None:
-        flight, now = event.flight, self._progress
-        began = event.at if now.began is None else now.began
-        now = replace(now, began=began, event_time=event.at)
-        if event.what is What.REQUEST:
-            self._sink.send(request_record(flight, self._topics.requests))
-            spoiled = self._plan.faults > 0 and self._random.random() < self._plan.faults
-            if spoiled:
-                self._sink.send(self._fault(flight))
-            self._progress = replace(now, requests=now.requests + 1, faults=now.faults + spoiled)
-        else:
+        now, flight = self._progress, event.flight
+        if event.what is What.LABEL:
             self._sink.send(label_record(flight, event.at, self._topics.labels))
-            self._progress = replace(now, labels=now.labels + 1, label_time=event.at)
+            self._progress = replace(
+                now, labels=now.labels + 1, event_time=event.at, label_time=event.at
+            )
+            return
+        self._sink.send(request_record(flight, self._topics.requests))
+        spoiled = self._random.random() < self._plan.faults
+        if spoiled:
+            self._sink.send(self._fault(flight))
+        self._progress = replace(
+            now,
+            requests=now.requests + 1,
+            faults=now.faults + spoiled,
+            event_time=event.at,
+        )
 
     def _fault(self, flight: Flight) -> Outgoing:
         kind = self._random.choice(self._plan.kinds)
@@ -152,12 +159,10 @@ class Replay:
         return Outgoing(self._topics.requests, flight.key.encode(), value)
 
 
-# Event time stays in the payload: a Kafka timestamp of 2013 is past every retention, and the
-# cluster would delete the records as soon as it looked.
-
-
 def request_record(flight: Flight, topic: str) -> Outgoing:
     """The request that asks, at scheduled departure, whether the flight will be late."""
+    # Event time stays in the payload: a Kafka timestamp of 2013 is past every retention, and
+    # the cluster would delete the record as soon as it looked.
     return Outgoing(topic, flight.key.encode(), encode(_request(flight, flight.id)))
 
 

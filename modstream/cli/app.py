@@ -2,7 +2,7 @@
 
 import typer
 
-from modstream.cli import demo, look, messages, registry, roles, topics
+from modstream.cli import look, messages, registry, roles, system, topics
 
 app = typer.Typer(
     name="modstream",
@@ -15,8 +15,8 @@ app = typer.Typer(
 
 RUN, SAY, KEEP, LOOK = "Run", "Send and read", "Models and topics", "Look"
 
-app.command(rich_help_panel=RUN)(demo.demo)
-app.command(rich_help_panel=RUN)(demo.up)
+app.command(rich_help_panel=RUN)(system.demo)
+app.command(rich_help_panel=RUN)(system.up)
 app.command(rich_help_panel=RUN)(roles.worker)
 app.command(rich_help_panel=RUN)(roles.joiner)
 app.command(rich_help_panel=RUN)(roles.learner)

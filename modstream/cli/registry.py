@@ -16,6 +16,7 @@ from modstream.roles.events import Action, model_event
 from modstream.roles.registry import open_registry
 from modstream.seed import seed as seed_models
 from modstream.settings import Settings, load_settings
+from producers.flights import load_flights
 
 app = typer.Typer(help="Publish models and move the aliases that serve.", no_args_is_help=True)
 
@@ -125,6 +126,7 @@ def seed() -> None:
         made = seed_models(
             settings,
             registry,
+            load_flights,
             lambda doing, share: progress.update(task, description=doing, completed=share),
         )
     say.print(f"published {' and '.join(made)}" if made else "topics and models were there")

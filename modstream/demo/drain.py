@@ -1,4 +1,4 @@
-"""Waiting until everything that was sent has been worked off."""
+"""Waiting: until everybody is there, and until everything that was sent is worked off."""
 
 from threading import Event
 from time import monotonic
@@ -8,6 +8,14 @@ from broker.names import Topics
 
 LOOK_EVERY = 0.25
 QUIET_LOOKS = 3
+
+
+def await_ready(admin: Admin, topics: Topics, workers: int, stop: Event) -> None:
+    """Wait until all workers and the joiner have their partitions."""
+    wanted = {topics.group("worker"): workers, topics.group("joiner"): 1}
+    while any(admin.members(group) < count for group, count in wanted.items()):
+        if stop.wait(LOOK_EVERY):
+            return
 
 
 def drain(admin: Admin, topics: Topics, stop: Event, patience: float = 60.0) -> dict[str, int]:

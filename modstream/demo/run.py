@@ -1,9 +1,11 @@
-"""One demo from start to report."""
+"""One replay from the first flight to the last label that has been learned."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
+
+import pandas as pd
 
 from broker.admin import Admin
 from broker.publisher import Publisher
@@ -12,65 +14,64 @@ from modstream.demo.drill import Drill, Hit
 from modstream.demo.plan import DemoPlan
 from modstream.stage import Stage
 from producers.bad import BAD
-from producers.flights import flights_between, load_flights
+from producers.flights import flights_between
 from producers.pacing import Progress, leash
 from producers.replay import Controls, Replay, ReplayPlan, timeline
+
+LOOK_EVERY = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a replay ended: what was sent, the kills that hit, the lag that was left."""
+    """How a replay ended: what was sent, the kills that hit, the lag that was left by role."""
 
     sent: Progress
     hits: list[Hit] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
 
 
-def count_flights(plan: DemoPlan) -> int:
-    """How many flights a plan replays."""
-    return sum(1 for _ in flights_between(load_flights(), plan.start, plan.end))
+@dataclass(slots=True)
+class Show:
+    """A replay that runs beside the live view, which asks it for its progress."""
 
+    stage: Stage
+    plan: DemoPlan
+    flights: pd.DataFrame
+    stop: Event
+    progress: Progress = field(default_factory=Progress)
 
-def replay(
-    stage: Stage,
-    plan: DemoPlan,
-    total: int,
-    learned: Callable[[], int | None],
-    tell: Callable[[Progress], None],
-    stop: Event,
-) -> Outcome:
-    """Replay the plan's flights, strike the drill's victims on the way, and wait for the rest.
+    def begin(self, learned: Callable[[], int | None]) -> Future[Outcome]:
+        """Start in the background; `learned` is the event time (ms) that learning has reached."""
+        pool = ThreadPoolExecutor(1, "replay")
+        future = pool.submit(self._run, learned)
+        pool.shutdown(wait=False)
+        return future
 
-    Args:
-        stage: where it happens.
-        plan: what happens.
-        total: how many flights there are.
-        learned: event time (ms) of the newest label that has been learned.
-        tell: told once a second how far the replay has come.
-        stop: ends it early; what was sent by then is still waited for.
-    """
-    settings, topics = stage.settings, stage.settings.topics()
-    drill = Drill(stage) if plan.drill else None
+    def span(self) -> tuple[int, int]:
+        """Event time (ms) of the first and of the last flight."""
+        days = self.flights["date"]
+        start, end = pd.Timestamp(self.plan.start), pd.Timestamp(self.plan.end)
+        times = self.flights["scheduled_ms"][(days >= start) & (days < end)]
+        return int(times.iloc[0]), int(times.iloc[-1])
 
-    def progressed(progress: Progress) -> None:
-        tell(progress)
-        if drill is not None:
-            drill.advance(progress.requests / total)
+    def _run(self, learned: Callable[[], int | None]) -> Outcome:
+        settings, plan = self.stage.settings, self.plan
+        drill = Drill(self.stage) if plan.drill else None
+        first, last = self.span()
 
-    controls = Controls(stop=stop, hold=leash(learned, plan.leash_ms, 0.01), report=progressed)
-    wishes = ReplayPlan(
-        speed_up=plan.speed_up, faults=plan.faults, kinds=tuple(sorted(BAD)), seed=plan.seed
-    )
-    with Publisher(settings.connection, "modstream-replay") as publisher:
-        flights = flights_between(load_flights(), plan.start, plan.end)
-        sent = Replay(publisher, topics, wishes, controls).run(timeline(flights))
-    hits = [] if drill is None else drill.finish()
-    return Outcome(sent, hits, drain(Admin(settings.connection), topics, stop))
+        def report(progress: Progress) -> None:
+            self.progress = progress
+            if drill is not None and progress.event_time is not None:
+                drill.advance((progress.event_time - first) / (last - first))
 
-
-def in_background(work: Callable[[], Outcome]) -> Future[Outcome]:
-    """Run the replay beside the live view."""
-    pool = ThreadPoolExecutor(1, "replay")
-    future = pool.submit(work)
-    pool.shutdown(wait=False)
-    return future
+        wishes = ReplayPlan(
+            speed_up=plan.speed_up, faults=plan.faults, kinds=tuple(sorted(BAD)), seed=plan.seed
+        )
+        hold = leash(learned, plan.leash_ms, LOOK_EVERY)
+        controls = Controls(stop=self.stop, hold=hold, report=report)
+        with Publisher(settings.connection, "modstream-replay") as publisher:
+            replay = Replay(publisher, settings.topics(), wishes, controls)
+            sent = replay.run(timeline(flights_between(self.flights, plan.start, plan.end)))
+        hits = [] if drill is None else drill.finish()
+        left = drain(Admin(settings.connection), settings.topics(), self.stop)
+        return Outcome(sent, hits, left)

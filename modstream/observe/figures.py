@@ -33,9 +33,7 @@ class Figures:
         found = self.delivery.faults() | self.labels.faults()
         for one in self.learning:
             found |= one.faults()
-        found |= {
-            f"records of {topic} that break its contract": n for topic, n in self.broken.items()
-        }
+        found |= {f"broken records in {topic}": count for topic, count in self.broken.items()}
         return {fault: number for fault, number in found.items() if number}
 
     @property

@@ -34,31 +34,18 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Records per second, by stretches that begin at `times` (seconds since the first request).
+    """Records per second, by whole stretches that begin at `times` (seconds since the first).
 
-    `seconds` reach from the first request to the last answer; `requests` and `answers` are the
-    series, the means are over all of it and the peaks of single stretches.
+    `seconds` reach from the first request to the last answer, `mean` and `peak` are requests
+    per second over all of it and in the fastest stretch.
     """
 
     seconds: float
+    mean: float
+    peak: float
     times: tuple[float, ...]
     requests: tuple[float, ...]
     answers: tuple[float, ...]
-
-    @property
-    def width(self) -> float:
-        """Seconds of one stretch."""
-        return self.times[1] - self.times[0] if len(self.times) > 1 else 1.0
-
-    @property
-    def mean(self) -> float:
-        """Requests per second over the run."""
-        return sum(self.requests) * self.width / self.seconds if self.seconds else 0.0
-
-    @property
-    def peak(self) -> float:
-        """Requests per second of the fastest stretch."""
-        return max(self.requests, default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +110,15 @@ def _throughput(
     sent: Ints, answered: dict[str, tuple[Ints, Ints]], span: tuple[int, int], width: int
 ) -> Throughput:
     began, ended = span
-    edges = np.arange(began, ended + width + 1, width)
+    seconds = (ended - began) / 1000
+    edges = began + width * np.arange(max((ended - began) // width, 1) + 1)
+    requests = np.histogram(sent, edges)[0] * 1000 / width
     answers = [np.histogram(at, edges)[0] for _, at in answered.values()]
     return Throughput(
-        seconds=(ended - began) / 1000,
+        seconds=seconds,
+        mean=len(sent) / seconds if seconds else 0.0,
+        peak=float(requests.max()),
         times=tuple(((edges[:-1] - began) / 1000).tolist()),
-        requests=tuple((np.histogram(sent, edges)[0] * 1000 / width).tolist()),
+        requests=tuple(requests.tolist()),
         answers=tuple((np.sum(answers, axis=0) * 1000 / width).tolist()),
     )

@@ -54,9 +54,9 @@ beginning. Lag alone was sampled while the stream ran.</footer>
 
 
 def _span(figures: Figures) -> str:
-    starts = [one.start for quality in figures.quality for one in quality.bins]
     run = f"run of {duration(figures.pace.throughput.seconds)}"
-    return f"{date(min(starts))} to {date(max(starts))}, {run}" if starts else run
+    span = figures.quality[0].span
+    return f"{date(span.first)} to {date(span.last)}, {run}" if span.last else run
 
 
 def _key_figures(figures: Figures) -> Iterable[str]:
@@ -99,7 +99,7 @@ def _plots(figures: Figures) -> Iterable[str]:
 
 def _marks(figures: Figures) -> str:
     bins = {HOUR: "hour", DAY: "day", WEEK: "week"}
-    told = f"one point per {bins[figures.quality[0].bin_ms]} of the request's event time"
+    told = f"one point per {bins[figures.quality[0].span.width]} of the request's event time"
     swaps = max(one.swaps for one in figures.quality)
     drawn = max(len(plots.thinned(one)) for one in figures.quality)
     if not swaps:

@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from io import StringIO
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from modstream.observe.figures import Figures
-from modstream.observe.quality import Bin, Quality
-from modstream.observe.words import milliseconds
+from modstream.observe.quality import DAY, Bin, Quality
 
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
 MODELS = ("#040401", "#040402", "#040403", "#040404")
@@ -28,7 +27,7 @@ COLOURS = {
 """Stand-ins that matplotlib draws with, and the style sheet's colours that replace them."""
 MOST_MARKS = 80
 """Version marks drawn at most; of more, every k-th stands for all."""
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "modstream",
     "font.size": 9,
@@ -46,6 +45,7 @@ STYLE = {
     "ytick.color": MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
+    "ytick.minor.size": 0,
     "legend.frameon": False,
     "lines.solid_capstyle": "round",
 }
@@ -94,7 +94,7 @@ def log_loss_over_time(axes: Axes, figures: Figures) -> None:
 
 def latency_over_time(axes: Axes, figures: Figures) -> None:
     """p50 (solid) and p99 (dashed) of every model by stretches of the run."""
-    for colour, one in _coloured(figures.pace.latency):
+    for colour, one in reversed(_coloured(figures.pace.latency)):
         axes.plot(one.times, one.p99_over_time, "--", color=colour, linewidth=1.1)
         axes.plot(one.times, one.p50_over_time, color=colour, linewidth=1.6)
     _milliseconds(axes)
@@ -104,7 +104,7 @@ def latency_over_time(axes: Axes, figures: Figures) -> None:
 def latency_curve(axes: Axes, figures: Figures) -> None:
     """Latency by percentile, on a scale of nines."""
     shown = (50, 90, 99, 99.9, 99.99)
-    for colour, one in _coloured(figures.pace.latency):
+    for colour, one in reversed(_coloured(figures.pace.latency)):
         curve = [(100 / (100 - percentile), ms) for percentile, ms in one.curve if percentile < 100]
         axes.plot(*zip(*curve, strict=True), color=colour, linewidth=1.8)
     axes.set_xscale("log")
@@ -152,13 +152,14 @@ def thinned(quality: Quality) -> list[int]:
 
 def _over_event_time(axes: Axes, figures: Figures, of: Callable[[Bin], float]) -> None:
     for colour, one in reversed(_coloured(figures.quality)):
-        middles = [_moment(each.start + one.bin_ms // 2) for each in one.bins]
+        middles = [_moment(each.start + one.span.width // 2) for each in one.bins]
         axes.plot(middles, [of(each) for each in one.bins], color=colour, linewidth=1.8)
         for time in thinned(one):
             axes.axvline(_moment(time), 0, 0.035, color=colour, linewidth=0.7, alpha=0.8)
-    locator = AutoDateLocator(maxticks=9)
+    locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
     axes.margins(x=0.01, y=0.12)
 
 
@@ -173,7 +174,8 @@ def _role_order(role: str) -> tuple[int, str]:
 
 def _milliseconds(axes: Axes) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: milliseconds(value))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(lambda *_: "")
     axes.set_ylabel("ms")
 
@@ -182,5 +184,6 @@ def _legend(axes: Axes) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, handlelength=1.4)
 
 
-def _moment(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1000, UTC)
+def _moment(at: int) -> float:
+    """An event time (ms) as matplotlib counts dates: days since 1970."""
+    return at / DAY

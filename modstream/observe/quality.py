@@ -19,6 +19,16 @@ FEWEST = 30
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """The event time of all scored answers, in bins of `width` from `origin` on; all in ms."""
+
+    first: int
+    last: int
+    origin: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bin:
     """The answers of one stretch of event time, which begins at `start` (ms)."""
 
@@ -52,7 +62,7 @@ class Quality:
     joined: int
     auc: float
     log_loss: float
-    bin_ms: int
+    span: Span
     bins: tuple[Bin, ...]
     versions: tuple[Served, ...]
 
@@ -75,8 +85,10 @@ def quality(ledger: Ledger) -> tuple[Quality, ...]:
     """Score every model of the route."""
     found = {model: _pairs(ledger, ledger.answers[model]) for model in ledger.route}
     times = np.concatenate([pairs.event_time for pairs in found.values()])
-    width = bin_width(int(np.ptp(times)) if len(times) else 0)
-    return tuple(_quality(ledger, model, pairs, width) for model, pairs in found.items())
+    first, last = (int(times.min()), int(times.max())) if len(times) else (0, 0)
+    width = bin_width(last - first)
+    span = Span(first, last, first - first % min(width, DAY), width)
+    return tuple(_quality(ledger, model, pairs, span) for model, pairs in found.items())
 
 
 def bin_width(span: int) -> int:
@@ -86,7 +98,7 @@ def bin_width(span: int) -> int:
     return DAY if span > 3 * DAY else HOUR
 
 
-def _quality(ledger: Ledger, model: str, pairs: Pairs, width: int) -> Quality:
+def _quality(ledger: Ledger, model: str, pairs: Pairs, span: Span) -> Quality:
     joins = ledger.joins.get(model)
     return Quality(
         model=model,
@@ -94,8 +106,8 @@ def _quality(ledger: Ledger, model: str, pairs: Pairs, width: int) -> Quality:
         joined=int((joins.count.ints(len(ledger.ids)) > 0).sum()) if joins else 0,
         auc=auc(pairs.truth, pairs.value),
         log_loss=log_loss(pairs.truth, pairs.value),
-        bin_ms=width,
-        bins=_bins(pairs, width),
+        span=span,
+        bins=_bins(pairs, span),
         versions=_served(ledger, ledger.answers[model]),
     )
 
@@ -111,13 +123,15 @@ def _pairs(ledger: Ledger, answers: Answers) -> Pairs:
     return Pairs(truth[usable], value[usable], times[usable])
 
 
-def _bins(pairs: Pairs, width: int) -> tuple[Bin, ...]:
+def _bins(pairs: Pairs, span: Span) -> tuple[Bin, ...]:
     order = np.argsort(pairs.event_time, kind="stable")
-    numbers, starts = np.unique(pairs.event_time[order] // width, return_index=True)
+    places = (pairs.event_time[order] - span.origin) // span.width
+    numbers, starts = np.unique(places, return_index=True)
+    starts_ms = (span.origin + numbers * span.width).tolist()
     parts = np.split(order, starts[1:])
     return tuple(
-        Bin(int(number) * width, len(part), *_figures(pairs.truth[part], pairs.value[part]))
-        for number, part in zip(numbers, parts, strict=False)
+        Bin(start, len(part), *_figures(pairs.truth[part], pairs.value[part]))
+        for start, part in zip(starts_ms, parts, strict=False)
     )
 
 

@@ -36,9 +36,7 @@ Cell = str | Nought
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table with a title, and lines on what it does not show. All but the first column are
-    numbers.
-    """
+    """A table of numbers with a title, and lines on what it does not show."""
 
     title: str
     columns: tuple[str, ...]
@@ -138,6 +136,7 @@ def _quality(figures: Figures) -> Sheet:
 
 def _latency(figures: Figures) -> Sheet:
     flow = figures.pace.throughput
+    most = f"{number(flow.peak)} at most"
     rows = (
         (one.model, *map(milliseconds, (one.p50, one.p90, one.p99, one.p99_9, one.max)))
         for one in figures.pace.latency
@@ -146,10 +145,7 @@ def _latency(figures: Figures) -> Sheet:
         "Latency: from request to answer in the topic, in ms",
         ("model", "p50", "p90", "p99", "p99.9", "max"),
         tuple(rows),
-        (
-            f"{number(flow.mean)} requests/s on average over {duration(flow.seconds)}, "
-            f"{number(flow.peak)} at most",
-        ),
+        (f"{number(flow.mean)} requests/s on average over {duration(flow.seconds)}, {most}",),
     )
 
 

@@ -48,7 +48,7 @@ class Story:
         self.now += 10
         request = Request(id=name, features=ROW, **{"event_time": NEW_YEAR, **fields})
         written = encode(request) if value is None else value
-        return self._write(self.topics.requests, name, written)
+        return self.write(self.topics.requests, name, written)
 
     def answer(self, asked: Record, model: str, probability: float = 0.5, **fields) -> Prediction:
         answer = Prediction(
@@ -64,7 +64,7 @@ class Story:
             (Header.MODEL, f"{model}/{answer.version}".encode()),
         )
         at = asked.timestamp + fields.get("after", 20)
-        self._write(self.topics.predictions, asked.key.decode(), answer, headers, at)
+        self.write(self.topics.predictions, asked.key.decode(), answer, headers, at)
         return answer
 
     def refuse(self, asked: Record, model: str | None, code: str = "wrong_type") -> None:
@@ -72,7 +72,7 @@ class Story:
         error = ErrorAnswer(
             id=name, code=code, message="no", model=model, source=self._source(asked)
         )
-        self._write(self.topics.predictions, name, error, ((Header.KIND, ERROR),))
+        self.write(self.topics.predictions, name, error, ((Header.KIND, ERROR),))
 
     def bury(self, asked: Record) -> None:
         letter = dead_letter(asked, self.topics.dlq, NotJson("oh"), "VALUE_CONVERTER")
@@ -80,7 +80,7 @@ class Story:
 
     def label(self, name: str, *, label: bool = True, **fields) -> None:
         said = Label(id=name, label=label, **{"event_time": NEW_YEAR + 1, **fields})
-        self._write(self.topics.labels, name, said)
+        self.write(self.topics.labels, name, said)
 
     def join(self, name: str, *answers: Prediction, label: bool = True, **fields) -> Record:
         feedback = Feedback(
@@ -93,15 +93,15 @@ class Story:
             event_time=NEW_YEAR,
             label_time=NEW_YEAR + 1,
         )
-        return self._write(self.topics.feedback, name, feedback)
+        return self.write(self.topics.feedback, name, feedback)
 
     def set_aside(self, name: str, reason: UnjoinedReason) -> None:
-        self._write(self.topics.unjoined, name, Unjoined(id=name, reason=reason))
+        self.write(self.topics.unjoined, name, Unjoined(id=name, reason=reason))
 
     def quarantine(self, feedback: Record, model: str = "online") -> None:
         name, source = feedback.key.decode(), self._source(feedback)
         row = Quarantined(id=name, model=model, rule="out_of_range", detail="", source=source)
-        self._write(self.topics.quarantine, name, row)
+        self.write(self.topics.quarantine, name, row)
 
     def flight(
         self, name: str, probability: float = 0.5, *, label: bool = True, **fields
@@ -130,11 +130,20 @@ class Story:
         }
         event = ModelEvent(model="online", action="publish", at=self.now, **(facts | fields))
         self.event = event
-        self._write(self.topics.model_events, f"online/{self.versions}", event)
+        self.write(self.topics.model_events, f"online/{self.versions}", event)
         return event
 
+    def asked(self, name: str) -> Record:
+        """The request of that id."""
+        found = self.broker.read(self.topics.requests)
+        return next(record for record in found if record.key == name.encode())
+
+    def repeat(self, record: Record) -> None:
+        """Write a record once more."""
+        self.write(record.topic, record.key.decode(), record.value, record.headers)
+
     def lag(self, at: int, **waiting: float) -> None:
-        self._write(self.topics.metrics, "lag", Metrics(kind="lag", event_time=at, values=waiting))
+        self.write(self.topics.metrics, "lag", Metrics(kind="lag", event_time=at, values=waiting))
 
     def season(self, flights: int, days: int, swaps: int, seed: int = 2013) -> None:
         """A drifting world that one model follows and the other does not, with some bad records."""
@@ -155,6 +164,12 @@ class Story:
                 self.bury(self.ask(f"bad-{number}", b'{"id'))
                 self.refuse(self.ask(f"odd-{number}", model="ghost"), "ghost", "unknown_model")
 
+    def write(
+        self, topic: str, key: str, message: Contract | bytes, headers=(), at: int | None = None
+    ) -> Record:
+        value = message if isinstance(message, bytes) else encode(message)
+        return self.broker.append(Outgoing(topic, key.encode(), value, headers, at or self.now))
+
     @property
     def records(self) -> list[Record]:
         return [record for topic in topics_read(self.topics) for record in self.broker.read(topic)]
@@ -173,9 +188,3 @@ class Story:
 
     def _source(self, record: Record) -> Source:
         return Source(topic=record.topic, partition=record.partition, offset=record.offset)
-
-    def _write(
-        self, topic: str, key: str, message: Contract | bytes, headers=(), at: int | None = None
-    ) -> Record:
-        value = message if isinstance(message, bytes) else encode(message)
-        return self.broker.append(Outgoing(topic, key.encode(), value, headers, at or self.now))

@@ -1,0 +1,158 @@
+"""`demo` and `up`: the whole system by one command."""
+
+from dataclasses import replace
+from datetime import datetime
+from time import time
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+
+from broker.admin import Admin
+from modstream import logs
+from modstream.cli.options import Models, Stream
+from modstream.cli.printing import out, say
+from modstream.demo.closing import close
+from modstream.demo.drain import await_ready
+from modstream.demo.learned import Learned
+from modstream.demo.plan import FULL, SHORT
+from modstream.demo.run import Outcome, Show
+from modstream.doctor import require_python
+from modstream.observe.live import LiveView, Sources
+from modstream.observe.recent import Recent
+from modstream.observe.tail import LagSampler, Tail
+from modstream.roles.registry import open_registry
+from modstream.seed import seed
+from modstream.settings import Settings, announce, are_configured, load_settings
+from modstream.stage import Stage, stage
+from modstream.stopping import stop_signals
+from producers.flights import load_flights
+
+ROUTE = ("online", "frozen")
+LEARNER = "online"
+OFTEN = {"seconds": 0.1}
+"""Event time flies in a replay: a version every tenth of a second is one every few minutes."""
+Day = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day of 2013.", show_default=False)
+]
+
+
+def demo(
+    full: Annotated[
+        bool, typer.Option("--full", help="April to December: about 250,000 flights.")
+    ] = False,
+    start: Day = None,
+    end: Day = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = SHORT.workers,
+    bad: Annotated[float, typer.Option(min=0, max=1, help="Bad records per good request.")] = 0.0,
+    drill: Annotated[
+        bool, typer.Option("--drill", help="kill -9 a worker, the learner and Redis on the way.")
+    ] = False,
+) -> None:
+    """Replay real flights through the whole system, show it live, report what stands in Kafka.
+
+    Two models answer each request: `frozen` learned January to March, `online` goes on learning
+    from every flight that lands. Ends with code 1 if a request, a label or a learned row is not
+    accounted for, and with code 130 after Ctrl-C.
+    """
+    require_python()
+    chosen = FULL if full else SHORT
+    plan = replace(
+        chosen,
+        start=start.date() if start else chosen.start,
+        end=end.date() if end else chosen.end,
+        workers=workers,
+        faults=bad,
+        drill=drill,
+    )
+    settings = demo_settings()
+    folder = settings.home / "demo"
+    say.print("starting Kafka and Redis", style="dim")
+    with stage(settings, folder, fresh=True) as running:
+        flights = prepare(running)
+        with stop_signals() as stop:
+            running.start(plan.workers, LEARNER)
+            outcome = perform(running, Show(running, plan, flights, stop))
+        if stop.is_set():
+            raise typer.Exit(130)
+        figures = close(running.settings, outcome, folder, out, say)
+    raise typer.Exit(0 if figures.sound else 1)
+
+
+def demo_settings() -> Settings:
+    """The demo's own stream; on servers that are not ours under a prefix of its own."""
+    named = load_settings(stream="flights", route=ROUTE, cadence=OFTEN)
+    if not are_configured(named):
+        return named
+    return load_settings(stream="flights", route=ROUTE, cadence=OFTEN, prefix=f"demo-{time():.0f}.")
+
+
+def prepare(running: Stage) -> pd.DataFrame:
+    """Topics, and a first version of both models; returns all flights."""
+    with (
+        open_registry(running.settings) as registry,
+        Progress(
+            TextColumn("{task.description}"), BarColumn(), console=say, transient=True
+        ) as progress,
+    ):
+        task = progress.add_task("reading flights", total=1.0)
+        flights = load_flights()
+        made = seed(
+            running.settings,
+            registry,
+            lambda: flights,
+            lambda doing, share: progress.update(task, description=doing, completed=share),
+        )
+    say.print(f"published {' and '.join(made)}, starting the processes", style="dim")
+    return flights
+
+
+def perform(running: Stage, show: Show) -> Outcome:
+    """Replay beside the live view; returns when everything has been worked off."""
+    settings, topics = running.settings, running.settings.topics()
+    recent = Recent(topics, settings.models)
+    with (
+        (running.supervisor.logs / "demo.log").open("a") as log,
+        Learned(settings.connection, topics, LEARNER) as learned,
+        Tail(settings.connection, topics, recent),
+        LagSampler(settings.connection, topics) as sampler,
+    ):
+        logs.configure(settings, log)
+        await_ready(Admin(settings.connection), topics, show.plan.workers, show.stop)
+        replaying = show.begin(learned.reached)
+        sources = Sources(recent, lambda: show.progress, lambda: sampler.latest, show.span())
+        with LiveView(sources, out):
+            outcome = replaying.result()
+    logs.configure(settings)
+    return outcome
+
+
+def up(
+    stream: Stream = None,
+    models: Models = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    learner: Annotated[
+        str | None,
+        typer.Option(help="The model that learns; by default none.", show_default=False),
+    ] = None,
+) -> None:
+    """Run the whole system until Ctrl-C: servers, topics, workers, joiner, learner.
+
+    Other commands find it by themselves, from the same directory. Nothing is answered before the
+    models of the route are published: `modstream models publish`, or `modstream models seed`.
+    """
+    require_python()
+    settings = load_settings(stream=stream, route=tuple(models) if models else None)
+    logs.configure(settings)
+    say.print("starting Kafka and Redis", style="dim")
+    with stage(settings, settings.home / "stack") as running:
+        settings = running.settings
+        Admin(settings.connection).create(settings.specs())
+        with stop_signals() as stop, announce(settings):
+            running.start(workers, learner)
+            say.print(f"Kafka   [bold]{settings.bootstrap}[/]\nRedis   [bold]{settings.redis}[/]")
+            say.print(f"logs    {running.supervisor.logs}")
+            say.print(f"stream  {settings.stream}, answered by {', '.join(settings.models)}")
+            say.print("Ctrl-C ends it all", style="dim")
+            stop.wait()

@@ -1,0 +1,36 @@
+"""A joiner as a process of its own, to be killed.
+
+python join_process.py BOOTSTRAP PREFIX FOLDER INSTANCE [STALL_SECONDS]
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+from broker.connection import Connection
+from broker.names import Topics
+from processors.faust_app import build_app, run
+from processors.joiner import JoinerSettings
+
+HORIZON_MS = 100_000
+PARTITIONS = 4
+
+
+def main(bootstrap, prefix, folder, instance, stall_seconds="60"):
+    logging.basicConfig(level=logging.WARNING)
+    settings = JoinerSettings(
+        horizon_ms=HORIZON_MS,
+        out_of_orderness_ms=1000,
+        partitions=PARTITIONS,
+        batch=100,
+        instance=instance,
+        idle_seconds=1.0,
+        sweep_seconds=0.5,
+        stall_seconds=float(stall_seconds),
+        data_dir=Path(folder),
+    )
+    return run(build_app(Connection(bootstrap), Topics("flights", prefix), settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
