@@ -4,11 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import stamina
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicMetadata
 
@@ -36,6 +32,7 @@ class Admin:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._client = AdminClient(client_config(connection, "modstream-admin"))
+        self._groups: dict[str, Consumer] = {}
 
     def create(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Create what is missing and wait until every topic has a leader; returns the new names.
@@ -97,19 +94,21 @@ class Admin:
         return self._offsets(homes, OffsetSpec.latest())
 
     def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
-        """A group's committed offsets on some topics; partitions without one are left out."""
-        request = ConsumerGroupTopicPartitions(group)
+        """A group's committed offsets on some topics; partitions without one are left out.
+
+        Asked by a consumer that never joins: the admin client's own call crashes the process when
+        the group's coordinator moves (https://github.com/confluentinc/librdkafka/issues/5040).
+        """
+        if group not in self._groups:
+            self._groups[group] = Consumer(
+                {**client_config(self._connection, "modstream-admin"), "group.id": group}
+            )
+        homes = [KafkaPartition(home.topic, home.partition) for home in self.ends(topics)]
         try:
-            answer = self._client.list_consumer_group_offsets([request])[group].result(SECONDS)
+            answers = self._groups[group].committed(homes, timeout=SECONDS)
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return {}
             raise self._connection.translated(error) from error
-        return {
-            TopicPartition(p.topic, p.partition): p.offset
-            for p in answer.topic_partitions
-            if p.topic in topics and p.offset >= 0
-        }
+        return {TopicPartition(p.topic, p.partition): p.offset for p in answers if p.offset >= 0}
 
     def members(self, group: str) -> int:
         """How many members of a group have partitions now."""

@@ -53,5 +53,5 @@ def online_pipeline() -> compose.Pipeline:
     """
     strings = compose.SelectType(str) | preprocessing.OneHotEncoder()
     numbers = compose.SelectType((int, float)) | preprocessing.StandardScaler()
-    logistic = linear_model.LogisticRegression(optimizer=optim.SGD(0.005))
+    logistic = linear_model.LogisticRegression(optimizer=optim.SGD(0.003))
     return compose.TransformerUnion(strings, numbers) | logistic

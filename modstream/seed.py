@@ -25,6 +25,7 @@ from modstream.settings import Settings
 FIRST, LAST = date(2013, 1, 1), date(2013, 4, 1)
 GOLDEN_ROWS = 500
 CHUNK = 2000
+SLACK = 20
 
 Tell = Callable[[str, float], None]
 """What is being done, and how much of it, 0 to 1."""
@@ -125,7 +126,10 @@ def batch_of(flights: pd.DataFrame) -> Batch:
 
 
 def with_ranges(schema: InputSchema, batch: Batch) -> InputSchema:
-    """The schema with hard limits for what may be learned: the range seen, widened by itself."""
+    """The schema with hard limits for what may be learned: the range seen, `SLACK` times as wide.
+
+    Weather may set records, and a learner must see them; 1e300 is no weather.
+    """
     bounded = []
     for feature in schema.features:
         column = batch.columns[feature.name]
@@ -133,7 +137,8 @@ def with_ranges(schema: InputSchema, batch: Batch) -> InputSchema:
             bounded.append(feature)
             continue
         low, high = float(column.min()), float(column.max())
-        limits = {"low": 2 * low - high, "high": 2 * high - low}
+        span = SLACK * (high - low)
+        limits = {"low": low - span, "high": high + span}
         bounded.append(feature.model_copy(update=limits))
     return InputSchema(features=tuple(bounded))
 

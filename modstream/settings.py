@@ -27,7 +27,7 @@ from models.shelf import ShelfSettings
 from modstream.cadence import CadenceSettings
 from modstream.errors import InvalidSettings
 from processors.joiner import JoinerSettings
-from processors.learn import LearnSettings
+from processors.learn_settings import LearnSettings
 
 RUNNING = "running.json"
 """In the home: where the stack that runs from it answers."""

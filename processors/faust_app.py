@@ -29,6 +29,11 @@ STOP_SECONDS = 15.0
 LAG_SECONDS = 5.0
 FETCH_BYTES = 256 * 1024
 """Of one partition at once: small, so that the inputs are read in turns. A larger record comes."""
+CHANGELOG_CONFIG = {
+    "max.message.bytes": str(LARGEST_RECORD),
+    # Only closed segments are compacted; a recovery reads all that is not.
+    "segment.bytes": str(64 * 1024 * 1024),
+}
 FAILED = 70
 STALLED = 75
 """Exit codes, by sysexits.h: a software failure; a state that a restart may mend."""
@@ -64,7 +69,7 @@ class Entries(faust.Table):  # type: ignore[misc]
             partitions=settings.partitions,
             key_type=bytes,
             value_type=bytes,
-            extra_topic_configs={"max.message.bytes": str(LARGEST_RECORD)},
+            extra_topic_configs=CHANGELOG_CONFIG,
         )
         self.settings = settings
         self.joiner = Joiner(topics, settings, self.changelog_topic_name, Broker(app))
@@ -99,7 +104,7 @@ def build_app(connection: Connection, topics: Topics, settings: JoinerSettings) 
     app = _app(connection, topics, settings)
     entries = Entries(app, topics, settings)
     app.tables.add(entries)
-    app.transport = Transport([URL(f"kafka://{connection.bootstrap}")], app)
+    app.transport = Transport(app.conf.broker_consumer, app)
     app.transport.positions = entries.joiner.positions
     inputs = app.topic(topics.predictions, topics.labels, value_serializer="raw", acks=False)
 
@@ -190,7 +195,7 @@ async def _lag(app: faust.App) -> int | None:
 def _app(connection: Connection, topics: Topics, settings: JoinerSettings) -> faust.App:
     return faust.App(
         topics.group("joiner"),
-        broker=f"kafka://{connection.bootstrap}",
+        broker=[URL(f"kafka://{server}") for server in connection.bootstrap.split(",")],
         broker_credentials=credentials(connection.options),
         broker_commit_interval=1.0,
         broker_max_poll_records=settings.batch,

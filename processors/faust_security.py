@@ -20,6 +20,7 @@ UNDERSTOOD = frozenset(
         "ssl.key.password",
     }
 )
+MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 
 
 def credentials(options: Mapping[str, str]) -> Credentials | None:
@@ -29,16 +30,19 @@ def credentials(options: Mapping[str, str]) -> Credentials | None:
         SettingUnsupported: a security setting that has no counterpart here; other settings tune
             librdkafka and are left to it.
     """
-    for name, value in options.items():
+    for name in options:
         if name.startswith(("sasl.", "ssl.", "security.")) and name not in UNDERSTOOD:
-            raise SettingUnsupported(name, value)
+            raise SettingUnsupported(name)
     protocol = options.get("security.protocol", "plaintext").lower()
     context = _context(options) if protocol.endswith("ssl") else None
     if protocol.startswith("sasl"):
+        mechanism = options.get("sasl.mechanism") or options.get("sasl.mechanisms", "PLAIN")
+        if mechanism not in MECHANISMS:
+            raise SettingUnsupported(f"sasl.mechanism={mechanism}")
         return SASLCredentials(
             username=options.get("sasl.username"),
             password=options.get("sasl.password"),
-            mechanism=options.get("sasl.mechanism") or options.get("sasl.mechanisms", "PLAIN"),
+            mechanism=mechanism,
             ssl_context=context,
         )
     return None if context is None else SSLCredentials(context)

@@ -16,9 +16,10 @@ Overrides internals of one pinned version; tests/processors/test_join_real.py fa
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -41,8 +42,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: "Transport") -> AIOKafkaConsumer:
         """The consumer as Faust makes it, before it has connected, with two settings changed."""
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - for either
         return consumer
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -67,16 +68,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return {tp: [self._chunk(tp, records)] for tp, records in fetched.items()}
 
     def _chunk(self, tp: TopicPartition, fetched: list[ConsumerRecord]) -> Chunk:
-        start, self._read_to[tp] = self._read_to.get(tp), self._state(tp).position
+        state, start = self._state(tp), self._read_to.get(tp)
+        end = fetched[-1].offset + 1 if state is None else int(state.position)
+        self._read_to[tp] = end
         records = [
             Record(r.topic, r.partition, r.offset, r.key, r.value, r.headers, r.timestamp)
             for r in fetched
         ]
-        return Chunk(start, self._read_to[tp], records)
+        return Chunk(start, end, records)
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions a topic has; Faust asks a snapshot that only group leaders take."""
-        partitions = self._ensure_consumer()._client.cluster.partitions_for_topic(topic)
+        partitions = self._ensure_consumer().partitions_for_topic(topic)
         return None if partitions is None else len(partitions)
 
     async def rewind(self, positions: Mapping[TP, int]) -> None:
@@ -99,15 +102,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         state = self._state(tp)
         if state is None or not state.has_valid_position or self._read_to.get(tp, 0) > taken:
             return taken
-        return max(taken, state.position)
+        return max(taken, int(state.position))
 
     def end(self, tp: TopicPartition) -> int | None:
         """The end of what is committed, as the last fetch told it."""
         state = self._state(tp)
-        return None if state is None else state.lso
+        return None if state is None or state.lso is None else int(state.lso)
 
-    def _state(self, tp: TopicPartition) -> Any:
-        subscription = self._ensure_consumer()._subscription.subscription
+    def _state(self, tp: TopicPartition) -> TopicPartitionState | None:
+        # The public position() may wait for the broker; this is what is known now.
+        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001
         assignment = None if subscription is None else subscription.assignment
         return assignment.state_value(tp) if assignment and tp in assignment.tps else None
 
@@ -154,19 +158,20 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def _reached(self, tp: TP) -> int:
         return self._thread.reached(tp, self.transport.positions.get(tp, 0))
 
-    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+    def _filter_tps_with_pending_acks(self, topics: object = None) -> Iterator[TP]:
         """Every input may be committed, acknowledged or not."""
         del topics
         return iter(tuple(self.transport.positions))
 
     def _new_offset(self, tp: TP) -> int | None:
-        return self.transport.positions.get(tp)
+        positions: Mapping[TP, int] = self.transport.positions
+        return positions.get(tp)
 
 
 class Producer(driver.Producer):  # type: ignore[misc]
     """Faust's producer, idempotent, which also sends many rows at once."""
 
-    def _settings_extra(self) -> Mapping[str, Any]:
+    def _settings_extra(self) -> Mapping[str, object]:
         return {"acks": "all", "enable_idempotence": True}
 
     async def send_rows(
@@ -178,7 +183,7 @@ class Producer(driver.Producer):  # type: ignore[misc]
         all.
         """
         producer = self._ensure_producer()
-        sent: list[asyncio.Future[Any]] = []
+        sent: list[asyncio.Future[object]] = []
         batch = producer.create_batch()
         for key, value in rows:
             if batch.append(timestamp=None, key=key, value=value) is None:
@@ -200,7 +205,7 @@ class Transport(driver.Transport):  # type: ignore[misc]
     Consumer: ClassVar[type[Consumer]] = Consumer
     Producer: ClassVar[type[Producer]] = Producer
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         self.positions: Mapping[TP, int] = {}
         self.held: set[TP] = set()

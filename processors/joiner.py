@@ -101,7 +101,7 @@ class Joiner:
         self._lock = asyncio.Lock()
         self._active = False
         self._fed_at: dict[TopicPartition, float] = {}
-        self._published: dict[TopicPartition, int] = {}
+        self._published: Metrics | None = None
 
     async def suspend(self) -> None:
         """Finish the batch in hand and take no other until `resume`."""
@@ -110,6 +110,7 @@ class Joiner:
 
     def own(self, partitions: Collection[int]) -> None:
         """Keep the state of these partitions, to be restored row by row; forget all others."""
+        self.positions.clear()
         for number in self.partitions.keys() - partitions:
             del self.partitions[number]
         for number in partitions - self.partitions.keys():
@@ -120,17 +121,17 @@ class Joiner:
 
     def restore(self, number: int, rows: Sequence[Record]) -> None:
         """Take rows of one partition back from the changelog."""
-        partition = self.partitions.get(number)
-        for row in rows if partition is not None else ():
-            partition.restore(row.key, row.value)
         self.restored += len(rows)
+        if partition := self.partitions.get(number):
+            for row in rows:
+                partition.restore(row.key, row.value)
 
     def resume(self) -> None:
         """Begin where the ledgers say that the inputs were read to."""
-        self.positions.clear()
         self._fed_at.clear()
         for number in self.partitions:
             self._settle(number)
+            self._keep_step(number)
         self._active = True
 
     async def take(self, tp: TopicPartition, chunk: Chunk) -> None:
@@ -156,7 +157,7 @@ class Joiner:
                 if len(changes.rows) > 1:
                     await self._store(number, changes)
                 self._keep_step(number)
-            if self._active and self.positions != self._published:
+            if self._active and self.positions:
                 await self._publish()
 
     async def _store(self, number: int, changes: Changes) -> None:
@@ -207,5 +208,6 @@ class Joiner:
             values={**counts, "open": waiting},
             offsets={str(tp): position for tp, position in self.positions.items()},
         )
-        await self._doors.send_rows(self._topics.metrics, 0, [(METRICS_KEY, encode(metrics))])
-        self._published = dict(self.positions)
+        if metrics != self._published:
+            await self._doors.send_rows(self._topics.metrics, 0, [(METRICS_KEY, encode(metrics))])
+            self._published = metrics

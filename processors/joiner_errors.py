@@ -30,7 +30,7 @@ class JoinerStalled(JoinerError):
 
 
 class SettingUnsupported(JoinerError):
-    """A librdkafka setting that has no counterpart in aiokafka."""
+    """A librdkafka setting that has no counterpart in aiokafka; its value may be a secret."""
 
-    def __init__(self, name: str, value: str) -> None:
-        super().__init__(f"the joiner cannot translate the Kafka setting {name}={value}")
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the joiner's Kafka client cannot follow the setting {name}")

@@ -20,20 +20,8 @@ from models.errors import ModelError
 from models.runtime import LearningRuntime
 from models.schema import Batch, Scalar
 from processors.guard import guard
+from processors.learn_settings import LearnSettings
 from processors.prequential import Prequential
-
-
-@dataclass(frozen=True, slots=True)
-class LearnSettings:
-    """How a learner learns.
-
-    `remember` is how many ids it knows again, so that a row that the joiner repeats after a
-    crash is not learned twice; `probes` how many rows a new state must answer before it counts.
-    """
-
-    remember: int = 20_000
-    probes: int = 32
-    window: int = 2000
 
 
 @dataclass(slots=True)

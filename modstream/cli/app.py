@@ -1,29 +1,53 @@
 """The commands, put together."""
 
-import typer
+from modstream.cli.lazy import Entry, lazy_group
 
-from modstream.cli import look, messages, registry, roles, system, topics
+RUN, SAY, KEEP, LOOK = "Run", "Send and read", "Models and topics", "Look"
 
-app = typer.Typer(
+COMMANDS = {
+    "demo": Entry(
+        "modstream.cli.system:demo", "Replay real flights, live, and report from Kafka.", RUN
+    ),
+    "up": Entry("modstream.cli.system:up", "Run the whole system until Ctrl-C.", RUN),
+    "worker": Entry("modstream.cli.roles:worker", "Answer a stream's requests.", RUN),
+    "joiner": Entry("modstream.cli.roles:joiner", "Join late labels with predictions.", RUN),
+    "learner": Entry("modstream.cli.roles:learner", "Learn from labels, publish versions.", RUN),
+    "produce": Entry("modstream.cli.messages:produce", "Send requests or labels.", SAY),
+    "consume": Entry("modstream.cli.messages:consume", "Print what a topic holds.", SAY),
+    "load": Entry("modstream.cli.load:load", "Send an open-loop load, report latencies.", SAY),
+    "config": Entry("modstream.cli.look:config", "Print the settings in force.", LOOK),
+    "doctor": Entry("modstream.cli.look:doctor", "Check what a run stands on.", LOOK),
+}
+MODELS = {
+    "publish": Entry("modstream.cli.publish:publish", "Publish a model file as a new version."),
+    "seed": Entry("modstream.cli.publish:seed", "Train and publish the demo's two models."),
+    "list": Entry("modstream.cli.registry:list_", "List models, versions and aliases."),
+    "show": Entry("modstream.cli.registry:show", "Show a version's card, or the aliases' history."),
+    "promote": Entry("modstream.cli.registry:promote", "Point an alias at a version."),
+    "rollback": Entry("modstream.cli.registry:rollback", "Point an alias back."),
+}
+TOPICS = {
+    "create": Entry("modstream.cli.topics:create", "Create a stream's missing topics."),
+    "list": Entry("modstream.cli.topics:list_", "List topics, partitions and records."),
+    "describe": Entry("modstream.cli.topics:describe", "Say what each topic carries."),
+    "lag": Entry("modstream.cli.topics:lag", "Show how far each role is behind."),
+}
+
+app = lazy_group(
+    COMMANDS,
     name="modstream",
     help="Predictions over Kafka, answered once, by models that learn from late labels.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-RUN, SAY, KEEP, LOOK = "Run", "Send and read", "Models and topics", "Look"
-
-app.command(rich_help_panel=RUN)(system.demo)
-app.command(rich_help_panel=RUN)(system.up)
-app.command(rich_help_panel=RUN)(roles.worker)
-app.command(rich_help_panel=RUN)(roles.joiner)
-app.command(rich_help_panel=RUN)(roles.learner)
-app.command(rich_help_panel=SAY)(messages.produce)
-app.command(rich_help_panel=SAY)(messages.consume)
-app.command(rich_help_panel=SAY)(messages.load)
-app.add_typer(registry.app, name="models", rich_help_panel=KEEP)
-app.add_typer(topics.app, name="topics", rich_help_panel=KEEP)
-app.command(rich_help_panel=LOOK)(look.config)
-app.command(rich_help_panel=LOOK)(look.doctor)
+app.add_typer(
+    lazy_group(MODELS, help="Publish models and move the aliases that serve."),
+    name="models",
+    rich_help_panel=KEEP,
+)
+app.add_typer(
+    lazy_group(TOPICS, help="Create a stream's topics and look at them."),
+    name="topics",
+    rich_help_panel=KEEP,
+)

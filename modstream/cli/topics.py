@@ -1,16 +1,11 @@
 """`modstream topics`: create, list, lag."""
 
-import typer
-
 from broker.admin import Admin
 from modstream.cli.options import AsJson, Stream
 from modstream.cli.printing import rows, say
 from modstream.settings import load_settings
 
-app = typer.Typer(help="Create a stream's topics and look at them.", no_args_is_help=True)
 
-
-@app.command()
 def create(stream: Stream = None) -> None:
     """Create the topics of a stream that are missing, and wait until they are ready."""
     settings = load_settings(stream=stream)
@@ -18,7 +13,6 @@ def create(stream: Stream = None) -> None:
     say.print(f"created {', '.join(created)}" if created else "all topics were there")
 
 
-@app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the topics of this installation, with partitions and records."""
     settings = load_settings()
@@ -29,7 +23,6 @@ def list_(as_json: AsJson = False) -> None:
     rows(found, as_json=as_json, empty="no topics yet; create them: modstream topics create")
 
 
-@app.command()
 def describe(stream: Stream = None, as_json: AsJson = False) -> None:
     """Say what each topic of a stream carries and how it is set up."""
     specs = load_settings(stream=stream).specs()
@@ -45,7 +38,6 @@ def describe(stream: Stream = None, as_json: AsJson = False) -> None:
     rows(found, as_json=as_json, empty="")
 
 
-@app.command()
 def lag(stream: Stream = None, as_json: AsJson = False) -> None:
     """Show how far workers, joiner and learner are behind, by partition."""
     settings = load_settings(stream=stream)

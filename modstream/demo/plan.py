@@ -26,7 +26,7 @@ class DemoPlan:
     seed: int = 2013
 
 
-SHORT = DemoPlan(date(2013, 6, 20), date(2013, 7, 4))
-"""Two weeks with the thunderstorms of June 2013: a model that learns sees them coming."""
+SHORT = DemoPlan(date(2013, 4, 15), date(2013, 4, 29))
+"""Two weeks in April 2013 with delays of a kind that the winter had not shown."""
 FULL = DemoPlan(date(2013, 4, 1), date(2014, 1, 1))
 """All that the frozen model has never seen: about 250,000 flights."""

@@ -21,7 +21,7 @@ from broker.records import Outgoing
 from modstream.observe.recent import Recent
 
 POLL = 0.25
-"""Seconds of one poll: records gather meanwhile, so that few and large batches cost little."""
+"""Seconds between two polls: records gather meanwhile, and few large batches cost little."""
 MOST = 10_000
 
 
@@ -73,9 +73,9 @@ class Tail:
         self._exit.close()
 
     def _run(self, reader: Reader) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(POLL):
             try:
-                self._recent.add(reader.poll(POLL, MOST))
+                self._recent.add(reader.poll(0.0, MOST))
             except BrokerError as error:
                 # The client connects again by itself; this is a view, not a record of the run.
                 structlog.get_logger(__name__).info("tail waits", cause=str(error))

@@ -6,8 +6,10 @@ from typing import Literal
 from broker.codec import encode
 from broker.contracts import ModelEvent
 from broker.names import Topics
+from broker.publisher import Publisher
 from broker.records import Outgoing
 from models.card import ModelCard
+from modstream.settings import Settings
 
 Action = Literal["publish", "promote", "rollback"]
 
@@ -50,3 +52,13 @@ def model_event(
         evidence=evidence,
     )
     return Outgoing(topics.model_events, key.encode(), encode(event))
+
+
+def tell(
+    settings: Settings, card: ModelCard, action: Action, alias: str | None, evidence: str = ""
+) -> None:
+    """Say on the model-events topic what happened."""
+    with Publisher(settings.connection, "modstream-models") as publisher:
+        topics = settings.topics()
+        publisher.send(model_event(topics, card, action, alias=alias, evidence=evidence))
+        publisher.flush()

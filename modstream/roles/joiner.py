@@ -8,5 +8,7 @@ from processors.faust_app import build_app, run
 
 def run_joiner(settings: Settings) -> int:
     """Join until SIGTERM or Ctrl-C; returns the exit code, 0 after a stop in order."""
-    joiner = replace(settings.joiner, partitions=settings.partitions)
+    folder = settings.home / "joiner"
+    folder.mkdir(parents=True, exist_ok=True)
+    joiner = replace(settings.joiner, partitions=settings.partitions, data_dir=folder)
     return run(build_app(settings.connection, settings.topics(), joiner))

@@ -1,6 +1,6 @@
 """A joiner as a process of its own, to be killed.
 
-python join_process.py BOOTSTRAP PREFIX FOLDER INSTANCE [STALL_SECONDS]
+python join_process.py BOOTSTRAP PREFIX FOLDER [INSTANCE [STALL_SECONDS]]
 """
 
 import logging
@@ -16,14 +16,14 @@ HORIZON_MS = 100_000
 PARTITIONS = 4
 
 
-def main(bootstrap, prefix, folder, instance, stall_seconds="60"):
+def main(bootstrap, prefix, folder, instance="", stall_seconds="60"):
     logging.basicConfig(level=logging.WARNING)
     settings = JoinerSettings(
         horizon_ms=HORIZON_MS,
         out_of_orderness_ms=1000,
         partitions=PARTITIONS,
         batch=100,
-        instance=instance,
+        instance=instance or None,
         idle_seconds=1.0,
         sweep_seconds=0.5,
         stall_seconds=float(stall_seconds),

@@ -46,7 +46,7 @@ class System:
         self.out = {topic: [] for topic in outputs}
         self.joiners = []
 
-    def start(self, instance="first", *options):
+    def start(self, instance="", *options):
         command = [sys.executable, PROGRAM, self.bootstrap, self.prefix, self.folder, instance]
         joiner = subprocess.Popen(
             [*command, *options], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -64,7 +64,8 @@ class System:
         """Read what comes out until something holds."""
         deadline = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, Counter(map(str, self.unjoined().values()))
+            reasons = Counter(reason for _, reason in self.unjoined())
+            assert time.monotonic() < deadline, f"joined {len(self.joined())}, {reasons}"
             for record in self.reader.poll(0.2, 5000):
                 self.out[record.topic].append(record)
 
@@ -156,22 +157,22 @@ def test_the_joined_set_is_the_oracles_though_the_joiner_is_killed_while_it_work
     system.label(labels[:2500])
 
     expected = {n: (value, {"online", "frozen"}) for n, value, *_ in labels}
-    victim = system.start()
+    victim = system.start("one")
     system.until(lambda: len(system.joined()) > 300)
     victim.kill()
     system.predict(names[2000:], times)
-    victim = system.start()
+    victim = system.start("one")
     system.label(labels[2500:])
     system.until(lambda: len(system.joined()) > 2500)
     victim.kill()
-    victim = system.start()
+    victim = system.start("one")
     system.until(lambda: len(system.joined()) == len(expected))
     system.label([(n, int(n[1:]) % 3 == 0, 0, times[n] + 6000) for n in twice])
     system.label([(n, int(n[1:]) % 3 != 0, 1, times[n] + 6000) for n in revised])
     system.label([(n, True, 0, times[names[-1]]) for n in orphans])
     system.until(lambda: system.told("duplicate"))
     victim.kill()
-    survivor = system.start()
+    survivor = system.start("one")
     system.pass_time(times[names[-1]] + HORIZON_MS + 10_000)
     system.until(lambda: len(system.told("missing") | system.told("orphan")) == 250)
     system.label([(n, True, 0, times[n] + 7000) for n in unlabelled])
@@ -220,7 +221,7 @@ def test_a_second_joiner_takes_over_without_a_loss_when_the_first_one_stops(syst
     first = system.start()
     system.until(lambda: len(system.joined()) > 200)
 
-    system.start("second")
+    system.start()
     system.label(labels[1500:2000])
     system.until(lambda: len(system.joined()) == 2000)
     first.send_signal(signal.SIGTERM)
@@ -237,7 +238,7 @@ def test_a_joiner_that_cannot_publish_ends_for_its_supervisor_to_see(system):
     system.label([("a", True, 0, 1_000_000)])
     system.admin.delete([system.topics.feedback])
 
-    joiner = system.start("first", "3")
+    joiner = system.start("", "3")
 
     assert joiner.wait(60) == 75
 

@@ -12,7 +12,8 @@ from broker.records import Record
 from models.errors import LearnError
 from models.river_runtime import RiverRuntime
 from models.schema import Feature, InputSchema
-from processors.learn import Counts, Learner, LearnSettings
+from processors.learn import Counts, Learner
+from processors.learn_settings import LearnSettings
 from tests.processors.small import card, river
 
 TOPICS = Topics("s")

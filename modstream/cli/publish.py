@@ -1,0 +1,60 @@
+"""`modstream models publish` and `seed`: what needs the libraries that models are made with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from models.files import read_file
+from modstream.cli.options import Model
+from modstream.cli.printing import say
+from modstream.roles.events import tell
+from modstream.roles.registry import open_registry
+from modstream.seed import seed as seed_models
+from modstream.settings import load_settings
+from producers.flights import load_flights
+
+
+def publish(
+    name: Model,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help=".onnx, .skops, .joblib or .pkl")
+    ],
+    alias: Annotated[
+        str | None, typer.Option(help="The alias that points at it at once.")
+    ] = "champion",
+    no_alias: Annotated[
+        bool, typer.Option("--no-alias", help="Publish only; nothing serves it yet.")
+    ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(help="Unpickle a .joblib or .pkl file: it can run any code, here and now."),
+    ] = False,
+    note: Annotated[str, typer.Option(help="A line for the card.")] = "",
+) -> None:
+    """Publish a model file as the next version; it serves within seconds, without a restart.
+
+    scikit-learn models are exported to ONNX and compared on golden rows; what cannot be exported
+    is kept as skops. A pickle never leaves this machine.
+    """
+    settings = load_settings()
+    draft, artifact = read_file(name, file, trust_pickle=trust, note=note)
+    with open_registry(settings) as registry:
+        card = registry.publish(draft, artifact, alias=None if no_alias else alias)
+        tell(settings, card, "publish", None if no_alias else alias)
+    say.print(f"published {card.name} version {card.version} ({card.runtime}, {card.size:,} bytes)")
+
+
+def seed() -> None:
+    """Create the stream's topics, train the demo's two models and publish them, where missing."""
+    settings = load_settings()
+    with open_registry(settings) as registry, Progress(console=say, transient=True) as progress:
+        task = progress.add_task("starting", total=1.0)
+        made = seed_models(
+            settings,
+            registry,
+            load_flights,
+            lambda doing, share: progress.update(task, description=doing, completed=share),
+        )
+    say.print(f"published {' and '.join(made)}" if made else "topics and models were there")

@@ -1,0 +1,93 @@
+"""A whole system of separate processes for a test, on the session's servers, under its prefix."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from broker.admin import Admin
+from broker.names import Topics
+from models.registry import Registry
+from modstream.roles.registry import open_registry
+from modstream.settings import Settings, load_settings
+from modstream.stage import environment_of
+from modstream.supervisor import Command, Supervisor
+from producers.client import Client
+
+SECONDS = 30.0
+
+
+@dataclass
+class System:
+    """Settings, topics, and processes that are started by the command line that users type."""
+
+    settings: Settings
+    supervisor: Supervisor
+    folder: Path
+    clients: list[Client] = field(default_factory=list)
+
+    @property
+    def topics(self) -> Topics:
+        return self.settings.topics()
+
+    def create_topics(self) -> None:
+        Admin(self.settings.connection).create(self.settings.specs())
+
+    def start(self, name: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        argv = (sys.executable, "-m", "modstream", *arguments)
+        found = environment_of(self.settings) | (environment or {})
+        self.supervisor.start(Command(name, argv, found))
+
+    def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "modstream", *arguments],
+            env=environment_of(self.settings) | {"COLUMNS": "200"},
+            cwd=self.folder,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def registry(self) -> Registry:
+        return open_registry(self.settings)
+
+    def client(self) -> Client:
+        client = Client(self.settings.connection, self.topics)
+        self.clients.append(client)
+        return client
+
+    def log(self, name: str) -> str:
+        return (self.supervisor.logs / f"{name}.log").read_text()
+
+
+@pytest.fixture
+def system(
+    bootstrap: str, redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[System]:
+    """A system whose processes end with the test."""
+    for name in [name for name in os.environ if name.startswith("MODSTREAM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    settings = load_settings(
+        bootstrap=bootstrap, redis=redis_url, prefix=prefix, stream="flights", home=tmp_path
+    )
+    with Supervisor(tmp_path) as supervisor:
+        made = System(settings, supervisor, tmp_path)
+        yield made
+        for client in made.clients:
+            client.close()
+
+
+def with_route(system: System, *models: str, stream: str = "flights") -> System:
+    """The same system with another route."""
+    chosen: Sequence[str] = models
+    settings = system.settings.model_copy(update={"route": tuple(chosen), "stream": stream})
+    return System(settings, system.supervisor, system.folder, system.clients)

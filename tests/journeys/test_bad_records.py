@@ -1,0 +1,51 @@
+"""Bad records of every kind among good ones, through a real worker."""
+
+import pytest
+
+from models.flights import FLIGHT_FEATURES
+from models.registry import Draft
+from models.river_runtime import pack
+from producers.bad import BAD
+from producers.load import run_load
+from producers.rows import specs
+from producers.schedule import LoadPlan
+from tests.journeys.conftest import SECONDS, with_route
+
+pytestmark = [pytest.mark.real, pytest.mark.journey]
+
+
+@pytest.fixture
+def answering(system):
+    """A stream that an untrained River model answers."""
+    from_river = pytest.importorskip("models.flights").online_pipeline()
+    system = with_route(system, "online")
+    system.create_topics()
+    draft = Draft(
+        name="online",
+        runtime="river",
+        task="binary",
+        classes=(False, True),
+        input_schema=FLIGHT_FEATURES,
+    )
+    with system.registry() as registry:
+        registry.publish(draft, pack(from_river))
+    system.start("worker", "worker")
+    return system
+
+
+def test_each_bad_record_takes_its_way_out_and_every_good_one_is_answered(answering):
+    features = specs([feature.model_dump() for feature in FLIGHT_FEATURES.features])
+    plan = LoadPlan(
+        run="mixed", rate=300, seconds=10, bad=0.05, kinds=tuple(sorted(BAD)), patience=SECONDS
+    )
+
+    report = run_load(answering.settings.connection, answering.topics, plan, features)
+
+    assert (report.unanswered, report.errors, report.repeated) == (0, {}, 0)
+    assert report.answered == report.sent > 2500
+    assert set(report.bad) == set(BAD), "every kind was sent"
+    for kind, ways in report.bad.items():
+        expected = BAD[kind]
+        way = "dead_letter" if expected.way_out == "dead_letter" else f"error:{expected.code}"
+        assert set(ways) == {way}, kind
+    assert answering.supervisor.status()[0].restarts == 0

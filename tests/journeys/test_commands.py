@@ -1,0 +1,168 @@
+"""The command line, as users type it."""
+
+import json
+
+import pytest
+
+from broker.publisher import Publisher
+from broker.records import Outgoing
+from tests.journeys.conftest import SECONDS, with_route
+
+pytestmark = [pytest.mark.real, pytest.mark.journey]
+
+
+def test_a_stream_is_used_from_the_shell_alone(system):
+    """Seed, ask, say what was true, and see that it has been learned."""
+    system = with_route(system, "online", "frozen")
+    done = system.run("models", "seed")
+    assert done.returncode == 0, done.stderr
+    assert "published frozen and online" in done.stderr
+    assert "were there" in system.run("models", "seed").stderr
+    for role in (("worker",), ("joiner",), ("learner", "--model", "online")):
+        system.start(role[0], *role)
+
+    card = json.loads(system.run("models", "show", "online", "--json").stdout)
+    rows = [
+        {
+            feature["name"]: "AA" if feature["kind"] == "string" else 10.0
+            for feature in card["input_schema"]["features"]
+        }
+        for _ in range(20)
+    ]
+    asked = "\n".join(map(json.dumps, rows))
+    assert "20 requests sent" in system.run("produce", text=asked).stderr
+    read = ("consume", "--from", "beginning", "--follow", "--limit", "40")
+    answers = [json.loads(line) for line in system.run(*read).stdout.splitlines()]
+    assert {(a["id"], a["model"]) for a in answers} == {
+        (f"line-{n}", model) for n in range(1, 21) for model in ("online", "frozen")
+    }
+
+    labels = [
+        json.dumps({"id": f"line-{n}", "label": True, "event_time": 1_700_000_000_000})
+        for n in range(1, 21)
+    ]
+    assert (
+        "20 labels sent" in system.run("produce", "--to", "labels", text="\n".join(labels)).stderr
+    )
+    joined = system.run("consume", "--topic", "feedback", "--follow", "--limit", "20")
+    assert {json.loads(line)["id"] for line in joined.stdout.splitlines()} == {
+        f"line-{n}" for n in range(1, 21)
+    }
+    with system.registry() as registry, registry.watch() as hints:
+        while (registry.newest("online").metrics["learned"]) < 20:
+            assert hints.wait(SECONDS), "the learner publishes"
+    lag = json.loads(system.run("topics", "lag", "--json").stdout)
+    assert {row["role"] for row in lag} == {"worker", "joiner", "learner"}
+
+    listed = json.loads(system.run("models", "list", "--json").stdout)
+    assert {row["model"]: row["runtime"] for row in listed} == {"online": "river", "frozen": "onnx"}
+    newest = next(row["versions"] for row in listed if row["model"] == "online")
+    promoted = system.run("models", "promote", "online", "1", "--alias", "shadow")
+    assert promoted.returncode == 0
+    assert "shadow: 1" in system.run("models", "list").stdout
+    assert newest > 1
+
+
+def test_load_is_reported_for_people_and_for_programs(system):
+    system = with_route(system, "frozen")
+    system.run("models", "seed")
+    system.start("worker", "worker")
+
+    told = system.run("load", "--rate", "100", "--seconds", "3", "--bad", "0.1", "--json")
+
+    report = json.loads(told.stdout)
+    assert report["answered"] == report["sent"] > 200
+    assert report["latency_ms"]["p50"] > 0
+    shown = system.run("load", "--rate", "50", "--seconds", "1", "--form", "tensor")
+    assert "p99" in shown.stdout
+
+
+def test_topics_are_created_listed_and_described(system):
+    assert "created" in system.run("topics", "create").stderr
+    assert "all topics were there" in system.run("topics", "create").stderr
+
+    listed = json.loads(system.run("topics", "list", "--json").stdout)
+    described = json.loads(system.run("topics", "describe", "--json").stdout)
+
+    assert len(listed) == 9
+    assert {row["topic"] for row in listed} == {row["topic"] for row in described}
+
+
+def test_a_dead_letter_is_printed_with_its_cause(system):
+    system = with_route(system, "frozen")
+    system.run("models", "seed")
+    system.start("worker", "worker")
+    with Publisher(system.settings.connection) as publisher:
+        publisher.send(Outgoing(system.topics.requests, b"k", b"rubbish"))
+
+    done = system.run("consume", "--topic", "dlq", "--follow", "--limit", "1")
+
+    letter = json.loads(done.stdout)
+    assert (letter["value"], letter["key"]) == ("rubbish", "k")
+    assert letter["cause"]["class.name"] == "not_json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "says"),
+    [
+        (("models", "show", "nobody"), None, "has no version or alias"),
+        (("models", "rollback", "nobody"), None, "nobody"),
+        (("produce",), '{"features": 1}', "line 1"),
+        (("produce", "--to", "labels"), "rubbish", "line 1"),
+        (("consume",), None, "modstream topics create"),
+        (("load",), None, "has no version or alias"),
+        (("learner", "--model", "frozen", "nowhere"), None, "does not exist"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_goes_wrong_is_one_sentence_and_no_traceback(system, arguments, text, says):
+    if "learner" in arguments:
+        pytest.skip("waits for the model")
+    done = system.run(*arguments, text=text)
+
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_servers_that_are_not_there_are_told_with_the_way_out(system):
+    nowhere = system.settings.model_copy(
+        update={"bootstrap": "127.0.0.1:1", "redis": "redis://127.0.0.1:1/0"}
+    )
+    system.settings = nowhere
+
+    kafka, redis = system.run("topics", "list"), system.run("models", "list")
+
+    assert "no Kafka broker answers at 127.0.0.1:1" in kafka.stderr
+    assert "the model registry is not available" in redis.stderr
+    assert kafka.returncode == redis.returncode == 1
+
+
+def test_settings_are_printed_and_a_wrong_one_is_refused(system):
+    printed = json.loads(system.run("config").stdout)
+    assert printed["bootstrap"] == system.settings.bootstrap
+
+    (system.folder / "modstream.toml").write_text('partitions = "many"\n')
+    done = system.run("topics", "describe", "--json")
+    assert json.loads(done.stdout)[0]["partitions"] == 4, "the environment wins over the file"
+
+    (system.folder / "modstream.toml").write_text("colour = 'blue'\n")
+    refused = system.run("config")
+    assert refused.returncode == 1
+    assert "colour" in refused.stderr
+
+
+def test_the_doctor_finds_this_machine_well(system):
+    found = json.loads(system.run("doctor", "--json").stdout)
+
+    assert {row["check"] for row in found} >= {"python", "disk", "kafka", "redis", "flights"}
+    assert all(row["ok"] for row in found if row["check"] in {"python", "kafka", "redis"})
+
+
+def test_help_explains_every_command(system):
+    told = system.run("--help").stdout
+
+    for command in ("demo", "up", "worker", "joiner", "learner", "produce", "consume", "load"):
+        assert command in told
+    for command in ("models", "topics", "doctor", "config"):
+        assert command in told

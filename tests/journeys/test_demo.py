@@ -1,0 +1,69 @@
+"""The demo itself: with kills in the middle and bad records; and ended by Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.timeout(300)]
+
+
+def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MODSTREAM_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "modstream", "demo", *arguments],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_learned_twice(
+    tmp_path,
+):
+    demo = begin(
+        tmp_path, "--drill", "--bad", "0.02", "--start", "2013-04-15", "--end", "2013-04-19"
+    )
+    printed, _ = demo.communicate(timeout=280)
+
+    assert demo.returncode == 0, printed
+    for victim in ("worker-0", "learner", "redis"):
+        assert f"kill -9 hit {victim} at" in printed
+    report = json.loads((tmp_path / ".modstream/demo/report.json").read_text())
+    assert report["sound"] is True
+    delivery = report["delivery"]
+    assert delivery["requests"] > 3500
+    assert sum(delivery["errors"].values()) > 20
+    assert sum(delivery["dead_letters"].values()) > 10
+    (learning,) = report["learning"]
+    assert learning["rows"] > 3000
+    assert (learning["twice"], learning["skipped"]) == (0, 0)
+    page = (tmp_path / ".modstream/demo/report.html").read_text()
+    assert "<svg" in page or "data:image/png" in page
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_ended_in_the_middle_it_leaves_no_process(tmp_path, number):
+    demo = begin(tmp_path, "--start", "2013-04-15", "--end", "2013-06-15")
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "requests," in line:
+            break
+    family = psutil.Process(demo.pid).children(recursive=True)
+    assert len(family) >= 5, "Kafka, Redis, workers, joiner, learner"
+
+    demo.send_signal(number)
+    demo.stdout.close()
+
+    code = demo.wait(30)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    assert code == (-9 if number is signal.SIGKILL else 130)

@@ -1,0 +1,124 @@
+"""A model that we did not write is published, serves at once, and is rolled back."""
+
+import asyncio
+import json
+import pickle
+from time import monotonic
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+
+from tests.journeys.conftest import SECONDS, with_route
+
+pytestmark = [pytest.mark.real, pytest.mark.journey]
+ROW = {"x0": 5.1, "x1": 3.5, "x2": 1.4, "x3": 0.2}
+
+
+def save(model, path):
+    path.write_bytes(pickle.dumps(model))
+    return str(path)
+
+
+@pytest.fixture
+def iris(system):
+    """A stream that answers with a forest fitted on iris."""
+    system = with_route(system, "iris", stream="iris")
+    system.create_topics()
+    data, kinds = load_iris(return_X_y=True)
+    forest = RandomForestClassifier(10, random_state=0).fit(data, kinds)
+    done = system.run("models", "publish", "iris", save(forest, system.folder / "f.pkl"), "--trust")
+    assert done.returncode == 0, done.stderr
+    system.start("worker", "worker")
+    return system
+
+
+def test_a_classifier_of_three_lines_serves_within_two_seconds_and_is_rolled_back(iris):
+    client = iris.client()
+    first = client.wait(client.send(ROW), SECONDS)
+    assert (first.model, first.version, first.outputs["label"]) == ("iris", 1, 0)
+
+    data, kinds = load_iris(return_X_y=True)
+    neighbours = KNeighborsClassifier(1).fit(data, (kinds + 1) % 3)
+    path = save(neighbours, iris.folder / "n.pkl")
+    done = iris.run("models", "publish", "iris", path, "--trust", "--note", "turned")
+    assert done.returncode == 0, done.stderr
+    assert served_after(client, version=2) < 2.0
+    assert client.wait(client.send(ROW)).outputs["label"] == 1
+
+    assert iris.run("models", "rollback", "iris", "--because", "a drill").returncode == 0
+    assert served_after(client, version=1) < 2.0
+    assert client.wait(client.send(ROW)).outputs["label"] == 0
+
+    assert iris.supervisor.status()[0].restarts == 0
+    moves = json.loads(iris.run("models", "show", "iris", "--history", "--json").stdout)
+    assert [move["action"] for move in moves] == ["publish", "publish", "rollback"]
+    assert moves[-1]["because"] == "a drill"
+
+
+def served_after(client, version):
+    """Seconds until an answer is of this version."""
+    began = monotonic()
+    while client.wait(client.send(ROW), SECONDS).version != version:
+        assert monotonic() - began < SECONDS
+    return monotonic() - began
+
+
+def test_a_pickle_is_not_read_unless_somebody_vouches_for_it(iris):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(iris.folder / "burnt"), "w"))
+
+    path = save(Bomb(), iris.folder / "bomb.pkl")
+    done = iris.run("models", "publish", "iris", path)
+
+    assert done.returncode == 1
+    assert "--trust" in done.stderr
+    assert not (iris.folder / "burnt").exists()
+
+
+def test_a_foreign_client_is_answered(iris):
+    """Aiokafka sends and reads; nothing of ours touches the records."""
+
+    async def ask():
+        where = iris.settings.bootstrap
+        consumer = AIOKafkaConsumer(
+            iris.topics.predictions,
+            bootstrap_servers=where,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+        producer = AIOKafkaProducer(bootstrap_servers=where)
+        await consumer.start()
+        await producer.start()
+        try:
+            request = {"id": "from-afar", "features": ROW}
+            headers = [("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
+            await producer.send_and_wait(
+                iris.topics.requests, json.dumps(request).encode(), key=b"k", headers=headers
+            )
+            return await asyncio.wait_for(consumer.getone(), SECONDS)
+        finally:
+            await producer.stop()
+            await consumer.stop()
+
+    answer = asyncio.run(ask())
+
+    told = json.loads(answer.value)
+    assert (answer.key, told["id"], told["model"]) == (b"k", "from-afar", "iris")
+    assert told["outputs"]["label"] == 0
+    assert dict(answer.headers)["traceparent"].startswith(b"00-0af7")
+
+
+def test_a_model_that_no_stream_names_is_loaded_on_demand(iris):
+    data, kinds = load_iris(return_X_y=True)
+    late = RandomForestClassifier(3, random_state=1).fit(data, kinds)
+    client = iris.client()
+    client.wait(client.send(ROW), SECONDS)
+
+    iris.run("models", "publish", "latecomer", save(late, iris.folder / "l.pkl"), "--trust")
+    answer = client.wait(client.send(ROW, model="latecomer", version=1), SECONDS)
+
+    assert (answer.model, answer.version) == ("latecomer", 1)
