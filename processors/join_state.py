@@ -33,6 +33,8 @@ from processors.join import (
 
 LEDGER_KEY = b""
 """No id is empty, so this key of the changelog is free for the partition's own row."""
+MOST_CHANGES = 5000
+"""Entries that one batch changes before it leaves what is overdue to the next one."""
 
 
 @dataclass(slots=True)
@@ -100,7 +102,8 @@ class Partition:
         watermark back. With both finished it also moves on by `idle_for` milliseconds.
         """
         self._advance(finished, idle_for)
-        while self._due and self._due[0][0] < self.ledger.watermark:
+        overdue = self.ledger.watermark
+        while self._due and self._due[0][0] < overdue and len(self._changed) < MOST_CHANGES:
             time, name = heappop(self._due)
             entry = self.entries.get(name)
             if entry is not None and due(entry, self._horizon) == time:
@@ -151,7 +154,7 @@ class Partition:
         step = on_prediction(self.entries.get(prediction.id), prediction, arrival)
         self._apply(prediction.id, step)
         asked_at = record.timestamp if prediction.event_time is None else prediction.event_time
-        source.newest = max(asked_at, source.newest or asked_at)
+        self._saw(source, asked_at, record)
 
     def _label(self, record: Record, source: Input) -> None:
         try:
@@ -161,7 +164,15 @@ class Partition:
             return
         arrival = Arrival(record.offset, record.key, record.timestamp)
         self._apply(label.id, on_label(self.entries.get(label.id), label, arrival))
-        source.newest = max(label.event_time, source.newest or label.event_time)
+        self._saw(source, label.event_time, record)
+
+    def _saw(self, source: Input, event_time: int, record: Record) -> None:
+        """Note how new an input is; no event lies far in the future of its own record.
+
+        Else one sender whose clock or unit is wrong would end the horizon of everybody.
+        """
+        plausible = min(event_time, record.timestamp + self._disorder)
+        source.newest = plausible if source.newest is None else max(plausible, source.newest)
 
     def _apply(self, name: str, step: Step) -> None:
         before = self.entries.get(name)

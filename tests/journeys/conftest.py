@@ -11,7 +11,9 @@ import pytest
 
 from broker.admin import Admin
 from broker.names import Topics
-from models.registry import Registry
+from models.flights import FLIGHT_FEATURES, online_pipeline
+from models.registry import Draft, Registry
+from models.river_runtime import pack
 from modstream.roles.registry import open_registry
 from modstream.settings import Settings, load_settings
 from modstream.stage import environment_of
@@ -84,6 +86,20 @@ def system(
         yield made
         for client in made.clients:
             client.close()
+
+
+def publish_untrained(system: System, name: str) -> None:
+    """Create the topics and publish the demo's River pipeline as it is before it learns."""
+    system.create_topics()
+    draft = Draft(
+        name=name,
+        runtime="river",
+        task="binary",
+        classes=(False, True),
+        input_schema=FLIGHT_FEATURES,
+    )
+    with system.registry() as registry:
+        registry.publish(draft, pack(online_pipeline()))
 
 
 def with_route(system: System, *models: str, stream: str = "flights") -> System:

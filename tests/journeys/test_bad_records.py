@@ -3,13 +3,11 @@
 import pytest
 
 from models.flights import FLIGHT_FEATURES
-from models.registry import Draft
-from models.river_runtime import pack
 from producers.bad import BAD
 from producers.load import run_load
 from producers.rows import specs
 from producers.schedule import LoadPlan
-from tests.journeys.conftest import SECONDS, with_route
+from tests.journeys.conftest import SECONDS, publish_untrained, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
@@ -17,18 +15,8 @@ pytestmark = [pytest.mark.real, pytest.mark.journey]
 @pytest.fixture
 def answering(system):
     """A stream that an untrained River model answers."""
-    from_river = pytest.importorskip("models.flights").online_pipeline()
     system = with_route(system, "online")
-    system.create_topics()
-    draft = Draft(
-        name="online",
-        runtime="river",
-        task="binary",
-        classes=(False, True),
-        input_schema=FLIGHT_FEATURES,
-    )
-    with system.registry() as registry:
-        registry.publish(draft, pack(from_river))
+    publish_untrained(system, "online")
     system.start("worker", "worker")
     return system
 

@@ -6,7 +6,7 @@ import pytest
 
 from broker.publisher import Publisher
 from broker.records import Outgoing
-from tests.journeys.conftest import SECONDS, with_route
+from tests.journeys.conftest import SECONDS, publish_untrained, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
@@ -24,7 +24,7 @@ def test_a_stream_is_used_from_the_shell_alone(system):
     card = json.loads(system.run("models", "show", "online", "--json").stdout)
     rows = [
         {
-            feature["name"]: "AA" if feature["kind"] == "string" else 10.0
+            feature["name"]: "AA" if feature["kind"] == "string" else 1.0
             for feature in card["input_schema"]["features"]
         }
         for _ in range(20)
@@ -64,8 +64,8 @@ def test_a_stream_is_used_from_the_shell_alone(system):
 
 
 def test_load_is_reported_for_people_and_for_programs(system):
-    system = with_route(system, "frozen")
-    system.run("models", "seed")
+    system = with_route(system, "online")
+    publish_untrained(system, "online")
     system.start("worker", "worker")
 
     told = system.run("load", "--rate", "100", "--seconds", "3", "--bad", "0.1", "--json")
@@ -89,8 +89,8 @@ def test_topics_are_created_listed_and_described(system):
 
 
 def test_a_dead_letter_is_printed_with_its_cause(system):
-    system = with_route(system, "frozen")
-    system.run("models", "seed")
+    system = with_route(system, "online")
+    publish_untrained(system, "online")
     system.start("worker", "worker")
     with Publisher(system.settings.connection) as publisher:
         publisher.send(Outgoing(system.topics.requests, b"k", b"rubbish"))
@@ -111,13 +111,10 @@ def test_a_dead_letter_is_printed_with_its_cause(system):
         (("produce", "--to", "labels"), "rubbish", "line 1"),
         (("consume",), None, "modstream topics create"),
         (("load",), None, "has no version or alias"),
-        (("learner", "--model", "frozen", "nowhere"), None, "does not exist"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
 def test_what_goes_wrong_is_one_sentence_and_no_traceback(system, arguments, text, says):
-    if "learner" in arguments:
-        pytest.skip("waits for the model")
     done = system.run(*arguments, text=text)
 
     assert done.returncode == 1

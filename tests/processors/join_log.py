@@ -10,6 +10,7 @@ from processors.join_state import Partition
 
 HORIZON = 100
 DISORDER = 10
+NOW = 1_000_000
 TOPICS = Topics("flights")
 SOURCE = Source(topic=TOPICS.requests, partition=0, offset=0)
 FEATURES = {"distance": 1400.0, "carrier": "UA", "night": False, "gate": None}
@@ -45,7 +46,7 @@ class Log:
     def append(self, topic, message, key=b"key", headers=()):
         value = message if isinstance(message, bytes) else encode(message)
         log = self.records[topic]
-        log.append(Record(topic, 0, len(log), key, value, headers))
+        log.append(Record(topic, 0, len(log), key, value, headers, timestamp=NOW))
 
     def take(self, topic, start=None, *, die=False):
         position = self.join.ledger.inputs[topic].position or 0

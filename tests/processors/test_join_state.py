@@ -3,12 +3,13 @@
 import pytest
 
 from processors.join import Count
-from processors.join_state import LEDGER_KEY
+from processors.join_state import LEDGER_KEY, MOST_CHANGES
 from tests.processors.join_log import (
     AS_ERROR,
     DISORDER,
     FEATURES,
     HORIZON,
+    NOW,
     TOPICS,
     Log,
     label,
@@ -111,6 +112,18 @@ def test_the_watermark_of_an_ended_stream_moves_on_only_when_told_to():
     assert [spoken(out)[:2] for out in moved.outgoing] == [("a", "missing")]
 
 
+def test_one_event_from_the_far_future_does_not_end_everybodys_horizon():
+    log = Log()
+    log.append(TOPICS.predictions, prediction("a", at=NOW))
+    log.append(TOPICS.predictions, prediction("b", at=NOW * 1000))
+    log.take(TOPICS.predictions)
+
+    log.sweep()
+
+    assert log.join.ledger.watermark == NOW
+    assert log.published == []
+
+
 def test_an_input_is_ahead_when_the_other_is_older_by_more_than_the_disorder():
     log = Log()
     log.append(TOPICS.predictions, prediction("a", at=100))
@@ -137,3 +150,17 @@ def test_memory_is_bounded_by_the_horizon():
 
     assert len(log.join.entries) < 100
     assert len(log.join._due) < 200
+
+
+def test_a_backlog_of_overdue_entries_is_worked_off_in_batches():
+    log = Log()
+    for number in range(MOST_CHANGES + 1):
+        log.append(TOPICS.predictions, prediction(f"r{number}", at=0))
+    log.append(TOPICS.predictions, prediction("b", at=1 + HORIZON + DISORDER))
+    log.take(TOPICS.predictions)
+
+    log.sweep()
+    first = len(log.published)
+    log.sweep()
+
+    assert (first, len(log.published)) == (MOST_CHANGES, MOST_CHANGES + 1)

@@ -13,6 +13,7 @@ from processors.joiner import Chunk, Joiner, JoinerSettings
 
 TOPICS = Topics("flights")
 CHANGELOG = "changelog"
+NOW = 1_700_000_000_000
 PREDICTIONS = TopicPartition(TOPICS.predictions, 0)
 LABELS = TopicPartition(TOPICS.labels, 0)
 SOURCE = Source(topic=TOPICS.requests, partition=0, offset=0)
@@ -70,7 +71,9 @@ def labels(*names, start=None, offset=0, at=0):
 
 
 def chunk(tp, messages, start, offset):
-    records = [Record(*tp, offset + i, b"key", encode(m)) for i, m in enumerate(messages)]
+    records = [
+        Record(*tp, offset + i, b"key", encode(m), timestamp=NOW) for i, m in enumerate(messages)
+    ]
     return Chunk(start, offset + len(records), records)
 
 
