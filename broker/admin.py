@@ -17,6 +17,12 @@ SECONDS = 15.0
 """Bound of one administrative request."""
 
 
+patient = stamina.retry(
+    on=BrokerUnavailable, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.5
+)
+"""Ask again while a leader or coordinator is just taking over, as after every start."""
+
+
 @dataclass(frozen=True, slots=True)
 class TopicState:
     """A topic as the cluster has it; `records` counts offsets, markers of transactions too."""
@@ -93,6 +99,7 @@ class Admin:
         homes = [TopicPartition(t, p) for t in topics for p in known[t].partitions]
         return self._offsets(homes, OffsetSpec.latest())
 
+    @patient
     def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """A group's committed offsets on some topics; partitions without one are left out.
 
@@ -110,6 +117,7 @@ class Admin:
             raise self._connection.translated(error) from error
         return {TopicPartition(p.topic, p.partition): p.offset for p in answers if p.offset >= 0}
 
+    @patient
     def members(self, group: str) -> int:
         """How many members of a group have partitions now."""
         try:

@@ -11,6 +11,7 @@ from broker.names import LARGEST_RECORD
 
 Config = dict[str, str | int | float | bool]
 
+# Nobody answers, or whoever should is just taking over.
 UNREACHABLE = frozenset(
     {
         KafkaError._TRANSPORT,
@@ -19,6 +20,9 @@ UNREACHABLE = frozenset(
         KafkaError._RESOLVE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
     }
 )
 

@@ -106,18 +106,16 @@ class Reader:
             places = {p: start.get(p, OFFSET_BEGINNING) for p in partitions}
         return kafka_offsets(places)
 
+    @stamina.retry(
+        on=BrokerUnavailable, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.5
+    )
     def _end(self, home: TopicPartition) -> int:
         """Where a partition ends now; a leader that is just moving is waited for."""
         partition = KafkaPartition(home.topic, home.partition)
-        for attempt in stamina.retry_context(
-            on=BrokerUnavailable, timeout=SECONDS, attempts=None, wait_initial=0.02, wait_max=0.5
-        ):
-            with attempt:
-                try:
-                    return int(self._consumer.get_watermark_offsets(partition, timeout=SECONDS)[1])
-                except KafkaException as error:
-                    raise self._connection.translated(error) from error
-        raise BrokerUnavailable(self._connection.bootstrap, f"{home} has no leader")
+        try:
+            return int(self._consumer.get_watermark_offsets(partition, timeout=SECONDS)[1])
+        except KafkaException as error:
+            raise self._connection.translated(error) from error
 
 
 def read_to_end(

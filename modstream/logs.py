@@ -9,6 +9,12 @@ import structlog
 from modstream.settings import Settings
 
 
+def quiet() -> None:
+    """Let a short command speak for itself: of what libraries log only errors are shown."""
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
 def configure(settings: Settings, to: TextIO | None = None) -> None:
     """Send structlog's and the standard library's records through one formatter.
 
@@ -26,6 +32,7 @@ def configure(settings: Settings, to: TextIO | None = None) -> None:
     if settings.log_format == "console" or (settings.log_format == "auto" and terminal):
         renderer = structlog.dev.ConsoleRenderer(colors=terminal)
     structlog.configure(
+        wrapper_class=structlog.stdlib.BoundLogger,
         processors=[
             structlog.stdlib.filter_by_level,
             *shared,
@@ -48,3 +55,5 @@ def configure(settings: Settings, to: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
+    for chatty in ("faust", "mode", "aiokafka"):
+        logging.getLogger(chatty).setLevel("WARNING")

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from broker.errors import BrokerError
 from models.errors import ModelError
+from modstream import logs
 from modstream.cli.app import app
 from modstream.errors import StackError
 from producers.errors import ProducerError
@@ -14,6 +15,7 @@ from producers.errors import ProducerError
 
 def main() -> None:
     """Run a command; what goes wrong is one sentence on standard error, never a traceback."""
+    logs.quiet()
     try:
         app()
     except (BrokerError, ModelError, ProducerError, StackError) as error:
