@@ -26,6 +26,7 @@ _DTYPES: Mapping[str, Any] = MappingProxyType(
     }
 )
 _FLOATS = frozenset({"tensor(float)", "tensor(double)"})
+ROUNDING = 1e-5
 
 Feeds = dict[str, Column]
 
@@ -78,11 +79,18 @@ class OnnxRuntime:
             (raw,) = self._session.run([self._output], self._feed(batch))
             is_pair = self._card.task == "binary" and raw.shape == (batch.size, 2)
             answer = raw[:, 1] if is_pair else raw
-            return np.asarray(answer, dtype=np.float64).reshape(shape)
+            found = np.asarray(answer, dtype=np.float64).reshape(shape)
+        return found if self._card.task == "regression" else _rounded(found)
 
     def snapshot(self) -> bytes:
         """Give back the artifact: a session never changes."""
         return self._artifact
+
+
+def _rounded(probabilities: Outputs) -> Outputs:
+    """Bring what float32 sums have carried just past 0 or 1 back to it; leave all else alone."""
+    nearest = np.clip(probabilities, 0.0, 1.0)
+    return np.where(np.abs(probabilities - nearest) < ROUNDING, nearest, probabilities)
 
 
 def _output_of(session: ort.InferenceSession) -> str:

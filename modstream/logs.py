@@ -8,6 +8,9 @@ import structlog
 
 from modstream.settings import Settings
 
+CHATTY = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "WARNING", "stamina": "ERROR"}
+"""Libraries that tell at their own least level what is no news to anybody."""
+
 
 def quiet() -> None:
     """Let a short command speak for itself: of what libraries log only errors are shown."""
@@ -15,10 +18,11 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
-def configure(settings: Settings, to: TextIO | None = None) -> None:
+def configure(settings: Settings, to: TextIO | None = None, least: str | None = None) -> None:
     """Send structlog's and the standard library's records through one formatter.
 
-    They go to standard error, or to a file where a live view has the terminal.
+    They go to standard error, or to a file where a live view has the terminal. `least` is the
+    least level that is told, by default the settings'.
     """
     stream = to or sys.stderr
     shared: list[structlog.typing.Processor] = [
@@ -54,6 +58,6 @@ def configure(settings: Settings, to: TextIO | None = None) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
-    for chatty in ("faust", "mode", "aiokafka"):
-        logging.getLogger(chatty).setLevel("WARNING")
+    root.setLevel((least or settings.log_level).upper())
+    for name, level in CHATTY.items():
+        logging.getLogger(name).setLevel(level)

@@ -67,6 +67,7 @@ def demo(
         drill=drill,
     )
     settings = demo_settings()
+    logs.configure(settings, least="warning")
     folder = settings.home / "demo"
     say.print("starting Kafka and Redis", style="dim")
     with stage(settings, folder, fresh=True) as running:
@@ -124,7 +125,7 @@ def perform(running: Stage, show: Show) -> Outcome:
         sources = Sources(recent, lambda: show.progress, lambda: sampler.latest, show.span())
         with LiveView(sources, out):
             outcome = replaying.result()
-    logs.configure(settings)
+    logs.configure(settings, least="warning")
     return outcome
 
 
@@ -144,7 +145,7 @@ def up(
     """
     require_python()
     settings = load_settings(stream=stream, route=tuple(models) if models else None)
-    logs.configure(settings)
+    logs.configure(settings, least="warning")
     say.print("starting Kafka and Redis", style="dim")
     with stage(settings, settings.home / "stack") as running:
         settings = running.settings
