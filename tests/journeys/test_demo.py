@@ -44,8 +44,8 @@ def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_le
     assert sum(delivery["errors"].values()) > 20
     assert sum(delivery["dead_letters"].values()) > 10
     (learning,) = report["learning"]
-    assert learning["rows"] > 3000
-    assert (learning["twice"], learning["skipped"]) == (0, 0)
+    assert learning["learned"] > 3000
+    assert (learning["learned_twice"], learning["skipped"]) == (0, 0)
     page = (tmp_path / ".modstream/demo/report.html").read_text()
     assert "<svg" in page or "data:image/png" in page
 
