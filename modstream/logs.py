@@ -8,7 +8,13 @@ import structlog
 
 from modstream.settings import Settings
 
-CHATTY = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "WARNING", "stamina": "ERROR"}
+CHATTY = {
+    "faust": "WARNING",
+    "mode": "WARNING",
+    "aiokafka": "WARNING",
+    "stamina": "ERROR",
+    "librdkafka": "ERROR",
+}
 """Libraries that tell at their own least level what is no news to anybody."""
 
 
