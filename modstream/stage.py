@@ -40,11 +40,13 @@ class Stage:
 
 
 @contextmanager
-def stage(settings: Settings, folder: Path, *, fresh: bool = False) -> Iterator[Stage]:
+def stage(
+    settings: Settings, folder: Path, *, fresh: bool = False, ports: tuple[int, int] = (0, 0)
+) -> Iterator[Stage]:
     """Servers to run on, and a supervisor; everything that was started ends with the context.
 
     Servers that the settings name are used as they are. Otherwise Kafka and Redis are started
-    from `folder`, which is emptied first if it shall be `fresh`.
+    from `folder`, which is emptied first if it shall be `fresh`, on `ports`, of which 0 is any.
 
     Raises:
         StackError: the servers cannot be started.
@@ -55,7 +57,7 @@ def stage(settings: Settings, folder: Path, *, fresh: bool = False) -> Iterator[
         else:
             if fresh:
                 shutil.rmtree(folder, ignore_errors=True)
-            stack = undo.enter_context(Stack(folder))
+            stack = undo.enter_context(Stack(folder, *ports))
             key, public = own_key(settings.home)
             settings = load_settings(
                 **settings.model_dump(

@@ -137,6 +137,8 @@ def up(
         str | None,
         typer.Option(help="The model that learns; by default none.", show_default=False),
     ] = None,
+    kafka_port: Annotated[int, typer.Option(help="Kafka's port; 0 is any free one.")] = 0,
+    redis_port: Annotated[int, typer.Option(help="Redis's port; 0 is any free one.")] = 0,
 ) -> None:
     """Run the whole system until Ctrl-C: servers, topics, workers, joiner, learner.
 
@@ -147,7 +149,8 @@ def up(
     settings = load_settings(stream=stream, route=tuple(models) if models else None)
     logs.configure(settings, least="warning")
     say.print("starting Kafka and Redis", style="dim")
-    with stage(settings, settings.home / "stack") as running:
+    ports = (kafka_port, redis_port)
+    with stage(settings, settings.home / "stack", ports=ports) as running:
         settings = running.settings
         Admin(settings.connection).create(settings.specs())
         with stop_signals() as stop, announce(settings):
