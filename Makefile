@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 unit: $(READY)
-	$(BIN)/pytest -q -m "not real and not journey"
+	$(BIN)/pytest -q -n 2 -m "not real and not journey"
 
 format: $(READY) ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff format -q

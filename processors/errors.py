@@ -1,16 +1,27 @@
-"""The processors' errors: why a request that could be read was not answered with a prediction.
+"""The processors' errors: why a request got no prediction, and why a joiner cannot go on.
 
-Refusal
-├── ModelUnknown          the registry has no such model or version
-├── ModelUnavailable      there is one, but it cannot be had now
-├── InvalidInput          the model's input schema refuses a row
-└── NoAnswer              the model has no finite answer, or its runtime failed on this row
+ProcessorError
+├── Refusal                    a request is answered with an error; has a `code`
+│   ├── ModelUnknown           the registry has no such model or version
+│   ├── ModelUnavailable       there is one, but it cannot be had now
+│   ├── InvalidInput           the model's input schema refuses a row
+│   └── NoAnswer               the model has no finite answer, or its runtime failed on this row
+└── JoinerError                ends the joiner's process, which a supervisor starts again
+    ├── PartitionsDiffer       topics that are joined have different numbers of partitions
+    ├── JoinerStalled          records wait, yet nothing has been committed for too long
+    └── SettingUnsupported     a client setting that the joiner's Kafka client does not know
 """
+
+from collections.abc import Mapping
 
 from models.errors import InputError
 
 
-class Refusal(Exception):
+class ProcessorError(Exception):
+    """The root of everything that this room raises on purpose."""
+
+
+class Refusal(ProcessorError):
     """A request is answered with an error; `code` is stable, for programs."""
 
     code = "refused"
@@ -50,3 +61,30 @@ class NoAnswer(Refusal):
 
     def __init__(self, model: str, version: int, reason: str) -> None:
         super().__init__(f"model {model} version {version} gave no answer: {reason}")
+
+
+class JoinerError(ProcessorError):
+    """Why the joiner cannot go on."""
+
+
+class PartitionsDiffer(JoinerError):
+    """Topics are joined partition by partition, so each must have the same number of them."""
+
+    def __init__(self, partitions: Mapping[str, int | None], expected: int) -> None:
+        found = ", ".join(f"{topic} has {count or 'none'}" for topic, count in partitions.items())
+        super().__init__(f"the join needs {expected} partitions in every topic: {found}")
+
+
+class JoinerStalled(JoinerError):
+    """The process is alive and does nothing."""
+
+    def __init__(self, lag: int | None, seconds: float) -> None:
+        waiting = "Kafka does not answer" if lag is None else f"{lag} offsets wait"
+        super().__init__(f"{waiting} and nothing was committed for {seconds:g} s")
+
+
+class SettingUnsupported(JoinerError):
+    """A librdkafka setting that has no counterpart in aiokafka; its value may be a secret."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the joiner's Kafka client cannot follow the setting {name}")

@@ -19,10 +19,10 @@ from yarl import URL
 from broker.connection import Connection
 from broker.names import LARGEST_RECORD, Topics
 from broker.records import TopicPartition
+from processors.errors import JoinerError, JoinerStalled, PartitionsDiffer
 from processors.faust_security import credentials
 from processors.faust_transport import SEND_BYTES, Transport
 from processors.joiner import Chunk, Joiner, JoinerSettings, Row
-from processors.joiner_errors import JoinerError, JoinerStalled, PartitionsDiffer
 
 TABLE = "entries"
 STOP_SECONDS = 15.0

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from processors.joiner_errors import SettingUnsupported
+from processors.errors import SettingUnsupported
 
 UNDERSTOOD = frozenset(
     {

@@ -10,6 +10,7 @@ from models.errors import ModelError
 from modstream import logs
 from modstream.cli.app import app
 from modstream.errors import StackError
+from processors.errors import ProcessorError
 from producers.errors import ProducerError
 
 
@@ -18,7 +19,7 @@ def main() -> None:
     logs.quiet()
     try:
         app()
-    except (BrokerError, ModelError, ProducerError, StackError) as error:
+    except (BrokerError, ModelError, ProcessorError, ProducerError, StackError) as error:
         Console(stderr=True, soft_wrap=True).print(
             f"[bold red]modstream:[/] {error}", highlight=False
         )

@@ -4,8 +4,8 @@ import pytest
 from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
+from processors.errors import SettingUnsupported
 from processors.faust_security import credentials
-from processors.joiner_errors import SettingUnsupported
 
 
 def test_a_connection_without_security_needs_no_credentials():
