@@ -12,7 +12,6 @@ from broker.records import Record
 
 C = TypeVar("C", bound=Contract)
 
-JSON = b"application/json"
 PREDICTION = b"prediction"
 ERROR = b"error"
 LONGEST_ID = 256

@@ -16,10 +16,6 @@ class Header(StrEnum):
     """`prediction` or `error`: which contract an answer follows."""
     MODEL = "modstream-model"
     """`name/version` of the model that answered, so that consumers can filter undecoded."""
-    CONTENT_TYPE = "content-type"
-    """Media type of the value; `application/json` when absent."""
-    REPLY_TO = "reply-to"
-    """Echoed on the answer, for clients that share one predictions topic."""
 
 
 PASS_THROUGH = frozenset({"traceparent", "tracestate", "reply-to", "deadline", "correlation-id"})

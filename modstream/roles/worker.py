@@ -43,7 +43,7 @@ def run_worker(settings: Settings, stop: Event) -> None:
         finally:
             deliver.close()
             source.close()
-            log.info("worker ends", records=tally.records, batches=tally.turns, swaps=shelf.swaps)
+            log.info("worker ends", swaps=shelf.swaps, **tally.told())
 
 
 def delivery(settings: Settings, client: str, source: GroupConsumer) -> Deliver:
@@ -54,13 +54,21 @@ def delivery(settings: Settings, client: str, source: GroupConsumer) -> Deliver:
 
 
 class Tally:
-    """How much a worker has done."""
+    """How much a worker has done, and the seconds that it took by stage."""
 
     def __init__(self) -> None:
-        self.turns = 0
+        self.batches = 0
         self.records = 0
+        self.handling = 0.0
+        self.delivering = 0.0
 
     def add(self, turn: Turn) -> None:
         """Count one turn of the loop."""
-        self.turns += 1
+        self.batches += 1
         self.records += turn.records
+        self.handling += turn.handling
+        self.delivering += turn.delivering
+
+    def told(self) -> dict[str, float]:
+        """The sums, for a log line."""
+        return {name: round(value, 3) for name, value in vars(self).items()}
