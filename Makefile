@@ -25,7 +25,7 @@ up: $(READY) ## Run the whole system until Ctrl-C, for your own requests.
 
 test: $(READY) lint ## Everything: lint, and the whole suite against real servers, with coverage.
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n 3 --dist worksteal
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
