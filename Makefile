@@ -25,7 +25,8 @@ up: $(READY) ## Run the whole system until Ctrl-C, for your own requests.
 
 test: $(READY) lint ## Everything: lint, and the whole suite against real servers, with coverage.
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 3 --dist worksteal
+	$(BIN)/coverage run -m pytest -q -n 2 -m "not real and not journey"
+	$(BIN)/coverage run -m pytest -m "real or journey"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
