@@ -20,7 +20,7 @@ from modstream.stage import environment_of
 from modstream.supervisor import Command, Supervisor
 from producers.client import Client
 
-SECONDS = 30.0
+SECONDS = 90.0
 
 
 @dataclass
