@@ -50,7 +50,7 @@ def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_le
     assert "<svg" in page or "data:image/png" in page
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_ended_in_the_middle_it_leaves_no_process(tmp_path, number):
     demo = begin(tmp_path, "--start", "2013-04-15", "--end", "2013-06-15", "--workers", "1")
     assert demo.stdout is not None
