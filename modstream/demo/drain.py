@@ -5,6 +5,7 @@ from time import monotonic
 
 from broker.admin import Admin
 from broker.names import Topics
+from modstream.observe.tail import lag
 
 LOOK_EVERY = 0.25
 QUIET_LOOKS = 3
@@ -27,15 +28,7 @@ def drain(admin: Admin, topics: Topics, stop: Event, patience: float = 60.0) -> 
     """
     deadline, quiet = monotonic() + patience, 0
     while True:
-        left = lags(admin, topics)
+        left = lag(admin, topics)
         quiet = 0 if any(left.values()) else quiet + 1
         if quiet >= QUIET_LOOKS or monotonic() > deadline or stop.wait(LOOK_EVERY):
             return left
-
-
-def lags(admin: Admin, topics: Topics) -> dict[str, int]:
-    """Records that each role has still to take, by role."""
-    reads = {"worker": topics.requests, "joiner": topics.labels, "learner": topics.feedback}
-    return {
-        role: sum(admin.lag(topics.group(role), [topic]).values()) for role, topic in reads.items()
-    }
