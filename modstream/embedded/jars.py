@@ -48,8 +48,10 @@ def cached() -> bool:
 def registry_answers(timeout: float = 3.0) -> bool:
     """Whether the Maven registry gives any answer within `timeout` seconds."""
     request = urllib.request.Request(MAVEN_CENTRAL_URL, method="HEAD")  # noqa: S310 - jgo's https
+    # urlopen would go on using the proxies of the environment that its first call found.
+    fresh = urllib.request.build_opener()
     try:
-        urllib.request.urlopen(request, timeout=timeout).close()  # noqa: S310 - as above
+        fresh.open(request, timeout=timeout).close()
     except urllib.error.HTTPError:
         return True
     except OSError:
