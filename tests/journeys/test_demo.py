@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import psutil
 import pytest
@@ -30,7 +31,7 @@ def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_le
     tmp_path,
 ):
     demo = begin(
-        tmp_path, "--drill", "--bad", "0.02", "--start", "2013-04-15", "--end", "2013-04-19"
+        tmp_path, "--drill", "--bad", "0.01", "--start", "2013-04-15", "--end", "2013-04-18"
     )
     printed, _ = demo.communicate(timeout=280)
 
@@ -40,25 +41,33 @@ def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_le
     report = json.loads((tmp_path / ".modstream/demo/report.json").read_text())
     assert report["sound"] is True
     delivery = report["delivery"]
-    assert delivery["requests"] > 3500
-    assert sum(delivery["errors"].values()) > 20
-    assert sum(delivery["dead_letters"].values()) > 10
+    assert delivery["requests"] > 2700
+    assert sum(delivery["errors"].values()) > 8
+    assert sum(delivery["dead_letters"].values()) > 4
     (learning,) = report["learning"]
-    assert learning["learned"] > 3000
+    assert learning["learned"] > 2400
     assert (learning["learned_twice"], learning["skipped"]) == (0, 0)
     page = (tmp_path / ".modstream/demo/report.html").read_text()
     assert "<svg" in page or "data:image/png" in page
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_ended_in_the_middle_it_leaves_no_process(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "moment", "processes"),
+    [
+        (signal.SIGINT, "starting Kafka and Redis", 1),
+        (signal.SIGINT, "starting the processes", 2),
+        (signal.SIGTERM, "requests,", 5),
+        (signal.SIGKILL, "requests,", 5),
+    ],
+    ids=lambda value: getattr(value, "name", value) if isinstance(value, str | int) else None,
+)
+def test_ended_at_any_moment_it_leaves_no_process(tmp_path, number, moment, processes):
     demo = begin(tmp_path, "--start", "2013-04-15", "--end", "2013-06-15", "--workers", "1")
     assert demo.stdout is not None
     for line in demo.stdout:
-        if "requests," in line:
+        if moment in line:
             break
-    family = psutil.Process(demo.pid).children(recursive=True)
-    assert len(family) >= 5, "Kafka, Redis, worker, joiner, learner"
+    family = grown(psutil.Process(demo.pid), processes)
 
     demo.send_signal(number)
     demo.stdout.close()
@@ -67,3 +76,11 @@ def test_ended_in_the_middle_it_leaves_no_process(tmp_path, number):
     _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == []
     assert code == (-9 if number is signal.SIGKILL else 130)
+
+
+def grown(parent: psutil.Process, size: int) -> list[psutil.Process]:
+    """Its descendants, once there are `size` of them: Kafka, Redis, worker, joiner, learner."""
+    deadline = monotonic() + 20
+    while len(family := parent.children(recursive=True)) < size:
+        assert monotonic() < deadline, f"only {len(family)} processes"
+    return family
