@@ -1,20 +1,29 @@
 """Creating topics, waiting until they are ready, and looking at them and at groups' lag."""
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import stamina
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicMetadata
+from confluent_kafka.admin import (
+    AdminClient,
+    ListOffsetsResultInfo,
+    NewTopic,
+    OffsetSpec,
+    TopicMetadata,
+)
 
 from broker.connection import UNREACHABLE, Connection, client_config
-from broker.errors import BrokerUnavailable, TopicMissing, TopicRefused
+from broker.errors import BrokerUnavailable, TopicMissing, TopicRefused, Undecided
 from broker.names import TopicSpec
 from broker.records import TopicPartition
 
 SECONDS = 15.0
 """Bound of one administrative request."""
+DECIDED = 20.0
+"""Seconds; the brokers abort our transactions after 15."""
 
 
 patient = stamina.retry(
@@ -90,14 +99,44 @@ class Admin:
             for name, homes in sorted(found.items())
         ]
 
-    def ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
-        """The next offset of each partition of some topics."""
+    def ends(self, topics: Sequence[str], *, committed: bool = False) -> dict[TopicPartition, int]:
+        """The next offset of each partition of some topics.
+
+        With `committed` the last stable offset: where readers of committed records must stop
+        while a transaction is open.
+        """
         known = self._metadata()
         for topic in topics:
             if topic not in known or known[topic].error is not None or not known[topic].partitions:
                 raise TopicMissing(topic)
         homes = [TopicPartition(t, p) for t in topics for p in known[t].partitions]
-        return self._offsets(homes, OffsetSpec.latest())
+        return self._offsets(homes, OffsetSpec.latest(), committed=committed)
+
+    def since(self, topics: Sequence[str], timestamp: int) -> dict[TopicPartition, int]:
+        """Where each partition holds its first record of `timestamp` (ms) or later, or else ends.
+
+        All records of that time or later lie at these offsets or beyond, in whatever order they
+        were written.
+        """
+        ends = self.ends(topics)
+        found = self._offsets(list(ends), OffsetSpec.for_timestamp(timestamp))
+        return {home: end if found[home] < 0 else found[home] for home, end in ends.items()}
+
+    def await_decided(self, topics: Sequence[str]) -> None:
+        """Wait until every record that lies in these topics now is committed or aborted.
+
+        Raises:
+            Undecided: a transaction stayed open for longer than any of ours may.
+        """
+        ends = self.ends(topics)
+        for attempt in stamina.retry_context(
+            on=Undecided, attempts=None, timeout=DECIDED, wait_initial=0.02, wait_max=0.5
+        ):
+            with attempt:
+                stable = self.ends(topics, committed=True)
+                for home, end in ends.items():
+                    if stable[home] < end:
+                        raise Undecided(str(home), DECIDED)
 
     @patient
     def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
@@ -149,18 +188,27 @@ class Admin:
             raise BrokerUnavailable(self._connection.bootstrap, error.args[0].str()) from error
 
     def _offsets(
-        self, homes: Sequence[TopicPartition], spec: OffsetSpec
+        self, homes: Sequence[TopicPartition], spec: OffsetSpec, *, committed: bool = False
     ) -> dict[TopicPartition, int]:
         if not homes:
             return {}
         asked = {KafkaPartition(home.topic, home.partition): spec for home in homes}
-        answers = self._client.list_offsets(asked, request_timeout=SECONDS)
+        isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        answers = self._client.list_offsets(
+            asked, isolation_level=isolation, request_timeout=SECONDS
+        )
+        return {
+            TopicPartition(p.topic, p.partition): self._offset(p.topic, future)
+            for p, future in answers.items()
+        }
+
+    def _offset(self, topic: str, future: Future[ListOffsetsResultInfo]) -> int:
+        """The offset that a partition's leader answers; it may hear of a topic after others do."""
         try:
-            return {
-                TopicPartition(p.topic, p.partition): future.result(SECONDS).offset
-                for p, future in answers.items()
-            }
+            return int(future.result(SECONDS).offset)
         except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise TopicMissing(topic) from error
             raise self._connection.translated(error) from error
 
     def _unless_there(self, name: str, error: KafkaException) -> None:

@@ -1,7 +1,9 @@
 """A member of a consumer group that hands out whole batches."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -17,19 +19,25 @@ HARMLESS = frozenset({KafkaError._PARTITION_EOF, KafkaError._MAX_POLL_EXCEEDED})
 
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """What makes a batch: at most `most` records, complete after `linger`; `idle` bounds a poll.
+    """What makes a batch: at most `most` records, that can be handled in `seconds`.
 
-    Times in seconds. `linger` stays below 0.2 s: beyond it `Consumer.consume` has changed its
-    meaning twice (https://github.com/confluentinc/confluent-kafka-python/issues/2205).
+    A batch is complete after `linger`; `idle` bounds a poll. Times in seconds. `linger` stays
+    below 0.2 s: beyond it `Consumer.consume` has changed its meaning twice
+    (https://github.com/confluentinc/confluent-kafka-python/issues/2205).
     """
 
-    most: int = 5000
+    most: int = 10_000
+    seconds: float = 0.5
     linger: float = 0.005
     idle: float = 0.2
 
 
 class GroupConsumer:
-    """One group member: polls batches, forgets what was revoked, rewinds what was aborted."""
+    """One group member: polls batches, forgets what was revoked, rewinds what was aborted.
+
+    One thread owns it. The client lets one call in at a time, so that another thread would wait
+    for as long as a poll does; what others need, `commit` and `group_metadata`, calls nothing.
+    """
 
     def __init__(
         self,
@@ -42,13 +50,18 @@ class GroupConsumer:
         self._connection = connection
         self._batch = batch or BatchSettings()
         self._owned: set[TopicPartition] = set()
+        self._tenures: Counter[TopicPartition] = Counter()
+        self._member: Any = None
+        self._due: dict[TopicPartition, int] = {}
+        self._due_lock = Lock()
+        self._finish: Callable[[], None] = lambda: None
         self._log = structlog.get_logger(__name__).bind(group=group)
         self._consumer = Consumer(consumer_config(connection, client_id, group))
         self._consumer.subscribe(
             list(topics),
             on_assign=self._assigned,
             on_revoke=self._revoked,
-            on_lost=self._revoked,
+            on_lost=self._lost,
         )
 
     @property
@@ -56,24 +69,52 @@ class GroupConsumer:
         """The partitions this member is assigned now."""
         return frozenset(self._owned)
 
-    def poll(self) -> list[Record]:
+    def tenure(self, home: TopicPartition) -> int:
+        """How often a partition has been assigned to this member."""
+        return self._tenures[home]
+
+    def poll(self, most: int | None = None) -> list[Record]:
         """The next batch, in offset order within each partition; empty after an idle wait.
 
         Raises:
             TopicMissing: a subscribed topic does not exist.
             BrokerError: the client gave up.
         """
+        self._commit_due()
+        most = self._batch.most if most is None else min(most, self._batch.most)
         try:
             first = self._consumer.poll(self._batch.idle)
             if first is None:
                 return []
-            rest = self._consumer.consume(self._batch.most - 1, self._batch.linger)
+            rest = self._consumer.consume(most - 1, self._batch.linger) if most > 1 else []
+            self._member = self._consumer.consumer_group_metadata()
         except KafkaException as error:
             raise self._connection.translated(error) from error
         records = [read(message) for message in (first, *rest) if self._is_record(message)]
         # A rebalance inside consume() may have taken a partition whose record we already hold.
         owned = self._owned
         return [record for record in records if (record[0], record[1]) in owned]
+
+    def keep_alive(self) -> None:
+        """Serve the group while a batch is in hand: paused partitions give no record."""
+        homes = [KafkaPartition(*home) for home in self._owned]
+        try:
+            self._consumer.pause(homes)
+            message = self._consumer.poll(0)
+            self._consumer.resume([KafkaPartition(*home) for home in self._owned])
+        except KafkaException as error:
+            raise self._connection.translated(error) from error
+        if message is not None and self._is_record(message):
+            # A rebalance gave us a partition after the pause: its record is read again later.
+            self.rewind([read(message)])
+
+    def before_revoke(self, finish: Callable[[], None]) -> None:
+        """Call `finish` before partitions are given away: what is under way ends first."""
+        self._finish = finish
+
+    def owns(self, batch: Iterable[Record]) -> bool:
+        """Whether every partition of a batch is still this member's own."""
+        return all((record[0], record[1]) in self._owned for record in batch)
 
     def rewind(self, batch: Iterable[Record]) -> None:
         """Read the batch again: every partition still owned goes back to its first offset."""
@@ -82,19 +123,30 @@ class GroupConsumer:
                 self._consumer.seek(KafkaPartition(home.topic, home.partition, offset))
 
     def commit(self, offsets: Offsets) -> None:
-        """Commit next offsets and wait for the answer."""
-        try:
-            self._consumer.commit(offsets=kafka_offsets(offsets), asynchronous=False)
-        except KafkaException as error:
-            raise self._connection.translated(error) from error
+        """Have next offsets committed before the next poll, the next revocation or the end."""
+        with self._due_lock:
+            self._due.update(offsets)
 
     def group_metadata(self) -> Any:  # noqa: ANN401 - opaque to everyone but the producer
-        """Who this member is in its group now: what fences a zombie's offsets (KIP-447)."""
-        return self._consumer.consumer_group_metadata()
+        """Who this member was in its group when it last polled: what fences a zombie (KIP-447)."""
+        return self._member
 
     def close(self) -> None:
         """Leave the group at once, so that others take over without waiting for a timeout."""
+        self._commit_due()
         self._consumer.close()
+
+    def _commit_due(self) -> None:
+        """Commit what is due. A failure costs answers given twice later, no record."""
+        with self._due_lock:
+            due, self._due = self._due, {}
+        mine = {home: offset for home, offset in due.items() if home in self._owned}
+        if not mine:
+            return
+        try:
+            self._consumer.commit(offsets=kafka_offsets(mine), asynchronous=False)
+        except KafkaException as error:
+            self._log.warning("offsets not committed", cause=error.args[0].str())
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
@@ -108,12 +160,25 @@ class GroupConsumer:
         raise self._connection.translated(KafkaException(error))
 
     def _assigned(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        self._owned.update(TopicPartition(p.topic, p.partition) for p in partitions)
+        homes = [TopicPartition(p.topic, p.partition) for p in partitions]
+        self._owned.update(homes)
+        self._tenures.update(homes)
         self._log.info("partitions assigned", partitions=[p.partition for p in partitions])
 
     def _revoked(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        self._owned.difference_update(TopicPartition(p.topic, p.partition) for p in partitions)
+        self._finish()
+        self._commit_due()
+        self._drop(partitions)
         self._log.info("partitions revoked", partitions=[p.partition for p in partitions])
+
+    def _lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        """Others may own them already: the delivery under way is fenced, nothing is committed."""
+        self._drop(partitions)
+        self._finish()
+        self._log.warning("partitions lost", partitions=[p.partition for p in partitions])
+
+    def _drop(self, partitions: list[KafkaPartition]) -> None:
+        self._owned.difference_update(TopicPartition(p.topic, p.partition) for p in partitions)
 
 
 def read(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known to be there

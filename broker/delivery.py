@@ -16,9 +16,12 @@ from broker.consumer import GroupConsumer, kafka_offsets
 from broker.errors import DeliveryFailed, ProducerLost, TransactionAborted
 from broker.records import Outgoing, Record, next_offsets
 
+PRODUCERS = 2
+"""Transactional producers that take turns."""
+
 
 class Deliver(Protocol):
-    """Publish what came of a batch and commit the batch's offsets.
+    """Publish what came of a batch and commit the batch's offsets, in a thread of its own.
 
     Raises TransactionAborted or DeliveryFailed when the batch must be read again, ProducerLost
     when only a new process may go on.
@@ -64,24 +67,23 @@ class ExactlyOnce:
       3. send the batch's next offsets into it
       4. commit, which flushes first
     Producing before sending offsets takes the short retry path of a transaction that follows
-    hard on another (https://github.com/confluentinc/confluent-kafka-python/issues/967).
+    hard on another (https://github.com/confluentinc/confluent-kafka-python/issues/967). And two
+    producers take turns: the coordinator is still completing the one's last transaction while
+    the other begins (docs/adr/0005). Never are two transactions open at once.
     """
 
     def __init__(
         self, connection: Connection, transactional_id: str, source: GroupConsumer
     ) -> None:
-        self._connection = connection
         self._source = source
         self._log = structlog.get_logger(__name__).bind(transactional_id=transactional_id)
-        self._producer = Producer(transactional_config(connection, transactional_id))
-        try:
-            self._producer.init_transactions(30)
-        except KafkaException as error:
-            raise connection.translated(error) from error
+        self._producers = [
+            ready(connection, f"{transactional_id}.{turn}") for turn in range(PRODUCERS)
+        ]
 
     def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
         """Deliver one batch in one transaction."""
-        producer = self._producer
+        producer = self._producers[0]
         try:
             producer.begin_transaction()  # Step 1.
             for record in outgoing:  # Step 2.
@@ -90,19 +92,23 @@ class ExactlyOnce:
             repeated(lambda: producer.send_offsets_to_transaction(offsets, member))  # Step 3.
             repeated(producer.commit_transaction)  # Step 4.
         except KafkaException as error:
-            raise self._given_up(error) from error
+            raise self._given_up(producer, error) from error
+        self._producers.reverse()
 
     def close(self) -> None:
-        """Let go of the producer; nothing is pending between two deliveries."""
-        self._producer.flush(5)
+        """Let go of the producers; nothing is pending between two deliveries."""
+        for producer in self._producers:
+            producer.flush(5)
 
-    def _given_up(self, error: KafkaException) -> TransactionAborted | ProducerLost:
+    def _given_up(
+        self, producer: Producer, error: KafkaException
+    ) -> TransactionAborted | ProducerLost:
         cause: KafkaError = error.args[0]
         if verdict(cause) is not Verdict.ABORT:
             return ProducerLost(f"{cause.name()}: {cause.str()}")
         self._log.warning("aborting transaction", cause=cause.str())
         try:
-            repeated(self._producer.abort_transaction)
+            repeated(producer.abort_transaction)
         except KafkaException as worse:
             return ProducerLost(f"abort failed: {worse.args[0].str()}")
         return TransactionAborted(cause.str())
@@ -133,6 +139,20 @@ class AtLeastOnce:
     def close(self) -> None:
         """Wait for what is on its way."""
         self._producer.flush(5)
+
+
+def ready(connection: Connection, transactional_id: str) -> Producer:
+    """A transactional producer that has fenced its predecessor and ended what that left open.
+
+    Raises:
+        BrokerError: no coordinator could be reached within 30 s.
+    """
+    producer = Producer(transactional_config(connection, transactional_id))
+    try:
+        producer.init_transactions(30)
+    except KafkaException as error:
+        raise connection.translated(error) from error
+    return producer
 
 
 def repeated(call: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ BrokerError
 ├── BrokerUnavailable      nobody answers at the bootstrap servers
 ├── TopicMissing
 ├── TopicRefused           the cluster would not create a topic as described
+├── Undecided              a transaction stays open, so nobody knows yet what a topic holds
 ├── DeliveryFailed         a record was not acknowledged
 ├── TransactionAborted     nothing of the batch is visible; rewind and try again
 └── ProducerLost           fenced, fatal or indefinite: only a new producer may go on
@@ -19,9 +20,13 @@ class BrokerError(Exception):
 
 
 class DecodeError(BrokerError):
-    """A record's bytes do not follow their contract; `code` is stable, for programs."""
+    """A record's bytes do not follow their contract; `code` is stable, for programs.
+
+    `request_id` is told where one is legible all the same.
+    """
 
     code = "undecodable"
+    request_id: str | None = None
 
 
 class NotJson(DecodeError):
@@ -74,11 +79,25 @@ class TopicRefused(BrokerError):
         super().__init__(f"topic {topic} could not be created: {reason}")
 
 
-class DeliveryFailed(BrokerError):
-    """A produced record was given up by the client."""
+class Undecided(BrokerError):
+    """Records lie in a partition of which nobody can say yet whether they are committed."""
 
-    def __init__(self, topic: str, reason: str) -> None:
+    def __init__(self, home: str, seconds: float) -> None:
+        super().__init__(
+            f"a transaction on {home} has been open for more than {seconds:g} s; try again later"
+        )
+
+
+class DeliveryFailed(BrokerError):
+    """A produced record was given up by the client.
+
+    `refused` tells that it surely does not lie in the topic; otherwise it may lie there all the
+    same, and only its acknowledgement was lost.
+    """
+
+    def __init__(self, topic: str, reason: str, *, refused: bool = False) -> None:
         super().__init__(f"a record for {topic} was not delivered: {reason}")
+        self.refused = refused
 
 
 class TransactionAborted(BrokerError):

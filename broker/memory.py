@@ -5,7 +5,7 @@ the partitions they would go to in Kafka. One thread at a time; a group has one 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -60,14 +60,25 @@ class MemoryConsumer:
         homes = [home for topic in topics for home in broker.homes(topic)]
         self._positions = {home: committed.get(home, 0) for home in homes}
 
-    def poll(self) -> list[Record]:
+    def poll(self, most: int | None = None) -> list[Record]:
         """The next batch; nothing when all is read."""
+        most = self._most if most is None else min(most, self._most)
         batch: list[Record] = []
         for home, position in self._positions.items():
-            found = self._broker.logs.get(home, [])[position : position + self._most - len(batch)]
+            found = self._broker.logs.get(home, [])[position : position + most - len(batch)]
             batch.extend(found)
         self._positions.update(next_offsets(batch))
         return batch
+
+    def keep_alive(self) -> None:
+        """A member that is alone cannot be expelled."""
+
+    def before_revoke(self, finish: Callable[[], None]) -> None:
+        """A member that is alone gives nothing away."""
+
+    def owns(self, batch: Iterable[Record]) -> bool:
+        """Whether a batch comes from topics of this member."""
+        return all(record.home in self._positions for record in batch)
 
     def rewind(self, batch: Iterable[Record]) -> None:
         """Hand the batch out again."""

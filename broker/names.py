@@ -16,9 +16,17 @@ class Header(StrEnum):
     """`prediction` or `error`: which contract an answer follows."""
     MODEL = "modstream-model"
     """`name/version` of the model that answered, so that consumers can filter undecoded."""
+    DEADLINE = "deadline"
+    """On a request: until when an answer is of use, ms since the epoch as decimal digits."""
+    REDRIVE_OF = "modstream-redrive-of"
+    """`topic:partition:offset` of the dead letter that this request was made of again."""
+    ATTEMPTS = "modstream-attempts"
+    """Which attempt at this request this is, as decimal digits; without it, the first."""
 
 
-PASS_THROUGH = frozenset({"traceparent", "tracestate", "reply-to", "deadline", "correlation-id"})
+PASS_THROUGH = frozenset(
+    {"traceparent", "tracestate", "reply-to", Header.DEADLINE, "correlation-id"}
+)
 """Request headers that travel on to the answer, besides those that start with `ce_`."""
 
 CONNECT = "__connect.errors."

@@ -11,6 +11,22 @@ from broker.delivery import produce
 from broker.errors import DeliveryFailed
 from broker.records import Outgoing, Record
 
+# After any other failure, a timeout above all, the record may lie in the topic.
+REFUSALS = frozenset(
+    {
+        KafkaError._PURGE_QUEUE,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+"""Failures after which a record surely does not lie in the topic."""
+
 
 class Delivered(NamedTuple):
     """How the sending of one record ended: where it lies, or why it does not."""
@@ -39,7 +55,7 @@ class Publisher:
         """Enqueue one record; blocks only while the local queue is full."""
 
         def reported(error: KafkaError | None, message: object) -> None:
-            failure = DeliveryFailed(outgoing.topic, error.str()) if error is not None else None
+            failure = None if error is None else failed(outgoing, error)
             if failure is not None:
                 self._failures.append(failure)
             if delivered is not None:
@@ -68,3 +84,8 @@ class Publisher:
     def close(self) -> None:
         """Wait briefly for what is on its way."""
         self._producer.flush(10)
+
+
+def failed(outgoing: Outgoing, error: KafkaError) -> DeliveryFailed:
+    """The room's own error for a record that was not acknowledged."""
+    return DeliveryFailed(outgoing.topic, error.str(), refused=error.code() in REFUSALS)

@@ -1,6 +1,6 @@
 """Readers of whole topics, without a consumer group: reports, tails, clients, the learner."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal, Self
 
 import stamina
@@ -24,7 +24,8 @@ class Reader:
     """Reads all partitions of some topics from a given place onwards.
 
     `start` is "beginning", "end", or next offsets by partition (absent partitions begin at
-    the beginning). With `committed` aborted and pending transactions are not seen.
+    the beginning); with `only`, the other partitions are not read. With `committed` aborted and
+    pending transactions are not seen.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Reader:
         *,
         committed: bool = True,
         group: str = "modstream",
+        only: Collection[TopicPartition] | None = None,
     ) -> None:
         self._connection = connection
         self._consumer = Consumer(
@@ -42,7 +44,8 @@ class Reader:
         )
         self._unfinished: set[TopicPartition] = set()
         try:
-            partitions = [p for topic in topics for p in self._partitions(topic)]
+            found = [p for topic in topics for p in self._partitions(topic)]
+            partitions = found if only is None else [p for p in found if p in only]
             self._consumer.assign(self._placed(partitions, start))
         except KafkaException as error:
             raise connection.translated(error) from error
@@ -125,3 +128,19 @@ def read_to_end(
     with Reader(connection, topics, committed=committed) as reader:
         while not reader.at_end():
             yield from reader.poll(timeout=0.2)
+
+
+def read_spans(
+    connection: Connection, topic: str, spans: Mapping[TopicPartition, tuple[int, int]]
+) -> Iterator[Record]:
+    """The records of some partitions from a first offset up to before another, as far as kept."""
+    ends = {home: stop for home, (_, stop) in spans.items()}
+    start = {home: first for home, (first, _) in spans.items()}
+    with Reader(connection, [topic], start, only=ends.keys()) as reader:
+        while ends and not reader.at_end():
+            for record in reader.poll(timeout=0.2):
+                stop = ends.get(record.home, 0)
+                if record.offset < stop:
+                    yield record
+                if record.offset >= stop - 1:
+                    ends.pop(record.home, None)

@@ -39,6 +39,11 @@ class Record(NamedTuple):
         """The partition it lies in."""
         return TopicPartition(self.topic, self.partition)
 
+    @property
+    def place(self) -> str:
+        """Where exactly it lies, as `topic:partition:offset`."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
     def header(self, name: str) -> bytes | None:
         """The last header of that name, as Kafka's own clients read them."""
         return next((value for key, value in reversed(self.headers) if key == name), None)

@@ -14,6 +14,7 @@ from broker.errors import ProducerLost, TransactionAborted
 from broker.loop import Loop
 from broker.memory import MemoryBroker, MemoryConsumer, MemoryDelivery
 from broker.names import TopicSpec
+from broker.pace import Pace
 from broker.publisher import Publisher
 from broker.reader import read_to_end
 from broker.records import Outgoing, Record
@@ -90,7 +91,7 @@ def shout(topic: str) -> Callable[[Sequence[Record]], list[Outgoing]]:
     ]
 
 
-def work(broker, handle, until: Callable[[int], bool], wrap=lambda deliver: deliver):
+def work(broker, handle, until: Callable[[int], bool], wrap=lambda deliver: deliver, pace=None):
     """Run one member until `until(records handled)`, as a process that is then stopped."""
     stop, handled = Event(), 0
 
@@ -102,7 +103,7 @@ def work(broker, handle, until: Callable[[int], bool], wrap=lambda deliver: deli
 
     source, deliver = broker.member()
     try:
-        Loop(source, handle, wrap(deliver), observe).run(stop)
+        Loop(source, handle, wrap(deliver), observe, pace=pace or Pace()).run(stop)
     finally:
         deliver.close()
         if isinstance(source, GroupConsumer):
@@ -160,6 +161,60 @@ def test_a_batch_whose_delivery_fails_is_read_again_and_answered_once(broker):
 
     assert len(handled) > 40
     assert len(broker.read("out")) == 40
+
+
+def test_what_was_read_behind_a_failed_batch_comes_again_after_it(broker):
+    class FailsEveryThird:
+        def __init__(self, deliver: Deliver):
+            self.deliver, self.turn = deliver, 0
+
+        def __call__(self, outgoing, batch):
+            self.turn += 1
+            if self.turn % 3 == 1:
+                raise TransactionAborted("a drill")
+            self.deliver(outgoing, batch)
+
+    broker.send(requests(300))
+
+    work(
+        broker,
+        shout(broker.topic("out")),
+        until=lambda count: count == 300,
+        wrap=FailsEveryThird,
+        pace=Pace(most=20, size=20),
+    )
+
+    answers = broker.read("out")
+    assert sorted(r.value for r in answers) == sorted(b"WORD-%d" % n for n in range(300))
+    for key in {r.key for r in answers}:
+        numbers = [int(r.value[5:]) for r in answers if r.key == key]
+        assert numbers == sorted(numbers)
+
+
+def test_under_a_backlog_a_batch_is_handled_while_the_one_before_is_delivered(broker):
+    delivering, handling, turns = Event(), Event(), []
+
+    class Watched:
+        def __init__(self, deliver: Deliver):
+            self.deliver = deliver
+
+        def __call__(self, outgoing, batch):
+            delivering.set()
+            assert handling.wait(30), "the second batch is handled before the first has left"
+            self.deliver(outgoing, batch)
+
+    def handle(batch):
+        turns.append(len(batch))
+        if len(turns) == 2:
+            assert delivering.wait(30)
+            handling.set()
+        return shout(broker.topic("out"))(batch)
+
+    broker.send(requests(60))
+
+    work(broker, handle, lambda count: count == 60, Watched, Pace(most=10, size=10))
+
+    assert len(broker.read("out")) == 60
 
 
 def test_a_loop_that_can_never_deliver_gives_up(broker):

@@ -1,6 +1,7 @@
 """The Kafka clients against a real cluster."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 import pytest
@@ -8,8 +9,13 @@ from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 
 from broker.admin import Admin
-from broker.connection import Connection, producer_config, transactional_config
-from broker.errors import BrokerUnavailable, DeliveryFailed, TopicMissing, TopicRefused
+from broker.connection import (
+    Connection,
+    consumer_config,
+    producer_config,
+    transactional_config,
+)
+from broker.errors import BrokerUnavailable, DeliveryFailed, TopicMissing, TopicRefused, Undecided
 from broker.names import TopicSpec
 from broker.partitioner import partition_of
 from broker.publisher import Publisher
@@ -53,6 +59,46 @@ def test_a_deleted_topic_is_gone(connection, topic):
 
     with pytest.raises(TopicMissing):
         Admin(connection).ends([topic])
+
+
+def test_records_since_a_time_are_found_in_whatever_order_they_were_written(connection, topic):
+    with Publisher(connection) as publisher:
+        for time in (500, 100, 400, 300, 200):
+            publisher.send(Outgoing(topic, b"k", b"%d" % time, timestamp=time))
+        publisher.flush()
+    home = TopicPartition(topic, partition_of(b"k", 8))
+    admin = Admin(connection)
+
+    assert [admin.since([topic], time)[home] for time in (0, 100, 450, 501)] == [0, 0, 0, 5]
+    assert admin.since([topic], 100) | {home: 0} == admin.ends([topic]) | {home: 0}
+
+
+def test_an_open_transaction_is_waited_for(connection, topic, prefix):
+    producer = Producer(transactional_config(connection, f"{prefix}slow"))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, b"undecided")
+    producer.flush()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(Admin(connection).await_decided, [topic])
+        with pytest.raises(TimeoutError):
+            waiting.result(0.5)
+        producer.abort_transaction()
+        waiting.result(20)
+
+
+def test_a_transaction_that_never_ends_is_told(connection, topic, prefix, monkeypatch):
+    monkeypatch.setattr("broker.admin.DECIDED", 0.3)
+    producer = Producer(transactional_config(connection, f"{prefix}slow"))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, b"undecided")
+    producer.flush()
+
+    with pytest.raises(Undecided, match=topic):
+        Admin(connection).await_decided([topic])
+    producer.abort_transaction()
 
 
 def test_nobody_at_the_bootstrap_servers_is_told_in_one_sentence():
@@ -160,7 +206,44 @@ def test_a_record_that_the_cluster_refuses_is_told_to_its_sender(connection, pre
             publisher.flush()
 
     assert reports[0].record is None
+    assert reports[0].error.refused
     assert "too large" in str(reports[0].error).lower()
+
+
+def test_a_record_that_nobody_acknowledged_may_lie_in_its_topic_all_the_same():
+    away = Connection("127.0.0.1:1", {"message.timeout.ms": "200"})
+    reports = []
+
+    with Publisher(away) as publisher:
+        publisher.send(Outgoing("words", None, b""), reports.append)
+        with pytest.raises(DeliveryFailed):
+            publisher.flush()
+
+    assert reports[0].record is None
+    assert not reports[0].error.refused
+
+
+def test_the_committed_end_of_a_topic_stays_before_an_open_transaction(connection, topic):
+    admin, home = Admin(connection), TopicPartition(topic, partition_of(b"k", 8))
+    producer = Producer(transactional_config(connection, f"{topic}-writer"))
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce(topic, b"", b"k")
+    producer.flush()
+
+    assert admin.ends([topic])[home] == 1
+    assert admin.ends([topic], committed=True)[home] == 0
+
+    producer.commit_transaction()
+    assert admin.ends([topic], committed=True)[home] == admin.ends([topic])[home] == 2
+
+
+def test_an_installation_may_fit_a_group_members_timeouts_to_its_network():
+    options = {"session.timeout.ms": "4000"}
+
+    config = consumer_config(Connection("localhost:9092", options), "client", "group")
+
+    assert config["session.timeout.ms"] == "4000"
 
 
 def test_lag_is_what_a_group_has_not_committed(connection, topic, prefix):

@@ -1,0 +1,83 @@
+"""A group member that has much to do stays one."""
+
+from threading import Event
+
+import pytest
+
+from broker.admin import Admin
+from broker.connection import Connection
+from broker.consumer import BatchSettings, GroupConsumer
+from broker.delivery import AtLeastOnce, ExactlyOnce
+from broker.loop import Loop
+from broker.names import TopicSpec
+from broker.pace import Pace
+from broker.publisher import Publisher
+from broker.reader import read_spans, read_to_end
+from broker.records import Outgoing, TopicPartition
+
+pytestmark = pytest.mark.real
+MAX_POLL_SECONDS = 6.0
+
+
+@pytest.fixture
+def connection(bootstrap):
+    """Members that do not poll for six seconds are expelled."""
+    limit = str(int(MAX_POLL_SECONDS * 1000))
+    return Connection(bootstrap, {"max.poll.interval.ms": limit, "session.timeout.ms": limit})
+
+
+@pytest.mark.parametrize("mode", [ExactlyOnce, AtLeastOnce])
+def test_a_handler_slower_than_the_poll_interval_keeps_its_partitions(connection, prefix, mode):
+    names = [prefix + "in", prefix + "out"]
+    Admin(connection).create([TopicSpec(name, 2) for name in names])
+    with Publisher(connection) as publisher:
+        for number in range(20):
+            publisher.send(Outgoing(names[0], b"%d" % number, b"x"))
+        publisher.flush()
+    stop, slow = Event(), Event()
+
+    def handle(batch):
+        if not slow.is_set():
+            slow.set()
+            Event().wait(1.5 * MAX_POLL_SECONDS)  # time itself is what is tested
+        return [Outgoing(names[1], record.key, record.value) for record in batch]
+
+    delivered = 0
+
+    def observe(turn):
+        nonlocal delivered
+        delivered += turn.records
+        if delivered == 20:
+            stop.set()
+
+    source = GroupConsumer(connection, prefix + "g", names[:1], BatchSettings(idle=0.05))
+    deliver = mode(connection, prefix + "slot", source)
+    try:
+        Loop(source, handle, deliver, observe, pace=Pace(size=5)).run(stop)
+        tenures = [source.tenure(TopicPartition(names[0], number)) for number in range(2)]
+    finally:
+        deliver.close()
+        source.close()
+
+    assert slow.is_set()
+    assert tenures == [1, 1]
+    assert len(list(read_to_end(connection, names[1:]))) == 20
+
+
+def test_spans_of_some_partitions_are_read_and_nothing_else(connection, prefix):
+    topic = prefix + "in"
+    Admin(connection).create([TopicSpec(topic, 3)])
+    with Publisher(connection) as publisher:
+        for number in range(90):
+            publisher.send(Outgoing(topic, b"%d" % number, b"%d" % number))
+        publisher.flush()
+    homes = [TopicPartition(topic, number) for number in range(3)]
+    sizes = Admin(connection).ends([topic])
+
+    spans = {homes[0]: (2, 5), homes[2]: (0, sizes[homes[2]])}
+    found = list(read_spans(connection, topic, spans))
+
+    assert [r.offset for r in found if r.home == homes[0]] == [2, 3, 4]
+    assert [r.offset for r in found if r.home == homes[2]] == list(range(sizes[homes[2]]))
+    assert not [r for r in found if r.home == homes[1]]
+    assert list(read_spans(connection, topic, {})) == []
