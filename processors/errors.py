@@ -5,7 +5,9 @@ ProcessorError
 │   ├── ModelUnknown           the registry has no such model or version
 │   ├── ModelUnavailable       there is one, but it cannot be had now
 │   ├── InvalidInput           the model's input schema refuses a row
-│   └── NoAnswer               the model has no finite answer, or its runtime failed on this row
+│   ├── NoAnswer               the model has no finite answer, or its runtime failed on this row
+│   ├── Expired                the deadline had passed before the request was looked at
+│   └── DeadlineUnreadable     the deadline is no time
 └── JoinerError                ends the joiner's process, which a supervisor starts again
     ├── PartitionsDiffer       topics that are joined have different numbers of partitions
     ├── JoinerStalled          records wait, yet nothing has been committed for too long
@@ -61,6 +63,24 @@ class NoAnswer(Refusal):
 
     def __init__(self, model: str, version: int, reason: str) -> None:
         super().__init__(f"model {model} version {version} gave no answer: {reason}")
+
+
+class Expired(Refusal):
+    """The request came, or was reached, when nobody waited for its answer any more."""
+
+    code = "expired"
+
+    def __init__(self, deadline: int, now: int) -> None:
+        super().__init__(f"the deadline passed {now - deadline} ms ago")
+
+
+class DeadlineUnreadable(Refusal):
+    """The deadline header must hold milliseconds since the epoch in decimal digits."""
+
+    code = "invalid_deadline"
+
+    def __init__(self, value: bytes) -> None:
+        super().__init__(f"the deadline header is no time in ms since the epoch: {value[:40]!r}")
 
 
 class JoinerError(ProcessorError):

@@ -1,8 +1,9 @@
 """Requests in, answers out: the handler of the request path. No I/O but the shelf's first load."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from time import time
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from broker.codec import ERROR, PREDICTION, decode, encode
 from broker.contracts import ErrorAnswer, Prediction, Request, Source
 from broker.dead_letters import dead_letter
-from broker.errors import ContractViolated, DecodeError
+from broker.errors import DecodeError
 from broker.names import PASS_THROUGH, Header, Topics
 from broker.records import Headers, Outgoing, Record
 from models.card import ModelCard
@@ -18,8 +19,10 @@ from models.errors import ModelError, ModelNotFound, PredictError
 from models.runtime import Outputs, Runtime
 from models.schema import Batch
 from processors.assemble import Ask, Share, assemble
+from processors.deadline import overdue
 from processors.errors import ModelUnavailable, ModelUnknown, NoAnswer, Refusal
 from processors.outputs import as_tensors, by_name
+from processors.repeats import Repeats
 
 
 class Loaded(Protocol):
@@ -59,38 +62,71 @@ class Predict:
     """Decode each, group by model, get from the shelf, predict the batch, encode each.
 
     Every record leaves through one door: it comes back as a prediction of each model it asks,
-    as a typed error answer, or as a dead letter. Answers keep the order of their records.
+    as a typed error answer, or as a dead letter. Answers keep the order of their records. With
+    `repeats`, a record whose id was just answered is passed over: its answer stands already.
+    `clock` tells seconds since the epoch, for deadlines.
     """
 
-    def __init__(self, topics: Topics, shelf: Shelf, settings: PredictSettings) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        shelf: Shelf,
+        settings: PredictSettings,
+        repeats: Repeats | None = None,
+        clock: Callable[[], float] = time,
+    ) -> None:
         self._topics = topics
         self._shelf = shelf
         self._settings = settings
+        self._repeats = repeats
+        self._clock = clock
 
     def __call__(self, batch: Sequence[Record]) -> list[Outgoing]:
         """Answer one polled batch."""
         answers: list[list[Outgoing]] = [[] for _ in batch]
         groups: dict[tuple[str, int | str], list[Ask]] = {}
+        now_ms = int(self._clock() * 1000)
+        if self._repeats is not None:
+            self._repeats.prepare(batch)
         for place, record in enumerate(batch):
-            try:
-                request = decode(Request, record.value, self._settings.largest)
-            except DecodeError as error:
-                answers[place].append(self._unreadable(record, error))
-                continue
-            for number, model in enumerate(self._asked(request)):
-                ask = Ask(place, record, request, primary=number == 0)
-                groups.setdefault((model, request.version), []).append(ask)
+            opened = self._open(record, now_ms)
+            if isinstance(opened, Request):
+                for number, model in enumerate(self._asked(opened)):
+                    ask = Ask(place, record, opened, primary=number == 0)
+                    groups.setdefault((model, opened.version), []).append(ask)
+            elif opened is not None:
+                answers[place].append(opened)
         for (model, ref), asks in groups.items():
             for ask, outgoing in self._answer(model, ref, asks):
                 answers[ask.place].append(outgoing)
         return list(chain.from_iterable(answers))
+
+    def _open(self, record: Record, now_ms: int) -> Request | Outgoing | None:
+        """A record's request; or what it comes to at once, which for a repeat is nothing."""
+        try:
+            request = decode(Request, record.value, self._settings.largest)
+        except DecodeError as error:
+            return (
+                self._unreadable(record, error) if self._is_new(record, error.request_id) else None
+            )
+        if not self._is_new(record, request.id):
+            return None
+        refusal = overdue(record, now_ms)
+        if refusal is None:
+            return request
+        return self._error(record, request.id, request.model, refusal.code, str(refusal))
+
+    def _is_new(self, record: Record, request_id: str | None) -> bool:
+        return (
+            self._repeats is None or request_id is None or self._repeats.admit(record, request_id)
+        )
 
     def _asked(self, request: Request) -> tuple[str, ...]:
         return self._settings.route if request.model is None else (request.model,)
 
     def _unreadable(self, record: Record, error: DecodeError) -> Outgoing:
         """Tell the sender where its id is legible, else keep the record as a dead letter."""
-        if isinstance(error, ContractViolated) and error.request_id is not None:
+        if error.request_id is not None:
             return self._error(record, error.request_id, None, error.code, str(error))
         return dead_letter(record, self._topics.dlq, error, "VALUE_CONVERTER")
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from secrets import token_hex
 from typing import Annotated, Any, Literal
 
 import typer
@@ -38,7 +39,8 @@ def produce(
 ) -> None:
     """Send JSON lines: requests, bare rows (`{"feature": value, ...}`), or labels.
 
-    A bare row gets the id `line-<number>`. Invalid lines stop the command before they are sent.
+    A bare row gets the id `<run>-<line>`, with a random name for the run. Invalid lines stop the
+    command before they are sent.
     """
     settings = load_settings(stream=stream)
     topics = settings.topics()
@@ -64,13 +66,14 @@ def messages(lines: Iterator[str] | Any, to: Carried) -> Iterator[Request | Labe
         InvalidInputLine: a line is not; says which and why.
     """
     kind: type[Contract] = Request if to == "requests" else Label
+    run = token_hex(4)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             document = json.loads(line)
             if to == "requests" and not {"features", "inputs"} & set(document):
-                document = {"id": f"line-{number}", "features": document}
+                document = {"id": f"{run}-{number}", "features": document}
             yield kind.model_validate(document)  # type: ignore[misc]
         except ValidationError as error:
             raise InvalidInputLine(number, error.errors()[0]["msg"]) from None

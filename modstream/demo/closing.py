@@ -17,7 +17,10 @@ def close(
 ) -> Figures:
     """Read the stream back from its beginning, print the report, write it as a page and JSON."""
     with say.status("reading everything back from Kafka"):
-        figures = figures_of(read_ledger(settings.connection, settings.topics(), settings.models))
+        ledger = read_ledger(
+            settings.connection, settings.topics(), settings.models, settings.repeats
+        )
+        figures = figures_of(ledger)
     print_report(figures, out)
     for hit in outcome.hits:
         where = f"kill -9 hit {hit.victim} at {hit.at:.0%} of the replay"

@@ -33,13 +33,15 @@ class Delivery:
 
     `models` are those of the route, then those that requests name.
     `requests` counts records, `illegible` those whose id no account tells, `repeated_ids` records
-    beyond the first of an id. `phantoms` are answers to what was never asked: an unknown
+    beyond the first of an id; `passed_over` of these were sent again shortly after and are owed no
+    answer. `phantoms` are answers to what was never asked: an unknown
     record, or a model that the request did not ask. `strangers` carry another request's id.
     """
 
     requests: int
     illegible: int
     repeated_ids: int
+    passed_over: int
     models: tuple[ModelDelivery, ...]
     errors: Mapping[str, int]
     dead_letters: Mapping[str, int]
@@ -107,14 +109,16 @@ def delivery(ledger: Ledger) -> Delivery:
     seen = table.seen.ints(size) > 0
     ids = table.id.ints(size)[seen]
     known = ids[ids != NO_ID]
-    doors = _doors(ledger, seen)
+    again = table.again.ints(size) > 0
+    doors = _doors(ledger, seen & ~again)
     tallies = {model: view.tally(model) for model, view in doors.items()}
     named = [tally for model, tally in tallies.items() if model not in ledger.route and tally.asked]
-    unknown = (table.refused.ints(size) + table.dead.ints(size))[~seen]
+    unknown = (table.refused.ints(size) + table.dead.ints(size))[~seen | again]
     return Delivery(
         requests=int(seen.sum()),
         illegible=len(ids) - len(known),
         repeated_ids=len(known) - len(np.unique(known)),
+        passed_over=int(again.sum()),
         models=(*(tallies[model] for model in ledger.route), *named),
         errors=dict(ledger.errors.most_common()),
         dead_letters=dict(ledger.dead_letters.most_common()),
@@ -127,15 +131,15 @@ def delivery(ledger: Ledger) -> Delivery:
     )
 
 
-def _doors(ledger: Ledger, seen: Mask) -> dict[str, Doors]:
+def _doors(ledger: Ledger, owed: Mask) -> dict[str, Doors]:
     """The view of every model of the route, and of every other that was asked or answered."""
-    table, size = ledger.requests, len(seen)
+    table, size = ledger.requests, len(owed)
     refused, dead = table.refused.ints(size), table.dead.ints(size)
     asking = {model: np.zeros(size, dtype=np.bool_) for model in ledger.answers}
-    free = seen.copy()
+    free = owed.copy()
     for row, model in table.named.items():
         free[row] = False
-        asking.setdefault(model, np.zeros(size, dtype=np.bool_))[row] = True
+        asking.setdefault(model, np.zeros(size, dtype=np.bool_))[row] = owed[row]
     for model in ledger.route:
         asking[model] |= free
     return {

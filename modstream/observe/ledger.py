@@ -23,6 +23,7 @@ from broker.records import Record
 from modstream.observe.columns import Numbering
 from modstream.observe.facts import Answered, Joined, as_number, asked, number_in
 from modstream.observe.tables import NO_ID, Answers, Joins, Lessons, Requests, Truths
+from processors.repeats import Window
 
 MetricKey = tuple[str, str | None, int | None]
 
@@ -44,12 +45,14 @@ class Ledger:
     """A fold over the records of all topics of one stream, in any order of topics.
 
     `route` are the models that answer a request that names none. Within a partition records
-    must come in the order of their offsets.
+    must come in the order of their offsets. A request that repeats the id of one of the
+    `repeats` offsets before it is not to be answered.
     """
 
-    def __init__(self, topics: Topics, route: tuple[str, ...]) -> None:
+    def __init__(self, topics: Topics, route: tuple[str, ...], repeats: int = 0) -> None:
         self.topics = topics
         self.route = route
+        self._windows: defaultdict[int, Window] = defaultdict(lambda: Window(repeats))
         self.ids = Numbering()
         self.requests = Requests()
         self.answers = defaultdict(Answers, {model: Answers() for model in route})
@@ -92,6 +95,9 @@ class Ledger:
         request = asked(record.value)
         if request is None:
             return
+        again = self._windows[record.partition].repeats(record.offset, request.id)
+        if again and record.header(Header.REDRIVE_OF) is None:
+            table.again.count(row)
         self._identify(row, request.id)
         if request.event_time is not None:
             table.event_time[row] = request.event_time
@@ -199,14 +205,16 @@ def topics_read(topics: Topics) -> tuple[str, ...]:
     return tuple(spec.name for spec in topics.specs(partitions=1))
 
 
-def read_ledger(connection: Connection, topics: Topics, route: tuple[str, ...]) -> Ledger:
+def read_ledger(
+    connection: Connection, topics: Topics, route: tuple[str, ...], repeats: int = 0
+) -> Ledger:
     """Fold all committed records of a stream, from the beginning to where the topics end now.
 
     Raises:
         TopicMissing: a topic of the stream does not exist.
         BrokerError: reading failed.
     """
-    ledger = Ledger(topics, route)
+    ledger = Ledger(topics, route, repeats)
     for record in read_to_end(connection, topics_read(topics)):
         ledger.add(record)
     return ledger

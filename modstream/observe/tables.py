@@ -25,12 +25,13 @@ def _time() -> Column:
 class Requests:
     """A row per request record, numbered by where it lies, whoever mentions it first.
 
-    `seen` counts the record itself; `refused` error answers that speak for all models, `dead`
-    dead letters. `named` holds the model of requests that name one.
+    `seen` counts the record itself, `again` one that repeats an id; `refused` error answers that
+    speak for all models, `dead` dead letters. `named` holds the model of requests that name one.
     """
 
     rows: Numbering = field(default_factory=Numbering)
     seen: Column = field(default_factory=_count)
+    again: Column = field(default_factory=_count)
     id: Column = field(default_factory=lambda: Column("q", NO_ID))
     sent_at: Column = field(default_factory=_time)
     event_time: Column = field(default_factory=_time)

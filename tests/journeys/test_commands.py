@@ -33,21 +33,21 @@ def test_a_stream_is_used_from_the_shell_alone(system):
     assert "20 requests sent" in system.run("produce", text=asked).stderr
     read = ("consume", "--from", "beginning", "--follow", "--limit", "40")
     answers = [json.loads(line) for line in system.run(*read).stdout.splitlines()]
+    ids = {a["id"] for a in answers}
     assert {(a["id"], a["model"]) for a in answers} == {
-        (f"line-{n}", model) for n in range(1, 21) for model in ("online", "frozen")
+        (each, model) for each in ids for model in ("online", "frozen")
     }
+    assert {each.rpartition("-")[2] for each in ids} == {str(n) for n in range(1, 21)}
 
     labels = [
-        json.dumps({"id": f"line-{n}", "label": True, "event_time": 1_700_000_000_000})
-        for n in range(1, 21)
+        json.dumps({"id": each, "label": True, "event_time": 1_700_000_000_000})
+        for each in sorted(ids)
     ]
     assert (
         "20 labels sent" in system.run("produce", "--to", "labels", text="\n".join(labels)).stderr
     )
     joined = system.run("consume", "--topic", "feedback", "--follow", "--limit", "20")
-    assert {json.loads(line)["id"] for line in joined.stdout.splitlines()} == {
-        f"line-{n}" for n in range(1, 21)
-    }
+    assert {json.loads(line)["id"] for line in joined.stdout.splitlines()} == ids
     with system.registry() as registry, registry.watch() as hints:
         while (registry.newest("online").metrics["learned"]) < 20:
             assert hints.wait(SECONDS), "the learner publishes"

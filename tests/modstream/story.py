@@ -174,8 +174,8 @@ class Story:
     def records(self) -> list[Record]:
         return [record for topic in topics_read(self.topics) for record in self.broker.read(topic)]
 
-    def ledger(self) -> Ledger:
-        ledger = Ledger(self.topics, self.route)
+    def ledger(self, repeats: int = 0) -> Ledger:
+        ledger = Ledger(self.topics, self.route, repeats)
         for record in self.records:
             ledger.add(record)
         return ledger

@@ -391,3 +391,25 @@ def test_lag_is_told_as_it_was_sampled(story):
 
     assert lag.at == 2.0
     assert lag.waiting == {"worker": 3, "joiner": 0}
+
+
+@pytest.mark.parametrize(("repeats", "missing"), [(0, 2), (10, 0)])
+def test_a_request_sent_again_shortly_after_is_owed_no_answer(story, repeats, missing):
+    first = story.ask("x")
+    for model in ("online", "frozen"):
+        story.answer(first, model)
+    story.ask("x")
+
+    delivery = figures_of(story.ledger(repeats)).delivery
+
+    assert (delivery.unanswered, delivery.repeated_ids) == (missing, 1)
+    assert delivery.passed_over == (repeats > 0)
+
+
+def test_an_answer_to_a_request_that_was_to_be_passed_over_is_a_phantom(story):
+    first, again = story.ask("x"), story.ask("x")
+    for asked in (first, again):
+        story.answer(asked, "online")
+    story.answer(first, "frozen")
+
+    assert figures_of(story.ledger(repeats=10)).delivery.phantoms == 1

@@ -65,7 +65,9 @@ class System:
         deadline = time.monotonic() + seconds
         while not holds():
             reasons = Counter(reason for _, reason in self.unjoined())
-            assert time.monotonic() < deadline, f"joined {len(self.joined())}, {reasons}"
+            assert time.monotonic() < deadline, (
+                f"joined {len(self.joined())}, {reasons}, of the inputs {self.waiting()}"
+            )
             for record in self.reader.poll(0.2, 5000):
                 self.out[record.topic].append(record)
 
@@ -93,6 +95,13 @@ class System:
     def lag(self):
         inputs = [self.topics.predictions, self.topics.labels]
         return self.admin.lag(self.topics.group("joiner"), inputs)
+
+    def waiting(self):
+        """What holds the inputs back: by partition the committed, the stable and the last end."""
+        inputs = [self.topics.predictions, self.topics.labels]
+        done = self.admin.committed(self.topics.group("joiner"), inputs)
+        stable, ends = self.admin.ends(inputs, committed=True), self.admin.ends(inputs)
+        return {str(home): (done.get(home), stable[home], end) for home, end in ends.items()}
 
     def predict(self, names, times, models=("online", "frozen"), per_transaction=20):
         """Send predictions in transactions; every fourth is aborted, full of ghosts."""

@@ -11,6 +11,7 @@ from broker.names import Header, Topics
 from broker.records import Record
 from models.errors import RegistryUnavailable
 from processors.predict import Predict, PredictSettings
+from processors.repeats import Repeats
 from tests.processors.small import Shelf, answers, fussy, iris, record, river
 
 TOPICS = Topics("s")
@@ -245,3 +246,34 @@ def test_one_batch_asks_the_shelf_once_for_each_model():
     predict([record(ask(features=GOOD), offset=n) for n in range(100)])
 
     assert sorted(predict._shelf.asked) == [("a", "champion"), ("b", "champion")]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "code"),
+    [(b"2000", None), (b"1999", "expired"), (b"soon", "invalid_deadline"),
+     (b"-5", "invalid_deadline"), (b"9" * 40, "invalid_deadline")],
+)  # fmt: skip
+def test_a_request_past_its_deadline_is_refused_uncomputed(deadline, code):
+    model = fussy(hates=13)
+    shelf = Shelf({"fussy": model})
+    predict = Predict(TOPICS, shelf, PredictSettings(("fussy",)), clock=lambda: 2.0)
+
+    (answer,) = answers(
+        predict([record(ask(features={"a": 1, "b": 2}), headers=((Header.DEADLINE, deadline),))])
+    )
+
+    assert getattr(answer, "code", None) == code
+    assert model.runtime.calls == (code is None)
+
+
+def test_a_repeated_request_is_passed_over_and_a_broken_one_is_refused_once():
+    repeats = Repeats(10, lambda _spans: [], lambda _home: 1)
+    predict = Predict(TOPICS, Shelf({"m": river()}), PredictSettings(("m",)), repeats)
+    good, broken = ask(features=GOOD), b'{"id": "b", "features": 7}'
+
+    first = answers(predict([record(good, 0), record(broken, 1), record(good, 2)]))
+    second = answers(predict([record(broken, 3), record(ask(id="c", features=GOOD), 4)]))
+
+    assert [answer.id for answer in first] == ["r", "b"]
+    assert [answer.id for answer in second] == ["c"]
+    assert repeats.found == 2
