@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     """How long records are kept."""
     largest_request: int = Field(default=1024 * 1024, ge=1)
     """Bytes of the largest request that is answered; larger ones become dead letters."""
+    repeats: int = Field(default=10_000, ge=0)
+    """Offsets of a partition that are looked back on: a request whose id stands among them has
+    been answered and is passed over. With 0 every record is answered."""
+    stall_seconds: float = Field(default=60.0, gt=0)
+    """A worker that delivers nothing for so long while records wait ends, to be started again;
+    longer than the slowest model needs for one row."""
     batch: BatchSettings = BatchSettings()
     """What a worker's batch is."""
     shelf: ShelfSettings = ShelfSettings()
@@ -80,6 +86,8 @@ class Settings(BaseSettings):
     """How often the learner publishes."""
     joiner: JoinerSettings = JoinerSettings()
     """How late labels are joined."""
+    cellar: Path | None = None
+    """Folder for copies of the models that are published and served; by default in the home."""
     signing_key: Path | None = None
     """File of the Ed25519 key that signs what is published."""
     trusted_keys: tuple[str, ...] = ()
@@ -165,6 +173,7 @@ def announce(settings: Settings) -> Iterator[None]:
         "redis": settings.redis,
         "stream": settings.stream,
         "route": settings.models,
+        "cellar": str(settings.cellar) if settings.cellar else None,
         "signing_key": str(settings.signing_key) if settings.signing_key else None,
         "trusted_keys": settings.trusted_keys,
     }

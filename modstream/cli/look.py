@@ -1,4 +1,4 @@
-"""`modstream config` and `modstream doctor`."""
+"""`modstream config`, `modstream doctor` and `modstream health`."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import typer
 from modstream.cli.options import AsJson
 from modstream.cli.printing import print_json, rows
 from modstream.doctor import checks
+from modstream.health import Healthbook
 from modstream.settings import load_settings, running
 
 
@@ -40,4 +41,24 @@ def doctor(as_json: AsJson = False) -> None:
         empty="",
     )
     if not all(check.ok for check in found):
+        raise typer.Exit(1)
+
+
+def health(as_json: AsJson = False) -> None:
+    """Say how the workers are that run from this home; code 1 if one is not well, or none tells."""
+    found = Healthbook(load_settings().home).read()
+    rows(
+        [
+            {
+                "name": report.name,
+                "healthy": report.healthy,
+                "lag": report.lag,
+                "reason": report.reason,
+            }
+            for report in found
+        ],
+        as_json=as_json,
+        empty="no worker reports from here",
+    )
+    if not found or not all(report.healthy for report in found):
         raise typer.Exit(1)

@@ -2,19 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from socket import gethostname
 from threading import Event
 
 import structlog
 
+from broker.admin import Admin
 from broker.consumer import GroupConsumer
 from broker.delivery import AtLeastOnce, Deliver, ExactlyOnce
 from broker.loop import Handle, Loop, Turn
-from broker.names import Topics
+from broker.pace import Pace
+from broker.reader import read_spans
+from broker.records import TopicPartition
 from models.shelf import Shelf
+from modstream.health import Healthbook
 from modstream.roles.registry import await_model, open_registry, trust
 from modstream.settings import Settings
+from modstream.stall import StallWatch
 from processors.predict import Predict, PredictSettings
+from processors.repeats import Repeats
 
 
 def consumer(settings: Settings, client: str) -> GroupConsumer:
@@ -32,9 +39,17 @@ def delivery(settings: Settings, client: str, source: GroupConsumer) -> Deliver:
     return AtLeastOnce(settings.connection, client, source)
 
 
-def handler(settings: Settings, topics: Topics, shelf: Shelf) -> Handle:
+def handler(settings: Settings, shelf: Shelf, source: GroupConsumer) -> Handle:
     """What makes answers of requests."""
-    return Predict(topics, shelf, PredictSettings(settings.models, settings.largest_request))
+    topics, largest = settings.topics(), settings.largest_request
+    lookback = partial(read_spans, settings.connection, topics.requests)
+    repeats = Repeats(settings.repeats, lookback, source.tenure, largest)
+    return Predict(
+        topics,
+        shelf,
+        PredictSettings(settings.models, largest),
+        repeats if settings.repeats else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,7 @@ class Parts:
 
     consumer: Callable[[Settings, str], GroupConsumer] = consumer
     delivery: Callable[[Settings, str, GroupConsumer], Deliver] = delivery
-    handler: Callable[[Settings, Topics, Shelf], Handle] = handler
+    handler: Callable[[Settings, Shelf, GroupConsumer], Handle] = handler
 
 
 GENUINE = Parts()
@@ -67,11 +82,14 @@ def run_worker(settings: Settings, stop: Event, parts: Parts = GENUINE) -> None:
         client = f"{topics.group('worker')}-{slot}"
         source = parts.consumer(settings, client)
         deliver = parts.delivery(settings, client, source)
-        handle = parts.handler(settings, topics, shelf)
+        handle = parts.handler(settings, shelf, source)
+        pace = Pace(settings.batch.most, settings.batch.seconds)
         tally = Tally()
+        duty = Duty(settings, source, tally)
         log.info("worker ready", stream=topics.stream, models=settings.models, slot=slot)
         try:
-            Loop(source, handle, deliver, tally.add).run(stop)
+            with StallWatch(client, duty, settings.stall_seconds, Healthbook(settings.home)):
+                Loop(source, handle, deliver, tally.add, pace=pace).run(stop)
         finally:
             deliver.close()
             source.close()
@@ -97,3 +115,33 @@ class Tally:
     def told(self) -> dict[str, float]:
         """The sums, for a log line."""
         return {name: round(value, 3) for name, value in vars(self).items()}
+
+
+class Duty:
+    """The requests of a worker's own partitions, as its stall watch sees them."""
+
+    def __init__(self, settings: Settings, source: GroupConsumer, tally: Tally) -> None:
+        self._connection = settings.connection
+        self._group = settings.topics().group("worker")
+        self._topic = settings.topics().requests
+        self._source = source
+        self._tally = tally
+        self._admin = Admin(settings.connection)
+
+    def done(self) -> int:
+        """Batches delivered."""
+        return self._tally.batches
+
+    def lag(self) -> int:
+        """Offsets that wait, markers of transactions among them."""
+        return sum(end - start for start, end in self._spans().values())
+
+    def waits(self) -> bool:
+        """Whether a committed record waits."""
+        return any(True for _ in read_spans(self._connection, self._topic, self._spans()))
+
+    def _spans(self) -> dict[TopicPartition, tuple[int, int]]:
+        done = self._admin.committed(self._group, [self._topic])
+        ends = self._admin.ends([self._topic], committed=True)
+        spans = {home: (done.get(home, 0), ends[home]) for home in self._source.owned}
+        return {home: span for home, span in spans.items() if span[1] > span[0]}

@@ -1,0 +1,99 @@
+"""What does not move any more is noticed and ended; what only waits is left alone."""
+
+from dataclasses import dataclass, field, replace
+from threading import Event
+from time import time
+
+import pytest
+
+from broker.errors import BrokerUnavailable
+from modstream.health import STALE_SECONDS, Healthbook, Report
+from modstream.stall import STALLED, StallWatch
+
+PATIENCE = 0.2
+
+
+@dataclass
+class Job:
+    """Some work; the event tells that it was looked at often enough."""
+
+    waiting: int = 0
+    has_records: bool = True
+    moves: bool = False
+    answers: bool = True
+    looks: int = 0
+    seen: Event = field(default_factory=Event)
+
+    def lag(self):
+        self.looks += 1
+        if self.looks > 30:
+            self.seen.set()
+        if not self.answers:
+            raise BrokerUnavailable("nowhere", "nobody")
+        return self.waiting
+
+    def waits(self):
+        return self.has_records
+
+    def done(self):
+        return self.looks if self.moves else 0
+
+
+def watched(tmp_path, job):
+    """Watch until the process would be ended, or the job was looked at long enough."""
+    book, codes = Healthbook(tmp_path), []
+
+    def end(code):
+        codes.append(code)
+        job.seen.set()
+
+    with StallWatch("worker-0", job, PATIENCE, book, end):
+        assert job.seen.wait(20)
+        reports = book.read()
+    return codes, reports[0]
+
+
+def test_work_that_waits_while_nothing_is_delivered_ends_the_process(tmp_path):
+    codes, report = watched(tmp_path, Job(waiting=7))
+
+    assert codes == [STALLED]
+    assert not report.healthy
+    assert report.reason == "7 offsets wait and nothing was delivered for 0.2 s"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [Job(waiting=0), Job(waiting=7, moves=True), Job(waiting=1, has_records=False)],
+    ids=["nothing waits", "it moves", "only markers of transactions wait"],
+)
+def test_a_worker_that_is_well_goes_on(tmp_path, job):
+    codes, report = watched(tmp_path, job)
+
+    assert codes == []
+    assert report.healthy
+
+
+def test_while_kafka_does_not_answer_a_worker_is_unhealthy_and_goes_on(tmp_path):
+    codes, report = watched(tmp_path, Job(waiting=7, answers=False))
+
+    assert codes == []
+    assert not report.healthy
+    assert "no Kafka broker answers" in report.reason
+
+
+def test_who_ends_in_order_leaves_no_report(tmp_path):
+    watched(tmp_path, Job())
+
+    assert Healthbook(tmp_path).read() == []
+
+
+def test_old_news_is_bad_news(tmp_path):
+    book, fresh = Healthbook(tmp_path), Report("b", True, "nothing waits", 0, time())
+    book.write(fresh)
+    book.write(replace(fresh, name="a", at=time() - STALE_SECONDS - 10))
+
+    first, second = book.read()
+
+    assert second == fresh
+    assert not first.healthy
+    assert "no report for 40 s" in first.reason
