@@ -1,0 +1,46 @@
+"""A redrive as a process of its own that kills itself in the middle of a transaction.
+
+python redrive_process.py BOOTSTRAP PREFIX TRANSACTIONS
+"""
+
+import os
+import signal
+import sys
+
+from broker.connection import Connection
+from broker.delivery import produce
+from broker.names import Topics
+from broker.transactional import TransactionalPublisher
+from modstream.redrive import Redrive
+from processors.redrive import Choice
+
+EACH = 10
+
+
+class Doomed(TransactionalPublisher):
+    """Commits some transactions; of the next, half lies with the brokers when it dies."""
+
+    def __init__(self, connection, transactional_id, transactions):
+        super().__init__(connection, transactional_id)
+        self.left = transactions
+
+    def publish(self, records):
+        if self.left:
+            self.left -= 1
+            super().publish(records)
+            return
+        self._producer.begin_transaction()
+        for record in records[: len(records) // 2]:
+            produce(self._producer, record)
+        self._producer.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(bootstrap, prefix, transactions):
+    connection, topics = Connection(bootstrap), Topics("flights", prefix)
+    desk = Redrive(connection, topics, most_records=EACH)
+    desk.run(Choice(), Doomed(connection, topics.group("redrive"), int(transactions)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
