@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
@@ -26,6 +27,8 @@ class RegistrySettings:
     """Moves remembered per alias."""
     timeout: float = 2.0
     """Seconds to wait for a connection, for each reply, and for sending one artifact."""
+    cellar: Path | None = None
+    """Folder for copies of what this client publishes or fetches, as long as Redis holds it."""
     patience: float = 10.0
     """Seconds a write may lose against other writers of the same model before it gives up."""
 

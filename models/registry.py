@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
+import structlog
 from redis.client import Pipeline
 
+from models.artifact import verify
 from models.card import ModelCard
+from models.cellar import Cellar
 from models.draft import Draft
-from models.errors import ArtifactGone, ModelNotFound, RegistryUnavailable
+from models.errors import ArtifactError, ArtifactGone, ModelNotFound, RegistryUnavailable
 from models.hints import Hints
 from models.history import HistoryEntry
 from models.keys import Keys
@@ -20,6 +23,8 @@ from models.signing import SigningKey
 from models.writing import Change
 
 __all__ = ["Draft", "HistoryEntry", "Registry", "RegistrySettings"]
+
+T = TypeVar("T")
 
 
 class Registry:
@@ -42,6 +47,7 @@ class Registry:
         self._client = connect(url, self._settings)
         self._records = Records(self._client, self._keys)
         self._key = key
+        self._cellar = None if self._settings.cellar is None else Cellar(self._settings.cellar)
 
     def publish(
         self,
@@ -60,12 +66,15 @@ class Registry:
         Raises:
             InvalidAlias: the alias is no plain word.
             ArtifactTooLarge: the artifact exceeds what Redis holds in one value.
+            VersionConflict: its parent's number was never given out here.
         """
         if alias is not None:
             check_alias(alias)
-        return self._change(
+        card = self._change(
             draft.name, evidence, lambda change: change.publish(draft, artifact, alias, self._key)
         )
+        self._copy(card, artifact)
+        return card
 
     def promote(
         self, name: str, version: int, alias: str = "champion", *, evidence: str = ""
@@ -92,6 +101,21 @@ class Registry:
         check_alias(alias)
         seen = self.resolve(name, alias)
         return self._change(name, evidence, lambda change: change.rollback(name, alias, seen))
+
+    def restore(self, card: ModelCard, artifact: bytes) -> ModelCard:
+        """Put a version back that Redis has lost; returns the card that stands there now.
+
+        That is another one if its number has been given out again since.
+
+        Raises:
+            ArtifactError: the bytes are not those of the card.
+        """
+        verify(artifact, card)
+        return self._change(card.name, "", lambda change: change.restore(card, artifact))
+
+    def reserve(self, name: str, latest: int) -> None:
+        """Let no version up to `latest` be given out again, whether it is there or not."""
+        self._change(name, "", lambda change: change.reserve(name, latest))
 
     def resolve(self, name: str, ref: int | str = "champion") -> int:
         """Find the version that a number (also as digits) or an alias stands for.
@@ -121,13 +145,15 @@ class Registry:
         return card
 
     def newest(self, name: str) -> ModelCard | None:
-        """Fetch the card of the highest version, whatever points at it; None before the first.
+        """Fetch the card of the highest version there is, whatever points at it; None before.
 
         Raises:
             UnreadableCard: the stored card is damaged or of a newer format.
         """
         with answering():
-            return self._records.card(name, self._records.latest(name))
+            card = self._records.card(name, self._records.latest(name))
+            # The very newest may be lost, with its number reserved.
+            return card or next(reversed(self._records.cards(name)), None)
 
     def artifact(self, card: ModelCard) -> bytes:
         """Fetch the bytes of a version; whoever loads them checks their hash.
@@ -139,6 +165,7 @@ class Registry:
             artifact = self._client.get(self._keys.artifact(card.name, card.sha256))
         if not isinstance(artifact, bytes):
             raise ArtifactGone(card.name, card.version)
+        self._copy(card, artifact)
         return artifact
 
     def names(self) -> list[str]:
@@ -150,6 +177,11 @@ class Registry:
         """List every version of a model, oldest first; empty if there is no such model."""
         with answering():
             return self._records.cards(name)
+
+    def held(self, name: str) -> set[int]:
+        """List the versions of a model whose artifacts are there."""
+        with answering():
+            return set(self._records.held(name))
 
     def aliases(self, name: str) -> dict[str, int]:
         """List where the aliases of a model point; empty if there is no such model."""
@@ -188,20 +220,35 @@ class Registry:
     ) -> None:
         self.close()
 
-    def _change(self, name: str, evidence: str, step: Callable[[Change], ModelCard]) -> ModelCard:
+    def _copy(self, card: ModelCard, artifact: bytes) -> None:
+        """Keep a copy in the cellar, if there is one, and there what Redis holds and no more."""
+        if self._cellar is None:
+            return
+        try:
+            self._cellar.put(card, artifact)
+            held = self.held(card.name)
+            # A registry that has lost its models says nothing about which copies are worth it.
+            if held and max(held) >= max(self._cellar.versions(card.name)):
+                self._cellar.keep_only(card.name, held)
+        except (ArtifactError, RegistryUnavailable, OSError) as error:
+            structlog.get_logger(__name__).warning(
+                "no copy kept", model=card.name, version=card.version, reason=str(error)
+            )
+
+    def _change(self, name: str, evidence: str, step: Callable[[Change], T]) -> T:
         """Run a change until no other writer gets in between, or patience ends."""
         deadline = time.monotonic() + self._settings.patience
 
-        def attempt(pipe: Pipeline) -> ModelCard:
+        def attempt(pipe: Pipeline) -> T:
             if time.monotonic() > deadline:
                 raise RegistryUnavailable(f"other writers of {name!r} were faster for too long")
             return step(Change(pipe, self._keys, self._settings, evidence))
 
         watched = self._keys.latest(name), self._keys.aliases(name)
         with answering():
-            card = self._client.transaction(
+            found = self._client.transaction(
                 attempt,  # type: ignore[arg-type] # redis-py types it as returning None
                 *watched,
                 value_from_callable=True,
             )
-        return cast("ModelCard", card)
+        return cast("T", found)

@@ -1,4 +1,4 @@
-"""The three writes of the registry, each one atomic."""
+"""The writes of the registry, each one atomic."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -35,6 +35,9 @@ class Change:
         """Add the next version and point the alias, if any, at it."""
         name = draft.name
         latest = self._stored.latest(name)
+        if draft.parent is not None and draft.parent > latest:
+            # Redis has lost its models: a number given out now would be somebody else's.
+            raise VersionConflict(name, expected=draft.parent, found=latest or None)
         newest = self._stored.card(name, latest)
         if newest is not None and draft.is_repeated_by(newest, artifact):
             return newest
@@ -48,6 +51,26 @@ class Change:
         self._prune(name, held, needed)
         self._finish(name, move)
         return signed
+
+    def restore(self, card: ModelCard, artifact: bytes) -> ModelCard:
+        """Put a version back under its own number; returns the card that stands there now."""
+        name = card.name
+        standing = self._stored.card(name, card.version)
+        if standing is not None and standing != card:
+            return standing
+        latest = max(card.version, self._stored.latest(name))
+        self.pipe.multi()
+        self._add(card, artifact)
+        self.pipe.set(self.keys.latest(name), str(latest))  # _add took it for the newest
+        self._finish(name, None)
+        return card
+
+    def reserve(self, name: str, latest: int) -> int:
+        """Never give out a version up to `latest` again; returns the highest that was."""
+        highest = max(latest, self._stored.latest(name))
+        self.pipe.multi()
+        self.pipe.set(self.keys.latest(name), str(highest))
+        return highest
 
     def promote(self, name: str, version: int, alias: str) -> ModelCard:
         """Point an alias at a version whose artifact is still there."""

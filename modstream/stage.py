@@ -61,10 +61,12 @@ def stage(
             key, public = own_key(settings.home)
             settings = load_settings(
                 **settings.model_dump(
-                    exclude={"bootstrap", "redis", "signing_key", "trusted_keys"}
+                    exclude={"bootstrap", "redis", "cellar", "signing_key", "trusted_keys"}
                 ),
                 bootstrap=stack.bootstrap,
                 redis=stack.redis_url,
+                # Beside the Redis whose models they are: the demo's are not those of `up`.
+                cellar=settings.cellar or folder / "cellar",
                 signing_key=settings.signing_key or key,
                 trusted_keys=settings.trusted_keys or (public,),
             )

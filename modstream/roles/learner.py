@@ -132,8 +132,11 @@ class Press:
     def announce_again(self) -> None:
         """Tell of the version we resume from: who published it may have died before saying so."""
         card = self.learner.card
+        # The topic keeps the newest event of a version: this one must not forget the alias.
+        serves = self.registry.aliases(card.name).get("champion") == card.version
+        alias = "champion" if serves else None
         before = {} if card.parent is None else self.registry.card(card.name, card.parent).offsets
-        self.send([model_event(self.topics, card, "publish", learned_from=before)])
+        self.send([model_event(self.topics, card, "publish", alias=alias, learned_from=before)])
 
     def measure(self) -> None:
         """Put out the prequential figures and how far the learner is."""

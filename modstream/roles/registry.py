@@ -1,8 +1,10 @@
 """The registry as the settings describe it, and waiting for what is not published yet."""
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import TypeVar
+from urllib.parse import quote
 
 import structlog
 
@@ -18,7 +20,14 @@ T = TypeVar("T")
 def open_registry(settings: Settings) -> Registry:
     """The registry, with the key that signs what this process publishes."""
     key = None if settings.signing_key is None else SigningKey.load(settings.signing_key)
-    return Registry(settings.redis, RegistrySettings(prefix=f"{settings.prefix}modstream"), key)
+    known = RegistrySettings(prefix=f"{settings.prefix}modstream", cellar=cellar(settings))
+    return Registry(settings.redis, known, key)
+
+
+def cellar(settings: Settings) -> Path:
+    """Where copies of this installation's models are kept."""
+    folder = settings.cellar or settings.home / "cellar"
+    return folder / quote(f"{settings.prefix}modstream", safe="")
 
 
 def trust(settings: Settings) -> Trust:
@@ -26,16 +35,21 @@ def trust(settings: Settings) -> Trust:
     return Trust(settings.trusted_keys)
 
 
-def await_model(registry: Registry, stop: Event, name: str, look: Callable[[], T]) -> T | None:
+def await_model(
+    registry: Registry, stop: Event, name: str, look: Callable[[], T | None]
+) -> T | None:
     """Look until the model is there; None once we shall stop. Says once what it waits for."""
     told = ""
     with registry.watch() as hints:
         while not stop.is_set():
             try:
-                return look()
+                if (found := look()) is not None:
+                    return found
+                cause: Exception = ModelNotFound(name, "newest")
             except (ModelNotFound, RegistryUnavailable) as error:
-                if type(error).__name__ != told:
-                    told = type(error).__name__
-                    structlog.get_logger(__name__).info("waiting", model=name, cause=str(error))
-                hints.wait(0.5)
+                cause = error
+            if type(cause).__name__ != told:
+                told = type(cause).__name__
+                structlog.get_logger(__name__).info("waiting", model=name, cause=str(cause))
+            hints.wait(0.5)
     return None
