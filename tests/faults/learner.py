@@ -1,0 +1,38 @@
+"""A learner that shows its phase on a page, to be stopped and killed.
+
+python -m tests.faults.learner PAGE MODEL; everything else stands in the settings. It is inside
+while it publishes a version: from its snapshot until the event that tells of it was sent.
+"""
+
+import sys
+from pathlib import Path
+
+from modstream import logs
+from modstream.roles import learner
+from modstream.settings import load_settings
+from modstream.stopping import stop_signals
+from tests.faults.phases import DELIVERING, IDLE, Page
+
+
+def main(path: str, model: str) -> None:
+    settings, page = load_settings(), Page(Path(path))
+    logs.configure(settings)
+
+    class Watched(learner.Press):
+        """A press that shows when it runs."""
+
+        def publish(self) -> bool:
+            page.write(DELIVERING, self.learner.counts.learned)
+            try:
+                return super().publish()
+            finally:
+                page.write(IDLE, self.learner.counts.learned)
+
+    learner.Press = Watched
+    page.write(IDLE, 0)
+    with stop_signals() as stop:
+        learner.run_learner(settings, model, stop)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

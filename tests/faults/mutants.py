@@ -1,0 +1,119 @@
+"""Workers that are broken in ways that reviews miss."""
+
+from contextlib import suppress
+
+from confluent_kafka import KafkaException
+
+from broker.codec import decode, encode
+from broker.consumer import GroupConsumer
+from broker.contracts import Prediction
+from broker.errors import DeliveryFailed
+from broker.records import next_offsets
+
+
+class OffsetsFirst:
+    """Commits the offsets before the answers are out."""
+
+    def __init__(self, deliver, source):
+        self._deliver = deliver
+        self._source = source
+
+    def __call__(self, outgoing, batch):
+        self._source.commit(next_offsets(batch))
+        self._deliver(outgoing, batch)
+
+    def close(self):
+        self._deliver.close()
+
+
+class OffByOne:
+    """Commits the offset of the last record instead of the next one."""
+
+    def __init__(self, deliver):
+        self._deliver = deliver
+
+    def __call__(self, outgoing, batch):
+        self._deliver(outgoing, [record._replace(offset=record.offset - 1) for record in batch])
+
+    def close(self):
+        self._deliver.close()
+
+
+class Swallowing:
+    """Commits a batch's offsets although its answers were not acknowledged."""
+
+    def __init__(self, deliver, source):
+        self._deliver = deliver
+        self._source = source
+
+    def __call__(self, outgoing, batch):
+        try:
+            self._deliver(outgoing, batch)
+        except DeliveryFailed:
+            self._source.commit(next_offsets(batch))
+
+    def close(self):
+        self._deliver.close()
+
+
+class NeverRewinding(GroupConsumer):
+    """Reads on after an abort."""
+
+    def rewind(self, batch):
+        pass
+
+
+class DroppingOnRevoke(GroupConsumer):
+    """Holds a batch back; on a revoke drops it, and commits how far it has read."""
+
+    def __init__(self, *arguments, hits):
+        super().__init__(*arguments)
+        self._hits = hits
+        self._held = []
+
+    def poll(self, most):
+        held, self._held = self._held, super().poll(most)
+        return [record for record in held if record.home in self.owned]
+
+    def _revoked(self, consumer, partitions):
+        # The group may be past this generation already; then its commit fails and nothing is lost.
+        with suppress(KafkaException):
+            read = [place for place in consumer.position(partitions) if place.offset >= 0]
+            if read:
+                consumer.commit(offsets=read, asynchronous=False)
+                lost = {place.partition for place in read}
+                self._hits["dropped"] += sum(record.partition in lost for record in self._held)
+        super()._revoked(consumer, partitions)
+
+
+def reusing_ids(handle, hits):
+    """Answer every second request of a batch with the id of the one before."""
+
+    def broken(batch):
+        outgoing = list(handle(batch))
+        for place in range(1, len(outgoing), 2):
+            before = decode(Prediction, outgoing[place - 1].value)
+            outgoing[place] = changed(outgoing[place], id=before.id)
+            hits["broken answers"] += 1
+        return outgoing
+
+    return broken
+
+
+def from_wrong_rows(handle, hits):
+    """Answer every second request of a batch with the output of the row before."""
+
+    def broken(batch):
+        outgoing = list(handle(batch))
+        for place in range(1, len(outgoing), 2):
+            before = decode(Prediction, outgoing[place - 1].value)
+            outgoing[place] = changed(outgoing[place], outputs=before.outputs)
+            hits["broken answers"] += 1
+        return outgoing
+
+    return broken
+
+
+def changed(outgoing, **facts):
+    prediction = decode(Prediction, outgoing.value)
+    return outgoing._replace(value=encode(prediction.model_copy(update=facts)))

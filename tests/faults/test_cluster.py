@@ -1,0 +1,99 @@
+"""Three brokers behind proxies: what the fault scenarios take for granted of them."""
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
+
+from broker.admin import Admin
+from broker.connection import Connection
+from broker.names import TopicSpec
+from broker.publisher import Publisher
+from broker.reader import read_to_end
+from broker.records import Outgoing, TopicPartition
+from tests.faults.cluster import Coordinator, await_
+
+pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
+
+
+def send(connection, topic, words):
+    with Publisher(connection) as publisher:
+        for word in words:
+            publisher.send(Outgoing(topic, word, word))
+        publisher.flush()
+
+
+def test_every_topic_has_three_copies_of_which_two_must_be_there(cluster, prefix):
+    topic = f"{prefix}words"
+    Admin(Connection(cluster.bootstrap)).create([TopicSpec(topic, 3)])
+    for kind in Coordinator:
+        cluster.coordinator(kind, "anyone")
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    names = (topic, "__consumer_offsets", "__transaction_state")
+
+    topics = client.list_topics(timeout=10).topics
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    configs = [future.result(10) for future in client.describe_configs(resources).values()]
+
+    assert {len(p.replicas) for name in names for p in topics[name].partitions.values()} == {3}
+    assert [config["min.insync.replicas"].value for config in configs] == ["2", "2", "2"]
+
+
+def test_what_was_acknowledged_outlives_the_leader_that_acknowledged_it(cluster, prefix):
+    topic, connection = f"{prefix}words", Connection(cluster.bootstrap)
+    Admin(connection).create([TopicSpec(topic, 1)])
+    cluster.await_whole()
+    home = TopicPartition(topic, 0)
+    send(connection, topic, [b"before"])
+
+    killed = cluster.leader(home)
+    cluster.kill(killed)
+    send(connection, topic, [b"after"])
+    survivor = cluster.leader(home)
+    cluster.restart(killed)
+
+    assert survivor != killed
+    assert [record.value for record in read_to_end(connection, [topic])] == [b"before", b"after"]
+
+
+@pytest.mark.parametrize("kind", Coordinator)
+def test_another_node_takes_over_as_coordinator(cluster, kind):
+    killed = cluster.coordinator(kind, "somebody")
+
+    cluster.kill(killed)
+    await_(lambda: cluster.coordinator(kind, "somebody") != killed, "another coordinator")
+    successor = cluster.coordinator(kind, "somebody")
+    cluster.restart(killed)
+
+    assert successor in cluster.nodes.keys() - {killed}
+
+
+def test_a_client_that_comes_by_the_proxies_never_leaves_them(cluster, prefix):
+    topic, connection = f"{prefix}words", Connection(cluster.proxied)
+    Admin(connection).create([TopicSpec(topic, 3)])
+    proxies = cluster.proxies.values()
+
+    with Publisher(connection) as publisher:
+        for n in range(100):
+            publisher.send(Outgoing(topic, b"key-%d" % n, b""))
+        publisher.flush()
+        for proxy in proxies:
+            proxy.cut()
+        for n in range(100):
+            publisher.send(Outgoing(topic, b"key-%d" % n, b""))
+        for proxy in proxies:
+            proxy.heal()
+        publisher.flush()
+
+    assert [proxy.counts.cut > 0 for proxy in proxies] == [True] * 3
+    assert len(list(read_to_end(connection, [topic]))) == 200
+
+
+def test_topics_are_ready_when_they_are_said_to_be_although_brokers_hear_of_them_in_turn(
+    cluster, prefix
+):
+    admin = Admin(Connection(cluster.bootstrap))
+
+    for number in range(20):
+        topic = f"{prefix}words-{number}"
+        admin.create([TopicSpec(topic, 12)])
+
+        assert len(admin.ends([topic])) == 12

@@ -1,0 +1,18 @@
+"""Workers that come and go under load."""
+
+import pytest
+
+from tests.faults.harness import marks
+
+pytestmark = [pytest.mark.fault, pytest.mark.real]
+
+
+def test_one_worker_four_two_and_three_keep_every_answer_and_the_order_of_every_key(scene):
+    scene.start_workers(1)
+
+    with scene.trial(20_000) as trial:
+        for workers, _ in zip((4, 2, 3), marks(trial, 3), strict=True):
+            scene.scale(workers)
+        verdict = scene.judge("scale 1-4-2-3", trial, 3)
+
+    assert verdict.found == {}
