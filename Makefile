@@ -33,7 +33,7 @@ test: $(READY) lint ## Everything but the long faults: lint, the suite on real s
 	$(BIN)/pytest -q tests/faults -m "fault and not long"
 
 faults: $(READY) ## Every fault under load, and the account held; TIMES=10 for longer, SEED=1 to repeat.
-	$(BIN)/pytest tests/faults -m fault --times $(TIMES) $(if $(SEED),--seed $(SEED))
+	$(BIN)/pytest tests/faults --times $(TIMES) $(if $(SEED),--seed $(SEED))
 
 check: $(READY) lint unit ## The quick part: format, lint, types, import rules, unit tests.
 

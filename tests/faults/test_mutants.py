@@ -19,7 +19,7 @@ from tests.faults.cases import CASES, NARROW
 from tests.faults.disturbed import Hits
 from tests.faults.harness import marks, until
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = pytest.mark.real
 
 REQUESTS = 3000
 PATIENCE = 3.0
