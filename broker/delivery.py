@@ -69,14 +69,13 @@ class ExactlyOnce:
     Producing before sending offsets takes the short retry path of a transaction that follows
     hard on another (https://github.com/confluentinc/confluent-kafka-python/issues/967). And two
     producers take turns: the coordinator is still completing the one's last transaction while
-    the other begins (docs/adr/0005). Never are two transactions open at once.
+    the other begins (docs/adr/0006). Never are two transactions open at once.
     """
 
     def __init__(
         self, connection: Connection, transactional_id: str, source: GroupConsumer
     ) -> None:
         self._source = source
-        self._log = structlog.get_logger(__name__).bind(transactional_id=transactional_id)
         self._producers = [
             ready(connection, f"{transactional_id}.{turn}") for turn in range(PRODUCERS)
         ]
@@ -92,26 +91,13 @@ class ExactlyOnce:
             repeated(lambda: producer.send_offsets_to_transaction(offsets, member))  # Step 3.
             repeated(producer.commit_transaction)  # Step 4.
         except KafkaException as error:
-            raise self._given_up(producer, error) from error
+            raise given_up(producer, error) from error
         self._producers.reverse()
 
     def close(self) -> None:
         """Let go of the producers; nothing is pending between two deliveries."""
         for producer in self._producers:
             producer.flush(5)
-
-    def _given_up(
-        self, producer: Producer, error: KafkaException
-    ) -> TransactionAborted | ProducerLost:
-        cause: KafkaError = error.args[0]
-        if verdict(cause) is not Verdict.ABORT:
-            return ProducerLost(f"{cause.name()}: {cause.str()}")
-        self._log.warning("aborting transaction", cause=cause.str())
-        try:
-            repeated(producer.abort_transaction)
-        except KafkaException as worse:
-            return ProducerLost(f"abort failed: {worse.args[0].str()}")
-        return TransactionAborted(cause.str())
 
 
 class AtLeastOnce:
@@ -153,6 +139,19 @@ def ready(connection: Connection, transactional_id: str) -> Producer:
     except KafkaException as error:
         raise connection.translated(error) from error
     return producer
+
+
+def given_up(producer: Producer, error: KafkaException) -> TransactionAborted | ProducerLost:
+    """End a transaction of which a call failed; returns what that means for its records."""
+    cause: KafkaError = error.args[0]
+    if verdict(cause) is not Verdict.ABORT:
+        return ProducerLost(f"{cause.name()}: {cause.str()}")
+    structlog.get_logger(__name__).warning("aborting transaction", cause=cause.str())
+    try:
+        repeated(producer.abort_transaction)
+    except KafkaException as worse:
+        return ProducerLost(f"abort failed: {worse.args[0].str()}")
+    return TransactionAborted(cause.str())
 
 
 def repeated(call: Callable[[], None]) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from typing import Self
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException
 
-from broker.connection import Connection, transactional_config
-from broker.delivery import Verdict, produce, repeated, verdict
-from broker.errors import ProducerLost, TransactionAborted
+from broker.connection import Connection
+from broker.delivery import given_up, produce, ready, repeated
 from broker.records import Outgoing
 
 
@@ -20,11 +19,7 @@ class TransactionalPublisher:
     """
 
     def __init__(self, connection: Connection, transactional_id: str) -> None:
-        self._producer = Producer(transactional_config(connection, transactional_id))
-        try:
-            self._producer.init_transactions(30)
-        except KafkaException as error:
-            raise connection.translated(error) from error
+        self._producer = ready(connection, transactional_id)
 
     def __enter__(self) -> Self:
         return self
@@ -45,17 +40,8 @@ class TransactionalPublisher:
                 produce(self._producer, record)
             repeated(self._producer.commit_transaction)
         except KafkaException as error:
-            raise self._given_up(error.args[0]) from error
+            raise given_up(self._producer, error) from error
 
     def close(self) -> None:
         """Let go of the producer; nothing is pending between two transactions."""
         self._producer.flush(5)
-
-    def _given_up(self, cause: KafkaError) -> TransactionAborted | ProducerLost:
-        if verdict(cause) is not Verdict.ABORT:
-            return ProducerLost(f"{cause.name()}: {cause.str()}")
-        try:
-            repeated(self._producer.abort_transaction)
-        except KafkaException as worse:
-            return ProducerLost(f"abort failed: {worse.args[0].str()}")
-        return TransactionAborted(cause.str())
