@@ -88,26 +88,22 @@ class DroppingOnRevoke(GroupConsumer):
 
 def reusing_ids(handle, hits):
     """Answer every second request of a batch with the id of the one before."""
-
-    def broken(batch):
-        outgoing = list(handle(batch))
-        for place in range(1, len(outgoing), 2):
-            before = decode(Prediction, outgoing[place - 1].value)
-            outgoing[place] = changed(outgoing[place], id=before.id)
-            hits["broken answers"] += 1
-        return outgoing
-
-    return broken
+    return taking_over("id", handle, hits)
 
 
 def from_wrong_rows(handle, hits):
     """Answer every second request of a batch with the output of the row before."""
+    return taking_over("outputs", handle, hits)
+
+
+def taking_over(fact, handle, hits):
+    """Give every second answer of a batch one fact of the answer before it."""
 
     def broken(batch):
         outgoing = list(handle(batch))
         for place in range(1, len(outgoing), 2):
             before = decode(Prediction, outgoing[place - 1].value)
-            outgoing[place] = changed(outgoing[place], outputs=before.outputs)
+            outgoing[place] = changed(outgoing[place], **{fact: getattr(before, fact)})
             hits["broken answers"] += 1
         return outgoing
 
