@@ -15,6 +15,12 @@ from hypothesis import HealthCheck, settings
 
 from modstream.embedded import EmbeddedKafka, EmbeddedRedis, Recipe, Server
 
+# Coverage is measured in the test processes alone. Measuring in all that they start, too, would
+# cost half of the suite's time; what runs only there has unit tests of its own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
+        del os.environ[name]
+
 # The machines are shared: how long an example takes says nothing about it.
 settings.register_profile("modstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("modstream")

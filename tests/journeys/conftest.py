@@ -1,19 +1,23 @@
 """A whole system of separate processes for a test, on the session's servers, under its prefix."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+import structlog
 
 from broker.admin import Admin
 from broker.names import Topics
 from models.flights import FLIGHT_FEATURES, online_pipeline
 from models.registry import Draft, Registry
 from models.river_runtime import pack
+from modstream.cli import main
 from modstream.roles.registry import open_registry
 from modstream.settings import Settings, load_settings
 from modstream.stage import environment_of
@@ -21,6 +25,14 @@ from modstream.supervisor import Command, Supervisor
 from producers.client import Client
 
 SECONDS = 90.0
+
+
+class Ended(NamedTuple):
+    """What a command left: its exit code and what it printed."""
+
+    returncode: int | str
+    stdout: str
+    stderr: str
 
 
 @dataclass
@@ -44,18 +56,24 @@ class System:
         found = environment_of(self.settings) | (environment or {})
         self.supervisor.start(Command(name, argv, found))
 
-    def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "modstream", *arguments],
-            env=environment_of(self.settings) | {"COLUMNS": "200"},
-            cwd=self.folder,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def run(self, *arguments: str, text: str = "") -> Ended:
+        """Run a command to its end, as its process would: here, where the imports are paid for."""
+        stdout, stderr = StringIO(), StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(stdout),
+            redirect_stderr(stderr),
+        ):
+            for name, value in (environment_of(self.settings) | {"COLUMNS": "200"}).items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["modstream", *arguments])
+            patch.setattr(sys, "stdin", StringIO(text))
+            logging = structlog.get_config()
+            with pytest.raises(SystemExit) as exit_:
+                main()
+            structlog.configure(**logging)
+        return Ended(exit_.value.code or 0, stdout.getvalue(), stderr.getvalue())
 
     def registry(self) -> Registry:
         return open_registry(self.settings)
@@ -64,6 +82,11 @@ class System:
         client = Client(self.settings.connection, self.topics)
         self.clients.append(client)
         return client
+
+    def await_worker(self) -> None:
+        """Wait until requests are answered; that a model is unknown is an answer, too."""
+        client = self.client()
+        client.wait_all(client.send({}, model="nobody"), ["nobody"], SECONDS)
 
     def log(self, name: str) -> str:
         return (self.supervisor.logs / f"{name}.log").read_text()

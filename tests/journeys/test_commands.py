@@ -67,6 +67,7 @@ def test_load_is_reported_for_people_and_for_programs(system):
     system = with_route(system, "online")
     publish_untrained(system, "online")
     system.start("worker", "worker")
+    system.await_worker()
 
     told = system.run("load", "--rate", "100", "--seconds", "3", "--bad", "0.1", "--json")
 
@@ -105,12 +106,12 @@ def test_a_dead_letter_is_printed_with_its_cause(system):
 @pytest.mark.parametrize(
     ("arguments", "text", "says"),
     [
-        (("models", "show", "nobody"), None, "has no version or alias"),
-        (("models", "rollback", "nobody"), None, "nobody"),
+        (("models", "show", "nobody"), "", "has no version or alias"),
+        (("models", "rollback", "nobody"), "", "nobody"),
         (("produce",), '{"features": 1}', "line 1"),
         (("produce", "--to", "labels"), "rubbish", "line 1"),
-        (("consume",), None, "modstream topics create"),
-        (("load",), None, "has no version or alias"),
+        (("consume",), "", "modstream topics create"),
+        (("load",), "", "has no version or alias"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
