@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
+from mode.utils.queues import ThrowableQueue
 from yarl import URL
 
 from broker.connection import Connection
@@ -57,6 +58,24 @@ class Broker:
         """Take nothing from this partition for now, or take from it again."""
         held: set[TP] = self._app.transport.held
         (held.add if back else held.discard)(TP(*tp))
+
+
+class App(faust.App):  # type: ignore[misc]
+    """Faust, without its last drop: it empties its queues when a recovery has ended.
+
+    Reading has begun again by then, and what lay in a queue would never be read again. The joiner
+    tells by itself what is left from before: it does not connect.
+    """
+
+    def FlowControlQueue(  # noqa: N802 - Faust's name
+        self,
+        maxsize: int | None = None,
+        *,
+        clear_on_resume: bool = False,
+    ) -> ThrowableQueue[object]:
+        """Make a queue that nobody empties but its reader."""
+        del clear_on_resume
+        return super().FlowControlQueue(maxsize, clear_on_resume=False)
 
 
 class Entries(faust.Table):  # type: ignore[misc]
@@ -193,7 +212,7 @@ async def _lag(app: faust.App) -> int | None:
 
 
 def _app(connection: Connection, topics: Topics, settings: JoinerSettings) -> faust.App:
-    return faust.App(
+    return App(
         topics.group("joiner"),
         broker=[URL(f"kafka://{server}") for server in connection.bootstrap.split(",")],
         broker_credentials=credentials(connection.options),

@@ -9,6 +9,8 @@ What differs from faust-streaming 0.15.3, and why:
   (an aborted record, a transaction's marker) for a part of the gap, so it commits past records
   in flight, or never again; and `Stream.take` acknowledges a batch whose agent has failed.
 - A chunk tells where reading went on, so that one that was dropped in a rebalance is noticed.
+- Nothing is dropped for having been read before. Faust notes a record as read when it has handed
+  it on, which can be after a rewind; the ones before it are then taken for old.
 - A fetch waits 100 ms at most, not 1,500.
 
 Overrides internals of one pinned version; tests/processors/test_join_real.py fails without them.
@@ -116,10 +118,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return assignment.state_value(tp) if assignment and tp in assignment.tps else None
 
 
+class Untold(dict[TP, int | None]):
+    """How far Faust has read, which it may write and never read."""
+
+    def __getitem__(self, _tp: TP) -> None:
+        """Nothing: so no record counts as read before."""
+
+
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer, which commits and rewinds to the transport's positions."""
 
     _thread: ConsumerThread
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        self._read_offset = Untold()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)

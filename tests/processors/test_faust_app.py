@@ -1,0 +1,35 @@
+"""What Faust would drop, and must not: the joiner alone says what connects."""
+
+import asyncio
+
+from faust.types import TP
+
+from broker.connection import Connection
+from broker.names import Topics
+from processors.faust_app import build_app
+from processors.joiner import JoinerSettings
+
+
+def app_in(folder):
+    return build_app(Connection("localhost:1"), Topics("flights"), JoinerSettings(data_dir=folder))
+
+
+def test_what_waits_in_a_queue_is_still_there_when_a_recovery_ends(tmp_path):
+    async def story():
+        app = app_in(tmp_path)
+        queue = app.FlowControlQueue(16, clear_on_resume=True)
+        queue.put_nowait("read after the rewind")
+        app.flow_control.resume()
+        return queue.qsize()
+
+    assert asyncio.run(story()) == 1
+
+
+def test_a_record_that_was_noted_as_read_too_late_makes_no_earlier_one_old(tmp_path):
+    async def story():
+        home = TP("flights.labels", 0)
+        read = app_in(tmp_path).consumer._read_offset
+        read[home] = 900
+        return read[home]
+
+    assert asyncio.run(story()) is None
