@@ -1,9 +1,12 @@
 """A joiner that shows its phase on a page, to be stopped and killed.
 
-python -m tests.faults.joiner PAGE; everything else stands in the settings. It is inside from the
-first output of a batch on until the changelog has the rows that belong to it.
+python -m tests.faults.joiner PAGE TRAP; everything else stands in the settings. It is inside from
+the first output of a batch on until the changelog has the rows that belong to it. Where it finds
+the file TRAP, it removes it and stands still with feedback acknowledged whose rows are unwritten.
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -14,21 +17,34 @@ from processors import faust_app
 from tests.faults.phases import DELIVERING, IDLE, Page
 
 
-def main(path: str) -> int:
-    settings, page = load_settings(), Page(Path(path))
+def walk_into(trap: Path) -> None:
+    """Remove the trap and stand still, if there is one."""
+    if trap.exists():
+        trap.unlink()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def main(path: str, trap_path: str) -> int:
+    settings, page, trap = load_settings(), Page(Path(path)), Path(trap_path)
     logs.configure(settings)
-    outputs = {settings.topics().feedback, settings.topics().unjoined}
+    topics = settings.topics()
+    outputs = {topics.feedback, topics.unjoined}
 
     class Watched(faust_app.Broker):
         """Doors that show what goes through them."""
 
         batches = 0
+        has_fed = False
 
         async def send_rows(self, topic, partition, rows):
+            is_changelog = topic.endswith("-changelog")
             if topic in outputs:
                 page.write(DELIVERING, self.batches)
+            if is_changelog and self.has_fed:
+                walk_into(trap)
             await super().send_rows(topic, partition, rows)
-            if topic.endswith("-changelog"):
+            self.has_fed = not is_changelog and (self.has_fed or topic == topics.feedback)
+            if is_changelog:
                 self.batches += 1
                 page.write(IDLE, self.batches)
 
@@ -38,4 +54,4 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -23,6 +23,8 @@ from modstream.settings import Settings
 BEGIN, STEP_MS = 1_000_000, 10
 HORIZON_MS, DISORDER_MS = 20_000, 1_000
 SLACK_MS = 500
+LEASH_MS = HORIZON_MS * 4 // 5
+"""How far the load runs ahead of the joiner's clock: a label that is to be late can still be."""
 USUAL = 30
 """Requests between one and its label."""
 KEYS, CITIES = 100, 200
@@ -143,10 +145,15 @@ class LateLoad:
             # What could not be sent in time is not made up for: that would be a burst.
             due = min(due + (monotonic() - before) * self.rate, self.rate / 10)
             before = monotonic()
-            while due >= 1 and self.sent - len(self.answered) < self.ahead:
+            while due >= 1 and self._is_followed():
                 self._ask(out)
                 due -= 1
             self._follow(reader)
+
+    def _is_followed(self) -> bool:
+        """Whether neither the worker nor the joiner is too far behind."""
+        behind = self.now - max(BEGIN, self.watermark)
+        return self.sent - len(self.answered) < self.ahead and behind < LEASH_MS
 
     def _end(self, out: Publisher, reader: Reader) -> None:
         for owed in self._owed:

@@ -1,7 +1,8 @@
 """A learner that shows its phase on a page, to be stopped and killed.
 
-python -m tests.faults.learner PAGE MODEL; everything else stands in the settings. It is inside
-while it publishes a version: from its snapshot until the event that tells of it was sent.
+python -m tests.faults.learner PAGE MODEL [forgetful]; everything else stands in the settings. It is
+inside while it publishes a version: from its snapshot until the event that tells of it was sent.
+A forgetful one is a mutant: after a restart it does not know again which ids it has learned.
 """
 
 import sys
@@ -13,8 +14,10 @@ from modstream.settings import load_settings
 from modstream.stopping import stop_signals
 from tests.faults.phases import DELIVERING, IDLE, Page
 
+FORGETFUL = "forgetful"
 
-def main(path: str, model: str) -> None:
+
+def main(path: str, model: str, manner: str = "") -> None:
     settings, page = load_settings(), Page(Path(path))
     logs.configure(settings)
 
@@ -29,6 +32,8 @@ def main(path: str, model: str) -> None:
                 page.write(IDLE, self.learner.counts.learned)
 
     learner.Press = Watched
+    if manner == FORGETFUL:
+        learner.Learner.remember = lambda self, records: None
     page.write(IDLE, 0)
     with stop_signals() as stop:
         learner.run_learner(settings, model, stop)

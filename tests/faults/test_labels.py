@@ -1,7 +1,9 @@
-"""Joiner and learner are killed in the middle of their work while labels keep coming."""
+"""Joiner and learner are killed in the middle of their work while labels keep coming.
+
+A second learner runs beside and dies with the first: it is a mutant, and it must be found out.
+"""
 
 import time
-from functools import partial
 from random import Random
 
 import numpy as np
@@ -29,14 +31,16 @@ from modstream.supervisor import Supervisor
 from processors.joiner import JoinerSettings
 from tests.faults.harness import SOON, until
 from tests.faults.late import CITIES, DISORDER_MS, HORIZON_MS, LateLoad
+from tests.faults.learner import FORGETFUL
 from tests.faults.truth import learned_in_one_go, should_be_joined, was_joined
-from tests.faults.victims import Victims
+from tests.faults.victims import Victims, covers
 
 pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
 
-LEARNS, RESTS = "online", "still"
-KILLS, WIPES = 5, (1, 3)
-"""Kills of each in one run, and at which of the joiner's its folder is emptied, too."""
+LEARNS, FORGETS = "online", "forgetful"
+KILLS, WIPES, TOGETHER = 5, (2, 3), (1, 3)
+"""Kills of each in one run; at which of the joiner's its folder is emptied, too, and at which all
+die together."""
 STEPS = 150
 """Records of feedback, or rows learned, between two kills of one process."""
 KINDS = (
@@ -61,13 +65,13 @@ def counting_pipeline():
 
 
 def publish(settings, pipeline):
-    """Publish both models untrained; returns the card and artifact of the one that will learn."""
+    """Publish both models untrained; returns the card and artifact of the genuine learner's."""
     artifact = pack(pipeline())
     facts = {"runtime": "river", "task": "binary", "classes": (False, True)}
     with open_registry(settings) as registry:
         cards = [
             registry.publish(Draft(name=name, input_schema=SCHEMA, **facts), artifact)
-            for name in (LEARNS, RESTS)
+            for name in (LEARNS, FORGETS)
         ]
     return cards[0], artifact
 
@@ -76,7 +80,7 @@ def publish(settings, pipeline):
 def scene(bootstrap, redis_url, prefix, tmp_path, quiet_environment, pytestconfig):
     settings = load_settings(
         bootstrap=bootstrap, redis=redis_url, prefix=prefix, stream="late", home=tmp_path,
-        route=(LEARNS, RESTS), cadence=CadenceSettings(seconds=0.5),
+        route=(LEARNS, FORGETS), cadence=CadenceSettings(seconds=0.5),
         joiner=JoinerSettings(
             HORIZON_MS, DISORDER_MS, instance="joiner", batch=100, sweep_seconds=0.25
         ),
@@ -95,17 +99,20 @@ def rows(seed):
 
 
 def harm(scene, registry, load, number):
-    """Kill the joiner once it has joined, then the learner once it has learned."""
-    before = load.feedback()
-    until(lambda: load.feedback() >= before + STEPS, "feedback since the last kill", PATIENCE)
-    scene.kill_joiner(wipe=number % KILLS in WIPES)
-    learned = registry.newest(LEARNS).metrics.get("learned", 0)
+    """Kill joiner and learner after some work, together or one after the other."""
+    newest, wipe, fed = registry.newest, number % KILLS in WIPES, load.feedback()
+    until(lambda: load.feedback() >= fed + STEPS, "feedback since the last kill", PATIENCE)
+    if number % KILLS in TOGETHER:
+        scene.kill_all((LEARNS, FORGETS), newest, wipe=wipe)
+        return
+    scene.kill_joiner(wipe=wipe)
+    learned = newest(LEARNS).metrics.get("learned", 0)
     until(
-        lambda: registry.newest(LEARNS).metrics.get("learned", 0) >= learned + STEPS,
+        lambda: newest(LEARNS).metrics.get("learned", 0) >= learned + STEPS,
         "versions since the last kill",
         PATIENCE,
     )
-    scene.kill_learner(partial(registry.newest, LEARNS), load, inside=number % 2 == 0)
+    scene.kill_learner(LEARNS, newest, load, inside=number % KILLS != 2)
 
 
 def come_to_rest(scene, registry, load):
@@ -116,15 +123,25 @@ def come_to_rest(scene, registry, load):
     inputs = next_offsets(read_to_end(connection, [topics.predictions, topics.labels]))
     until(lambda: load.has_joined(inputs), "every input joined")
     fed = next_offsets(read_to_end(connection, [topics.feedback]))
-    offsets = {str(home): offset for home, offset in fed.items()}
-    until(lambda: registry.newest(LEARNS).offsets == offsets, "all feedback learned")
-    scene.supervisor.stop(["joiner", "learner"], grace=30.0)
+    for name in (LEARNS, FORGETS):
+        until(lambda name=name: covers(registry.newest(name), fed), f"all learned by {name}")
+    scene.supervisor.stop(["joiner", LEARNS, FORGETS], grace=30.0)
     read = (topics.predictions, topics.labels, topics.feedback, topics.unjoined, topics.metrics)
     return list(read_to_end(connection, read))
 
 
-def answers(scene, registry, card, batch):
-    return fetch(registry, trust(scene.settings), card, 1).predict(batch)
+def answers(scene, registry, name, batch):
+    return fetch(registry, trust(scene.settings), registry.newest(name), 1).predict(batch)
+
+
+def apart(some, others):
+    """The largest difference between two arrays of answers."""
+    return float(np.abs(some - others).max())
+
+
+def in_order(records):
+    """Records by partition and offset."""
+    return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
 @pytest.mark.parametrize(
@@ -138,50 +155,57 @@ def answers(scene, registry, card, batch):
 def test_joiner_and_learner_killed_five_times_come_to_what_they_would_have_anyway(
     scene, pytestconfig, table, partitions, pipeline
 ):
-    begun, kills = time.monotonic(), KILLS * pytestconfig.getoption("--times")
+    begun, times = time.monotonic(), pytestconfig.getoption("--times")
+    kills = KILLS * times
     scene.settings = scene.settings.model_copy(update={"partitions": partitions})
     settings, topics = scene.settings, scene.settings.topics()
     Admin(settings.connection).create(settings.specs())
     first = publish(settings, pipeline)
     scene.start("worker", "modstream", "worker")
-    scene.start("joiner", "tests.faults.joiner", str(scene.page("joiner")))
-    scene.start("learner", "tests.faults.learner", str(scene.page("learner")), LEARNS)
+    scene.start("joiner", "tests.faults.joiner", str(scene.page("joiner")), str(scene.trap))
+    scene.start(LEARNS, "tests.faults.learner", str(scene.page(LEARNS)), LEARNS)
+    scene.start(FORGETS, "tests.faults.learner", str(scene.page(FORGETS)), FORGETS, FORGETFUL)
 
     with open_registry(settings) as registry, LateLoad(settings, scene.seed) as load:
         for number in range(kills):
             harm(scene, registry, load, number)
-        records = come_to_rest(scene, registry, load)
-        newest, batch = registry.newest(LEARNS), rows(scene.seed)
-        fed = sorted(
-            (record for record in records if record.topic == topics.feedback),
-            key=lambda record: (record.partition, record.offset),
-        )
-        in_one_go = learned_in_one_go(topics, *first, fed)
-        taught = [record for record in fed if decode(Feedback, record.value).features is not None]
-        one_less = learned_in_one_go(topics, *first, taught[:-1])
-        told = answers(scene, registry, newest, batch)
+        records, batch = come_to_rest(scene, registry, load), rows(scene.seed)
+        genuine, mutant = (answers(scene, registry, name, batch) for name in (LEARNS, FORGETS))
 
     ledger = read_ledger(settings.connection, topics, settings.route, settings.repeats)
-    (learned,), accounted = learning(ledger), labels(ledger)
     should, was = should_be_joined(topics, records), was_joined(topics, records)
-    apart = np.abs(told - in_one_go.runtime.predict(batch)).max()
-    scene.tell(
-        table, load, partitions=partitions, was=was, learned=learned, apart=apart,
-        seconds=time.monotonic() - begun,
-    )  # fmt: skip
+    fed = in_order(record for record in records if record.topic == topics.feedback)
+    taught = [record for record in fed if decode(Feedback, record.value).features is not None]
+    in_one_go = learned_in_one_go(topics, *first, fed)
+    wanted = in_one_go.runtime.predict(batch)
+    one_less = learned_in_one_go(topics, *first, taught[:-1]).runtime.predict(batch)
+    learned, accounted = {one.model: one for one in learning(ledger)}, labels(ledger)
+    by_genuine, by_mutant = learned[LEARNS], learned[FORGETS]
+    table.notes.append(
+        f"joiner and learner kill -9, {partitions} partitions: {load.sent:,} requests,"
+        f" kills {dict(scene.hits)}, inside {dict(scene.inside)}, {scene.wiped} wipes;"
+        f" {dict(was.counts)}, {was.repeats} messages repeated; {by_genuine.learned:,} rows in"
+        f" {by_genuine.published} versions, {by_genuine.learned_twice} twice,"
+        f" {by_genuine.skipped} skipped, answers {apart(genuine, wanted):.1e} apart; by a learner"
+        f" that forgets its ids: {by_mutant.learned_twice} twice, {apart(mutant, wanted):.1e}"
+        f" apart; {time.monotonic() - begun:.0f} s"
+    )
 
-    assert scene.hits == {"joiner": kills, "learner": kills}
+    together = len(TOGETHER) * times
+    assert scene.hits == {"joiner": kills, LEARNS: kills, FORGETS: together}
     assert scene.inside["joiner"] == kills
-    assert scene.inside["learner"] >= kills // 2
-    assert scene.wiped == len(WIPES) * kills // KILLS
-    assert scene.row("joiner").restarts == scene.row("learner").restarts == kills
+    assert scene.inside[LEARNS] >= (KILLS - len(TOGETHER) - 1) * times
+    assert scene.wiped == len(WIPES) * times
+    assert scene.row("joiner").restarts == scene.row(LEARNS).restarts == kills
     assert delivery(ledger).faults() == dict.fromkeys(delivery(ledger).faults(), 0)
     assert was.messages == should.messages
     assert was.counts == should.counts
     assert min(should.counts[kind] for kind in KINDS) > 0, should.counts
     assert accounted.sound, accounted.faults()
-    assert learned.sound, learned.faults()
-    assert learned.waiting == 0
-    assert newest.metrics["learned"] == in_one_go.counts.learned
-    assert apart <= 1e-12
-    assert np.abs(told - one_less.runtime.predict(batch)).max() > 1e-9, "one row more is seen"
+    assert by_genuine.sound, by_genuine.faults()
+    assert by_genuine.waiting == 0
+    assert by_genuine.learned == in_one_go.counts.learned
+    assert apart(genuine, wanted) <= 1e-12
+    assert apart(one_less, wanted) > 1e-9, "one row more is seen"
+    assert by_mutant.learned_twice >= together, "the mutant is caught, each time"
+    assert apart(mutant, wanted) > 1e-9

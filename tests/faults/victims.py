@@ -1,4 +1,4 @@
-"""A worker, a joiner and a learner as processes; the latter two are killed at work."""
+"""A worker, a joiner and two learners as processes; all but the first are killed at work."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
+from broker.admin import Admin
 from modstream.stage import environment_of
 from modstream.supervisor import Command, State, Supervisor
 from tests.faults.gun import Gun, Target, stop
@@ -18,7 +19,10 @@ TRIES = 200
 
 @dataclass
 class Victims:
-    """The processes, and the gun that is pointed at two of them; it counts what really hit."""
+    """The processes, and the gun that is pointed at them; it counts what really hit.
+
+    A learner's process has the name of its model.
+    """
 
     settings: object
     supervisor: Supervisor
@@ -33,6 +37,7 @@ class Victims:
 
     def __post_init__(self):
         self.gun = Gun(self.seed)
+        self.trap = self.folder / "trap"
 
     def start(self, name, *arguments):
         argv = (sys.executable, "-m", *arguments)
@@ -53,41 +58,60 @@ class Victims:
         return next(row for row in self.supervisor.status() if row.name == name)
 
     def kill_joiner(self, *, wipe):
-        """Kill -9 with outputs sent and rows unwritten; its folder goes while it stands still."""
+        """Kill -9 with outputs sent and rows unwritten."""
         target = self.gun.freeze(lambda: self.targets("joiner"))
+        self._end_joiner(target, wipe=wipe)
+
+    def kill_learner(self, name, newest, load, *, inside):
+        """Kill -9 while it publishes, or with rows in the topic that no version covers yet."""
+        for _ in range(TRIES):
+            if inside:
+                target = self.gun.freeze(lambda: self.targets(name))
+            else:
+                fed = load.feedback()
+                until(lambda fed=fed: load.feedback() > fed, "more feedback", pause=0.01)
+                (target,) = self.targets(name)
+                stop(target.pid)
+            if load.feedback() > sum(newest(name).offsets.values()):
+                self._end_learner(target, name)
+                return
+            os.kill(target.pid, signal.SIGCONT)
+        raise TimeoutError(f"the learner was never behind in {TRIES} tries")
+
+    def kill_all(self, names, newest, *, wipe):
+        """Kill -9 the joiner with feedback sent and rows unwritten, learners that have learned it.
+
+        So the joiner will repeat what the learners have learned in a former life.
+        """
+        self.trap.touch()
+        until(lambda: not self.trap.exists(), "feedback sent")
+        (joiner,) = self.targets("joiner")
+        stop(joiner.pid)
+        ends = Admin(self.settings.connection).ends([self.settings.topics().feedback])
+        for name in names:
+            until(lambda name=name: covers(newest(name), ends), f"all learned by {name}")
+            (learner,) = self.targets(name)
+            stop(learner.pid)
+            self._end_learner(learner, name)
+        self._end_joiner(joiner, wipe=wipe)
+
+    def _end_joiner(self, target, *, wipe):
+        """Kill a joiner that stands still; its folder goes before it does."""
         self.inside["joiner"] += target.is_delivering
         if wipe:
             shutil.rmtree(self.folder / "joiner")
             self.wiped += 1
         self.kill("joiner", target.pid)
 
-    def kill_learner(self, newest, load, *, inside):
-        """Kill -9 while it publishes, or with rows in the topic that no version covers yet."""
-        for _ in range(TRIES):
-            if inside:
-                target = self.gun.freeze(lambda: self.targets("learner"))
-            else:
-                fed = load.feedback()
-                until(lambda fed=fed: load.feedback() > fed, "more feedback", pause=0.01)
-                (target,) = self.targets("learner")
-                stop(target.pid)
-            if load.feedback() > sum(newest().offsets.values()):
-                self.inside["learner"] += target.is_delivering
-                self.kill("learner", target.pid)
-                return
-            os.kill(target.pid, signal.SIGCONT)
-        raise TimeoutError(f"the learner was never behind in {TRIES} tries")
+    def _end_learner(self, target, name):
+        self.inside[name] += target.is_delivering
+        self.kill(name, target.pid)
 
     def kill(self, name, pid):
         os.kill(pid, signal.SIGKILL)
         self.hits[name] += 1
 
-    def tell(self, table, load, *, partitions, was, learned, apart, seconds):
-        """Add a line to what is printed in the end."""
-        table.notes.append(
-            f"joiner and learner kill -9, {partitions} partitions: {load.sent:,} requests,"
-            f" kills {dict(self.hits)}, inside {dict(self.inside)}, {self.wiped} wipes;"
-            f" {dict(was.counts)}, {was.repeats} messages repeated; {learned.learned:,} rows in"
-            f" {learned.published} versions, {learned.learned_twice} twice,"
-            f" {learned.skipped} skipped, answers {apart:.1e} apart; {seconds:.0f} s"
-        )
+
+def covers(card, ends):
+    """Whether a version has learned everything up to there."""
+    return all(card.offsets.get(str(home), 0) == end for home, end in ends.items())
