@@ -25,6 +25,21 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(limit)
 
 
+def pytest_sessionfinish(session):
+    """A process that runs a part of the suite hands its table on to the one that prints."""
+    table = session.config.stash.get(TABLE, None)
+    if table is not None and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = table.rows, table.notes
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    rows, notes = getattr(node, "workeroutput", {}).get("faults", ((), ()))
+    table = node.config.stash.setdefault(TABLE, ClosingTable())
+    table.rows.extend(rows)
+    table.notes.extend(notes)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     table = config.stash.get(TABLE, None)
     if table is not None and (table.rows or table.notes):

@@ -99,20 +99,22 @@ def rows(seed):
 
 
 def harm(scene, registry, load, number):
-    """Kill joiner and learner after some work, together or one after the other."""
-    newest, wipe, fed = registry.newest, number % KILLS in WIPES, load.feedback()
-    until(lambda: load.feedback() >= fed + STEPS, "feedback since the last kill", PATIENCE)
-    if number % KILLS in TOGETHER:
-        scene.kill_all((LEARNS, FORGETS), newest, wipe=wipe)
-        return
-    scene.kill_joiner(wipe=wipe)
-    learned = newest(LEARNS).metrics.get("learned", 0)
+    """Kill joiner and learner, together or in turn, when both have come on since the last time."""
+    newest, wipe = registry.newest, number % KILLS in WIPES
+    fed, learned = load.feedback(), newest(LEARNS).metrics.get("learned", 0)
     until(
-        lambda: newest(LEARNS).metrics.get("learned", 0) >= learned + STEPS,
-        "versions since the last kill",
+        lambda: (
+            load.feedback() >= fed + STEPS
+            and newest(LEARNS).metrics.get("learned", 0) >= learned + STEPS
+        ),
+        "rows joined and learned since the last kill",
         PATIENCE,
     )
-    scene.kill_learner(LEARNS, newest, load, inside=number % KILLS != 2)
+    if number % KILLS in TOGETHER:
+        scene.kill_all((LEARNS, FORGETS), newest, wipe=wipe)
+    else:
+        scene.kill_joiner(wipe=wipe)
+        scene.kill_learner(LEARNS, newest, load, inside=number % KILLS != 2)
 
 
 def come_to_rest(scene, registry, load):

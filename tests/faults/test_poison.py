@@ -88,12 +88,12 @@ def told(parts):
 
 def test_poison_among_good_requests_leaves_by_one_door_and_costs_no_good_one(scene):
     scene.start_workers(1, batch=BatchSettings(), kafka=LONG_SESSIONS)
-    topics, requests = scene.settings.topics(), REQUESTS * scene.times
+    topics, requests, rounds = scene.settings.topics(), REQUESTS, ROUNDS * scene.times
     poisoner = Poisoner(scene.settings.connection, topics, ECHO, keys=100)
     measured(scene, requests)  # the first requests pay for what is cold
 
     parts = {"clean": [], "poison": [], LARGE: []}
-    for kind in [*parts] * ROUNDS:
+    for kind in [*parts] * rounds:
         poisoner.begin(large=1 if kind == LARGE else 0)
         part, verdict, seconds = measured(scene, requests, None if kind == "clean" else poisoner)
         parts[kind].append(part)
@@ -104,7 +104,7 @@ def test_poison_among_good_requests_leaves_by_one_door_and_costs_no_good_one(sce
 
     ways = poisoner.ways_out()
     assert {place: [way] for place, way in poisoner.due.items()} == ways
-    assert len(ways) >= 2 * ROUNDS * requests // ONE_IN
+    assert len(ways) >= 2 * rounds * requests // ONE_IN
     assert len(set(poisoner.due.values())) == 4, "every way out was taken"
     assert scene.row(0).restarts == 0
     scene.table.notes.extend(f"1% poison: {line}" for line in told(parts))

@@ -11,8 +11,9 @@ def test_one_worker_four_two_and_three_keep_every_answer_and_the_order_of_every_
     scene.start_workers(1)
 
     with scene.trial(20_000) as trial:
-        for workers, _ in zip((4, 2, 3), marks(trial, 3), strict=True):
+        sizes = (4, 2, 3) * scene.times
+        for workers, _ in zip(sizes, marks(trial, len(sizes)), strict=True):
             scene.scale(workers)
-        verdict = scene.judge("scale 1-4-2-3", trial, 3)
+        verdict = scene.judge("scale 1-4-2-3", trial, len(sizes))
 
     assert verdict.found == {}

@@ -1,13 +1,21 @@
-"""Versions are promoted and rolled back all the time while requests of several rows keep coming."""
+"""Versions are promoted and rolled back all the time while requests of several rows keep coming.
+
+What swaps cost is measured in pairs of short stretches, one with swaps and one without, their
+order drawn: what else the machine does hits both alike, or one pair only.
+"""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from random import Random
+from statistics import median
 from threading import Event
+from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.linear_model import LinearRegression
 
 from broker.codec import decode_answer
@@ -24,6 +32,7 @@ from modstream.verify.trial import Trial
 from producers.load import run_load
 from producers.rows import specs
 from producers.schedule import LoadPlan
+from tests.faults.harness import ENDLESS, SECONDS, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
 
@@ -34,10 +43,27 @@ HEIGHT = 1000
 VERSIONS = range(1, 7)
 ROWS = 5
 RATE = 100
-QUIET, SWAPPING = 10.0, 20.0
-"""Seconds of a part without swaps and of one with them; there are two of each."""
-MOVES = 100
-"""In a part with swaps."""
+PAIRS, STRETCH = 12, 2.5
+"""Pairs of stretches in one run, and the seconds of one stretch."""
+MOVES = 17
+"""In a stretch with swaps: more than 200 in one run."""
+DEARER = 1.2
+"""The p99 with swaps may be so many times the p99 without."""
+CERTAIN = 0.01
+"""Stretches of one kind differ, too: pairs are held against the swaps only if chance would
+hardly bring so many of them beyond `DEARER`."""
+
+
+class Pair(NamedTuple):
+    """What the load reported of two neighbouring stretches."""
+
+    quiet: object
+    swapping: object
+
+    @property
+    def ratio(self) -> float:
+        """The p99 with swaps over that without."""
+        return self.swapping.latency_ms.p99 / self.quiet.latency_ms.p99
 
 
 def publish_steps(settings):
@@ -50,40 +76,46 @@ def publish_steps(settings):
             assert registry.publish(draft, to_onnx(model, SCHEMA, golden)).version == version
 
 
-def move(settings, random, moves, pause, stop):
-    """Point champion somewhere else, again and again, and once in a while back; counts both."""
+def move(scene, random, stop):
+    """Point champion somewhere else, or back, each time when the last move has been served."""
     made = Counter()
-    with open_registry(settings) as registry:
-        for _ in range(moves):
-            if stop.wait(pause):
+    with open_registry(scene.settings) as registry:
+        for _ in range(MOVES):
+            if stop.wait(STRETCH / MOVES / 2):
                 break
-            now = registry.resolve(STEPS)
+            before, now = swaps(scene), registry.resolve(STEPS)
             if random.random() < 0.3:
                 made["rollback"] += 1
                 registry.rollback(STEPS)
             else:
                 made["promote"] += 1
                 registry.promote(STEPS, random.choice([v for v in VERSIONS if v != now]))
+            until(lambda before=before: swaps(scene) > before, "a swap", pause=0.01)
     return made
 
 
 @contextmanager
-def moving(settings, random, moves, seconds):
-    """Move while the context lasts; gives the moves as they will have been made by its end."""
+def moving(scene, random, moves):
+    """Move while the context lasts, and count the moves."""
     stop = Event()
     with ThreadPoolExecutor(1) as pool:
-        moved = pool.submit(move, settings, random, moves, seconds / (moves + 10), stop)
+        moved = pool.submit(move, scene, random, stop)
         try:
-            yield moved
-            moved.result(seconds)
+            yield
+            moves.update(moved.result(SECONDS))
         finally:
             stop.set()
 
 
-def asked(scene, number, seconds):
-    """Send requests of several rows for some seconds; returns what became of them."""
+def swaps(scene):
+    """How often the worker has swapped so far."""
+    return scene.log(0).count("model swapped")
+
+
+def asked(scene, name):
+    """Send requests of several rows for one stretch; returns what became of them."""
     plan = LoadPlan(
-        run=f"part-{number}", rate=RATE, seconds=seconds, rows=ROWS, keys=100, model=STEPS,
+        run=name, rate=RATE, seconds=STRETCH, rows=ROWS, keys=100, model=STEPS,
         patience=60.0, seed=scene.seed,
     )  # fmt: skip
     features = specs([feature.model_dump() for feature in SCHEMA.features])
@@ -100,42 +132,49 @@ def served(scene):
             yield answer.version, [int(row["value"] // HEIGHT) for row in answer.outputs]
 
 
-def mean_p99(reports):
-    return sum(report.latency_ms.p99 for report in reports) / len(reports)
+def pair(scene, random, moves, number):
+    """A stretch with swaps and one without, in an order that is drawn."""
+    kinds, reports = list(Pair._fields), {}
+    random.shuffle(kinds)
+    for kind in kinds:
+        with moving(scene, random, moves) if kind == "swapping" else nullcontext():
+            reports[kind] = asked(scene, f"{number}-{kind}")
+    return Pair(**reports)
 
 
-def test_two_hundred_swaps_under_load_mix_no_versions_and_lose_nothing(scene):
+def test_two_hundred_swaps_under_load_mix_no_versions_lose_nothing_and_cost_little(scene):
     publish_steps(scene.settings)
     scene.start_workers(1, batch=BatchSettings())
-    random, quiet, swapping, moves = Random(scene.seed), [], [], Counter()
-    quiet_seconds, swapping_seconds = QUIET * scene.times, SWAPPING * scene.times
-    beside = Plan(int(2 * RATE * (quiet_seconds + swapping_seconds)), ECHO, rate=RATE)
-    warm = asked(scene, "warm", 3.0)
+    random, moves = Random(scene.seed), Counter()
+    warm, begun = asked(scene, "warm"), monotonic()
 
-    with Trial(scene.settings, beside) as trial:
-        for number in range(2):
-            quiet.append(asked(scene, f"{number}-quiet", quiet_seconds))
-            with moving(scene.settings, random, MOVES * scene.times, swapping_seconds) as moved:
-                swapping.append(asked(scene, f"{number}-swapping", swapping_seconds))
-            moves += moved.result()
-        swaps = scene.log(0).count("model swapped")
-        verdict = scene.judge("model swaps", trial, swaps)
+    with Trial(scene.settings, Plan(ENDLESS, ECHO, rate=2 * RATE)) as trial:
+        pairs = [pair(scene, random, moves, n) for n in range(PAIRS * scene.times)]
+        seconds, trial.wanted = monotonic() - begun, trial.sent
+        verdict = scene.judge("model swaps", trial, swaps(scene))
 
-    reports = [warm, *quiet, *swapping]
+    reports = [warm, *(report for both in pairs for report in both)]
     answers = list(served(scene))
+    ratios = sorted(both.ratio for both in pairs)
+    dearer = sum(ratio > DEARER for ratio in ratios)
+    chance = binomtest(dearer, len(ratios), alternative="greater").pvalue
+    quiet, swapping = (
+        median(getattr(both, kind).latency_ms.p99 for both in pairs) for kind in Pair._fields
+    )
+    scene.table.notes.append(
+        f"model swaps: {swaps(scene)} in {seconds:.0f} s, in {len(pairs)} stretches of {STRETCH} s"
+        f" with {len(pairs)} without between them; median p99 of a stretch {swapping:.1f} ms with"
+        f" swaps, {quiet:.1f} ms without; ratio of a pair {median(ratios):.2f} in the median,"
+        f" {ratios[0]:.2f} to {ratios[-1]:.2f}, above {DEARER} in {dearer} pairs"
+    )
+
     assert verdict.found == {}
-    assert moves.total() == 2 * MOVES * scene.times
+    assert moves.total() == swaps(scene) == PAIRS * MOVES * scene.times >= 200
     assert set(moves) == {"promote", "rollback"}
-    assert swaps >= MOVES * scene.times, "most moves reached the worker"
     assert [(report.errors, report.unanswered, report.repeated) for report in reports] == [
         ({}, 0, 0)
     ] * len(reports)
     assert len(answers) == sum(report.answered for report in reports)
     assert all(rows == [version] * ROWS for version, rows in answers)
     assert {version for version, _ in answers} == set(VERSIONS)
-    with_swaps, without = mean_p99(swapping), mean_p99(quiet)
-    scene.table.notes.append(
-        f"model swaps: {moves.total()} moves, {swaps} swaps in {2 * swapping_seconds:.0f} s;"
-        f" p99 {with_swaps:.1f} ms with them, {without:.1f} ms without:"
-        f" {with_swaps / without:.2f}"
-    )
+    assert chance > CERTAIN, ratios
