@@ -35,7 +35,7 @@ from modstream.verify.trial import Trial
 from modstream.verify.witness import exits
 from tests.faults.closing import ClosingTable
 from tests.faults.gun import Gun, Target
-from tests.faults.phases import Page
+from tests.faults.phases import page_at
 
 SECONDS = 90.0
 TRIES = 20
@@ -97,7 +97,7 @@ class Scene:
     def targets(self) -> Sequence[Target]:
         """The processes of all workers that run now."""
         return [
-            Target(slot, row.pid, Page(self._path(slot)))
+            Target(slot, row.pid, page_at(self._path(slot)))
             for row in self.supervisor.status()
             if row.state is State.RUNNING and row.pid is not None
             for slot in [int(row.name.removeprefix("worker-"))]
@@ -171,8 +171,8 @@ class Scene:
 def marks(trial: Trial, count: int, *, share: float = 0.5) -> Iterator[int]:
     """Yield the count of answers at so many points of a run, evenly in its first `share`.
 
-    The load goes on for as long as the faults take, and then until it has sent twice as many as
-    were answered at the last of them: at each fault most of the work is still to be done.
+    The load goes on for as long as the faults take, and then until it has sent half as many again
+    as were answered at the last of them: at each fault a third of the work is still to be done.
     """
     trial.wanted = ENDLESS
     answered = 0
@@ -181,7 +181,7 @@ def marks(trial: Trial, count: int, *, share: float = 0.5) -> Iterator[int]:
         assert trial.await_answers(mark, SECONDS), f"{trial.answered:,} of {mark:,} answers"
         assert trial.is_sending
         yield (answered := trial.answered)
-    trial.wanted = max(trial.plan.number, 2 * answered)
+    trial.wanted = max(trial.plan.number, answered * 3 // 2)
 
 
 def name_of(slot: int) -> str:

@@ -25,7 +25,7 @@ def test_five_workers_asked_to_end_do_so_in_five_seconds_and_lose_and_double_not
     scene.start_workers(3)
     seconds, codes = [], []
 
-    with scene.trial(20_000) as trial:
+    with scene.trial(10_000) as trial:
         for number, _ in enumerate(marks(trial, 5 * scene.times)):
             slot = number % 3
             seconds.append(scene.stop(slot))

@@ -12,7 +12,7 @@ from modstream.stage import environment_of
 from modstream.supervisor import Command, State, Supervisor
 from tests.faults.gun import Gun, Target, stop
 from tests.faults.harness import until
-from tests.faults.phases import Page
+from tests.faults.phases import page_at
 
 TRIES = 200
 
@@ -46,7 +46,7 @@ class Victims:
     def targets(self, name):
         rows = [row for row in self.supervisor.status() if row.name == name]
         return [
-            Target(0, row.pid, Page(self.page(name)))
+            Target(0, row.pid, page_at(self.page(name)))
             for row in rows
             if row.state is State.RUNNING and row.pid is not None
         ]
