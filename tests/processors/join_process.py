@@ -17,7 +17,7 @@ PARTITIONS = 4
 
 
 def main(bootstrap, prefix, folder, instance="", stall_seconds="60"):
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(message)s")
     settings = JoinerSettings(
         horizon_ms=HORIZON_MS,
         out_of_orderness_ms=1000,

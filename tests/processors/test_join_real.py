@@ -61,15 +61,25 @@ class System:
         self.reader.close()
 
     def until(self, holds, seconds=40.0):
-        """Read what comes out until something holds."""
+        """Read what comes out until something holds; fails after `seconds` in which nothing came.
+
+        So a machine that is busy with other things is not taken for a joiner that stands still.
+        """
         deadline = time.monotonic() + seconds
         while not holds():
-            reasons = Counter(reason for _, reason in self.unjoined())
-            assert time.monotonic() < deadline, (
-                f"joined {len(self.joined())}, {reasons}, of the inputs {self.waiting()}"
-            )
+            assert time.monotonic() < deadline, self.standing()
             for record in self.reader.poll(0.2, 5000):
                 self.out[record.topic].append(record)
+                deadline = time.monotonic() + seconds
+
+    def standing(self):
+        """What there is to tell of a system that stands still."""
+        reasons = Counter(reason for _, reason in self.unjoined())
+        codes = [joiner.poll() for joiner in self.joiners]
+        return (
+            f"joined {len(self.joined())}, {reasons}, of the inputs {self.waiting()};"
+            f" exit codes {codes}"
+        )
 
     def joined(self):
         """Who was joined to what, by id: the label, and every model that travelled with it."""
