@@ -21,10 +21,11 @@ from rich.table import Table
 from broker.admin import Admin
 from broker.connection import Connection
 from broker.consumer import GroupConsumer
-from broker.delivery import produce, ready
+from broker.delivery import produce
 from broker.names import TopicSpec
 from broker.publisher import Publisher
 from broker.records import Outgoing
+from broker.transactions import ready
 from modstream.embedded import EmbeddedKafka, Server
 
 TURNS = (1, 2, 3)

@@ -14,9 +14,10 @@ from time import monotonic, sleep
 
 from broker.admin import Admin
 from broker.connection import Connection
-from broker.delivery import produce, ready
+from broker.delivery import produce
 from broker.names import TopicSpec
 from broker.records import Outgoing
+from broker.transactions import ready
 from modstream.embedded import EmbeddedKafka, Server
 
 TOPIC = "committed"

@@ -29,7 +29,10 @@ DECIDED = 20.0
 patient = stamina.retry(
     on=BrokerUnavailable, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.5
 )
-"""Ask again while a leader or coordinator is just taking over, as after every start."""
+"""Ask again while a leader or coordinator is just taking over, as after every start.
+
+Stands at single questions to the brokers only, so that no patience is nested in another.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,7 @@ class Admin:
     def wait_ready(self, names: Iterable[str]) -> None:
         """Wait until every partition of these topics has a leader that answers."""
         for attempt in stamina.retry_context(
-            on=(TopicMissing, BrokerUnavailable),
-            attempts=None,
-            timeout=SECONDS,
-            wait_initial=0.02,
-            wait_max=0.2,
+            on=TopicMissing, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.2
         ):
             with attempt:
                 self.ends(list(names))
@@ -105,12 +104,7 @@ class Admin:
         With `committed` the last stable offset: where readers of committed records must stop
         while a transaction is open.
         """
-        known = self._metadata()
-        for topic in topics:
-            if topic not in known or known[topic].error is not None or not known[topic].partitions:
-                raise TopicMissing(topic)
-        homes = [TopicPartition(t, p) for t in topics for p in known[t].partitions]
-        return self._offsets(homes, OffsetSpec.latest(), committed=committed)
+        return self._offsets(self._homes(topics), OffsetSpec.latest(), committed=committed)
 
     def since(self, topics: Sequence[str], timestamp: int) -> dict[TopicPartition, int]:
         """Where each partition holds its first record of `timestamp` (ms) or later, or else ends.
@@ -138,23 +132,9 @@ class Admin:
                     if stable[home] < end:
                         raise Undecided(str(home), DECIDED)
 
-    @patient
     def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
-        """A group's committed offsets on some topics; partitions without one are left out.
-
-        Asked by a consumer that never joins: the admin client's own call crashes the process when
-        the group's coordinator moves (https://github.com/confluentinc/librdkafka/issues/5040).
-        """
-        if group not in self._groups:
-            self._groups[group] = Consumer(
-                {**client_config(self._connection, "modstream-admin"), "group.id": group}
-            )
-        homes = [KafkaPartition(home.topic, home.partition) for home in self.ends(topics)]
-        try:
-            answers = self._groups[group].committed(homes, timeout=SECONDS)
-        except KafkaException as error:
-            raise self._connection.translated(error) from error
-        return {TopicPartition(p.topic, p.partition): p.offset for p in answers if p.offset >= 0}
+        """A group's committed offsets on some topics; partitions without one are left out."""
+        return self._positions(group, self._homes(topics))
 
     @patient
     def members(self, group: str) -> int:
@@ -181,12 +161,40 @@ class Admin:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise self._connection.translated(error) from error
 
+    def _homes(self, topics: Sequence[str]) -> list[TopicPartition]:
+        """The partitions of some topics."""
+        known = self._metadata()
+        for topic in topics:
+            if topic not in known or known[topic].error is not None or not known[topic].partitions:
+                raise TopicMissing(topic)
+        return [TopicPartition(t, p) for t in topics for p in known[t].partitions]
+
+    @patient
     def _metadata(self) -> dict[str, TopicMetadata]:
         try:
             return self._client.list_topics(timeout=SECONDS).topics
         except KafkaException as error:
             raise BrokerUnavailable(self._connection.bootstrap, error.args[0].str()) from error
 
+    @patient
+    def _positions(self, group: str, homes: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Asked by a consumer that never joins.
+
+        The admin client's own call crashes the process when the group's coordinator moves
+        (https://github.com/confluentinc/librdkafka/issues/5040).
+        """
+        if group not in self._groups:
+            self._groups[group] = Consumer(
+                {**client_config(self._connection, "modstream-admin"), "group.id": group}
+            )
+        asked = [KafkaPartition(home.topic, home.partition) for home in homes]
+        try:
+            answers = self._groups[group].committed(asked, timeout=SECONDS)
+        except KafkaException as error:
+            raise self._connection.translated(error) from error
+        return {TopicPartition(p.topic, p.partition): p.offset for p in answers if p.offset >= 0}
+
+    @patient
     def _offsets(
         self, homes: Sequence[TopicPartition], spec: OffsetSpec, *, committed: bool = False
     ) -> dict[TopicPartition, int]:

@@ -20,6 +20,7 @@ UNREACHABLE = frozenset(
         KafkaError._RESOLVE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -135,6 +136,8 @@ def transactional_config(connection: Connection, transactional_id: str) -> Confi
         **producer_config(connection, transactional_id),
         "transactional.id": transactional_id,
         "transaction.timeout.ms": 15_000,
+        # A producer must notice when a connection breaks: broker/transactions.py lives by it.
+        "log.connection.close": True,
         # Must stay below the transaction's own timeout.
         "message.timeout.ms": 12_000,
         # commit_transaction flushes; nothing is gained by lingering before it.

@@ -5,16 +5,15 @@ transaction protocol of clients before KIP-890 goes (docs/delivery.md says how f
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
 from typing import Protocol
 
-import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, Producer
 
-from broker.connection import Connection, producer_config, transactional_config
+from broker.connection import Connection, producer_config
 from broker.consumer import GroupConsumer, kafka_offsets
-from broker.errors import DeliveryFailed, ProducerLost, TransactionAborted
+from broker.errors import DeliveryFailed
 from broker.records import Outgoing, Record, next_offsets
+from broker.transactions import TransactionalProducer, repeated
 
 PRODUCERS = 2
 """Transactional producers that take turns."""
@@ -32,30 +31,6 @@ class Deliver(Protocol):
 
     def close(self) -> None:
         """Let go of the connections."""
-
-
-class Verdict(Enum):
-    """What a transactional call's failure asks for."""
-
-    REPEAT = "the same call again"
-    ABORT = "abort, rewind, read the batch again"
-    LOST = "a new producer"
-
-
-def verdict(error: KafkaError) -> Verdict:
-    """Classify a failure; what we do not know is treated as fatal.
-
-    Source: librdkafka INTRODUCTION.md, "Transactional Producer", error handling.
-    """
-    if error.fatal():
-        return Verdict.LOST
-    if error.txn_requires_abort():
-        return Verdict.ABORT
-    # A timeout leaves the outcome open: a delayed EndTxn could still tear the transaction
-    # (https://jepsen.io/analyses/bufstream-0.1.0), so the producer may not be used again.
-    if error.retriable() and error.code() != KafkaError._TIMED_OUT:
-        return Verdict.REPEAT
-    return Verdict.LOST
 
 
 class ExactlyOnce:
@@ -77,27 +52,23 @@ class ExactlyOnce:
     ) -> None:
         self._source = source
         self._producers = [
-            ready(connection, f"{transactional_id}.{turn}") for turn in range(PRODUCERS)
+            TransactionalProducer(connection, f"{transactional_id}.{turn}")
+            for turn in range(PRODUCERS)
         ]
 
     def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
         """Deliver one batch in one transaction."""
-        producer = self._producers[0]
-        try:
-            producer.begin_transaction()  # Step 1.
+        with self._producers[0].transaction() as producer:  # Step 1, and 4 in the end.
             for record in outgoing:  # Step 2.
                 produce(producer, record)
             offsets, member = kafka_offsets(next_offsets(batch)), self._source.group_metadata()
             repeated(lambda: producer.send_offsets_to_transaction(offsets, member))  # Step 3.
-            repeated(producer.commit_transaction)  # Step 4.
-        except KafkaException as error:
-            raise given_up(producer, error) from error
         self._producers.reverse()
 
     def close(self) -> None:
         """Let go of the producers; nothing is pending between two deliveries."""
         for producer in self._producers:
-            producer.flush(5)
+            producer.close()
 
 
 class AtLeastOnce:
@@ -125,44 +96,6 @@ class AtLeastOnce:
     def close(self) -> None:
         """Wait for what is on its way."""
         self._producer.flush(5)
-
-
-def ready(connection: Connection, transactional_id: str) -> Producer:
-    """A transactional producer that has fenced its predecessor and ended what that left open.
-
-    Raises:
-        BrokerError: no coordinator could be reached within 30 s.
-    """
-    producer = Producer(transactional_config(connection, transactional_id))
-    try:
-        producer.init_transactions(30)
-    except KafkaException as error:
-        raise connection.translated(error) from error
-    return producer
-
-
-def given_up(producer: Producer, error: KafkaException) -> TransactionAborted | ProducerLost:
-    """End a transaction of which a call failed; returns what that means for its records."""
-    cause: KafkaError = error.args[0]
-    if verdict(cause) is not Verdict.ABORT:
-        return ProducerLost(f"{cause.name()}: {cause.str()}")
-    structlog.get_logger(__name__).warning("aborting transaction", cause=cause.str())
-    try:
-        repeated(producer.abort_transaction)
-    except KafkaException as worse:
-        return ProducerLost(f"abort failed: {worse.args[0].str()}")
-    return TransactionAborted(cause.str())
-
-
-def repeated(call: Callable[[], None]) -> None:
-    """Make a transactional call, again while its failure is retriable; librdkafka backs off."""
-    while True:
-        try:
-            call()
-            return
-        except KafkaException as error:
-            if verdict(error.args[0]) is not Verdict.REPEAT:
-                raise
 
 
 def produce(

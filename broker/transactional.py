@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from typing import Self
 
-from confluent_kafka import KafkaException
-
 from broker.connection import Connection
-from broker.delivery import given_up, produce, ready, repeated
+from broker.delivery import produce
 from broker.records import Outgoing
+from broker.transactions import TransactionalProducer
 
 
 class TransactionalPublisher:
@@ -19,7 +18,7 @@ class TransactionalPublisher:
     """
 
     def __init__(self, connection: Connection, transactional_id: str) -> None:
-        self._producer = ready(connection, transactional_id)
+        self._producer = TransactionalProducer(connection, transactional_id)
 
     def __enter__(self) -> Self:
         return self
@@ -34,14 +33,10 @@ class TransactionalPublisher:
             TransactionAborted: nothing of them is visible; they may be published again.
             ProducerLost: only a new publisher may go on, and must look first what is there.
         """
-        try:
-            self._producer.begin_transaction()
+        with self._producer.transaction() as producer:
             for record in records:
-                produce(self._producer, record)
-            repeated(self._producer.commit_transaction)
-        except KafkaException as error:
-            raise given_up(self._producer, error) from error
+                produce(producer, record)
 
     def close(self) -> None:
         """Let go of the producer; nothing is pending between two transactions."""
-        self._producer.flush(5)
+        self._producer.close()

@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError
 
-from broker.delivery import Verdict, verdict
+from broker.transactions import Verdict, verdict
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from collections import Counter
 
+from confluent_kafka import KafkaError, KafkaException
+
 from broker.consumer import GroupConsumer
 from broker.delivery import produce
-from broker.errors import ProducerLost, TransactionAborted
+from broker.errors import ProducerLost
 
 EVERY = 7
+ON_PURPOSE = KafkaError(KafkaError.UNKNOWN, "on purpose", txn_requires_abort=True)
 
 
 class Hits(Counter):
@@ -35,13 +38,11 @@ class Aborting:
         if not self._hits.is_due("abort"):
             self._deliver(outgoing, batch)
             return
-        producer = self._deliver._producers[0]
-        producer.begin_transaction()
-        for record in outgoing:
-            produce(producer, record)
-        producer.flush()
-        producer.abort_transaction()
-        raise TransactionAborted("on purpose")
+        with self._deliver._producers[0].transaction() as producer:
+            for record in outgoing:
+                produce(producer, record)
+            producer.flush()
+            raise KafkaException(ON_PURPOSE)
 
     def close(self):
         self._deliver.close()

@@ -120,7 +120,10 @@ class FaultProxy:
         self._do(self._drop_all())
 
     def swallow(self, *ways: Way) -> None:
-        """Take what goes these ways and let it vanish; the connections stay open."""
+        """Take what goes these ways and let it vanish; the connections stay open.
+
+        One that has lost something that way never carries anything that way again: TCP has no holes.
+        """
         self._deaf = frozenset(ways)
 
     def hold(self, hold: Hold) -> None:
@@ -128,7 +131,7 @@ class FaultProxy:
         self._holds.append(hold)
 
     def heal(self) -> None:
-        """End every fault; what is held back already still comes late."""
+        """End every fault; what is held back already still comes late, who is deaf stays so."""
         self._latency, self._severed, self._deaf = 0.0, False, frozenset()
         self._holds.clear()
 
@@ -165,8 +168,10 @@ class FaultProxy:
     async def _collect_requests(
         self, source: StreamReader, client: StreamWriter, out: Queue[Piece]
     ) -> None:
+        deaf = False
         while data := await or_end(frame(source)):
-            if self._is_swallowed(Way.OUT, data):
+            deaf = self._is_swallowed(Way.OUT, data, deaf=deaf)
+            if deaf:
                 continue
             hold = self._hold_of(data)
             await out.put(self._sent(data, hold))
@@ -175,8 +180,10 @@ class FaultProxy:
         await out.put(END)
 
     async def _collect_answers(self, answers: StreamReader, back: Queue[Piece]) -> None:
+        deaf = False
         while data := await or_end(answers.read(CHUNK)):
-            if not self._is_swallowed(Way.BACK, data):
+            deaf = self._is_swallowed(Way.BACK, data, deaf=deaf)
+            if not deaf:
                 await back.put(self._sent(data, None))
         await back.put(END)
 
@@ -194,8 +201,9 @@ class FaultProxy:
             await write(client, piece.data)
         client.close()
 
-    def _is_swallowed(self, way: Way, data: bytes) -> bool:
-        if way not in self._deaf:
+    def _is_swallowed(self, way: Way, data: bytes, *, deaf: bool) -> bool:
+        """Whether these bytes vanish: a connection that is `deaf` has lost some before them."""
+        if not deaf and way not in self._deaf:
             return False
         self.counts.swallowed[way] += len(data)
         return True

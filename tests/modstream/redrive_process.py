@@ -29,11 +29,11 @@ class Doomed(TransactionalPublisher):
             self.left -= 1
             super().publish(records)
             return
-        self._producer.begin_transaction()
-        for record in records[: len(records) // 2]:
-            produce(self._producer, record)
-        self._producer.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
+        with self._producer.transaction() as producer:
+            for record in records[: len(records) // 2]:
+                produce(producer, record)
+            producer.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(bootstrap, prefix, transactions):

@@ -1,0 +1,127 @@
+"""Transactions of one transactional id, and what their failures mean."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from broker.connection import Connection, transactional_config
+from broker.errors import ProducerLost, TransactionAborted
+
+
+class Verdict(Enum):
+    """What a transactional call's failure asks for."""
+
+    REPEAT = "the same call again"
+    ABORT = "abort, rewind, read the batch again"
+    LOST = "a new producer"
+
+
+def verdict(error: KafkaError) -> Verdict:
+    """Classify a failure; what we do not know is treated as fatal.
+
+    Source: librdkafka INTRODUCTION.md, "Transactional Producer", error handling.
+    """
+    if error.fatal():
+        return Verdict.LOST
+    if error.txn_requires_abort():
+        return Verdict.ABORT
+    # A timeout leaves the outcome open: a delayed EndTxn could still tear the transaction
+    # (https://jepsen.io/analyses/bufstream-0.1.0), so the producer may not be used again.
+    if error.retriable() and error.code() != KafkaError._TIMED_OUT:
+        return Verdict.REPEAT
+    return Verdict.LOST
+
+
+class TransactionalProducer:
+    """Transactions under one id, one after the other, each by a producer that never lost a line.
+
+    When a connection breaks, the client by itself repeats the request that was on its way. The
+    network may still deliver the first one, late, and a late commit would end the transaction that
+    is open then. So a producer that has noticed a broken connection begins no further transaction:
+    another one takes over its id, whose epoch fences whatever is late (docs/adr/0008).
+
+    Raises:
+        BrokerError: no coordinator could be reached within 30 s; so does `transaction`.
+    """
+
+    def __init__(self, connection: Connection, transactional_id: str) -> None:
+        self._connection = connection
+        self._id = transactional_id
+        self._take_over()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Producer]:
+        """Begin a transaction, lend its producer, and commit when the block ends.
+
+        Raises:
+            TransactionAborted: nothing of it is visible; it may be tried again.
+            ProducerLost: its outcome is unknown, or a successor has fenced this producer.
+        """
+        self._producer.poll(0)  # Hands over what the client has noticed.
+        if self._breaks:
+            self._take_over()
+        producer = self._producer
+        try:
+            producer.begin_transaction()
+            yield producer
+            repeated(producer.commit_transaction)
+        except KafkaException as error:
+            raise given_up(producer, error) from error
+
+    def close(self) -> None:
+        """Let go of the producer; nothing is pending between two transactions."""
+        self._producer.flush(5)
+
+    def _take_over(self) -> None:
+        """Fence the predecessor, with what it has on the network, by the next epoch."""
+        breaks: list[KafkaError] = []
+        self._producer = ready(self._connection, self._id, breaks.append)
+        self._breaks = breaks
+
+
+def ready(
+    connection: Connection,
+    transactional_id: str,
+    noticed: Callable[[KafkaError], object] = lambda _error: None,
+) -> Producer:
+    """A transactional producer that has fenced its predecessor and ended what that left open.
+
+    `noticed` is told, while the producer is polled, of the first break of a connection and of more.
+
+    Raises:
+        BrokerError: no coordinator could be reached within 30 s.
+    """
+    config = transactional_config(connection, transactional_id)
+    producer = Producer({**config, "error_cb": noticed})
+    try:
+        producer.init_transactions(30)
+    except KafkaException as error:
+        raise connection.translated(error) from error
+    return producer
+
+
+def given_up(producer: Producer, error: KafkaException) -> TransactionAborted | ProducerLost:
+    """End a transaction of which a call failed; returns what that means for its records."""
+    cause: KafkaError = error.args[0]
+    if verdict(cause) is not Verdict.ABORT:
+        return ProducerLost(f"{cause.name()}: {cause.str()}")
+    structlog.get_logger(__name__).warning("aborting transaction", cause=cause.str())
+    try:
+        repeated(producer.abort_transaction)
+    except KafkaException as worse:
+        return ProducerLost(f"abort failed: {worse.args[0].str()}")
+    return TransactionAborted(cause.str())
+
+
+def repeated(call: Callable[[], None]) -> None:
+    """Make a transactional call, again while its failure is retriable; librdkafka backs off."""
+    while True:
+        try:
+            call()
+            return
+        except KafkaException as error:
+            if verdict(error.args[0]) is not Verdict.REPEAT:
+                raise
