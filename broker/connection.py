@@ -136,8 +136,9 @@ def transactional_config(connection: Connection, transactional_id: str) -> Confi
         **producer_config(connection, transactional_id),
         "transactional.id": transactional_id,
         "transaction.timeout.ms": 15_000,
-        # A producer must notice when a connection breaks: broker/transactions.py lives by it.
+        # That a connection broke is told in the log only, and must be: see broker/transactions.py.
         "log.connection.close": True,
+        "log_level": 7,
         # Must stay below the transaction's own timeout.
         "message.timeout.ms": 12_000,
         # commit_transaction flushes; nothing is gained by lingering before it.

@@ -1,8 +1,10 @@
 """Transactions of one transactional id, and what their failures mean."""
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
+from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -60,8 +62,8 @@ class TransactionalProducer:
             TransactionAborted: nothing of it is visible; it may be tried again.
             ProducerLost: its outcome is unknown, or a successor has fenced this producer.
         """
-        self._producer.poll(0)  # Hands over what the client has noticed.
-        if self._breaks:
+        self._producer.poll(0)  # Hands over what the client has logged.
+        if self._log.has_break:
             self._take_over()
         producer = self._producer
         try:
@@ -73,29 +75,39 @@ class TransactionalProducer:
 
     def close(self) -> None:
         """Let go of the producer; nothing is pending between two transactions."""
-        self._producer.flush(5)
+        with suppress(KafkaException):  # Whoever was fenced has been told so already.
+            self._producer.flush(5)
 
     def _take_over(self) -> None:
         """Fence the predecessor, with what it has on the network, by the next epoch."""
-        breaks: list[KafkaError] = []
-        self._producer = ready(self._connection, self._id, breaks.append)
-        self._breaks = breaks
+        log = Attentive(logging.getLogger("librdkafka"))
+        self._producer = ready(self._connection, self._id, log)
+        self._log = log
 
 
-def ready(
-    connection: Connection,
-    transactional_id: str,
-    noticed: Callable[[KafkaError], object] = lambda _error: None,
-) -> Producer:
+class Attentive(logging.LoggerAdapter[logging.Logger]):
+    """A producer's log, in which it tells that a connection broke, and nowhere else reliably.
+
+    Its error callback leaves a connection out that the other end has closed. Its log names each
+    broker's first break at least, and leaves out those of idle connections, on which nothing was.
+    """
+
+    has_break = False
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:  # noqa: ANN401
+        """Take one line: the arguments are its kind, the client's name, and the text."""
+        self.has_break |= args[:1] == ("FAIL",)
+        super().log(level, msg, *args, **kwargs)
+
+
+def ready(connection: Connection, transactional_id: str, log: Attentive | None = None) -> Producer:
     """A transactional producer that has fenced its predecessor and ended what that left open.
-
-    `noticed` is told, while the producer is polled, of the first break of a connection and of more.
 
     Raises:
         BrokerError: no coordinator could be reached within 30 s.
     """
     config = transactional_config(connection, transactional_id)
-    producer = Producer({**config, "error_cb": noticed})
+    producer = Producer(config if log is None else {**config, "logger": log})
     try:
         producer.init_transactions(30)
     except KafkaException as error:

@@ -122,7 +122,7 @@ class FaultProxy:
     def swallow(self, *ways: Way) -> None:
         """Take what goes these ways and let it vanish; the connections stay open.
 
-        One that has lost something that way never carries anything that way again: TCP has no holes.
+        One that has lost something that way stays deaf that way for ever: TCP leaves no holes.
         """
         self._deaf = frozenset(ways)
 

@@ -4,6 +4,13 @@ import time
 
 import pytest
 
+from broker.admin import Admin
+from broker.connection import Connection
+from broker.errors import ProducerLost
+from broker.names import TopicSpec
+from broker.reader import read_to_end
+from broker.records import Outgoing
+from broker.transactional import TransactionalPublisher
 from tests.faults.harness import SECONDS, marks, until
 from tests.faults.proxy import END_TXN, Hold
 from tests.faults.pulse import Pulse
@@ -46,6 +53,31 @@ def recovery(scene):
     stood_at = done()
     until(lambda: all(now > stood_at[home] for home, now in done().items()), "all partitions go on")
     return time.monotonic() - begun
+
+
+def test_a_commit_that_arrives_late_does_not_end_the_transaction_after_it(cluster, proxies, prefix):
+    topic, name = f"{prefix}words", f"{prefix}writer"
+    straight, proxied = Connection(cluster.bootstrap), Connection(cluster.proxied)
+    Admin(straight).create([TopicSpec(topic, 1)])
+
+    def is_late():
+        return sum(proxy.counts.outlived for proxy in proxies)
+
+    def second(before):
+        yield Outgoing(topic, None, b"second")
+        until(lambda: is_late() > before, "the first commit arrives")
+        # Whoever opens another publisher ends the transaction that is open.
+        with TransactionalPublisher(straight, name):
+            pass
+
+    with TransactionalPublisher(proxied, name) as publisher:
+        for proxy in proxies:
+            proxy.hold(Hold(END_TXN, 1.0, hang_up=True))
+        publisher.publish([Outgoing(topic, None, b"first")])
+        with pytest.raises(ProducerLost):
+            publisher.publish(second(is_late()))
+
+    assert [record.value for record in read_to_end(straight, [topic])] == [b"first"]
 
 
 def test_thirty_commits_that_arrive_late_tear_no_transaction(cluster, scene, proxies):
