@@ -184,9 +184,12 @@ class Admin:
         (https://github.com/confluentinc/librdkafka/issues/5040).
         """
         if group not in self._groups:
-            self._groups[group] = Consumer(
-                {**client_config(self._connection, "modstream-admin"), "group.id": group}
-            )
+            config = client_config(self._connection, "modstream-admin") | {
+                "group.id": group,
+                # Else the answer waits while a transaction holds further offsets of the group.
+                "isolation.level": "read_uncommitted",
+            }
+            self._groups[group] = Consumer(config)
         asked = [KafkaPartition(home.topic, home.partition) for home in homes]
         try:
             answers = self._groups[group].committed(asked, timeout=SECONDS)

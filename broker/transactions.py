@@ -10,7 +10,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from broker.connection import Connection, transactional_config
-from broker.errors import ProducerLost, TransactionAborted
+from broker.errors import BrokerUnavailable, ProducerLost, TransactionAborted
 
 
 class Verdict(Enum):
@@ -46,7 +46,7 @@ class TransactionalProducer:
     another one takes over its id, whose epoch fences whatever is late (docs/adr/0008).
 
     Raises:
-        BrokerError: no coordinator could be reached within 30 s; so does `transaction`.
+        BrokerError: no coordinator could be reached within 30 s.
     """
 
     def __init__(self, connection: Connection, transactional_id: str) -> None:
@@ -64,7 +64,7 @@ class TransactionalProducer:
         """
         self._producer.poll(0)  # Hands over what the client has logged.
         if self._log.has_break:
-            self._take_over()
+            self._take_over_or_abort()
         producer = self._producer
         try:
             producer.begin_transaction()
@@ -77,6 +77,13 @@ class TransactionalProducer:
         """Let go of the producer; nothing is pending between two transactions."""
         with suppress(KafkaException):  # Whoever was fenced has been told so already.
             self._producer.flush(5)
+
+    def _take_over_or_abort(self) -> None:
+        """Take over; while the network is away, the transaction that was to come is no loss."""
+        try:
+            self._take_over()
+        except BrokerUnavailable as error:
+            raise TransactionAborted(str(error)) from error
 
     def _take_over(self) -> None:
         """Fence the predecessor, with what it has on the network, by the next epoch."""

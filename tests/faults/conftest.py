@@ -23,6 +23,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("fault") is not None:
             item.add_marker(limit)
+    # Three brokers are started late and once: nothing else has to share the machine with them.
+    items.sort(key=lambda item: "cluster" in getattr(item, "fixturenames", ()))
 
 
 def pytest_sessionfinish(session):
@@ -62,7 +64,7 @@ def quiet_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """Three brokers behind proxies; a module whose scenes shall run on it names its bootstrap."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:

@@ -12,11 +12,12 @@ import pytest
 
 from modstream.embedded import EmbeddedKafka, Server
 from tests.faults.gun import stop
-from tests.faults.harness import SECONDS
+from tests.faults.harness import ENDLESS, SECONDS
 
-pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
 
-FULL = 30.0
+STALL = 30.0
+"""Seconds."""
 MEGABYTE = 1_000_000
 
 
@@ -63,26 +64,29 @@ class Memory:
 
 
 def test_a_broker_that_stands_still_costs_little_memory_and_is_caught_up_with(scene, broker):
-    stall = min(FULL, 15.0 * scene.times)
     scene.start_workers(2)
+    took = []
 
-    with scene.trial(18_000, rate=400, ahead=18_000) as trial:
-        assert trial.await_answers(2000, SECONDS)
-        with Memory(scene.targets) as memory:
+    with scene.trial(1000, rate=400, ahead=ENDLESS) as trial, Memory(scene.targets) as memory:
+        trial.wanted = ENDLESS
+        for _ in range(scene.times):
+            assert trial.await_answers(trial.answered + 1000, SECONDS)
             stop(broker.pid)
-            time.sleep(stall)
-            waiting = int(trial.sent)
+            time.sleep(STALL)
+            waiting = trial.sent
             os.kill(broker.pid, signal.SIGCONT)
             begun = time.monotonic()
             assert trial.await_answers(waiting, SECONDS)
-            took = time.monotonic() - begun
+            took.append(time.monotonic() - begun)
+        assert trial.is_sending
+        trial.wanted = trial.sent
         verdict = scene.judge(
-            f"broker stopped {stall:.0f} s, caught up in {took:.1f} s, +{memory.growth:.0f} MB",
+            f"broker stopped {STALL:.0f} s, caught up in {max(took):.1f} s,"
+            f" +{memory.growth:.0f} MB",
             trial,
-            1,
+            len(took),
         )
 
-    assert waiting < trial.plan.number
-    assert took < 2 * stall
+    assert max(took) < 2 * STALL
     assert memory.growth < 200
     assert verdict.found == {}
