@@ -210,11 +210,12 @@ def test_under_a_backlog_a_batch_is_handled_while_the_one_before_is_delivered(br
             handling.set()
         return shout(broker.topic("out"))(batch)
 
-    broker.send(requests(60))
+    broker.send(requests(12))
 
-    work(broker, handle, lambda count: count == 60, Watched, Pace(most=10, size=10))
+    # One record at a time: whatever a fetch has brought, each batch is full and a next one waits.
+    work(broker, handle, lambda count: count == 12, Watched, Pace(most=1, size=1))
 
-    assert len(broker.read("out")) == 60
+    assert len(broker.read("out")) == 12
 
 
 def test_a_loop_that_can_never_deliver_gives_up(broker):
