@@ -57,9 +57,12 @@ def client_config(connection: Connection, client_id: str) -> Config:
         # send_offsets_to_transaction waits for: after a network cut of 10 s that call never came
         # back (compare https://github.com/confluentinc/librdkafka/issues/5456).
         "metadata.recovery.strategy": "none",
-        # A connection that only we think is open shows by requests that nobody answers: with the
-        # default of 60 s, workers were back 52 s after such a fault had ended, with 10 s after 8 s.
-        "socket.timeout.ms": 10_000,
+        # A connection that only we think is open shows by requests that nobody answers, and a new
+        # one by a handshake: with the defaults of 60, 30 and 10 s workers were back 52 s after such
+        # a fault had ended, and when both took 10 s, one after the other, still after 17 to 23 s.
+        "socket.timeout.ms": 5_000,
+        "socket.connection.setup.timeout.ms": 5_000,
+        "api.version.request.timeout.ms": 5_000,
         # Topics are created explicitly; a mistyped name must fail, not spring into being.
         "allow.auto.create.topics": False,
         "logger": logging.getLogger("librdkafka"),  # type: ignore[dict-item]
@@ -139,8 +142,8 @@ def transactional_config(connection: Connection, transactional_id: str) -> Confi
         # That a connection broke is told in the log only, and must be: see broker/transactions.py.
         "log.connection.close": True,
         "log_level": 7,
-        # Must stay below the transaction's own timeout.
-        "message.timeout.ms": 12_000,
+        # A batch that nobody acknowledges is aborted before its transaction's timeout fences us.
+        "message.timeout.ms": 8_000,
         # commit_transaction flushes; nothing is gained by lingering before it.
         "linger.ms": 0,
     }

@@ -44,7 +44,8 @@ class ExactlyOnce:
     Producing before sending offsets takes the short retry path of a transaction that follows
     hard on another (https://github.com/confluentinc/confluent-kafka-python/issues/967). And two
     producers take turns: the coordinator is still completing the one's last transaction while
-    the other begins (docs/adr/0006). Never are two transactions open at once.
+    the other begins (docs/adr/0006). Never are two transactions open at once. A producer that is
+    spent has a successor at once: should this worker be a zombie, its group's generation fences it.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class ExactlyOnce:
 
     def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
         """Deliver one batch in one transaction."""
+        if self._producers[0].is_spent:
+            self._producers[0] = self._producers[0].successor()
         with self._producers[0].transaction() as producer:  # Step 1, and 4 in the end.
             for record in outgoing:  # Step 2.
                 produce(producer, record)

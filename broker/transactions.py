@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -38,12 +38,12 @@ def verdict(error: KafkaError) -> Verdict:
 
 
 class TransactionalProducer:
-    """Transactions under one id, one after the other, each by a producer that never lost a line.
+    """Transactions of one id, one after the other, for as long as no connection breaks.
 
     When a connection breaks, the client by itself repeats the request that was on its way. The
     network may still deliver the first one, late, and a late commit would end the transaction that
-    is open then. So a producer that has noticed a broken connection begins no further transaction:
-    another one takes over its id, whose epoch fences whatever is late (docs/adr/0008).
+    is open then. So a producer that has noticed a break is spent: it begins no other transaction. A
+    successor's epoch fences whatever is late (docs/adr/0008).
 
     Raises:
         BrokerError: no coordinator could be reached within 30 s.
@@ -52,7 +52,14 @@ class TransactionalProducer:
     def __init__(self, connection: Connection, transactional_id: str) -> None:
         self._connection = connection
         self._id = transactional_id
-        self._take_over()
+        self._log = Attentive(logging.getLogger("librdkafka"))
+        self._producer = ready(connection, transactional_id, self._log)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether a connection broke in this producer's life."""
+        self._producer.poll(0)  # Hands over what the client has logged.
+        return self._log.has_break
 
     @contextmanager
     def transaction(self) -> Iterator[Producer]:
@@ -60,36 +67,34 @@ class TransactionalProducer:
 
         Raises:
             TransactionAborted: nothing of it is visible; it may be tried again.
-            ProducerLost: its outcome is unknown, or a successor has fenced this producer.
+            ProducerLost: this producer is spent or fenced, or the outcome is unknown.
         """
-        self._producer.poll(0)  # Hands over what the client has logged.
-        if self._log.has_break:
-            self._take_over_or_abort()
-        producer = self._producer
+        if self.is_spent:
+            raise ProducerLost("a connection broke, and what was on its way may come late")
         try:
-            producer.begin_transaction()
-            yield producer
-            repeated(producer.commit_transaction)
+            self._producer.begin_transaction()
+            yield self._producer
+            repeated(self._producer.commit_transaction)
         except KafkaException as error:
-            raise given_up(producer, error) from error
+            raise given_up(self._producer, error) from error
+
+    def successor(self) -> Self:
+        """Another producer of the same id, which fences this one and all others of that id.
+
+        For those only who may fence a successor that somebody else has opened meanwhile.
+
+        Raises:
+            TransactionAborted: no coordinator answers; nothing has begun, it may be tried again.
+        """
+        try:
+            return type(self)(self._connection, self._id)
+        except BrokerUnavailable as error:
+            raise TransactionAborted(str(error)) from error
 
     def close(self) -> None:
         """Let go of the producer; nothing is pending between two transactions."""
         with suppress(KafkaException):  # Whoever was fenced has been told so already.
             self._producer.flush(5)
-
-    def _take_over_or_abort(self) -> None:
-        """Take over; while the network is away, the transaction that was to come is no loss."""
-        try:
-            self._take_over()
-        except BrokerUnavailable as error:
-            raise TransactionAborted(str(error)) from error
-
-    def _take_over(self) -> None:
-        """Fence the predecessor, with what it has on the network, by the next epoch."""
-        log = Attentive(logging.getLogger("librdkafka"))
-        self._producer = ready(self._connection, self._id, log)
-        self._log = log
 
 
 class Attentive(logging.LoggerAdapter[logging.Logger]):

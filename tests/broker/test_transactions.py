@@ -5,11 +5,12 @@ from confluent_kafka import KafkaError
 
 from broker.admin import Admin
 from broker.connection import Connection
+from broker.delivery import produce
+from broker.errors import ProducerLost
 from broker.names import TopicSpec
 from broker.reader import read_to_end
 from broker.records import Outgoing
-from broker.transactional import TransactionalPublisher
-from broker.transactions import Verdict, verdict
+from broker.transactions import TransactionalProducer, Verdict, verdict
 
 
 @pytest.mark.parametrize(
@@ -33,27 +34,47 @@ def test_a_failure_asks_for(error, expected):
     assert verdict(error) is expected
 
 
-def log_of(publisher, kind):
-    """Have the client log a line of this kind."""
-    publisher._producer._log.log(20, "%s [%s] %s", kind, "a producer", "a text")
+@pytest.fixture
+def topic(bootstrap, prefix):
+    topic = f"{prefix}words"
+    Admin(Connection(bootstrap)).create([TopicSpec(topic, 1)])
+    return topic
+
+
+@pytest.fixture
+def producer(bootstrap, prefix):
+    return TransactionalProducer(Connection(bootstrap), f"{prefix}writer")
+
+
+def write(producer, topic, word, kind):
+    """One transaction, in which the client logs a line of some kind."""
+    with producer.transaction() as client:
+        produce(client, Outgoing(topic, None, word))
+        producer._log.log(20, "%s [%s] %s", kind, "a producer", "a text")
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("kind", "producers"), [("FAIL", 2), ("GETPID", 1)])
-def test_a_producer_that_logs_a_broken_connection_hands_over_after_its_transaction(
-    bootstrap, prefix, kind, producers
+def test_a_producer_that_logs_a_broken_connection_ends_its_transaction_and_begins_no_other(
+    bootstrap, producer, topic
 ):
-    connection, topic, used = Connection(bootstrap), f"{prefix}words", set()
-    Admin(connection).create([TopicSpec(topic, 1)])
+    write(producer, topic, b"first", "GETPID")
+    write(producer, topic, b"second", "FAIL")
+    with pytest.raises(ProducerLost, match="a connection broke"):
+        write(producer, topic, b"third", "GETPID")
 
-    def words(word):
-        used.add(publisher._producer._producer)
-        yield Outgoing(topic, None, word)
-        log_of(publisher, kind)
+    records = read_to_end(Connection(bootstrap), [topic])
+    assert [record.value for record in records] == [b"first", b"second"]
 
-    with TransactionalPublisher(connection, f"{prefix}writer") as publisher:
-        publisher.publish(words(b"first"))
-        publisher.publish(words(b"second"))
 
-    assert len(used) == producers
-    assert [record.value for record in read_to_end(connection, [topic])] == [b"first", b"second"]
+@pytest.mark.real
+def test_a_successor_fences_the_producer_before_it(bootstrap, producer, topic):
+    def be_succeeded():
+        with producer.transaction() as client:
+            produce(client, Outgoing(topic, None, b"never seen"))
+            write(producer.successor(), topic, b"seen", "GETPID")
+
+    with pytest.raises(ProducerLost):
+        be_succeeded()
+
+    records = read_to_end(Connection(bootstrap), [topic])
+    assert [record.value for record in records] == [b"seen"]

@@ -7,11 +7,12 @@ import pytest
 
 from broker.admin import Admin
 from broker.connection import Connection
+from broker.delivery import produce
 from broker.errors import ProducerLost
 from broker.names import TopicSpec
 from broker.reader import read_to_end
 from broker.records import Outgoing
-from broker.transactional import TransactionalPublisher
+from broker.transactions import TransactionalProducer
 from tests.faults.harness import ENDLESS, SECONDS, until
 from tests.faults.proxy import END_TXN, Hold, Way
 from tests.faults.pulse import Pulse
@@ -84,20 +85,23 @@ def test_a_commit_that_arrives_late_does_not_end_the_transaction_after_it(cluste
     straight, proxied = Connection(cluster.bootstrap), Connection(cluster.proxied)
     Admin(straight).create([TopicSpec(topic, 1)])
 
-    def second(before):
-        yield Outgoing(topic, None, b"second")
-        until(lambda: outlived(proxies) > before, "the first commit arrives")
-        # Whoever opens another publisher ends the transaction that is open.
-        with TransactionalPublisher(straight, name):
-            pass
+    def write(producer, word, meanwhile=lambda: None):
+        with producer.transaction() as client:
+            produce(client, Outgoing(topic, None, word))
+            meanwhile()
 
-    with TransactionalPublisher(proxied, name) as publisher:
-        for proxy in proxies:
-            proxy.hold(Hold(END_TXN, 1.0, hang_up=True))
-        before = outlived(proxies)
-        publisher.publish([Outgoing(topic, None, b"first")])
-        with pytest.raises(ProducerLost):
-            publisher.publish(second(before))
+    def be_interrupted():
+        until(lambda: outlived(proxies) > before, "the first commit arrives")
+        # Whoever opens another one aborts the transaction that is open.
+        TransactionalProducer(straight, name)
+
+    for proxy in proxies:
+        proxy.hold(Hold(END_TXN, 1.0, hang_up=True))
+    before, first = outlived(proxies), TransactionalProducer(proxied, name)
+    write(first, b"first")
+    assert first.is_spent
+    with pytest.raises(ProducerLost):
+        write(first.successor(), b"second", be_interrupted)
 
     assert [record.value for record in read_to_end(straight, [topic])] == [b"first"]
 
@@ -157,7 +161,7 @@ def test_a_network_that_is_cut_is_survived_and_recovered_from(workers, proxies):
     seconds, took = 30.0, []
     before = sum(proxy.counts.cut for proxy in proxies)
 
-    with load(workers, rate=200) as trial:
+    with load(workers, rate=100) as trial:
         for _ in range(workers.times):
             for proxy in proxies:
                 proxy.cut()
