@@ -167,6 +167,22 @@ class Quarantined(Contract):
     source: Source
 
 
+class Fence(Contract):
+    """Here a version begins to answer a partition's requests for a model under one reference.
+
+    `ref` is what the requests ask for, an alias or a number. The version answers from `source` on,
+    up to the next fence of the same model and `ref` in that partition. A worker that takes a
+    partition over writes one, too, whoever answered before.
+    """
+
+    model: ModelName
+    ref: Annotated[int, Field(ge=1)] | str
+    version: int
+    sha256: str
+    parent: int | None = None
+    source: Source
+
+
 class Metrics(Contract):
     """Figures of one component up to a point in event time.
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 DAY_MS = 24 * 3600 * 1000
+FENCE_DAYS = 90
+"""How long fences are kept at least: they tell who answered when the answers are long gone."""
 LARGEST_RECORD = 16 * 1024 * 1024
 """Bytes. Topics take records far above what a worker accepts, so that a record that is too
 large is refused with a dead letter instead of vanishing in its producer."""
@@ -94,6 +96,11 @@ class Topics:
         return self._named("metrics")
 
     @property
+    def fences(self) -> str:
+        """From which offset on which version answers, by partition; key: the request's."""
+        return self._named("fences")
+
+    @property
     def model_events(self) -> str:
         """Publishes, promotions and rollbacks of every model; compacted, shared by all streams."""
         return f"{self.prefix}model-events"
@@ -110,6 +117,7 @@ class Topics:
             "max.message.bytes": str(LARGEST_RECORD),
         }
         appended = {**kept, "message.timestamp.type": "LogAppendTime"}
+        outlasting = {**kept, "retention.ms": str(max(retention_days, FENCE_DAYS) * DAY_MS)}
         # A compacted topic keeps the newest event of each key for ever.
         compacted = {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_RECORD)}
         return (
@@ -121,5 +129,6 @@ class Topics:
             TopicSpec(self.quarantine, partitions, kept, "rows the learner refused"),
             TopicSpec(self.dlq, partitions, kept, "requests that could not be answered"),
             TopicSpec(self.metrics, 1, kept, "prequential metrics and counters"),
+            TopicSpec(self.fences, partitions, outlasting, "where versions begin to answer"),
             TopicSpec(self.model_events, 1, compacted, "publishes, promotions, rollbacks"),
         )

@@ -72,6 +72,11 @@ def assemble(schema: InputSchema, asks: Sequence[Ask]) -> Assembled:
     return Assembled(batches[0] if len(batches) == 1 else Batch.concat(batches), spans, refused)
 
 
+def key_of(record: Record, request_id: str) -> bytes:
+    """An answer's key: the request's own, so that both lie in partitions of the same number."""
+    return request_id.encode() if record.key is None else record.key
+
+
 def _sift(
     spans: Sequence[Share],
     kept: Sequence[int],

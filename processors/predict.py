@@ -18,9 +18,10 @@ from models.card import ModelCard
 from models.errors import ModelError, ModelNotFound, PredictError
 from models.runtime import Outputs, Runtime
 from models.schema import Batch
-from processors.assemble import Ask, Share, assemble
+from processors.assemble import Ask, Share, assemble, key_of
 from processors.deadline import overdue
 from processors.errors import ModelUnavailable, ModelUnknown, NoAnswer, Refusal
+from processors.fences import Fences
 from processors.outputs import as_tensors, by_name
 from processors.repeats import Repeats
 
@@ -63,7 +64,8 @@ class Predict:
 
     Every record leaves through one door: it comes back as a prediction of each model it asks,
     as a typed error answer, or as a dead letter. Answers keep the order of their records. With
-    `repeats`, a record whose id was just answered is passed over: its answer stands already.
+    `repeats`, a record whose id was just answered is passed over: its answer stands already. With
+    `fences`, a version's first answer in a partition is followed by a fence that says so.
     `clock` tells seconds since the epoch, for deadlines.
     """
 
@@ -74,12 +76,15 @@ class Predict:
         settings: PredictSettings,
         repeats: Repeats | None = None,
         clock: Callable[[], float] = time,
+        *,
+        fences: Fences | None = None,
     ) -> None:
         self._topics = topics
         self._shelf = shelf
         self._settings = settings
         self._repeats = repeats
         self._clock = clock
+        self._fences = fences
 
     def __call__(self, batch: Sequence[Record]) -> list[Outgoing]:
         """Answer one polled batch."""
@@ -174,6 +179,9 @@ class Predict:
             else:
                 refusal = NoAnswer(card.name, card.version, "the output is not finite")
                 yield from self._refuse(card.name, [(ask, refusal)])
+        if self._fences is not None:
+            good = shares if finite.all() else [s for s in shares if finite[s.start : s.stop].all()]
+            yield from self._fences.crossed(card, [share.ask for share in good])
 
     def _prediction(
         self,
@@ -201,7 +209,9 @@ class Predict:
             source=Source(topic=record.topic, partition=record.partition, offset=record.offset),
         )
         headers = ((Header.KIND, PREDICTION), (Header.MODEL, tail), *passed_through(record))
-        return Outgoing(self._topics.predictions, key(record, request.id), encode(answer), headers)
+        return Outgoing(
+            self._topics.predictions, key_of(record, request.id), encode(answer), headers
+        )
 
     def _refuse(
         self, model: str, refused: Iterable[tuple[Ask, Refusal]]
@@ -221,7 +231,9 @@ class Predict:
             source=Source(topic=record.topic, partition=record.partition, offset=record.offset),
         )
         headers = ((Header.KIND, ERROR), *passed_through(record))
-        return Outgoing(self._topics.predictions, key(record, request_id), encode(answer), headers)
+        return Outgoing(
+            self._topics.predictions, key_of(record, request_id), encode(answer), headers
+        )
 
 
 def part(batch: Batch, shares: Sequence[Share]) -> tuple[Batch, list[Share]]:
@@ -233,11 +245,6 @@ def part(batch: Batch, shares: Sequence[Share]) -> tuple[Batch, list[Share]]:
         moved.append(Share(share.ask, start, stop))
         start = stop
     return batch.take(rows), moved
-
-
-def key(record: Record, request_id: str) -> bytes:
-    """An answer's key: the request's own, so that both lie in partitions of the same number."""
-    return request_id.encode() if record.key is None else record.key
 
 
 def passed_through(record: Record) -> Headers:

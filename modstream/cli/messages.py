@@ -25,7 +25,7 @@ from modstream.stopping import stop_signals
 Carried = Literal["requests", "labels"]
 Topic = Literal[
     "requests", "predictions", "labels", "feedback", "unjoined", "quarantine", "dlq", "metrics",
-    "model_events",
+    "fences", "model_events",
 ]  # fmt: skip
 
 

@@ -201,8 +201,12 @@ class Ledger:
 
 
 def topics_read(topics: Topics) -> tuple[str, ...]:
-    """The topics that a ledger is made of, in the order in which a request meets them."""
-    return tuple(spec.name for spec in topics.specs(partitions=1))
+    """The topics that a ledger is made of, in the order in which a request meets them.
+
+    Fences are not among them: they tell again of first answers what the answers tell of all.
+    """
+    names = (spec.name for spec in topics.specs(partitions=1))
+    return tuple(name for name in names if name != topics.fences)
 
 
 def read_ledger(

@@ -20,6 +20,7 @@ from modstream.health import Healthbook
 from modstream.roles.registry import await_model, open_registry, trust
 from modstream.settings import Settings
 from modstream.stall import StallWatch
+from processors.fences import Fences
 from processors.predict import Predict, PredictSettings
 from processors.repeats import Repeats
 
@@ -49,6 +50,7 @@ def handler(settings: Settings, shelf: Shelf, source: GroupConsumer) -> Handle:
         shelf,
         PredictSettings(settings.models, largest),
         repeats if settings.repeats else None,
+        fences=Fences(topics.fences, source.tenure),
     )
 
 
@@ -68,6 +70,9 @@ def run_worker(settings: Settings, stop: Event, parts: Parts = GENUINE) -> None:
     """Answer until `stop`; the batch in hand is finished first.
 
     Requests wait in their topic until every model of the route has been published.
+
+    Raises:
+        TopicMissing: an older installation has no topic for fences yet.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
     with (
@@ -78,6 +83,7 @@ def run_worker(settings: Settings, stop: Event, parts: Parts = GENUINE) -> None:
             await_model(registry, stop, model, lambda model=model: shelf.get(model))  # type: ignore[misc]
         if stop.is_set():
             return
+        Admin(settings.connection).wait_ready([topics.fences])
         slot = gethostname() if settings.slot == "auto" else settings.slot
         client = f"{topics.group('worker')}-{slot}"
         source = parts.consumer(settings, client)

@@ -11,6 +11,7 @@ from broker.contracts import (
     Contract,
     ErrorAnswer,
     Feedback,
+    Fence,
     Label,
     Metrics,
     ModelEvent,
@@ -45,6 +46,8 @@ MESSAGES: list[Contract] = [
     ),
     Unjoined(id="a", reason=UnjoinedReason.LATE, label="yes", label_time=5),
     Quarantined(id="a", model="m", rule="not_finite", detail="x is NaN", source=HERE),
+    Fence(model="m", ref="champion", version=2, sha256="a" * 64, source=HERE),
+    Fence(model="m", ref=3, version=3, sha256="a" * 64, parent=2, source=HERE),
     Metrics(kind="learner", model="m", version=1, values={"learned": 5.0}, offsets={"t:0": 5}),
     ModelEvent(model="m", version=2, action="publish", at=1, offsets={"t:0": 9}, learned=9),
 ]

@@ -101,8 +101,9 @@ def taking_over(fact, handle, hits):
 
     def broken(batch):
         outgoing = list(handle(batch))
-        for place in range(1, len(outgoing), 2):
-            before = decode(Prediction, outgoing[place - 1].value)
+        answers = [n for n, one in enumerate(outgoing) if one.topic.endswith(".predictions")]
+        for earlier, place in zip(answers[::2], answers[1::2], strict=False):
+            before = decode(Prediction, outgoing[earlier].value)
             outgoing[place] = changed(outgoing[place], **{fact: getattr(before, fact)})
             hits["broken answers"] += 1
         return outgoing
