@@ -2,12 +2,14 @@
 
 StackError
 ├── DrillImpossible   a drill would kill a server that is not ours
+├── IdNotFound        no record of a stream carries an id
 ├── InvalidInputLine  a line of input is not the message it should be
 ├── InvalidSettings   an option, a variable or the file says what cannot be
 ├── JarsUnavailable   Kafka's jars are neither cached nor to be fetched
 ├── NotALearner       a model was to learn whose runtime cannot
 ├── NoRedisServer     no Redis-compatible server for this machine
 ├── NoSpace           the disk is too full to start a broker on
+├── NothingToCompare  a replay found no recorded answer to hold against its own
 ├── PortTaken         another process listens on the port asked for
 ├── ServerDied        a server ended before it answered
 ├── ServerNotReady    a server lives but never answered
@@ -133,6 +135,26 @@ class InvalidInputLine(StackError):
 
     def __init__(self, number: int, reason: str) -> None:
         super().__init__(f"line {number} of the input is not valid: {reason}: correct it")
+
+
+class IdNotFound(StackError):
+    """No record of a stream carries an id; `where` tells in which of its partitions was looked."""
+
+    def __init__(self, stream: str, request_id: str, where: str) -> None:
+        super().__init__(
+            f"no record of stream {stream} carries the id {request_id!r} {where}:"
+            " check the id, name its key, or look further back"
+        )
+
+
+class NothingToCompare(StackError):
+    """No recorded answer can be held against a replayed one."""
+
+    def __init__(self, requests: int, model: str) -> None:
+        super().__init__(
+            f"of the {requests:,} requests in that time none has an answer by {model} in its topic:"
+            " choose another time, or another model with --against"
+        )
 
 
 class DrillImpossible(StackError):

@@ -18,6 +18,10 @@ COMMANDS = {
     "verify": Entry(
         "modstream.cli.verify:verify", "Prove that every request is answered once.", LOOK
     ),
+    "trace": Entry("modstream.cli.trace:trace", "Tell the whole story of one request.", LOOK),
+    "fences": Entry(
+        "modstream.cli.trace:fences", "List which version answers from which offset on.", LOOK
+    ),
     "config": Entry("modstream.cli.look:config", "Print the settings in force.", LOOK),
     "health": Entry("modstream.cli.look:health", "Say how the running workers are.", LOOK),
     "doctor": Entry("modstream.cli.look:doctor", "Check what a run stands on.", LOOK),

@@ -1,0 +1,1 @@
+"""The whole story of one request, from what stands in the topics."""
