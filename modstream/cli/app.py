@@ -19,6 +19,9 @@ COMMANDS = {
         "modstream.cli.verify:verify", "Prove that every request is answered once.", LOOK
     ),
     "trace": Entry("modstream.cli.trace:trace", "Tell the whole story of one request.", LOOK),
+    "replay": Entry(
+        "modstream.cli.whatif:replay", "Score recorded requests with any version.", LOOK
+    ),
     "fences": Entry(
         "modstream.cli.trace:fences", "List which version answers from which offset on.", LOOK
     ),

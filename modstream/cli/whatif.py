@@ -1,0 +1,144 @@
+"""`modstream replay`: what another version would have answered."""
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from models.shelf import Shelf
+from modstream.cli.moments import option
+from modstream.cli.options import AsJson, Stream
+from modstream.cli.printing import out, print_json, rows, say
+from modstream.roles.registry import open_registry, trust
+from modstream.settings import load_settings
+from modstream.whatif.compare import flipped
+from modstream.whatif.rerun import Outcome, Replay, Stretch, listed
+
+CSV = ".csv"
+
+
+def replay(
+    stream: Stream = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Whose version; by default the primary's."),
+    ] = None,
+    version: Annotated[
+        str, typer.Option("--version", "-v", help="A number or an alias.")
+    ] = "champion",
+    since: Annotated[
+        int | None, option("--from", "Requests not before: a time, or so long ago as 2h.")
+    ] = None,
+    until: Annotated[int | None, option("--to", "Requests before this time.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="The model whose recorded answers are held against it; by default the same one,"
+            " or the primary where it serves no route."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability from which a decision is yes.")
+    ] = 0.5,
+    to_file: Annotated[
+        Path | None,
+        typer.Option("--out", dir_okay=False, help="A row per answer: .csv, or JSON lines."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score recorded requests with any version and print what would have been decided otherwise.
+
+    Nothing of the live stream is touched: no group is joined, no offset committed, no record
+    written. The figures are the learner's own, over the labels that are known by now.
+    """
+    settings = load_settings(stream=stream)
+    chosen = model or settings.models[0]
+    other = against or (chosen if chosen in settings.models else settings.models[0])
+    with open_registry(settings) as registry, Progress(console=say, transient=True) as progress:
+        task = progress.add_task("loading", total=None)
+
+        def notice(topic: str, count: int, total: int) -> None:
+            progress.update(task, description=topic, completed=count, total=total)
+
+        loaded = Shelf(registry, trust(settings), settings.shelf).get(chosen, version)
+        desk = Replay(settings.connection, settings.topics(), settings.largest_request, notice)
+        outcome = desk.run(loaded, other, Stretch(since, until), threshold)
+    if to_file is not None:
+        write(to_file, differences(outcome, threshold))
+        say.print(f"{len(outcome.pairs):,} rows in {to_file}", highlight=False)
+    print_outcome(outcome, threshold, as_json=as_json)
+
+
+def differences(outcome: Outcome, threshold: float) -> Iterable[dict[str, object]]:
+    """Every pair with what a reader wants to sort it by."""
+    task = outcome.card.task
+    for pair, flat in zip(outcome.pairs, listed(outcome.pairs), strict=True):
+        numbers = task != "multiclass"
+        moved = float(pair.replayed) - float(pair.served) if numbers else None
+        yield {**flat, "difference": moved, "flipped": flipped(task, pair, threshold)}
+
+
+def write(path: Path, found: Iterable[dict[str, object]]) -> None:
+    """Write rows as CSV if the file is called so, else as JSON lines."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        if path.suffix.lower() != CSV:
+            file.writelines(f"{json.dumps(row)}\n" for row in found)
+            return
+        writer: csv.DictWriter[str] | None = None
+        for row in found:
+            if writer is None:
+                writer = csv.DictWriter(file, list(row))
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def print_outcome(outcome: Outcome, threshold: float, *, as_json: bool) -> None:
+    """Print what a replay came to."""
+    card, found = outcome.card, outcome.comparison
+    head = {
+        "model": card.name,
+        "version": card.version,
+        "sha256": card.sha256,
+        "against": outcome.against,
+        "threshold": threshold,
+    }
+    counts: dict[str, Any] = {
+        "requests": outcome.requests,
+        "answered": outcome.answered,
+        "refused": outcome.refused,
+        "unmatched": outcome.unmatched,
+    }
+    if as_json:
+        print_json({**head, **counts, **asdict(found)})
+        return
+    versions = list(found.versions)
+    served = f"{outcome.against} {versions[0]}" + (f"–{versions[-1]}" if versions[1:] else "")
+    out.print(f"{card.name} {card.version} against {served}", markup=False, highlight=False)
+    counts["refused"] = sum(outcome.refused.values())
+    rows([{**counts, "compared": found.rows, "equal": found.equal}], as_json=False, empty="")
+    if found.flips is not None:
+        flips = {key: n for key, n in asdict(found.flips).items() if n is not None}
+        rows(
+            [{**flips, "share": found.flips.count / found.rows}],
+            as_json=False,
+            empty="",
+            title="decisions that differ",
+        )
+    if found.shift is not None:
+        moved = asdict(found.shift)
+        quantiles = {f"q{share}": value for share, value in moved.pop("quantiles").items()}
+        rows([{**moved, **quantiles}], as_json=False, empty="", title="replayed minus served")
+    rows(
+        [
+            {"figure": name, "served": old, "replayed": found.replayed.get(name)}
+            for name, old in found.served.items()
+        ],
+        as_json=False,
+        empty="no labels yet",
+        title=f"figures over {found.labelled:,} labelled rows",
+    )

@@ -1,0 +1,1 @@
+"""What another version would have answered, held against what was answered and what was true."""
