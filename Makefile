@@ -11,7 +11,7 @@ TOO_OLD = modstream needs Python 3.11 to 3.14, and $(PYTHON) is none: name one w
 NO_VENV = the virtual environment could not be made: install Python's venv module (Debian: python3-venv)
 NO_PACKAGES = the packages could not be installed: reach the package registry, then run the command again
 
-.PHONY: help demo demo-full up test faults check format unit lint clean
+.PHONY: help demo demo-full up test faults bench check format unit lint clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ test: $(READY) lint ## Everything but the long faults: lint, the suite on real s
 
 faults: $(READY) ## Every fault under load, and the account held; TIMES=10 for longer, SEED=1 to repeat.
 	$(BIN)/pytest tests/faults --times $(TIMES) $(if $(SEED),--seed $(SEED))
+
+bench: $(READY) ## Throughput, latency and cost beside the raw pass-through; QUICK=1 takes 3 minutes.
+	$(BIN)/python -m bench $(if $(QUICK),--quick,--peers all)
 
 check: $(READY) lint unit ## The quick part: format, lint, types, import rules, unit tests.
 

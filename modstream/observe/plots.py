@@ -54,7 +54,7 @@ T = TypeVar("T")
 Draw = Callable[[Axes, Figures], None]
 
 
-def svg(name: str, draw: Draw, figures: Figures, size: tuple[float, float]) -> str:
+def svg(name: str, draw: Callable[[Axes, T], None], figures: T, size: tuple[float, float]) -> str:
     """Draw one plot of `size` inches as an SVG element; `name` keeps its ids apart from others'."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")

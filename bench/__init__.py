@@ -1,0 +1,1 @@
+"""The benchmark of modstream: `python -m bench --help`, method in docs/speed.md."""

@@ -1,0 +1,72 @@
+"""The goals. Ratios are to the raw pass-through of the same bytes in the same round."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+THROUGHPUT = "records/s"
+CPU = "CPU us/record"
+MEMORY = "memory MiB"
+GROWING = ("workers", "models", "payload KiB", "partitions")
+"""The parts that show how throughput changes as something grows; their cases are numbers."""
+
+
+class Named(Protocol):
+    """What a goal is held against; see `bench.findings.Finding`."""
+
+    @property
+    def part(self) -> str:
+        """What was measured."""
+
+    @property
+    def case(self) -> str:
+        """On what."""
+
+    @property
+    def subject(self) -> str:
+        """Of whom."""
+
+    @property
+    def measure(self) -> str:
+        """Which figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A bound on a figure of modstream's, or on its ratio to the limit's."""
+
+    part: str
+    case: str
+    measure: str
+    of: Literal["value", "ratio"]
+    least: float | None = None
+    most: float | None = None
+
+    def __str__(self) -> str:
+        bound = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
+        return f"ratio {bound}" if self.of == "ratio" else bound
+
+    def is_for(self, found: Named) -> bool:
+        """Whether this is the goal of a figure."""
+        wanted = (self.part, self.case, self.measure, "modstream")
+        return wanted == (found.part, found.case, found.measure, found.subject)
+
+    def is_reached(self, value: float) -> bool:
+        """Whether a figure, or its ratio, is good enough."""
+        if self.least is not None and value < self.least:
+            return False
+        return self.most is None or value <= self.most
+
+
+GOALS = (
+    Goal("saturation", "row8", THROUGHPUT, "ratio", least=0.95),
+    Goal("saturation", "row8", CPU, "ratio", most=1.8),
+    Goal("saturation", "oip8", THROUGHPUT, "ratio", least=0.95),
+    Goal("saturation", "bin8", THROUGHPUT, "ratio", least=1.0),
+    Goal("saturation", "bin8", CPU, "ratio", most=1.2),
+    Goal("saturation", "forest", THROUGHPUT, "ratio", least=0.9),
+    Goal("saturation", "ffnn", THROUGHPUT, "ratio", least=1.0),
+    Goal("saturation", "flights", THROUGHPUT, "ratio", least=0.8),
+    Goal("models", "64", THROUGHPUT, "ratio", least=0.8),
+    Goal("standing", "idle", "CPU %", "value", most=2.0),
+    Goal("standing", "start", "seconds", "value", most=3.0),
+)

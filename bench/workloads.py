@@ -1,0 +1,123 @@
+"""The workloads: which requests are sent to which model."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from bench import exhibits, payloads
+from bench.exhibits import PIXELS, Exhibit
+from bench.payloads import Maker, Payload, request_id
+from broker.records import Headers, Outgoing
+
+VARIETY = 1024
+"""Different payloads; together far larger than the 64 KiB in which lz4 finds repetitions."""
+EIGHT = [f"x{i}" for i in range(8)]
+
+Form = Literal["row", "tensor", "binary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Requests of one form to one model; its name is the stream's.
+
+    `make` gives the maker of payloads, `rate` the records a second that the fastest subject is
+    thought to pass on, from which follows how many records are laid ready.
+    """
+
+    name: str
+    form: Form
+    exhibit: Callable[[], Exhibit]
+    make: Callable[[], Maker]
+    rate: int
+    meaning: str
+
+    def drawn(self, seed: int = 1) -> list[Payload]:
+        """Its different payloads; the same of the same seed."""
+        rng, maker = random.Random(seed), self.make()
+        return [maker(rng) for _ in range(VARIETY)]
+
+    def requests(
+        self, topic: str, count: int, headers: Headers = (), first: int = 0
+    ) -> Iterator[Outgoing]:
+        """So many requests, each with its own id for a key, and these headers more."""
+        drawn = self.drawn()
+        for number in range(first, first + count):
+            name, payload = request_id(number), drawn[number % VARIETY]
+            yield Outgoing(topic, name, payload.with_id(name), (*payload.headers, *headers))
+
+
+WORKLOADS = (
+    Workload(
+        "row8",
+        "row",
+        exhibits.logistic,
+        lambda: payloads.row(EIGHT),
+        100_000,
+        "8 floats by name, JSON; logistic regression",
+    ),
+    Workload(
+        "oip8",
+        "tensor",
+        exhibits.logistic,
+        lambda: payloads.tensor(8),
+        100_000,
+        "8 floats as a V2 tensor, JSON; logistic regression",
+    ),
+    Workload(
+        "bin8",
+        "binary",
+        exhibits.logistic,
+        lambda: payloads.binary_tensor(8),
+        100_000,
+        "8 floats as a V2 tensor, binary; logistic regression",
+    ),
+    Workload(
+        "forest",
+        "row",
+        exhibits.forest,
+        lambda: payloads.row(EIGHT),
+        100_000,
+        "8 floats by name, JSON; forest of 50 trees, 8 deep",
+    ),
+    Workload(
+        "mlp",
+        "row",
+        exhibits.mlp,
+        lambda: payloads.row(EIGHT),
+        100_000,
+        "8 floats by name, JSON; perceptron, 64 hidden",
+    ),
+    Workload(
+        "ffnn",
+        "tensor",
+        exhibits.ffnn,
+        lambda: payloads.tensor(PIXELS),
+        8_000,
+        "784 floats to 10 classes, JSON; Crayfish's network",
+    ),
+    Workload(
+        "ffnn-bin",
+        "binary",
+        exhibits.ffnn,
+        lambda: payloads.binary_tensor(PIXELS),
+        16_000,
+        "784 floats to 10 classes, binary; Crayfish's network",
+    ),
+    Workload(
+        "flights",
+        "row",
+        exhibits.flights,
+        lambda: payloads.rows_of(exhibits.flight_rows()),
+        60_000,
+        "16 columns of flights, JSON; one-hot and boosted trees",
+    ),
+    Workload(
+        "river",
+        "row",
+        exhibits.river,
+        lambda: payloads.rows_of(exhibits.flight_rows()),
+        60_000,
+        "16 columns of flights, JSON; River pipeline",
+    ),
+)
