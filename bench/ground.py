@@ -52,9 +52,14 @@ class Ground:
     def lay(self, records: Iterable[Outgoing]) -> None:
         """Produce records and wait until all are acknowledged."""
         failures: list[KafkaError] = []
+
+        def reported(error: KafkaError | None, _: object) -> None:
+            if error is not None:
+                failures.append(error)
+
         producer = Producer(producer_config(self.settings.connection, "bench"))
         for number, record in enumerate(records):
-            produce(producer, record, lambda error, _: error and failures.append(error))
+            produce(producer, record, reported)
             if number % 1000 == 0:
                 producer.poll(0)
         if producer.flush(60) or failures:

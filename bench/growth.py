@@ -1,13 +1,15 @@
 """Growth: more workers, more models, larger requests, more partitions, each by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bench import exhibits, payloads
 from bench.contest import Match, Plan, cleared, laid, turns
 from bench.findings import Finding, Gap
 from bench.goals import GROWING
 from bench.ground import Ground
+from bench.payloads import Maker
 from bench.subjects import LIMITS, OURS
 from bench.workloads import EIGHT, WORKLOADS
 
@@ -50,7 +52,7 @@ def by_models(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
             ROW8,
             name=f"growth-models-{models}",
             exhibit=lambda: named[0],
-            make=lambda names=names: payloads.to_model(payloads.row(EIGHT), names),
+            make=partial(naming, names),
         )
         match = Match(GROWING[1], str(models), laid(ground, workload, count), count)
         yield from turns(match, SUBJECTS, plan)
@@ -63,7 +65,7 @@ def by_size(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
         workload = replace(
             ROW8,
             name=f"growth-size-{kib}",
-            make=lambda kib=kib: payloads.padded(payloads.row(EIGHT), 1024 * kib),
+            make=partial(sized, 1024 * kib),
         )
         count = int(min(ROW8.rate, BYTES / (1024 * kib)) * plan.seconds)
         match = Match(GROWING[2], str(kib), laid(ground, workload, count), count)
@@ -80,3 +82,13 @@ def by_partitions(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
         match = Match(GROWING[3], str(partitions), job, count)
         yield from turns(match, SUBJECTS, plan)
         cleared(match)
+
+
+def naming(names: Sequence[str]) -> Maker:
+    """Requests of row8, each to one of several models."""
+    return payloads.to_model(payloads.row(EIGHT), names)
+
+
+def sized(size: int) -> Maker:
+    """Requests of row8 of so many bytes."""
+    return payloads.padded(payloads.row(EIGHT), size)
