@@ -15,7 +15,10 @@ from modstream.supervisor import Command
 
 JSON: frozenset[Form] = frozenset({"row", "tensor"})
 TENSORS: frozenset[Form] = frozenset({"tensor"})
-JVM = ("-Xms512m", "-Xmx1g", "-XX:+UseParallelGC", "--enable-native-access=ALL-UNNAMED")
+JVM = (
+    *("-Xms512m", "-Xmx1g", "-XX:+UseParallelGC", "--enable-native-access=ALL-UNNAMED"),
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 MODEL_HEADER = (("mlserver-model", b"bench"),)
 
 
@@ -43,7 +46,7 @@ def faust(job: Job) -> Command:
     """A Faust worker; its own folder for data, as it keeps none."""
     data = ("--datadir", str(job.ground.folder / "faust"))
     environment = told(job, "at_least_once", PYTHONPATH=f"{PEERS}:{PEERS / 'faust'}")
-    command = (program("faust", "faust"), *data, "-A", "app", "worker", "-l", "warning")
+    command = (program("faust", "faust"), *data, "-A", "app", "worker", "-l", "warn")
     return Command("faust", command, environment)
 
 
