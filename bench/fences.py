@@ -8,7 +8,8 @@ whole handlers drowns in noise. The model is the echo, so that little hides the 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from time import process_time
 
@@ -16,6 +17,7 @@ from broker.codec import encode
 from broker.contracts import Request
 from broker.names import Topics
 from broker.records import Record
+from models.card import ModelCard
 from models.echo import FEATURE, make_echo
 from models.residents import Loaded
 from models.runtime import load
@@ -33,8 +35,13 @@ def main(records: int, turns: int) -> None:
     fences = Fences(topics.fences, lambda _home: 1)
     batches = [requests(topics, records, turn) for turn in range(turns)]
     asks = [[Ask(0, record, request, primary=True) for record, request in b] for b in batches]
-    tell("answering", records, [taken(lambda b=b: handle([r for r, _ in b])) for b in batches])
-    tell("fences", records, [taken(lambda a=a: list(fences.crossed(shelf.card, a))) for a in asks])
+    tell("answering", records, [taken(partial(handle, [r for r, _ in batch])) for batch in batches])
+    tell("fences", records, [taken(partial(crossed, fences, shelf.card, some)) for some in asks])
+
+
+def crossed(fences: Fences, card: ModelCard, asks: Sequence[Ask]) -> int:
+    """Look for new fences; returns how many there are."""
+    return sum(1 for _ in fences.crossed(card, asks))
 
 
 class OneModel:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import Consumer, Message, Producer
 
 from broker.connection import Connection, consumer_config, producer_config
-from broker.delivery import ready
+from broker.transactions import ready
 from modstream.stopping import stop_signals
 
 MOST = 10_000
