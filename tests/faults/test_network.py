@@ -76,7 +76,10 @@ def recovery(scene):
         return scene.admin.committed(topics.group("worker"), [topics.requests])
 
     stood_at = done()
-    until(lambda: all(now > stood_at[home] for home, now in done().items()), "all partitions go on")
+    until(
+        lambda: all(now > stood_at.get(home, 0) for home, now in done().items()),
+        "all partitions go on",
+    )
     return time.monotonic() - begun
 
 
