@@ -59,7 +59,7 @@ class ExactlyOnce:
 
     def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
         """Deliver one batch in one transaction."""
-        if self._producers[0].is_spent:
+        while self._producers[0].is_spent:
             self._producers[0] = self._producers[0].successor()
         with self._producers[0].transaction() as producer:  # Step 1, and 4 in the end.
             for record in outgoing:  # Step 2.

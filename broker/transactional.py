@@ -5,6 +5,7 @@ from typing import Self
 
 from broker.connection import Connection
 from broker.delivery import produce
+from broker.errors import ProducerLost
 from broker.records import Outgoing
 from broker.transactions import TransactionalProducer
 
@@ -33,6 +34,8 @@ class TransactionalPublisher:
             TransactionAborted: nothing of them is visible; they may be published again.
             ProducerLost: only a new publisher may go on, and must look first what is there.
         """
+        if self._producer.is_spent:
+            raise ProducerLost("a connection broke, and what was on its way may come late")
         with self._producer.transaction() as producer:
             for record in records:
                 produce(producer, record)

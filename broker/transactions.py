@@ -1,6 +1,7 @@
 """Transactions of one transactional id, and what their failures mean."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -11,6 +12,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from broker.connection import Connection, transactional_config
 from broker.errors import BrokerUnavailable, ProducerLost, TransactionAborted
+
+CONNECTING = re.compile(r"in state (TRY_CONNECT|CONNECT|APIVERSION_QUERY)\b")
+"""How the client's log says that a connection failed before it was one."""
 
 
 class Verdict(Enum):
@@ -42,8 +46,8 @@ class TransactionalProducer:
 
     When a connection breaks, the client by itself repeats the request that was on its way. The
     network may still deliver the first one, late, and a late commit would end the transaction that
-    is open then. So a producer that has noticed a break is spent: it begins no other transaction. A
-    successor's epoch fences whatever is late (docs/adr/0008).
+    is open then. So a producer that has noticed a break `is_spent`: it shall begin no other
+    transaction. A successor's epoch fences whatever is late (docs/adr/0008).
 
     Raises:
         BrokerError: no coordinator could be reached within 30 s.
@@ -67,10 +71,8 @@ class TransactionalProducer:
 
         Raises:
             TransactionAborted: nothing of it is visible; it may be tried again.
-            ProducerLost: this producer is spent or fenced, or the outcome is unknown.
+            ProducerLost: this producer is fenced, or the outcome is unknown.
         """
-        if self.is_spent:
-            raise ProducerLost("a connection broke, and what was on its way may come late")
         try:
             self._producer.begin_transaction()
             yield self._producer
@@ -108,7 +110,7 @@ class Attentive(logging.LoggerAdapter[logging.Logger]):
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:  # noqa: ANN401
         """Take one line: the arguments are its kind, the client's name, and the text."""
-        self.has_break |= args[:1] == ("FAIL",)
+        self.has_break |= args[:1] == ("FAIL",) and not CONNECTING.search(str(args[-1]))
         super().log(level, msg, *args, **kwargs)
 
 

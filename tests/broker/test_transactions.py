@@ -10,6 +10,7 @@ from broker.errors import ProducerLost
 from broker.names import TopicSpec
 from broker.reader import read_to_end
 from broker.records import Outgoing
+from broker.transactional import TransactionalPublisher
 from broker.transactions import TransactionalProducer, Verdict, verdict
 
 
@@ -41,29 +42,41 @@ def topic(bootstrap, prefix):
     return topic
 
 
+BROKEN = "FAIL", "[thrd:b:1/1]: b:1/1: Disconnected (after 9ms in state UP)"
+REFUSED = "FAIL", "[thrd:b:1/1]: b:1/1: Connect to b:1 failed (after 0ms in state CONNECT)"
+OTHER = "GETPID", "[thrd:main]: retrying"
+
+
 @pytest.fixture
 def producer(bootstrap, prefix):
     return TransactionalProducer(Connection(bootstrap), f"{prefix}writer")
 
 
-def write(producer, topic, word, kind):
-    """One transaction, in which the client logs a line of some kind."""
-    with producer.transaction() as client:
-        produce(client, Outgoing(topic, None, word))
-        producer._log.log(20, "%s [%s] %s", kind, "a producer", "a text")
+def log_of(producer, line):
+    """Have a producer's client log a line, its kind and its text."""
+    kind, text = line
+    producer._log.log(20, "%s [%s] %s", kind, "a producer", text)
 
 
 @pytest.mark.real
-def test_a_producer_that_logs_a_broken_connection_ends_its_transaction_and_begins_no_other(
-    bootstrap, producer, topic
-):
-    write(producer, topic, b"first", "GETPID")
-    write(producer, topic, b"second", "FAIL")
-    with pytest.raises(ProducerLost, match="a connection broke"):
-        write(producer, topic, b"third", "GETPID")
+@pytest.mark.parametrize(("line", "spent"), [(BROKEN, True), (REFUSED, False), (OTHER, False)])
+def test_a_producer_is_spent_when_a_connection_that_stood_has_broken(producer, line, spent):
+    log_of(producer, line)
 
-    records = read_to_end(Connection(bootstrap), [topic])
-    assert [record.value for record in records] == [b"first", b"second"]
+    assert producer.is_spent == spent
+    assert not producer.successor().is_spent
+
+
+@pytest.mark.real
+def test_a_publisher_whose_connection_broke_publishes_no_more(bootstrap, prefix, topic):
+    connection = Connection(bootstrap)
+    with TransactionalPublisher(connection, f"{prefix}writer") as publisher:
+        publisher.publish([Outgoing(topic, None, b"first")])
+        log_of(publisher._producer, BROKEN)
+        with pytest.raises(ProducerLost, match="a connection broke"):
+            publisher.publish([Outgoing(topic, None, b"second")])
+
+    assert [record.value for record in read_to_end(connection, [topic])] == [b"first"]
 
 
 @pytest.mark.real
@@ -71,7 +84,8 @@ def test_a_successor_fences_the_producer_before_it(bootstrap, producer, topic):
     def be_succeeded():
         with producer.transaction() as client:
             produce(client, Outgoing(topic, None, b"never seen"))
-            write(producer.successor(), topic, b"seen", "GETPID")
+            with producer.successor().transaction() as heir:
+                produce(heir, Outgoing(topic, None, b"seen"))
 
     with pytest.raises(ProducerLost):
         be_succeeded()
