@@ -12,7 +12,7 @@ import psutil
 
 from tests.faults.phases import Page
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 LOOK_EVERY = 0.001
 LATEST = 0.01
 """Seconds after a delivery was noticed at which it is stopped at the latest."""

@@ -15,6 +15,8 @@ from tests.faults.harness import until
 from tests.faults.phases import page_at
 
 TRIES = 200
+PATIENCE = 300.0
+"""Seconds: a process that was killed has to come up again before it makes progress."""
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Victims:
                 target = self.gun.freeze(lambda: self.targets(name))
             else:
                 fed = load.feedback()
-                until(lambda fed=fed: load.feedback() > fed, "more feedback", pause=0.01)
+                until(lambda fed=fed: load.feedback() > fed, "more feedback", PATIENCE, pause=0.01)
                 (target,) = self.targets(name)
                 stop(target.pid)
             if load.feedback() > sum(newest(name).offsets.values()):
@@ -84,12 +86,12 @@ class Victims:
         So the joiner will repeat what the learners have learned in a former life.
         """
         self.trap.touch()
-        until(lambda: not self.trap.exists(), "feedback sent")
+        until(lambda: not self.trap.exists(), "feedback sent", PATIENCE)
         (joiner,) = self.targets("joiner")
         stop(joiner.pid)
         ends = Admin(self.settings.connection).ends([self.settings.topics().feedback])
         for name in names:
-            until(lambda name=name: covers(newest(name), ends), f"all learned by {name}")
+            until(lambda name=name: covers(newest(name), ends), f"all by {name}", PATIENCE)
             (learner,) = self.targets(name)
             stop(learner.pid)
             self._end_learner(learner, name)
