@@ -19,6 +19,8 @@ from modstream.trace.search import Scope, Search
 
 HASH = 12
 """Hexadecimal digits of a hash that people are shown."""
+PLACES = ("place", "source", "fence")
+"""Facts that are `topic:partition:offset`; people read the topic once, above the table."""
 
 
 def trace(
@@ -97,9 +99,12 @@ def print_account(account: Account) -> None:
 
 
 def section(name: str, facts: Sequence[Mapping[str, Any]]) -> None:
-    """Print the facts of one kind, if there are any."""
+    """Print the facts of one kind, if there are any, below the topic where they lie."""
     if facts:
-        rows(brief(facts), as_json=False, empty="", title=name.replace("_", " "))
+        place = facts[0].get("place") or facts[0].get("source")
+        topic = "" if place is None else f" in {place.partition(':')[0]}"
+        title = f"{name.replace('_', ' ')}{topic}"
+        rows(brief(facts), as_json=False, empty="", title=title)
 
 
 def losses(joined: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -137,6 +142,8 @@ def readable(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return when(value)
     if name == "sha256":
         return value[:HASH]
+    if name in PLACES:
+        return value.partition(":")[2]
     if isinstance(value, dict):
         return ", ".join(f"{key}: {readable('', one)}" for key, one in value.items())
     return f"{value:.6g}" if isinstance(value, float) and not name else value

@@ -99,46 +99,55 @@ def write(path: Path, found: Iterable[dict[str, object]]) -> None:
 
 def print_outcome(outcome: Outcome, threshold: float, *, as_json: bool) -> None:
     """Print what a replay came to."""
+    if as_json:
+        print_json(document(outcome, threshold))
+        return
     card, found = outcome.card, outcome.comparison
-    head = {
-        "model": card.name,
-        "version": card.version,
-        "sha256": card.sha256,
+    first, last = min(found.versions), max(found.versions)
+    served = f"{first}" if first == last else f"{first}–{last}"
+    head = f"{card.name} {card.version} against {outcome.against} {served}"
+    out.print(head, markup=False, highlight=False)
+    for title, facts in sections(outcome).items():
+        rows(facts, as_json=False, empty="no labels yet", title=title)
+
+
+def document(outcome: Outcome, threshold: float) -> dict[str, Any]:
+    """What a replay came to, for programs."""
+    return {
+        "model": outcome.card.name,
+        "version": outcome.card.version,
+        "sha256": outcome.card.sha256,
         "against": outcome.against,
         "threshold": threshold,
-    }
-    counts: dict[str, Any] = {
         "requests": outcome.requests,
         "answered": outcome.answered,
         "refused": outcome.refused,
         "unmatched": outcome.unmatched,
+        **asdict(outcome.comparison),
     }
-    if as_json:
-        print_json({**head, **counts, **asdict(found)})
-        return
-    versions = list(found.versions)
-    served = f"{outcome.against} {versions[0]}" + (f"–{versions[-1]}" if versions[1:] else "")
-    out.print(f"{card.name} {card.version} against {served}", markup=False, highlight=False)
-    counts["refused"] = sum(outcome.refused.values())
-    rows([{**counts, "compared": found.rows, "equal": found.equal}], as_json=False, empty="")
+
+
+def sections(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
+    """The same for people, a table under each title."""
+    found = outcome.comparison
+    counts = {
+        "requests": outcome.requests,
+        "answered": outcome.answered,
+        "refused": sum(outcome.refused.values()),
+        "unmatched": outcome.unmatched,
+        "compared": found.rows,
+        "equal": found.equal,
+    }
+    tables: dict[str, list[dict[str, Any]]] = {"answers": [counts]}
     if found.flips is not None:
-        flips = {key: n for key, n in asdict(found.flips).items() if n is not None}
-        rows(
-            [{**flips, "share": found.flips.count / found.rows}],
-            as_json=False,
-            empty="",
-            title="decisions that differ",
-        )
+        flips = {name: count for name, count in asdict(found.flips).items() if count is not None}
+        tables["decisions that differ"] = [{**flips, "share": found.flips.count / found.rows}]
     if found.shift is not None:
         moved = asdict(found.shift)
         quantiles = {f"q{share}": value for share, value in moved.pop("quantiles").items()}
-        rows([{**moved, **quantiles}], as_json=False, empty="", title="replayed minus served")
-    rows(
-        [
-            {"figure": name, "served": old, "replayed": found.replayed.get(name)}
-            for name, old in found.served.items()
-        ],
-        as_json=False,
-        empty="no labels yet",
-        title=f"figures over {found.labelled:,} labelled rows",
-    )
+        tables["replayed minus served"] = [{**moved, **quantiles}]
+    tables[f"figures over {found.labelled:,} labelled rows"] = [
+        {"figure": name, "served": old, "replayed": found.replayed.get(name)}
+        for name, old in found.served.items()
+    ]
+    return tables
