@@ -37,7 +37,7 @@ class Ground:
     def create(self, stream: str, partitions: int = PARTITIONS) -> Topics:
         """A stream's topics, of which those that a worker needs are created."""
         topics = self.settings.topics(stream)
-        needed = {topics.requests, topics.predictions, topics.dlq}
+        needed = {topics.requests, topics.predictions, topics.dlq, topics.fences}
         self.admin.create(spec for spec in topics.specs(partitions) if spec.name in needed)
         return topics
 
