@@ -43,14 +43,17 @@ def main(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="By default all.")
     ] = None,
+    *,
     part: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(PARTS)}.")] = None,
     peers: Annotated[
         list[str] | None, typer.Option(help=f"One of {', '.join(PEERS)}, or all.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often the subjects take turns.")] = 3,
     seconds: Annotated[float, typer.Option(help="The longest measured stretch of a run.")] = 8.0,
+    requests: Annotated[
+        int, typer.Option(min=1, help="The most that are laid ready for a run.")
+    ] = 1_000_000,
     page: Annotated[Path, typer.Option(help="Where the report is written.")] = PAGE,
-    *,
     quick: Annotated[bool, typer.Option("--quick", help="Two short rounds of the main.")] = False,
 ) -> None:
     """Measure modstream against the raw pass-through of the same bytes, and against its peers."""
@@ -59,7 +62,7 @@ def main(
         names, part = names or list(QUICK_WORKLOADS), part or list(QUICK_PARTS)
         rounds, seconds = 2, 3.0
     with screen.status("starting Kafka and Redis") as status:
-        plan = Plan(chosen(names), rivals(peers), rounds, seconds, status.update)
+        plan = Plan(chosen(names), rivals(peers), rounds, seconds, status.update, requests)
         report(measured(plan, parts(part)), page)
 
 

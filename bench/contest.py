@@ -9,6 +9,7 @@ from bench.ground import PARTITIONS, Ground
 from bench.saturation import Saturation, Unanswered, saturate
 from bench.subjects import LIMITS, OURS, Job, Subject
 from bench.workloads import Workload
+from broker.errors import BrokerError
 
 PART = "saturation"
 LIVE = 1500
@@ -17,13 +18,22 @@ LIVE = 1500
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: `seconds` bounds the measured stretch of one run of one subject."""
+    """How much is measured.
+
+    `seconds` bounds the measured stretch of one run of one subject, `most` the requests that are
+    laid ready for it.
+    """
 
     workloads: tuple[Workload, ...]
     peers: tuple[Subject, ...] = ()
     rounds: int = 3
     seconds: float = 8.0
     tell: Callable[[str], None] = lambda _doing: None
+    most: int = 1_000_000
+
+    def count(self, workload: Workload) -> int:
+        """How many of a workload's requests are laid ready."""
+        return min(int(workload.rate * self.seconds), self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,8 @@ class Match:
 def contest(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
     """What the limit, modstream and the peers do with each workload."""
     for workload in plan.workloads:
-        plan.tell(f"{workload.name}: laying requests ready")
-        count = int(workload.rate * plan.seconds)
+        plan.tell(f"{workload.name}, {workload.meaning}: laying requests ready")
+        count = plan.count(workload)
         match = Match(PART, workload.name, laid(ground, workload, count), count)
         everyone = (*LIMITS, *OURS, *plan.peers)
         able = [subject for subject in everyone if subject.reads(workload)]
@@ -64,7 +74,7 @@ def cleared(match: Match) -> None:
 
 
 def turns(match: Match, subjects: Sequence[Subject], plan: Plan) -> Iterator[Finding | Gap]:
-    """Rounds in which the subjects take turns; who could not answer sits out the next ones."""
+    """Rounds in which the subjects take turns; who cannot answer sits out the next ones."""
     able = list(subjects)
     for number in range(1, plan.rounds + 1):
         found: list[Finding] = []
@@ -75,7 +85,9 @@ def turns(match: Match, subjects: Sequence[Subject], plan: Plan) -> Iterator[Fin
                 found += figures(match, subject, run_of(match, subject, plan.seconds))
             except Unanswered as error:
                 able.remove(subject)
-                yield Gap(match.part, match.case, subject.name, subject.delivery, str(error))
+                yield gap(match, subject, error)
+            except BrokerError as error:
+                yield gap(match, subject, error)
         yield from with_limits(found, is_limit)
 
 
@@ -87,6 +99,11 @@ def run_of(match: Match, subject: Subject, seconds: float) -> Saturation:
     topics = job.ground.create(f"{job.topics.stream}-{subject.name}")
     count = min(match.count, int(LIVE * seconds))
     return saturate(replace(job, topics=topics), subject, count, seconds)
+
+
+def gap(match: Match, subject: Subject, error: Exception) -> Gap:
+    """A run without figures."""
+    return Gap(match.part, match.case, subject.name, subject.delivery, str(error))
 
 
 def figures(match: Match, subject: Subject, run: Saturation) -> list[Finding]:

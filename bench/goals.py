@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 THROUGHPUT = "records/s"
 CPU = "CPU us/record"
 MEMORY = "memory MiB"
+SHARE = "of the smallest's"
+"""Throughput as a share of the same subject's in the same round, before anything has grown."""
 GROWING = ("workers", "models", "payload KiB", "partitions")
 """The parts that show how throughput changes as something grows; their cases are numbers."""
 
@@ -66,7 +68,7 @@ GOALS = (
     Goal("saturation", "forest", THROUGHPUT, "ratio", least=0.9),
     Goal("saturation", "ffnn", THROUGHPUT, "ratio", least=1.0),
     Goal("saturation", "flights", THROUGHPUT, "ratio", least=0.8),
-    Goal("models", "64", THROUGHPUT, "ratio", least=0.8),
+    Goal("models", "64", SHARE, "value", least=0.8),
     Goal("standing", "idle", "CPU %", "value", most=2.0),
     Goal("standing", "start", "seconds", "value", most=3.0),
 )

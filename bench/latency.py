@@ -17,6 +17,7 @@ from bench.running import Running
 from bench.saturation import Unanswered, roused
 from bench.subjects import LIMITS, OURS, Job, Subject
 from bench.workloads import WORKLOADS, Workload
+from broker.errors import BrokerError
 from producers.load import run_load
 from producers.report import LoadReport
 from producers.rows import FeatureSpec
@@ -57,7 +58,7 @@ def latency(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
             for _ in range(plan.rounds):
                 for subject, job in jobs.items():
                     plan.tell(f"{PART} {load.case}: {subject}")
-                    yield from percentiles(load, subject, loaded(job, load))
+                    yield from measured(load, subject, job)
 
 
 def started(undo: ExitStack, ground: Ground, workload: Workload, subject: Subject) -> Job:
@@ -84,6 +85,14 @@ def loads(most: float, plan: Plan) -> Iterator[Load]:
         yield Load(f"{share:.0%} of capacity, {rate:,.0f}/s", rate, plan.seconds)
     seconds = sum(phase.seconds for phase in BURSTS)
     yield Load(f"bursts of 0.7 and 1.1 of {most:,.0f}/s", most, seconds, BURSTS)
+
+
+def measured(load: Load, subject: Subject, job: Job) -> Iterator[Finding | Gap]:
+    """What a subject does under a load; brokers that could not be reached end that load alone."""
+    try:
+        yield from percentiles(load, subject, loaded(job, load))
+    except BrokerError as error:
+        yield Gap(PART, load.case, subject.name, subject.delivery, str(error))
 
 
 def loaded(job: Job, load: Load) -> LoadReport:

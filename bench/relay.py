@@ -11,8 +11,12 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, Message, Producer
 
-from broker.connection import Connection, consumer_config, producer_config
-from broker.transactions import ready
+from broker.connection import (
+    Connection,
+    consumer_config,
+    producer_config,
+    transactional_config,
+)
 from modstream.stopping import stop_signals
 
 MOST = 10_000
@@ -24,7 +28,8 @@ Forward = Callable[[Sequence[Message]], None]
 
 def once(connection: Connection, answers: str, name: str, source: Consumer) -> Forward:
     """Forward each batch in a transaction that carries its offsets."""
-    producer = ready(connection, name)
+    producer = Producer(transactional_config(connection, name))
+    producer.init_transactions()
 
     def forward(batch: Sequence[Message]) -> None:
         producer.begin_transaction()

@@ -22,7 +22,8 @@ class Workload:
     """Requests of one form to one model; its name is the stream's.
 
     `make` gives the maker of payloads, `rate` the records a second that the fastest subject is
-    thought to pass on, from which follows how many records are laid ready.
+    thought to pass on, from which follows how many records are laid ready. `variety` is the number
+    of different payloads, which are sent by turns.
     """
 
     name: str
@@ -31,19 +32,18 @@ class Workload:
     make: Callable[[], Maker]
     rate: int
     meaning: str
+    variety: int = VARIETY
 
-    def drawn(self, seed: int = 1) -> list[Payload]:
-        """Its different payloads; the same of the same seed."""
+    def drawn(self, most: int, seed: int = 1) -> list[Payload]:
+        """Its different payloads, or the first of them; the same of the same seed."""
         rng, maker = random.Random(seed), self.make()
-        return [maker(rng) for _ in range(VARIETY)]
+        return [maker(rng) for _ in range(min(most, self.variety))]
 
-    def requests(
-        self, topic: str, count: int, headers: Headers = (), first: int = 0
-    ) -> Iterator[Outgoing]:
+    def requests(self, topic: str, count: int, headers: Headers = ()) -> Iterator[Outgoing]:
         """So many requests, each with its own id for a key, and these headers more."""
-        drawn = self.drawn()
-        for number in range(first, first + count):
-            name, payload = request_id(number), drawn[number % VARIETY]
+        drawn = self.drawn(count)
+        for number in range(count):
+            name, payload = request_id(number), drawn[number % len(drawn)]
             yield Outgoing(topic, name, payload.with_id(name), (*payload.headers, *headers))
 
 
