@@ -35,10 +35,9 @@ class Ground:
     admin: Admin
 
     def create(self, stream: str, partitions: int = PARTITIONS) -> Topics:
-        """A stream's topics, of which those that a worker needs are created."""
+        """A stream's topics, created if they are missing."""
         topics = self.settings.topics(stream)
-        needed = {topics.requests, topics.predictions, topics.dlq, topics.fences}
-        self.admin.create(spec for spec in topics.specs(partitions) if spec.name in needed)
+        self.admin.create(topics.specs(partitions))
         return topics
 
     def publish(self, exhibit: Exhibit) -> Path:

@@ -54,11 +54,25 @@ class Running:
 
     def glance(self, answered: int) -> Glance:
         """What all processes and their children use now."""
-        family = [each for one in self._seen for each in (one, *one.children(recursive=True))]
-        times = [each.cpu_times() for each in family]
-        cpu = sum(each.user + each.system for each in times)
-        return Glance(monotonic(), answered, cpu, sum(each.memory_info().rss for each in family))
+        used = [usage(each) for one in self._seen for each in family(one)]
+        cpu, memory = (sum(column) for column in zip(*used, strict=True))
+        return Glance(monotonic(), answered, cpu, int(memory))
 
     def tail(self) -> str:
         """The last lines that they logged."""
         return children.tail(self._log)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process and its children; alone when it has just ended."""
+    with suppress(psutil.NoSuchProcess):
+        return [process, *process.children(recursive=True)]
+    return [process]
+
+
+def usage(process: psutil.Process) -> tuple[float, int]:
+    """Processor seconds used and bytes held; nothing of a process that has just ended."""
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return times.user + times.system, process.memory_info().rss
+    return 0.0, 0
