@@ -35,7 +35,7 @@ test: $(READY) lint ## Everything but the long faults: lint, the suite on real s
 faults: $(READY) ## Every fault under load, and the account held; TIMES=10 for longer, SEED=1 to repeat.
 	$(BIN)/pytest tests/faults --times $(TIMES) $(if $(SEED),--seed $(SEED))
 
-bench: $(READY) ## Throughput, latency and cost beside the raw pass-through; QUICK=1 takes 3 minutes.
+bench: $(READY) ## Throughput, latency and cost beside the raw pass-through and peers; QUICK=1 for less.
 	$(BIN)/python -m bench $(if $(QUICK),--quick,--peers all)
 
 check: $(READY) lint unit ## The quick part: format, lint, types, import rules, unit tests.

@@ -16,7 +16,7 @@ from modstream.supervisor import Command
 
 Delivery = Literal["exactly_once", "at_least_once"]
 
-ALL_FORMS: frozenset[Form] = frozenset({"row", "tensor", "binary"})
+ALL_FORMS: frozenset[Form] = frozenset({"row", "mixed", "tensor", "binary"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ VARIETY = 1024
 """Different payloads; together far larger than the 64 KiB in which lz4 finds repetitions."""
 EIGHT = [f"x{i}" for i in range(8)]
 
-Form = Literal["row", "tensor", "binary"]
+Form = Literal["row", "mixed", "tensor", "binary"]
+"""Numbers by name, numbers and strings by name, numbers as a tensor in JSON or in binary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ WORKLOADS = (
     ),
     Workload(
         "flights",
-        "row",
+        "mixed",
         exhibits.flights,
         lambda: payloads.rows_of(exhibits.flight_rows()),
         60_000,
@@ -114,7 +115,7 @@ WORKLOADS = (
     ),
     Workload(
         "river",
-        "row",
+        "mixed",
         exhibits.river,
         lambda: payloads.rows_of(exhibits.flight_rows()),
         60_000,
