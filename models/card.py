@@ -7,9 +7,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, S
 
 from models.schema import InputSchema
 
-Task = Literal["binary", "multiclass", "regression"]
+Task = Literal["binary", "multiclass", "regression", "anomaly", "forecast"]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+PERIOD, HORIZON = "period", "horizon"
+"""The integer features that a forecast is asked for by: its first period, and how many."""
 
 
 class ModelCard(BaseModel):
@@ -37,6 +40,12 @@ class ModelCard(BaseModel):
     offsets: dict[str, int] = Field(default_factory=dict)
     note: str = ""
     signature: str | None = None
+
+    @property
+    def horizon(self) -> int:
+        """The most periods that one answer forecasts: the feature's upper bound, 0 without one."""
+        bounds = (one.high for one in self.input_schema.features if one.name == HORIZON)
+        return int(next(bounds, None) or 0)
 
     def canonical(self) -> bytes:
         """Write the card without its signature as JSON with sorted keys: what a signature signs."""

@@ -6,7 +6,7 @@ from models.card import ModelCard
 from models.errors import PredictError, UnreadableArtifact, WarmUpFailed
 from models.foreign import translated
 from models.registry import Registry
-from models.runtime import Runtime, load
+from models.runtime import Runtime, answered, load
 from models.schema import Batch, Feature, InputSchema, Scalar
 from models.signing import Trust
 
@@ -38,7 +38,7 @@ def warm_up(runtime: Runtime, card: ModelCard, rows: int) -> None:
         outputs = runtime.predict(batch)
     except PredictError as error:
         raise WarmUpFailed(card.name, card.version, str(error)) from error
-    if not np.isfinite(outputs).all():
+    if not answered(outputs, card.task).all():
         raise WarmUpFailed(card.name, card.version, "it answers NaN or infinity")
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.artifact import verify
-from models.card import ModelCard
+from models.card import ModelCard, Task
 from models.errors import RuntimeUnavailable
 from models.schema import Batch, Scalar
 
 Outputs = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 @runtime_checkable
@@ -25,9 +26,11 @@ class Runtime(Protocol):
     def predict(self, batch: Batch) -> Outputs:
         """Answer every row, in order.
 
-        The shape is (n,) for the probability of the positive class or the value of a regression,
-        and (n, k) for the probabilities of k > 2 classes. A model without a finite answer for a
-        row says NaN there.
+        The shape is (n,) for the probability of the positive class, the value of a regression or
+        the score of an anomaly (higher is odder), (n, k) for the probabilities of k > 2 classes,
+        and (n, 1 + h) for forecasts of up to h periods: the number of the first period, then the
+        values; those of a row that asks for fewer end in NaN. A model without a finite answer for
+        a row says NaN there, and nothing else.
 
         Raises:
             PredictError: the library behind the runtime failed.
@@ -54,7 +57,15 @@ class LearningRuntime(Runtime, Protocol):
 
 def output_shape(card: ModelCard, size: int) -> tuple[int, ...]:
     """Say which shape the answer to `size` rows has."""
-    return (size, len(card.classes)) if card.task == "multiclass" else (size,)
+    if card.task == "multiclass":
+        return (size, len(card.classes))
+    return (size, 1 + card.horizon) if card.task == "forecast" else (size,)
+
+
+def answered(outputs: Outputs, task: Task) -> Mask:
+    """Say of each row whether the model had an answer for it, (n,)."""
+    rows = outputs[:, :2] if task == "forecast" else np.atleast_2d(outputs.T).T
+    return np.asarray(np.isfinite(rows).all(axis=1), dtype=np.bool_)
 
 
 RUNTIMES: Mapping[str, str] = MappingProxyType(
@@ -65,6 +76,8 @@ RUNTIMES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The loader of each runtime, as "module:function", imported when the first model asks for it."""
+LEARNING = frozenset({"river"})
+"""The runtimes that are a `LearningRuntime`."""
 
 
 def load(artifact: bytes, card: ModelCard) -> Runtime:

@@ -1,6 +1,12 @@
-"""How good probabilities were, once the truth is known. scikit-learn's own definitions."""
+"""How good answers were, once the truth is known. scikit-learn's own definitions where it has them.
 
-from collections.abc import Sequence
+What is undefined (the AUC of one class, the R2 of one value) is NaN, or left out of figures.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +16,11 @@ from models.card import Task
 from models.schema import Scalar
 
 Values = npt.NDArray[np.float64]
+Answer = Scalar | Mapping[str, float] | tuple[int, float]
+"""A number; of a multiclass task the probability by class; of a forecast a step and its value."""
+
+HIGHER_IS_BETTER = frozenset({"auc", "accuracy", "macro_f1", "r2"})
+LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse", "smape"})
 
 
 def auc(labels: Values, scores: Values) -> float:
@@ -33,26 +44,120 @@ def accuracy(labels: Values, scores: Values) -> float:
     return float(np.mean((scores >= 0.5) == (labels >= 0.5)))
 
 
-def squared_error(labels: Values, values: Values) -> float:
-    """Mean squared error of values (n,) against true ones (n,)."""
+def smape(labels: Values, values: Values) -> float:
+    """Symmetric mean absolute percentage error, 0 to 200, of values (n,); 0 where both are 0.
+
+    Source: S. Makridakis, "Accuracy measures", Int. J. of Forecasting 9 (1993).
+    """
     if not len(labels):
         return float("nan")
-    return float(np.mean((values - labels) ** 2))
+    scale = np.abs(labels) + np.abs(values)
+    return float(200 * np.mean(np.abs(labels - values) / np.where(scale == 0, 1, scale)))
 
 
-def figures(truths: Sequence[Scalar], answers: Sequence[Scalar], task: Task) -> dict[str, float]:
-    """The figures that fit a task, over pairs of truth and answer; what is undefined is left out.
+def binary(labels: Values, scores: Values) -> dict[str, float]:
+    """AUC, log loss and accuracy of probabilities (n,) against labels of 0 and 1 (n,)."""
+    return _defined(
+        auc=auc(labels, scores),
+        log_loss=log_loss(labels, scores),
+        accuracy=accuracy(labels, scores),
+    )
 
-    Answers are probabilities of a binary task, labels of a multiclass one, values of a regression.
+
+def multiclass(
+    truths: Sequence[str], probabilities: Values, classes: Sequence[str]
+) -> dict[str, float]:
+    """Accuracy, macro-averaged F1 and log loss (nats) of probabilities (n, k) of named classes.
+
+    A truth that is none of the classes had the probability 0.
     """
-    if task == "multiclass":
-        return {"accuracy": float(np.mean([t == a for t, a in zip(truths, answers, strict=True)]))}
-    true, said = np.asarray(truths, dtype=float), np.asarray(answers, dtype=float)
-    if task == "regression":
-        return {"squared_error": squared_error(true, said)}
-    found = {
-        "auc": auc(true, said),
-        "log_loss": log_loss(true, said),
-        "accuracy": accuracy(true, said),
-    }
+    if not truths:
+        return {}
+    said = [classes[place] for place in probabilities.argmax(axis=1).tolist()]
+    known = sorted({*classes, *truths})
+    full = np.zeros((len(truths), len(known)))
+    full[:, [known.index(name) for name in classes]] = probabilities
+    return _defined(
+        accuracy=float(metrics.accuracy_score(truths, said)),
+        macro_f1=float(metrics.f1_score(truths, said, average="macro", zero_division=0)),
+        log_loss=float(metrics.log_loss(truths, full, labels=known)),
+    )
+
+
+def regression(labels: Values, values: Values) -> dict[str, float]:
+    """Mean absolute error, root mean squared error and R2 of values (n,) against true ones."""
+    if not len(labels):
+        return {}
+    spread = len(labels) > 1 and float(np.ptp(labels)) > 0
+    return _defined(
+        mae=float(metrics.mean_absolute_error(labels, values)),
+        rmse=float(metrics.root_mean_squared_error(labels, values)),
+        r2=float(metrics.r2_score(labels, values)) if spread else float("nan"),
+    )
+
+
+def forecast(labels: Values, answers: Sequence[tuple[int, float]]) -> dict[str, float]:
+    """MAE and SMAPE of forecasts, over all steps and by step: `mae`, `smape`, `mae_1`, ..."""
+    steps: dict[int, list[int]] = defaultdict(list)
+    for place, (step, _) in enumerate(answers):
+        steps[step].append(place)
+    values = np.array([value for _, value in answers], dtype=float)
+    found = _errors("", labels, values)
+    for step, places in sorted(steps.items()):
+        found |= _errors(f"_{step}", labels[places], values[places])
+    return found
+
+
+def figures(truths: Sequence[Scalar], answers: Sequence[Any], task: Task) -> dict[str, float]:
+    """The figures that fit a task, over pairs of truth and `Answer`."""
+    return _FIGURES[task](truths, answers)
+
+
+def _of_numbers(
+    score: Callable[[Values, Values], dict[str, float]],
+) -> Callable[[Sequence[Scalar], Sequence[Any]], dict[str, float]]:
+    return lambda truths, answers: score(_numbers(truths), _numbers(answers))
+
+
+def _of_classes(
+    truths: Sequence[Scalar], answers: Sequence[Mapping[str, float]]
+) -> dict[str, float]:
+    classes = sorted({name for answer in answers for name in answer})
+    rows = [[answer.get(name, 0.0) for name in classes] for answer in answers]
+    return multiclass([str(truth) for truth in truths], np.array(rows, dtype=float), classes)
+
+
+def _of_steps(truths: Sequence[Scalar], answers: Sequence[tuple[int, float]]) -> dict[str, float]:
+    return forecast(_numbers(truths), answers)
+
+
+def _anomaly(labels: Values, scores: Values) -> dict[str, float]:
+    return _defined(auc=auc(labels, scores))
+
+
+def _errors(suffix: str, labels: Values, values: Values) -> dict[str, float]:
+    if not len(labels):
+        return {}
+    absolute = float(np.mean(np.abs(labels - values)))
+    return {f"mae{suffix}": absolute, f"smape{suffix}": smape(labels, values)}
+
+
+def _numbers(values: Sequence[Any]) -> Values:
+    return np.asarray(values, dtype=float)
+
+
+def _defined(**found: float) -> dict[str, float]:
     return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+_FIGURES: Mapping[Task, Callable[[Sequence[Scalar], Sequence[Any]], dict[str, float]]] = (
+    MappingProxyType(
+        {
+            "binary": _of_numbers(binary),
+            "multiclass": _of_classes,
+            "regression": _of_numbers(regression),
+            "anomaly": _of_numbers(_anomaly),
+            "forecast": _of_steps,
+        }
+    )
+)

@@ -72,17 +72,18 @@ def out_of_range(schema: InputSchema, batch: Batch) -> dict[int, tuple[str, str]
 
 def label_fault(card: ModelCard, label: Scalar) -> tuple[str, str] | None:
     """Why a label is not in the task's domain, or None."""
-    if card.task == "regression":
+    if card.task in {"regression", "forecast"}:
         if isinstance(label, int | float) and not isinstance(label, bool) and isfinite(label):
             return None
         return ("label_domain", f"{label!r} is not a finite number")
-    if card.task == "binary" and isinstance(label, bool):
+    is_yes_or_no = card.task in {"binary", "anomaly"}
+    if is_yes_or_no and isinstance(label, bool):
         return None
     # 1 == True in Python: a label must also be of its class's type.
     known = {(type(one), one) for one in card.classes}
-    if (type(label), label) in known or (card.task == "binary" and label in (0, 1)):
+    if (type(label), label) in known or (is_yes_or_no and label in (0, 1)):
         return None
-    return ("label_domain", f"{label!r} is none of {list(card.classes)}")
+    return ("label_domain", f"{label!r} is none of {list(card.classes or (False, True))}")
 
 
 def as_class(card: ModelCard, label: Scalar) -> Scalar:

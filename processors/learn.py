@@ -8,8 +8,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from broker.codec import decode, encode, legible_id
 from broker.contracts import Feedback, Metrics, Quarantined, Source
 from broker.errors import DecodeError
@@ -17,7 +15,7 @@ from broker.names import Topics
 from broker.records import Outgoing, Record
 from models.card import ModelCard
 from models.errors import ModelError
-from models.runtime import LearningRuntime
+from models.runtime import LearningRuntime, answered
 from models.schema import Batch, Scalar
 from processors.guard import guard
 from processors.learn_settings import LearnSettings
@@ -157,7 +155,7 @@ class Learner:
         if self._probes is None or self._probes.size < self.settings.probes:
             known = batch if self._probes is None else Batch.concat([self._probes, batch])
             self._probes = known.take(range(min(known.size, self.settings.probes)))
-        if not np.isfinite(runtime.predict(self._probes)).all():
+        if not answered(runtime.predict(self._probes), self.card.task).all():
             raise FloatingPointError("the learned state gives answers that are not finite")
 
     def _quarantine(self, record: Record, request_id: str, rule: str, detail: str) -> Outgoing:

@@ -6,8 +6,6 @@ from itertools import chain
 from time import time
 from typing import Any, Protocol
 
-import numpy as np
-
 from broker.codec import ERROR, PREDICTION, decode, encode
 from broker.contracts import ErrorAnswer, Prediction, Request, Source
 from broker.dead_letters import dead_letter
@@ -16,7 +14,7 @@ from broker.names import PASS_THROUGH, Header, Topics
 from broker.records import Headers, Outgoing, Record
 from models.card import ModelCard
 from models.errors import ModelError, ModelNotFound, PredictError
-from models.runtime import Outputs, Runtime
+from models.runtime import Outputs, Runtime, answered
 from models.schema import Batch
 from processors.assemble import Ask, Share, assemble, key_of
 from processors.deadline import overdue
@@ -168,7 +166,7 @@ class Predict:
             yield from self._predict(loaded, *part(batch, shares[:half]))
             yield from self._predict(loaded, *part(batch, shares[half:]))
             return
-        finite = np.atleast_1d(np.isfinite(scores.reshape(len(scores), -1)).all(axis=1))
+        finite = answered(scores, card.task)
         rows = batch.rows() if self._settings.record_features else None
         tail = f"{card.name}/{card.version}".encode()
         for share in shares:

@@ -12,7 +12,9 @@ from typing import Any
 
 from broker.contracts import Feedback, Metrics, Scalar, Scored
 from models.card import Task
-from models.scoring import figures
+from models.scoring import Answer, figures
+from processors.outlooks import Outlooks
+from processors.outputs import NAMES
 
 
 @dataclass(slots=True)
@@ -21,11 +23,11 @@ class Pairs:
 
     task: Task
     truths: deque[Scalar]
-    answers: deque[Scalar]
+    answers: deque[Answer]
     count: int = 0
     newest_version: int = 0
 
-    def add(self, truth: Scalar, answer: Scalar) -> None:
+    def add(self, truth: Scalar, answer: Answer) -> None:
         """Score one more pair."""
         self.truths.append(truth)
         self.answers.append(answer)
@@ -45,6 +47,7 @@ class Prequential:
     _models: dict[str, Pairs] = field(default_factory=dict)
     _versions: OrderedDict[tuple[str, int], Pairs] = field(default_factory=OrderedDict)
     _changed: set[tuple[str, int]] = field(default_factory=set)
+    _outlooks: Outlooks = field(default_factory=Outlooks)
 
     def add(self, feedback: Feedback) -> None:
         """Score all answers that one label is the truth of."""
@@ -52,6 +55,8 @@ class Prequential:
             told = answer_of(scored.outputs)
             if told is not None and comparable(told[0], feedback.label):
                 self._add(scored, *told, feedback.label)
+        for step in self._outlooks.add(feedback):
+            self._add(step.scored, "forecast", (step.number, step.value), step.truth)
 
     def metrics(self, event_time: int, offsets: Mapping[str, int]) -> Iterator[Metrics]:
         """Figures of every model and of each version that has new labels since last asked."""
@@ -62,7 +67,7 @@ class Prequential:
             yield self._figures(model, version, pairs, event_time, offsets)
         self._changed.clear()
 
-    def _add(self, scored: Scored, task: Task, answer: Scalar, truth: Scalar) -> None:
+    def _add(self, scored: Scored, task: Task, answer: Answer, truth: Scalar) -> None:
         model = self._models.setdefault(scored.model, self._pairs(task))
         model.add(truth, answer)
         model.newest_version = max(model.newest_version, scored.version)
@@ -97,17 +102,17 @@ class Prequential:
         )
 
 
-def answer_of(outputs: Mapping[str, Any]) -> tuple[Task, Scalar] | None:
-    """The one value of an answer that a label can be held against, and the task it shows."""
-    if "probability" in outputs:
-        return "binary", outputs["probability"]
-    if "label" in outputs:
-        return "multiclass", outputs["label"]
-    return ("regression", outputs["value"]) if "value" in outputs else None
+def answer_of(outputs: Mapping[str, Any]) -> tuple[Task, Answer] | None:
+    """What of an answer a label can be held against, and the task it shows.
+
+    A forecast is none of these: each of its steps has a label of its own.
+    """
+    held = ((task, name) for task, name in NAMES.items() if task != "forecast")
+    return next(((task, outputs[name]) for task, name in held if name in outputs), None)
 
 
 def comparable(task: Task, label: Scalar) -> bool:
     """Whether a label can be the truth of an answer of this task."""
-    if task == "binary":
+    if task in {"binary", "anomaly"}:
         return label in (0, 1)
     return task == "multiclass" or (isinstance(label, int | float) and label == label)  # noqa: PLR0124 - NaN

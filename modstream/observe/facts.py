@@ -10,6 +10,8 @@ from typing import Any
 from broker.codec import decode
 from broker.contracts import Contract, RequestId, Scored, Source
 from broker.errors import ContractViolated, DecodeError
+from models.card import Task
+from processors.outputs import NAMES
 
 
 class Asked(Contract):
@@ -55,6 +57,13 @@ def number_in(outputs: object) -> float:
         return nan
     found = outputs.get("probability")
     return as_number(found) if found is not None else next(map(as_number, outputs.values()), nan)
+
+
+def task_in(outputs: object) -> Task | None:
+    """The task of the model that gave an answer, as its outputs show it."""
+    if not isinstance(outputs, dict):
+        return None
+    return next((task for task, name in NAMES.items() if name in outputs), None)
 
 
 def as_number(value: object) -> float:

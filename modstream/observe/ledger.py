@@ -21,7 +21,7 @@ from broker.names import Header, Topics
 from broker.reader import read_to_end
 from broker.records import Record
 from modstream.observe.columns import Numbering
-from modstream.observe.facts import Answered, Joined, as_number, asked, number_in
+from modstream.observe.facts import Answered, Joined, as_number, asked, number_in, task_in
 from modstream.observe.tables import NO_ID, Answers, Joins, Lessons, Requests, Truths
 from processors.repeats import Window
 
@@ -118,6 +118,7 @@ class Ledger:
         if answers.count.count(row) == 1:
             answers.version[row] = said.version
             answers.value[row] = number_in(said.outputs)
+            answers.task = answers.task or task_in(said.outputs)
             answers.at[row] = record.timestamp
 
     def _refusal(self, error: ErrorAnswer) -> None:

@@ -1,12 +1,13 @@
 """How good the answers were: predictions held against labels by id, over event time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
 
 import numpy as np
 
-from models.scoring import auc, log_loss
-from modstream.observe.columns import Floats, Ints
+from models.scoring import auc, figures, log_loss
+from modstream.observe.columns import Floats, Ints, Mask
 from modstream.observe.labels import first_rows
 from modstream.observe.ledger import Ledger
 from modstream.observe.tables import Answers
@@ -54,7 +55,8 @@ class Quality:
 
     `pairs` are the answers with a label in the topics, `joined` those that the joiner joined.
     `swaps` counts the versions that took over from another while requests were flowing.
-    `auc` and `log_loss` (nats) are NaN unless the labels are 0 and 1.
+    `auc` and `log_loss` (nats) are NaN unless answers are probabilities and labels 0 and 1;
+    `figures` are those of other tasks, by name.
     """
 
     model: str
@@ -62,6 +64,7 @@ class Quality:
     joined: int
     auc: float
     log_loss: float
+    figures: Mapping[str, float]
     span: Span
     bins: tuple[Bin, ...]
     versions: tuple[Served, ...]
@@ -74,11 +77,15 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Truths, probabilities, and event times (ms) of the requests; all (n,)."""
+    """Truths, answers, and event times (ms) of the requests; all (n,)."""
 
     truth: Floats
     value: Floats
     event_time: Ints
+
+    def where(self, mask: Mask) -> "Pairs":
+        """Those that a mask (n,) picks."""
+        return Pairs(self.truth[mask], self.value[mask], self.event_time[mask])
 
 
 def quality(ledger: Ledger) -> tuple[Quality, ...]:
@@ -106,6 +113,7 @@ def _quality(ledger: Ledger, model: str, pairs: Pairs, span: Span) -> Quality:
         joined=int((joins.count.ints(len(ledger.ids)) > 0).sum()) if joins else 0,
         auc=auc(pairs.truth, pairs.value),
         log_loss=log_loss(pairs.truth, pairs.value),
+        figures=_of_other_tasks(ledger, ledger.answers[model]),
         span=span,
         bins=_bins(pairs, span),
         versions=_served(ledger, ledger.answers[model]),
@@ -114,13 +122,30 @@ def _quality(ledger: Ledger, model: str, pairs: Pairs, span: Span) -> Quality:
 
 def _pairs(ledger: Ledger, answers: Answers) -> Pairs:
     """Join predictions with labels by id; what is no probability or no 0 or 1 is left out."""
+    joined = _joined(ledger, answers)
+    is_told = np.isin(joined.truth, (0.0, 1.0)) & (joined.value >= 0) & (joined.value <= 1)
+    return joined.where(is_told & (answers.task in {None, "binary"}))
+
+
+def _of_other_tasks(ledger: Ledger, answers: Answers) -> dict[str, float]:
+    """The figures of values, anomaly scores, and numbered classes."""
+    joined = _joined(ledger, answers)
+    told = joined.where(np.isfinite(joined.truth) & np.isfinite(joined.value))
+    if answers.task in {"regression", "anomaly"}:
+        return figures(told.truth.tolist(), told.value.tolist(), answers.task)
+    if answers.task == "multiclass" and len(told.truth):
+        return {"accuracy": float(np.mean(told.truth == told.value))}
+    return {}
+
+
+def _joined(ledger: Ledger, answers: Answers) -> Pairs:
     size = len(ledger.requests.rows)
     numbers, rows = first_rows(ledger, answers)
-    truth = ledger.truths.last.floats(len(ledger.ids))[numbers]
-    value = answers.value.floats(size)[rows]
-    usable = np.isin(truth, (0.0, 1.0)) & (value >= 0) & (value <= 1)
-    times = ledger.requests.event_time.ints(size)[rows]
-    return Pairs(truth[usable], value[usable], times[usable])
+    return Pairs(
+        ledger.truths.last.floats(len(ledger.ids))[numbers],
+        answers.value.floats(size)[rows],
+        ledger.requests.event_time.ints(size)[rows],
+    )
 
 
 def _bins(pairs: Pairs, span: Span) -> tuple[Bin, ...]:

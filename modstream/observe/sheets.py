@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import nan
 
 from modstream.observe.figures import Figures
 from modstream.observe.quality import Quality
@@ -19,6 +20,15 @@ WAYS_OUT = ("asked", "answered", "refused", "dead letter", "repeated", "unanswer
 LEARNED = ("versions", "rows learned", "twice", "skipped", "waiting", "quarantined")
 REASONS = ("late", "orphan", "duplicate", "revised")
 """Why a label was set aside. What is `missing` is a label, so it has its own line."""
+
+FIGURES = {
+    "auc": "AUC of anomaly scores",
+    "accuracy": "accuracy",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R2",
+}
+"""What the figures of values, classes and anomalies are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,11 @@ def _quality(figures: Figures) -> Sheet:
             row("joined by the joiner", lambda one: number(one.joined)),
             row("AUC", lambda one: score(one.auc), lambda one: one.auc),
             row("log loss (nats)", lambda one: score(one.log_loss), lambda one: one.log_loss),
+            *(
+                row(told, lambda one, name=name: score(one.figures.get(name, nan)))  # type: ignore[misc]
+                for name, told in FIGURES.items()
+                if any(name in one.figures for one in figures.quality)
+            ),
             row("versions that answered", lambda one: number(len(one.versions))),
             row("hot swaps", lambda one: number(one.swaps)),
         ),

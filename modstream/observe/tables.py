@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from math import nan
 
+from models.card import Task
 from modstream.observe.columns import Column, Numbering
 
 PARTITION_BITS = 48
@@ -46,8 +47,12 @@ class Requests:
 
 @dataclass(slots=True)
 class Answers:
-    """One model's answers by request row; of several the first one's content is kept."""
+    """One model's answers by request row; of several the first one's content is kept.
 
+    `task` is what the first answer showed of the model, or None.
+    """
+
+    task: Task | None = None
     count: Column = field(default_factory=_count)
     errors: Column = field(default_factory=_count)
     version: Column = field(default_factory=_count)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
-from river import compose, linear_model, naive_bayes, preprocessing
+from river import anomaly, compose, linear_model, naive_bayes, preprocessing
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -66,15 +66,15 @@ def label(row: Row, task: Task) -> Scalar:
     value = float(row["a"]) + float(row["b"]) / 5 - 1 + (row["s"] == "p")
     if task == "regression":
         return value
-    if task == "binary":
+    if task in {"binary", "anomaly"}:
         return value > 0
     return "low" if value < -0.5 else "mid" if value < 0.5 else "high"
 
 
 def river_case(model: Any, task: Task, classes: tuple[Scalar, ...] = ()) -> Case:
-    """Teach a River model 200 rows."""
+    """Teach a River model 200 rows, a detector of anomalies without their labels."""
     for row in rows(200):
-        model.learn_one(row, label(row, task))
+        model.learn_one(row, None if task == "anomaly" else label(row, task))
     return _case("river", task, pack_river(model), classes)
 
 
@@ -109,6 +109,11 @@ def _encoded(model: Any) -> Any:
     return compose.TransformerUnion(strings, numbers) | model
 
 
+def _detector() -> Any:
+    numbers = compose.SelectType((int, float)) | preprocessing.MinMaxScaler()
+    return numbers | anomaly.HalfSpaceTrees(n_trees=5, height=4, window_size=50, seed=1)
+
+
 _BUILDERS: dict[str, Callable[[], Case]] = {
     "onnx-binary": lambda: onnx_case(GradientBoostingClassifier(n_estimators=5), "binary"),
     "onnx-multiclass": lambda: onnx_case(LogisticRegression(), "multiclass"),
@@ -125,6 +130,7 @@ _BUILDERS: dict[str, Callable[[], Case]] = {
         _encoded(naive_bayes.GaussianNB()), "multiclass", ("high", "low", "mid")
     ),
     "river-regression": lambda: river_case(_encoded(linear_model.LinearRegression()), "regression"),
+    "river-anomaly": lambda: river_case(_detector(), "anomaly"),
 }
 CASES = tuple(_BUILDERS)
 

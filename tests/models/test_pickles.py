@@ -6,6 +6,7 @@ import pytest
 import river
 from river import compose, linear_model, multiclass
 from river.base import AnomalyDetector, Base, Classifier
+from river.time_series.base import Forecaster
 
 from models.errors import ForbiddenGlobal, UnreadableArtifact
 from models.pickles import dumps_checked, loads
@@ -96,6 +97,8 @@ def test_a_model_that_cannot_be_pickled_is_not_published():
 
 def _answer(model: Base, row: dict) -> object:
     last = getattr(model, "_last_step", model)
+    if isinstance(last, Forecaster):
+        return model.forecast(horizon=5)
     if isinstance(last, AnomalyDetector):
         return model.score_one(row)
     if isinstance(last, Classifier) and not isinstance(last, _WITHOUT_PROBABILITIES):

@@ -22,6 +22,7 @@ from river import (
     preprocessing,
     rules,
     stats,
+    time_series,
     tree,
 )
 from river.base import Regressor
@@ -161,6 +162,11 @@ def _others() -> dict[str, Any]:
         "prior": dummy.PriorClassifier(),
         "no_change": dummy.NoChangeClassifier(),
         "mean": dummy.StatisticRegressor(stats.Mean()),
+        "series": time_series.SNARIMAX(p=2, d=1, q=1, m=4, sd=1),
+        "seasons": time_series.HoltWinters(alpha=0.3, beta=0.1, gamma=0.3, seasonality=4),
+        "factors": time_series.HoltWinters(
+            alpha=0.3, beta=0.1, gamma=0.3, seasonality=4, multiplicative=True
+        ),
     }
 
 
@@ -190,7 +196,9 @@ def trained(name: str, model: Any, n: int = 300) -> Any:
     """Teach a model of the zoo n rows whose label depends on all their features."""
     for row in rows(name, n):
         value = row["a"] + row["b"] / 20 + (row.get("s") == "p")
-        if name == "half_space":
+        if isinstance(model, time_series.base.Forecaster):
+            model.learn_one(y=value + 10)
+        elif name == "half_space":
             model.learn_one(row)
         elif name in _THREE_CLASSES:
             model.learn_one(row, "low" if value < -1 else "mid" if value < 1 else "high")

@@ -55,7 +55,7 @@ class Story:
             id=fields.get("id", asked.key.decode()),
             model=model,
             version=fields.get("version", 1),
-            outputs={"probability": probability},
+            outputs=fields.get("outputs", {"probability": probability}),
             features=ROW if model == self.route[0] else None,
             source=fields.get("source", self._source(asked)),
         )

@@ -342,6 +342,20 @@ def test_quality_is_computed_from_predictions_and_labels_by_id(story):
     assert frozen.auc == pytest.approx(0.5)
 
 
+def test_values_and_anomalies_have_figures_of_their_own(story):
+    for number in range(4):
+        asked = story.ask(f"{number}")
+        story.answer(asked, "online", outputs={"value": number + 1.0})
+        story.answer(asked, "frozen", outputs={"score": 7.0 * number})
+        story.label(f"{number}", label=number >= 2)
+
+    values, anomalies = story.figures().quality
+
+    assert values.figures == pytest.approx({"mae": 2.0, "rmse": 4.5**0.5, "r2": -17.0})
+    assert anomalies.figures == {"auc": 1.0}
+    assert values.pairs == anomalies.pairs == 0
+
+
 def test_quality_over_event_time_shows_the_model_that_falls_behind(season):
     online, frozen = season.quality
 

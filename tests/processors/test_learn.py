@@ -248,7 +248,11 @@ def test_figures_fit_the_task():
                 label,
                 predictions=(
                     Scored(model="r", version=1, outputs={"value": 2.0}),
-                    Scored(model="c", version=1, outputs={"label": "b"}),
+                    Scored(
+                        model="c",
+                        version=1,
+                        outputs={"label": "b", "probabilities": {"1.0": 0.25, "b": 0.75}},
+                    ),
                     Scored(model="z", version=1, outputs={"mood": "fine"}),
                 ),
             )
@@ -258,7 +262,9 @@ def test_figures_fit_the_task():
 
     found = {m.model: m.values for m in pupil.metrics() if m.version is None}
 
-    assert found["r"] == {"labelled": 2, "window": 2, "squared_error": pytest.approx(2.5)}
+    assert found["r"] == pytest.approx(
+        {"labelled": 2, "window": 2, "mae": 1.5, "rmse": 2.5**0.5, "r2": 1 - 5 / 4.5}
+    )
     assert found["c"]["accuracy"] == pytest.approx(1 / 3)
     assert "z" not in found
 
