@@ -28,6 +28,13 @@ ModelError
 │   ├── ArtifactGone        the card was kept, its artifact was not
 │   ├── InvalidAlias        an alias that could be mistaken for something else
 │   └── NothingToRollBack   the alias never stood anywhere else
+├── TrainingError           no challenger can be trained from what there is
+│   ├── NoFold              no part of the rows is later than every class was seen
+│   ├── NotTrainable        models of this task learn online only
+│   ├── TooFewRows
+│   ├── TooFewOfClass
+│   ├── TooManyBroken
+│   └── UnknownMetric       the metric that was to decide does not fit the task
 ├── PredictError            the runtime failed on a batch of valid rows
 └── LearnError              the runtime failed to learn from a batch of valid rows
 """
@@ -179,7 +186,7 @@ class UnknownModelFile(ArtifactError):
     """The file's ending names no format that a model can be published from."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path.name} is none of .onnx, .skops, .joblib, .pkl")
+        super().__init__(f"{path.name} is none of .onnx, .skops, .river, .joblib, .pkl")
         self.path = path
 
 
@@ -264,6 +271,59 @@ class NothingToRollBack(RegistryError):
             "its history names no version before the present one"
         )
         self.name, self.alias = name, alias
+
+
+class TrainingError(ModelError):
+    """No challenger can be trained from what there is."""
+
+
+class NoFold(TrainingError):
+    """In no fold of cross-validation was every class seen before the rows to score."""
+
+    def __init__(self, folds: int) -> None:
+        super().__init__(f"in none of {folds} folds were all classes seen before the rows to score")
+        self.folds = folds
+
+
+class NotTrainable(TrainingError):
+    """Models of this task learn online, row by row; there is no batch training for them."""
+
+    def __init__(self, name: str, task: str) -> None:
+        super().__init__(f"{name} is a model for {task}: such models learn online only")
+        self.name, self.task = name, task
+
+
+class TooFewRows(TrainingError):
+    """There are fewer labelled rows than a model can be trusted from."""
+
+    def __init__(self, found: int, fewest: int) -> None:
+        super().__init__(f"there are {found:,} labelled rows, at least {fewest:,} are needed")
+        self.found, self.fewest = found, fewest
+
+
+class TooFewOfClass(TrainingError):
+    """A class has too few rows to be learned, or to be tested."""
+
+    def __init__(self, label: object, found: int, fewest: int) -> None:
+        super().__init__(f"class {label!r} has {found:,} rows, at least {fewest:,} are needed")
+        self.label, self.found, self.fewest = label, found, fewest
+
+
+class TooManyBroken(TrainingError):
+    """So many rows are broken that the others cannot be trusted; `rules` counts why."""
+
+    def __init__(self, broken: int, rows: int, rules: dict[str, int]) -> None:
+        told = ", ".join(f"{rule} {count:,}" for rule, count in rules.items())
+        super().__init__(f"{broken:,} of {rows:,} labelled rows are broken: {told}")
+        self.broken, self.rows, self.rules = broken, rows, rules
+
+
+class UnknownMetric(TrainingError):
+    """The metric that was to decide does not fit the task."""
+
+    def __init__(self, metric: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"{metric!r} does not measure this task: take {', '.join(known)}")
+        self.metric, self.known = metric, known
 
 
 class PredictError(ModelError):

@@ -3,11 +3,13 @@
 import pickle
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import numpy as np
 import onnx
 from onnx import TensorProto
+from river.base import Estimator
 from sklearn.base import BaseEstimator
 
 from models.card import Task
@@ -23,6 +25,9 @@ from models.export import classes_of, infer_schema, task_of, to_onnx
 from models.foreign import translated
 from models.loading import synthetic
 from models.onnx_safety import self_contained
+from models.river_artifact import Packed
+from models.river_artifact import unpack as unpack_river
+from models.river_files import Described, from_river
 from models.schema import Batch, Feature, InputSchema, Kind, Scalar
 from models.sklearn_runtime import pack, unpack
 
@@ -40,8 +45,26 @@ KINDS: dict[int, Kind] = {
 Drafted = tuple[Draft, bytes]
 
 
-def read_file(name: str, path: Path, *, trust_pickle: bool, note: str = "") -> Drafted:
-    """Draft a version of a model from an .onnx, .skops, .joblib or .pkl file.
+class Portable(NamedTuple):
+    """A fitted model as an artifact, the runtime that reads it, the library that wrote it."""
+
+    artifact: bytes
+    runtime: str
+    library: str
+
+
+def read_file(
+    name: str,
+    path: Path,
+    *,
+    trust_pickle: bool,
+    note: str = "",
+    described: Described | None = None,
+) -> Drafted:
+    """Draft a version of a model from an .onnx, .skops, .river, .joblib or .pkl file.
+
+    A .river file is an artifact as `models.river_artifact.pack` writes it; of a River model the
+    features must be `described`.
 
     Raises:
         PickleNotTrusted: it is a pickle, which runs code when it is read, and nobody vouched.
@@ -53,12 +76,16 @@ def read_file(name: str, path: Path, *, trust_pickle: bool, note: str = "") -> D
         return from_onnx(name, content, note)
     if ending == ".skops":
         return from_sklearn(name, unpack(content), note)
+    if ending == ".river":
+        return from_river(name, unpack_river(content), described or Described(), note)
     if ending not in PICKLES:
         raise UnknownModelFile(path)
     if not trust_pickle:
         raise PickleNotTrusted(path)
     with translated(lambda reason: UnreadableArtifact("sklearn", reason)):
         model = joblib.load(path) if ending == ".joblib" else pickle.loads(content)  # noqa: S301
+    if isinstance(model, Estimator):
+        return from_river(name, Packed(model, None), described or Described(), note)
     return from_sklearn(name, model, note)
 
 
@@ -70,10 +97,7 @@ def from_sklearn(name: str, model: BaseEstimator, note: str = "") -> Drafted:
         ForbiddenGlobal: neither ONNX nor skops can carry it safely.
     """
     schema = infer_schema(model)
-    try:
-        artifact, runtime, used = to_onnx(model, schema, golden(schema)), "onnx", "skl2onnx"
-    except (NotConvertible, GoldenMismatch):
-        artifact, runtime, used = pack(model), "sklearn", "skops"
+    artifact, runtime, used = portable(model, schema, golden(schema))
     drafted = Draft(
         name=name,
         runtime=runtime,
@@ -84,6 +108,18 @@ def from_sklearn(name: str, model: BaseEstimator, note: str = "") -> Drafted:
         note=note or type(model).__name__,
     )
     return drafted, artifact
+
+
+def portable(model: BaseEstimator, schema: InputSchema, rows: Batch) -> Portable:
+    """Write a fitted model as ONNX if that answers `rows` alike, else as skops.
+
+    Raises:
+        ForbiddenGlobal: neither ONNX nor skops can carry it safely.
+    """
+    try:
+        return Portable(to_onnx(model, schema, rows), "onnx", "skl2onnx")
+    except (NotConvertible, GoldenMismatch):
+        return Portable(pack(model), "sklearn", "skops")
 
 
 def from_onnx(name: str, content: bytes, note: str = "") -> Drafted:
