@@ -24,6 +24,7 @@ from broker.connection import Connection
 from broker.consumer import BatchSettings
 from broker.names import Topics, TopicSpec
 from models.shelf import ShelfSettings
+from models.training_settings import TrainSettings
 from modstream.cadence import CadenceSettings
 from modstream.errors import InvalidSettings
 from processors.joiner import JoinerSettings
@@ -84,6 +85,8 @@ class Settings(BaseSettings):
     """How the learner learns."""
     cadence: CadenceSettings = CadenceSettings()
     """How often the learner publishes."""
+    train: TrainSettings = TrainSettings()
+    """How a challenger is retrained, and what it must reach."""
     joiner: JoinerSettings = JoinerSettings()
     """How late labels are joined."""
     cellar: Path | None = None

@@ -1,8 +1,11 @@
 """The account of a stream as one HTML page that needs nothing but itself."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
+from typing import TypeVar
+
+from matplotlib.axes import Axes
 
 from modstream.observe import plots
 from modstream.observe.figures import Figures
@@ -12,6 +15,12 @@ from modstream.observe.style import CSS
 from modstream.observe.words import date, duration, milliseconds, number, score, verdict
 
 WIDE, HALF = (10.0, 2.7), (4.9, 2.7)
+FOOTER = (
+    "Computed from the records in the topics of the stream, read committed from their"
+    " beginning. Lag alone was sampled while the stream ran."
+)
+
+T = TypeVar("T")
 
 
 def write_page(figures: Figures, path: Path) -> None:
@@ -22,32 +31,45 @@ def write_page(figures: Figures, path: Path) -> None:
 
 def page(figures: Figures) -> str:
     """The whole document."""
-    word, reason = verdict(figures)
-    title = f"Stream {figures.stream}"
+    body = f"""<dl class="key">{"".join(_key_figures(figures))}</dl>
+<p class="models">{"".join(_swatches(figures))}</p>
+{"".join(_plots(figures))}
+{"".join(map(table_of, sheets(figures)))}"""
+    return document(
+        title=f"Stream {figures.stream}",
+        span=_span(figures),
+        verdict=verdict(figures),
+        good=figures.sound,
+        body=body,
+        footer=FOOTER,
+    )
+
+
+def document(
+    *, title: str, span: str, verdict: tuple[str, str], good: bool, body: str, footer: str
+) -> str:
+    """A page with its style around a body of HTML; all else is text."""
+    word, reason = map(escape, verdict)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{escape(title)}: {escape(word.lower())}</title>
+<title>{escape(title)}: {word.lower()}</title>
 <style>{CSS}</style>
 </head>
 <body>
 <header>
 <h1>{escape(title)}</h1>
-<p class="span">{escape(_span(figures))}</p>
-<p class="verdict {"sound" if figures.sound else "unsound"}"><strong>{escape(word)}</strong>
-{escape(reason)}</p>
+<p class="span">{escape(span)}</p>
+<p class="verdict {"sound" if good else "unsound"}"><strong>{word}</strong>
+{reason}</p>
 </header>
 <main>
-<dl class="key">{"".join(_key_figures(figures))}</dl>
-<p class="models">{"".join(_swatches(figures))}</p>
-{"".join(_plots(figures))}
-{"".join(map(_table, sheets(figures)))}
+{body}
 </main>
-<footer>Computed from the records in the topics of the stream, read committed from their
-beginning. Lag alone was sampled while the stream ran.</footer>
+<footer>{escape(footer)}</footer>
 </body>
 </html>
 """
@@ -61,17 +83,20 @@ def _span(figures: Figures) -> str:
 
 def _key_figures(figures: Figures) -> Iterable[str]:
     first = figures.pace.latency[0] if figures.pace.latency else None
-    yield _key("requests", number(figures.delivery.requests))
-    yield _key("requests/s, mean", number(figures.pace.throughput.mean))
+    yield key_figure("requests", number(figures.delivery.requests))
+    yield key_figure("requests/s, mean", number(figures.pace.throughput.mean))
     if first is not None:
-        yield _key("latency p50 / p99", f"{milliseconds(first.p50)} / {milliseconds(first.p99)} ms")
-    yield _key("labels joined", number(figures.labels.joined))
-    yield _key("hot swaps", number(sum(one.swaps for one in figures.quality)))
+        yield key_figure(
+            "latency p50 / p99", f"{milliseconds(first.p50)} / {milliseconds(first.p99)} ms"
+        )
+    yield key_figure("labels joined", number(figures.labels.joined))
+    yield key_figure("hot swaps", number(sum(one.swaps for one in figures.quality)))
     for one in figures.quality:
-        yield _key(f"AUC {one.model}", score(one.auc))
+        yield key_figure(f"AUC {one.model}", score(one.auc))
 
 
-def _key(name: str, value: str) -> str:
+def key_figure(name: str, value: str) -> str:
+    """One of the figures at the head of the page."""
     return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
 
 
@@ -107,14 +132,29 @@ def _marks(figures: Figures) -> str:
     return f"{told}; ticks: {drawn} of {swaps} new versions, where each first answered"
 
 
-def _plot(title: str, note: str, name: str, draw: plots.Draw, figures: Figures) -> str:
+def _plot(
+    title: str, note: str, name: str, draw: Callable[[Axes, Figures], None], figures: Figures
+) -> str:
     size = WIDE if name in ("auc", "loss") else HALF
-    drawn = plots.svg(name, draw, figures, size)
+    return figure(title, note, name, draw, figures, size)
+
+
+def figure(
+    title: str,
+    note: str,
+    name: str,
+    draw: Callable[[Axes, T], None],
+    facts: T,
+    size: tuple[float, float],
+) -> str:
+    """One plot with its caption; `name` keeps its ids apart from others'."""
+    drawn = plots.svg(name, draw, facts, size)
     caption = f"<figcaption><b>{escape(title)}</b> {escape(note)}</figcaption>"
     return f"<figure>{caption}{drawn}</figure>"
 
 
-def _table(sheet: Sheet) -> str:
+def table_of(sheet: Sheet) -> str:
+    """A sheet as a table with its title and lines."""
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in sheet.columns)
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in sheet.rows)
     lines = "<br>".join(map(escape, sheet.lines))

@@ -51,7 +51,6 @@ STYLE: Any = {
 }
 
 T = TypeVar("T")
-Draw = Callable[[Axes, Figures], None]
 
 
 def svg(name: str, draw: Callable[[Axes, T], None], figures: T, size: tuple[float, float]) -> str:

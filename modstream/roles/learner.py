@@ -22,7 +22,7 @@ from models.runtime import LearningRuntime
 from modstream.cadence import Cadence, CadenceSettings
 from modstream.errors import NotALearner
 from modstream.roles.events import model_event
-from modstream.roles.registry import await_model, open_registry, trust
+from modstream.roles.registry import await_model, newest_that_learns, open_registry, trust
 from modstream.settings import Settings
 from processors.learn import Counts, Learner
 
@@ -34,14 +34,14 @@ def run_learner(settings: Settings, model: str, stop: Event) -> None:
     """Learn until `stop`; what has been learned by then is published before this returns.
 
     Raises:
-        NotALearner: the model's newest version cannot learn.
+        NotALearner: no version of the model can learn.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
     with (
         open_registry(settings) as registry,
         Publisher(settings.connection, f"{topics.group('learner')}-{model}") as publisher,
     ):
-        card = await_model(registry, stop, model, lambda: registry.newest(model))
+        card = await_model(registry, stop, model, lambda: newest_that_learns(registry, model))
         if card is None:
             return
         learner = resume(settings, registry, card)

@@ -8,9 +8,11 @@ from urllib.parse import quote
 
 import structlog
 
+from models.card import ModelCard
 from models.errors import ModelNotFound, RegistryUnavailable
 from models.link import RegistrySettings
 from models.registry import Registry
+from models.runtime import LEARNING
 from models.signing import SigningKey, Trust
 from modstream.settings import Settings
 
@@ -33,6 +35,18 @@ def cellar(settings: Settings) -> Path:
 def trust(settings: Settings) -> Trust:
     """Whose models may be served."""
     return Trust(settings.trusted_keys)
+
+
+def newest_that_learns(registry: Registry, name: str) -> ModelCard | None:
+    """The version that a learner goes on from: challengers trained in one go are passed over.
+
+    If none can learn, it is the newest, so that it can be named; None before the first.
+    """
+    newest = registry.newest(name)
+    if newest is None or newest.runtime in LEARNING:
+        return newest
+    older = reversed(registry.versions(name))
+    return next((card for card in older if card.runtime in LEARNING), newest)
 
 
 def await_model(

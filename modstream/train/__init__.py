@@ -1,0 +1,1 @@
+"""Retraining from recent feedback: read, train, accept, publish as challenger, report."""
