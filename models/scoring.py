@@ -19,6 +19,11 @@ Values = npt.NDArray[np.float64]
 Answer = Scalar | Mapping[str, float] | tuple[int, float]
 """A number; of a multiclass task the probability by class; of a forecast a step and its value."""
 
+Only = str | None
+"""The one figure that is wanted, by name; None: all."""
+
+Figures = Callable[[Sequence[Scalar], Sequence[Any], Only], dict[str, float]]
+
 HIGHER_IS_BETTER = frozenset({"auc", "accuracy", "macro_f1", "r2"})
 LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse", "smape"})
 
@@ -55,17 +60,18 @@ def smape(labels: Values, values: Values) -> float:
     return float(200 * np.mean(np.abs(labels - values) / np.where(scale == 0, 1, scale)))
 
 
-def binary(labels: Values, scores: Values) -> dict[str, float]:
+def binary(labels: Values, scores: Values, only: Only = None) -> dict[str, float]:
     """AUC, log loss and accuracy of probabilities (n,) against labels of 0 and 1 (n,)."""
     return _defined(
-        auc=auc(labels, scores),
-        log_loss=log_loss(labels, scores),
-        accuracy=accuracy(labels, scores),
+        only,
+        auc=lambda: auc(labels, scores),
+        log_loss=lambda: log_loss(labels, scores),
+        accuracy=lambda: accuracy(labels, scores),
     )
 
 
 def multiclass(
-    truths: Sequence[str], probabilities: Values, classes: Sequence[str]
+    truths: Sequence[str], probabilities: Values, classes: Sequence[str], only: Only = None
 ) -> dict[str, float]:
     """Accuracy, macro-averaged F1 and log loss (nats) of probabilities (n, k) of named classes.
 
@@ -78,21 +84,23 @@ def multiclass(
     full = np.zeros((len(truths), len(known)))
     full[:, [known.index(name) for name in classes]] = probabilities
     return _defined(
-        accuracy=float(metrics.accuracy_score(truths, said)),
-        macro_f1=float(metrics.f1_score(truths, said, average="macro", zero_division=0)),
-        log_loss=float(metrics.log_loss(truths, full, labels=known)),
+        only,
+        accuracy=lambda: metrics.accuracy_score(truths, said),
+        macro_f1=lambda: metrics.f1_score(truths, said, average="macro", zero_division=0),
+        log_loss=lambda: metrics.log_loss(truths, full, labels=known),
     )
 
 
-def regression(labels: Values, values: Values) -> dict[str, float]:
+def regression(labels: Values, values: Values, only: Only = None) -> dict[str, float]:
     """Mean absolute error, root mean squared error and R2 of values (n,) against true ones."""
     if not len(labels):
         return {}
     spread = len(labels) > 1 and float(np.ptp(labels)) > 0
     return _defined(
-        mae=float(metrics.mean_absolute_error(labels, values)),
-        rmse=float(metrics.root_mean_squared_error(labels, values)),
-        r2=float(metrics.r2_score(labels, values)) if spread else float("nan"),
+        only,
+        mae=lambda: metrics.mean_absolute_error(labels, values),
+        rmse=lambda: metrics.root_mean_squared_error(labels, values),
+        r2=lambda: metrics.r2_score(labels, values) if spread else float("nan"),
     )
 
 
@@ -108,31 +116,33 @@ def forecast(labels: Values, answers: Sequence[tuple[int, float]]) -> dict[str, 
     return found
 
 
-def figures(truths: Sequence[Scalar], answers: Sequence[Any], task: Task) -> dict[str, float]:
+def figures(
+    truths: Sequence[Scalar], answers: Sequence[Any], task: Task, only: Only = None
+) -> dict[str, float]:
     """The figures that fit a task, over pairs of truth and `Answer`."""
-    return _FIGURES[task](truths, answers)
+    return _FIGURES[task](truths, answers, only)
 
 
-def _of_numbers(
-    score: Callable[[Values, Values], dict[str, float]],
-) -> Callable[[Sequence[Scalar], Sequence[Any]], dict[str, float]]:
-    return lambda truths, answers: score(_numbers(truths), _numbers(answers))
+def _of_numbers(score: Callable[[Values, Values, Only], dict[str, float]]) -> Figures:
+    return lambda truths, answers, only: score(_numbers(truths), _numbers(answers), only)
 
 
 def _of_classes(
-    truths: Sequence[Scalar], answers: Sequence[Mapping[str, float]]
+    truths: Sequence[Scalar], answers: Sequence[Mapping[str, float]], only: Only
 ) -> dict[str, float]:
     classes = sorted({name for answer in answers for name in answer})
     rows = [[answer.get(name, 0.0) for name in classes] for answer in answers]
-    return multiclass([str(truth) for truth in truths], np.array(rows, dtype=float), classes)
+    return multiclass([str(truth) for truth in truths], np.array(rows, float), classes, only)
 
 
-def _of_steps(truths: Sequence[Scalar], answers: Sequence[tuple[int, float]]) -> dict[str, float]:
+def _of_steps(
+    truths: Sequence[Scalar], answers: Sequence[tuple[int, float]], _only: Only
+) -> dict[str, float]:
     return forecast(_numbers(truths), answers)
 
 
-def _anomaly(labels: Values, scores: Values) -> dict[str, float]:
-    return _defined(auc=auc(labels, scores))
+def _anomaly(labels: Values, scores: Values, only: Only) -> dict[str, float]:
+    return _defined(only, auc=lambda: auc(labels, scores))
 
 
 def _errors(suffix: str, labels: Values, values: Values) -> dict[str, float]:
@@ -146,18 +156,18 @@ def _numbers(values: Sequence[Any]) -> Values:
     return np.asarray(values, dtype=float)
 
 
-def _defined(**found: float) -> dict[str, float]:
+def _defined(only: Only, **scores: Callable[[], float]) -> dict[str, float]:
+    wanted = scores if only is None else {only: scores[only]}
+    found = {name: float(score()) for name, score in wanted.items()}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-_FIGURES: Mapping[Task, Callable[[Sequence[Scalar], Sequence[Any]], dict[str, float]]] = (
-    MappingProxyType(
-        {
-            "binary": _of_numbers(binary),
-            "multiclass": _of_classes,
-            "regression": _of_numbers(regression),
-            "anomaly": _of_numbers(_anomaly),
-            "forecast": _of_steps,
-        }
-    )
+_FIGURES: Mapping[Task, Figures] = MappingProxyType(
+    {
+        "binary": _of_numbers(binary),
+        "multiclass": _of_classes,
+        "regression": _of_numbers(regression),
+        "anomaly": _of_numbers(_anomaly),
+        "forecast": _of_steps,
+    }
 )

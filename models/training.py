@@ -160,8 +160,8 @@ def duel(
     def gain(sample: Any) -> float:  # noqa: ANN401 - scipy's array of positions
         places = [int(place) for place in sample]
         truths = [labels[place] for place in places]
-        one = figures(truths, [ours[place] for place in places], task)
-        other = figures(truths, [theirs[place] for place in places], task)
+        one = figures(truths, [ours[place] for place in places], task, metric)
+        other = figures(truths, [theirs[place] for place in places], task, metric)
         # A sample of one class alone has no AUC and says nothing of either.
         return sign * (one[metric] - other[metric]) if metric in one and metric in other else 0.0
 

@@ -102,7 +102,7 @@ def _judge(
     for fitted, scored in folds(table, count):
         later = table.take(scored)
         told = said(fit(model, table.take(fitted)), later)
-        found = figures(later.truths(), told, table.card.task)
+        found = figures(later.truths(), told, table.card.task, metric)
         if metric in found:
             scores.append(found[metric])
     return Candidate(kind, dict(chosen), model, tuple(scores))

@@ -24,15 +24,21 @@ class Example:
     features: Row | None = None
     served: Answer | None = None
 
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether there are features of these names."""
+        return set(names) <= (self.features or {}).keys()
+
 
 def collect(records: Iterable[Record], card: ModelCard, most: int) -> Labelled:
     """The newest `most` labelled rows of a stream, as far as the guard lets them pass.
 
-    Feedback of one id that came in several records is put together. A record that cannot be read
+    Feedback of one id that came in several records is put together. Rows that the model did not
+    answer and that lack its features were meant for another model. A record that cannot be read
     counts as refused, too.
     """
     examples, illegible = _examples(records, card.name, most)
-    newest = sorted(examples, key=lambda one: one.event_time)[-most:]
+    ours = [one for one in examples if one.served is not None or one.has(card.input_schema.names)]
+    newest = sorted(ours, key=lambda one: one.event_time)[-most:]
     rows = [dict(one.features or {}) for one in newest]
     passed = guard(card, rows, [one.label for one in newest])
     refused = Counter(offence.rule for offence in passed.offences)

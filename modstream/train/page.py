@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +111,7 @@ def _candidates(trained: Trained) -> Sheet:
 
 
 def _profile(table: Labelled) -> Sheet:
-    rows = tuple(
-        (escape(name), *_described(column)) for name, column in table.batch.columns.items()
-    )
+    rows = tuple((name, *_described(column)) for name, column in table.batch.columns.items())
     classes = Counter(map(str, table.labels)) if table.classes else Counter()
     lines = [f"labels: {counts(classes)}"] if classes else []
     if table.refused:

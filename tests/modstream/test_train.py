@@ -74,13 +74,21 @@ def test_answers_of_the_model_are_found_in_whichever_record_they_came():
     assert list(found.served) == [0.25, None]
 
 
+def test_rows_for_another_model_of_the_stream_are_none_of_ours():
+    records = [feedback(1), feedback(2, features={"z": 1}, model="other")]
+
+    found = collect(records, CARD, most=10)
+
+    assert (len(found.labels), found.refused.total()) == (1, 0)
+
+
 def test_an_id_without_features_teaches_nothing():
     assert collect([feedback(1, features={})], CARD, most=10).batch.size == 0
 
 
 @pytest.fixture(scope="module")
 def trained():
-    return train(table(schema=NUMBERS), QUICK, silent)
+    return train(table(schema=NUMBERS), replace(QUICK, trials=1), silent)
 
 
 @pytest.mark.parametrize("accepted", [True, False])
