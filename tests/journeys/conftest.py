@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -93,19 +93,24 @@ class System:
 
 
 @pytest.fixture
-def system(
-    bootstrap: str, redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[System]:
+def system(bootstrap: str, redis_url: str, prefix: str, tmp_path: Path) -> Iterator[System]:
     """A system whose processes end with the test."""
-    for name in [name for name in os.environ if name.startswith("MODSTREAM_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    settings = load_settings(
-        bootstrap=bootstrap, redis=redis_url, prefix=prefix, stream="flights", home=tmp_path
-    )
-    with Supervisor(tmp_path) as supervisor:
-        made = System(settings, supervisor, tmp_path)
+    with open_system(bootstrap, redis_url, prefix, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def open_system(bootstrap: str, redis: str, prefix: str, folder: Path) -> Iterator[System]:
+    """A system whose processes end with the context, in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch, Supervisor(folder) as supervisor:
+        for name in [name for name in os.environ if name.startswith("MODSTREAM_")]:
+            patch.delenv(name)
+        patch.chdir(folder)
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        settings = load_settings(
+            bootstrap=bootstrap, redis=redis, prefix=prefix, stream="flights", home=folder
+        )
+        made = System(settings, supervisor, folder)
         yield made
         for client in made.clients:
             client.close()
