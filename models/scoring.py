@@ -17,7 +17,7 @@ from models.schema import Scalar
 
 Values = npt.NDArray[np.float64]
 Answer = Scalar | Mapping[str, float] | tuple[int, float]
-"""A number; of a multiclass task the probability by class; of a forecast a step and its value."""
+"""A number; a class, or the probability by class; of a forecast a step and its value."""
 
 Only = str | None
 """The one figure that is wanted, by name; None: all."""
@@ -127,12 +127,21 @@ def _of_numbers(score: Callable[[Values, Values, Only], dict[str, float]]) -> Fi
     return lambda truths, answers, only: score(_numbers(truths), _numbers(answers), only)
 
 
-def _of_classes(
-    truths: Sequence[Scalar], answers: Sequence[Mapping[str, float]], only: Only
-) -> dict[str, float]:
+def _of_classes(truths: Sequence[Scalar], answers: Sequence[Any], only: Only) -> dict[str, float]:
+    """Of probabilities by class all figures, of classes alone those that need no more."""
+    if not all(isinstance(answer, Mapping) for answer in answers):
+        return _of_labels(truths, answers)
     classes = sorted({name for answer in answers for name in answer})
     rows = [[answer.get(name, 0.0) for name in classes] for answer in answers]
     return multiclass([str(truth) for truth in truths], np.array(rows, float), classes, only)
+
+
+def _of_labels(truths: Sequence[Scalar], answers: Sequence[Scalar]) -> dict[str, float]:
+    true, said = [str(truth) for truth in truths], [str(answer) for answer in answers]
+    return {
+        "accuracy": float(metrics.accuracy_score(true, said)),
+        "macro_f1": float(metrics.f1_score(true, said, average="macro", zero_division=0)),
+    }
 
 
 def _of_steps(

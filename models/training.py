@@ -29,7 +29,6 @@ MEASURES: Mapping[Task, tuple[str, ...]] = MappingProxyType(
     }
 )
 """What may decide, by task; the first does unless the settings say otherwise."""
-RESAMPLES = 200
 GOLDEN_ROWS = 500
 FEWEST_SERVED = 30
 """Rows answered by the champion below which a comparison is mostly chance."""
@@ -86,7 +85,7 @@ def train(table: Labelled, settings: TrainSettings, tell: Tell) -> Trained:
     chosen, model, (artifact, runtime, used) = first_portable(candidates, older, golden)
     answers = said(model, newest)
     found = figures(newest.truths(), answers, table.card.task)
-    champion, rival, gain = duel(newest, answers, metric, settings.seed)
+    champion, rival, gain = duel(newest, answers, metric, settings)
     draft = Draft(
         name=table.card.name,
         runtime=runtime,
@@ -143,7 +142,7 @@ def deciding(task: Task, asked: str) -> str:
 
 
 def duel(
-    table: Labelled, answers: Sequence[Answer], metric: str, seed: int
+    table: Labelled, answers: Sequence[Answer], metric: str, settings: TrainSettings
 ) -> tuple[dict[str, float], dict[str, float], Interval | None]:
     """Champion's and challenger's figures where the champion had answered, and the gain.
 
@@ -168,10 +167,10 @@ def duel(
     found = bootstrap(
         (np.arange(len(rows)),),
         gain,
-        n_resamples=RESAMPLES,
+        n_resamples=settings.resamples,
         vectorized=False,
         method="percentile",
-        rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(settings.seed),
     ).confidence_interval
     interval = Interval(float(found.low), float(found.high))
     return figures(labels, theirs, task), figures(labels, ours, task), interval

@@ -11,7 +11,8 @@ class TrainSettings:
     least that will do, `broken` the largest share of them that the guard may refuse. `held_back`
     is the newest share, which only the acceptance test sees; the rest goes through `folds` of
     cross-validation in the order of time, for each of `trials` random settings. `metric` decides,
-    by default AUC, accuracy or R2 by the task; `threshold` is what the business asks of it.
+    by default AUC, accuracy or R2 by the task; `threshold` is what the business asks of it, and
+    `resamples` how many samples of the held-back rows tell chance from a champion that is better.
     """
 
     rows: int = 20_000
@@ -23,4 +24,5 @@ class TrainSettings:
     trials: int = 20
     metric: str = ""
     threshold: float | None = None
+    resamples: int = 200
     seed: int = 0

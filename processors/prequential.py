@@ -16,6 +16,9 @@ from models.scoring import Answer, figures
 from processors.outlooks import Outlooks
 from processors.outputs import NAMES
 
+SINGLE = frozenset({"binary", "regression", "anomaly"})
+"""The tasks whose answer to a row is one number."""
+
 
 @dataclass(slots=True)
 class Pairs:
@@ -52,7 +55,7 @@ class Prequential:
     def add(self, feedback: Feedback) -> None:
         """Score all answers that one label is the truth of."""
         for scored in feedback.predictions:
-            told = answer_of(scored.outputs)
+            told = scored_of(scored.outputs)
             if told is not None and comparable(told[0], feedback.label):
                 self._add(scored, *told, feedback.label)
         for step in self._outlooks.add(feedback):
@@ -102,13 +105,22 @@ class Prequential:
         )
 
 
-def answer_of(outputs: Mapping[str, Any]) -> tuple[Task, Answer] | None:
-    """What of an answer a label can be held against, and the task it shows.
+def answer_of(outputs: Mapping[str, Any]) -> tuple[Task, Scalar] | None:
+    """The one value of an answer, of several classes the likeliest, and the task that it shows.
 
-    A forecast is none of these: each of its steps has a label of its own.
+    A forecast has no such value: each of its steps has a label of its own.
     """
-    held = ((task, name) for task, name in NAMES.items() if task != "forecast")
-    return next(((task, outputs[name]) for task, name in held if name in outputs), None)
+    if "label" in outputs:
+        return "multiclass", outputs["label"]
+    single = ((task, name) for task, name in NAMES.items() if task in SINGLE)
+    return next(((task, outputs[name]) for task, name in single if name in outputs), None)
+
+
+def scored_of(outputs: Mapping[str, Any]) -> tuple[Task, Answer] | None:
+    """What of an answer is held against a label: its one value, or the probabilities of classes."""
+    if "probabilities" in outputs:
+        return "multiclass", outputs["probabilities"]
+    return answer_of(outputs)
 
 
 def comparable(task: Task, label: Scalar) -> bool:

@@ -12,7 +12,7 @@ from models.card import ModelCard
 from models.scoring import Answer
 from models.training_data import Labelled
 from processors.guard import guard
-from processors.prequential import answer_of
+from processors.prequential import scored_of
 
 
 @dataclass(slots=True)
@@ -68,6 +68,6 @@ def _add(found: OrderedDict[str, Example], feedback: Feedback, model: str) -> No
     if feedback.features is not None:
         example.features = feedback.features
     for scored in feedback.predictions:
-        told = answer_of(scored.outputs)
+        told = scored_of(scored.outputs)
         if scored.model == model and told is not None:
             example.served = told[1]

@@ -30,6 +30,12 @@ def test_a_truth_that_is_no_known_class_had_no_probability():
     assert found["log_loss"] > 30
 
 
+def test_classes_without_probabilities_have_no_likelihood():
+    found = figures(["a", "b"], ["a", "a"], "multiclass")
+
+    assert found == pytest.approx({"accuracy": 0.5, "macro_f1": 1 / 3})
+
+
 def test_classes_may_be_numbers_in_the_truth_and_words_in_the_answer():
     assert figures([2], [{"1": 0.1, "2": 0.9}], "multiclass")["accuracy"] == 1.0
 

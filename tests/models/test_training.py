@@ -109,7 +109,7 @@ def test_a_champion_that_is_surely_better_stays():
     draw = random.Random(0)
     rivals = [draw.random() for _ in served]
 
-    champion, rival, gain = duel(replace(whole, served=served), rivals, "auc", seed=0)
+    champion, rival, gain = duel(replace(whole, served=served), rivals, "auc", QUICK)
 
     assert (champion["auc"], gain.high < 0) == (1.0, True)
     (fault,) = faults_of(rival, "auc", None, gain)
@@ -121,7 +121,7 @@ def test_a_difference_that_may_be_chance_is_no_reason():
     draw = random.Random(0)
     served, rivals = ([draw.random() for _ in whole.labels] for _ in range(2))
 
-    _, _, gain = duel(replace(whole, served=served), rivals, "auc", seed=0)
+    _, _, gain = duel(replace(whole, served=served), rivals, "auc", QUICK)
 
     assert gain.low < 0 < gain.high
     assert faults_of({"auc": 0.5}, "auc", None, gain) == []
@@ -131,7 +131,7 @@ def test_a_smaller_error_is_a_gain():
     whole = table(100, task="regression", schema=NUMBERS)
     served = [float(label) + 1 for label in whole.labels]
 
-    _, _, gain = duel(replace(whole, served=served), list(whole.labels), "mae", seed=0)
+    _, _, gain = duel(replace(whole, served=served), list(whole.labels), "mae", QUICK)
 
     assert gain == pytest.approx(Interval(1.0, 1.0))
 
@@ -140,4 +140,4 @@ def test_a_champion_that_hardly_answered_is_not_compared():
     whole = table(100)
     served = [0.5] * 10 + [None] * 90
 
-    assert duel(replace(whole, served=served), [0.5] * 100, "auc", seed=0) == ({}, {}, None)
+    assert duel(replace(whole, served=served), [0.5] * 100, "auc", QUICK) == ({}, {}, None)

@@ -17,7 +17,7 @@ SCHEMA = InputSchema(
 )
 NUMBERS = InputSchema(features=SCHEMA.features[:2])
 CLASSES = {"binary": (False, True), "multiclass": ("low", "mid", "high")}
-QUICK = TrainSettings(fewest=100, folds=2, trials=3)
+QUICK = TrainSettings(fewest=100, folds=2, trials=3, resamples=30)
 """One trial of each kind."""
 
 
