@@ -180,9 +180,10 @@ def faults_of(
     found: Mapping[str, float], metric: str, threshold: float | None, gain: Interval | None
 ) -> list[str]:
     """What speaks against a challenger, each in one sentence; nothing if it is accepted."""
+    if metric not in found:
+        return [f"{metric} is undefined on the held-back rows: all their labels are the same"]
     faults = []
-    value = found.get(metric, float("nan"))
-    higher = metric in HIGHER_IS_BETTER
+    value, higher = found[metric], metric in HIGHER_IS_BETTER
     if threshold is not None and not (value >= threshold if higher else value <= threshold):
         side = "at least" if higher else "at most"
         faults.append(f"{metric} is {value:.4f}, asked for is {side} {threshold:g}")

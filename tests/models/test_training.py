@@ -103,6 +103,12 @@ def test_the_business_threshold_has_a_side(metric, value, threshold, refused):
     assert bool(faults) is refused
 
 
+def test_what_could_not_be_measured_is_refused():
+    (fault,) = faults_of({"mae": 0.0}, "r2", None, None)
+
+    assert fault.startswith("r2 is undefined on the held-back rows")
+
+
 def test_a_champion_that_is_surely_better_stays():
     whole = table(200)
     served = [0.9 if label else 0.1 for label in whole.labels]
