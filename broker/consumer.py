@@ -178,6 +178,8 @@ class GroupConsumer:
         self._log.warning("partitions lost", partitions=[p.partition for p in partitions])
 
     def _drop(self, partitions: list[KafkaPartition]) -> None:
+        # A pause outlives the assignment: what goes during a batch would come back paused.
+        self._consumer.resume(partitions)
         self._owned.difference_update(TopicPartition(p.topic, p.partition) for p in partitions)
 
 

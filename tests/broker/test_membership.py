@@ -1,6 +1,7 @@
 """A group member that has much to do stays one."""
 
 from threading import Event
+from time import monotonic
 
 import pytest
 
@@ -17,6 +18,7 @@ from broker.records import Outgoing, TopicPartition
 
 pytestmark = pytest.mark.real
 MAX_POLL_SECONDS = 6.0
+SECONDS = 30.0
 
 
 @pytest.fixture
@@ -24,6 +26,13 @@ def connection(bootstrap):
     """Members that do not poll for six seconds are expelled."""
     limit = str(int(MAX_POLL_SECONDS * 1000))
     return Connection(bootstrap, {"max.poll.interval.ms": limit, "session.timeout.ms": limit})
+
+
+def until(wish):
+    """Try until a wish is fulfilled."""
+    deadline = monotonic() + SECONDS
+    while not wish():
+        assert monotonic() < deadline
 
 
 @pytest.mark.parametrize("mode", [ExactlyOnce, AtLeastOnce])
@@ -62,6 +71,26 @@ def test_a_handler_slower_than_the_poll_interval_keeps_its_partitions(connection
     assert slow.is_set()
     assert tenures == [1, 1]
     assert len(list(read_to_end(connection, names[1:]))) == 20
+
+
+def test_partitions_that_were_lost_during_a_batch_are_read_on_when_they_come_back(
+    bootstrap, prefix
+):
+    seconds, topic, found = 3.0, prefix + "in", set()
+    limit = str(int(seconds * 1000))
+    hasty = Connection(bootstrap, {"max.poll.interval.ms": limit, "session.timeout.ms": limit})
+    Admin(hasty).create([TopicSpec(topic, 2)])
+    with Publisher(hasty) as publisher:
+        for number in range(20):
+            publisher.send(Outgoing(topic, b"%d" % number, b"x"))
+        publisher.flush()
+    member = GroupConsumer(hasty, prefix + "g", [topic], BatchSettings(idle=0.05))
+    until(lambda: member.poll(1))
+    Event().wait(1.2 * seconds)  # time itself is what is tested
+    until(lambda: member.keep_alive() or not member.owned)
+
+    until(lambda: found.update(member.poll()) or len(found) == 20)
+    member.close()
 
 
 def test_spans_of_some_partitions_are_read_and_nothing_else(connection, prefix):
