@@ -58,8 +58,8 @@ def client_config(connection: Connection, client_id: str) -> Config:
         # back (compare https://github.com/confluentinc/librdkafka/issues/5456).
         "metadata.recovery.strategy": "none",
         # A connection that only we think is open shows by requests that nobody answers, and a new
-        # one by a handshake: with the defaults of 60, 30 and 10 s workers were back 52 s after such
-        # a fault had ended, and when both took 10 s, one after the other, still after 17 to 23 s.
+        # one by its handshake. After a fault of 10 s workers were back 52 s after its end with the
+        # default of 60 s, 8 to 17 s with 10 s, and 7 to 10 s with 5 s, on an overloaded machine.
         "socket.timeout.ms": 5_000,
         "socket.connection.setup.timeout.ms": 5_000,
         "api.version.request.timeout.ms": 5_000,
