@@ -1,6 +1,7 @@
 """The command line, as users type it."""
 
 import json
+from time import monotonic
 
 import pytest
 
@@ -51,6 +52,9 @@ def test_a_stream_is_used_from_the_shell_alone(system):
     with system.registry() as registry, registry.watch() as hints:
         while (registry.newest("online").metrics["learned"]) < 20:
             assert hints.wait(SECONDS), "the learner publishes"
+    deadline = monotonic() + SECONDS
+    while fates(system, min(ids)) != ["learned"]:
+        assert monotonic() < deadline, "the version is announced"
     lag = json.loads(system.run("topics", "lag", "--json").stdout)
     assert {row["role"] for row in lag} == {"worker", "joiner", "learner"}
 
@@ -61,6 +65,13 @@ def test_a_stream_is_used_from_the_shell_alone(system):
     assert promoted.returncode == 0
     assert "shadow: 1" in system.run("models", "list").stdout
     assert newest > 1
+
+
+def fates(system, request_id):
+    """What learners made of a request's label, as its trace tells."""
+    account = json.loads(system.run("trace", request_id, "--json").stdout)
+    assert {answer["model"] for answer in account["answers"]} == {"online", "frozen"}
+    return [lesson["fate"] for joined in account["joined"] for lesson in joined["lessons"]]
 
 
 def test_load_is_reported_for_people_and_for_programs(system):
