@@ -9,6 +9,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from broker.codec import ERROR
 from broker.connection import Connection, reader_config
+from broker.errors import BrokerError
 from broker.names import Header
 from broker.records import TopicPartition
 
@@ -46,7 +47,11 @@ class Answers:
 
 
 def answers_since(connection: Connection, before: Mapping[TopicPartition, int]) -> Answers:
-    """The committed answers from some offsets on to where they end now."""
+    """The committed answers from some offsets on to where they end now.
+
+    Raises:
+        BrokerError: they could not be read to their ends.
+    """
     consumer = Consumer(reader_config(connection, "bench", committed=True))
     consumer.assign([KafkaPartition(*home, offset) for home, offset in before.items()])
     found, unfinished, heard = Answers(), len(before), monotonic()
@@ -55,7 +60,7 @@ def answers_since(connection: Connection, before: Mapping[TopicPartition, int]) 
         if messages:
             heard = monotonic()
         elif monotonic() - heard > SILENCE:
-            raise TimeoutError(f"{unfinished} partitions of the answers give nothing")
+            raise BrokerError(f"{unfinished} partitions of the answers give nothing")
         for message in messages:
             error = message.error()
             if error is None:

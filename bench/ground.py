@@ -13,8 +13,9 @@ from confluent_kafka.admin import AdminClient
 
 from bench.exhibits import Exhibit
 from broker.admin import Admin
-from broker.connection import client_config, producer_config
+from broker.connection import Connection, client_config, producer_config
 from broker.delivery import produce
+from broker.errors import BrokerError, DeliveryFailed
 from broker.names import Topics
 from broker.records import Outgoing, TopicPartition
 from modstream.roles.registry import open_registry
@@ -22,7 +23,9 @@ from modstream.settings import Settings, load_settings
 from modstream.stage import stage
 
 PARTITIONS = 4
-LEFT = 30.0
+PATIENCE = 120.0
+"""Seconds in which all requests must be acknowledged."""
+LEFT = 60.0
 """Seconds in which a group forgets a member that did not say goodbye."""
 
 
@@ -49,7 +52,11 @@ class Ground:
         return path
 
     def lay(self, records: Iterable[Outgoing]) -> None:
-        """Produce records and wait until all are acknowledged."""
+        """Produce records and wait until all are acknowledged.
+
+        Raises:
+            DeliveryFailed: one was not.
+        """
         failures: list[KafkaError] = []
 
         def reported(error: KafkaError | None, _: object) -> None:
@@ -61,21 +68,28 @@ class Ground:
             produce(producer, record, reported)
             if number % 1000 == 0:
                 producer.poll(0)
-        if producer.flush(60) or failures:
-            raise KafkaException(*failures[:1])
+        if waiting := producer.flush(PATIENCE):
+            raise DeliveryFailed("requests", f"{waiting} records after {PATIENCE:g} s")
+        if failures:
+            raise DeliveryFailed("requests", failures[0].str())
 
     def ends(self, topic: str) -> dict[TopicPartition, int]:
         """Where committed records end in each partition."""
         return self.admin.ends([topic], committed=True)
 
     def forget(self, group: str) -> None:
-        """Remove a group and its offsets, as soon as its last member has left."""
-        client = AdminClient(client_config(self.settings.connection, "bench"))
+        """Remove a group and its offsets, as soon as its last member has left.
+
+        Raises:
+            BrokerError: it has not.
+        """
+        connection = self.settings.connection
+        client = AdminClient(client_config(connection, "bench"))
         for attempt in stamina.retry_context(
-            on=KafkaException, attempts=None, timeout=LEFT, wait_initial=0.1, wait_max=1.0
+            on=BrokerError, attempts=None, timeout=LEFT, wait_initial=0.1, wait_max=1.0
         ):
             with attempt:
-                _deleted(client, group)
+                delete_group(client, group, connection)
 
 
 @contextmanager
@@ -91,9 +105,10 @@ def without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("MODSTREAM_")}
 
 
-def _deleted(client: AdminClient, group: str) -> None:
+def delete_group(client: AdminClient, group: str, connection: Connection) -> None:
+    """Remove a group; one that is not there is no error, one that has members is."""
     try:
         client.delete_consumer_groups([group])[group].result()
     except KafkaException as error:
         if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-            raise
+            raise connection.translated(error) from error
