@@ -53,8 +53,9 @@ format: $(READY) ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff format -q
 	$(BIN)/ruff check -q --fix
 
-clean: ## Remove the virtual environment, caches and all data of embedded servers.
+clean: ## Remove the virtual environments, caches and all data of embedded servers.
 	rm -rf $(VENV) .modstream .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf bench/peers/*/.venv bench/peers/*/build
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null \
