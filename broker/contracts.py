@@ -121,7 +121,9 @@ class Scored(BaseModel):
 class Feedback(Contract):
     """A label joined with what was predicted; the features travel in one feedback record per id.
 
-    `event_time` is the request's, `label_time` the label's.
+    `event_time` is the request's, `label_time` the label's. With `revises`, the label that was
+    joined before and is now known to be wrong, the record corrects figures and teaches nothing:
+    it repeats the predictions that were joined, without features.
     """
 
     id: RequestId
@@ -130,6 +132,7 @@ class Feedback(Contract):
     predictions: tuple[Scored, ...]
     event_time: int
     label_time: int
+    revises: Scalar | None = None
 
 
 class UnjoinedReason(StrEnum):
@@ -144,7 +147,7 @@ class UnjoinedReason(StrEnum):
     DUPLICATE = "duplicate"
     """A label that had come before, with the same value."""
     REVISED = "revised"
-    """A label that had come before, with another value."""
+    """A label that had come before, with another value; if it was joined, feedback says so, too."""
 
 
 class Unjoined(Contract):
@@ -186,13 +189,15 @@ class Fence(Contract):
 class Metrics(Contract):
     """Figures of one component up to a point in event time.
 
-    `kind` names the figures: `prequential` (per model and version), `joiner`, `learner`, and
-    `lag`: records by role that still wait for it, `event_time` being the time of the look.
+    `kind` names the figures: `prequential` (per model and version), `joiner`, `learner`,
+    `coverage` (how many of a version's predictions have their label), `label_delay` (labels by
+    the upper bound of their delay in ms), and `lag`: records by role that still wait for it,
+    `event_time` being the time of the look.
     `offsets` (`topic:partition` to next offset) say what they cover: a record with the same
     kind, model, version and offsets repeats another and replaces it.
     """
 
-    kind: Literal["prequential", "joiner", "learner", "lag"]
+    kind: Literal["prequential", "joiner", "learner", "coverage", "label_delay", "lag"]
     model: ModelName | None = None
     version: int | None = None
     event_time: int | None = None

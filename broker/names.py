@@ -17,13 +17,17 @@ class Header(StrEnum):
     KIND = "modstream-kind"
     """`prediction` or `error`: which contract an answer follows."""
     MODEL = "modstream-model"
-    """`name/version` of the model that answered, so that consumers can filter undecoded."""
+    """`name/version` of the model that answered, so that consumers can filter undecoded; on
+    feedback that was released from quarantine, the name of the model that is to learn it."""
     DEADLINE = "deadline"
     """On a request: until when an answer is of use, ms since the epoch as decimal digits."""
     REDRIVE_OF = "modstream-redrive-of"
-    """`topic:partition:offset` of the dead letter that this request was made of again."""
+    """`topic:partition:offset` of the dead letter, or of the quarantined record, that this request
+    or feedback was made of again."""
     ATTEMPTS = "modstream-attempts"
-    """Which attempt at this request this is, as decimal digits; without it, the first."""
+    """Which attempt at this record this is, as decimal digits; without it, the first."""
+    ORIGINAL = "modstream-original"
+    """On a quarantined record: the value of the feedback record that was refused."""
 
 
 PASS_THROUGH = frozenset(

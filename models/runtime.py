@@ -52,7 +52,11 @@ class LearningRuntime(Runtime, Protocol):
         """
 
     def copy(self) -> Self:
-        """Make an independent runtime in the same state."""
+        """Make an independent runtime in the same state.
+
+        Raises:
+            ArtifactTooLarge: the model has grown so large that it should learn no more.
+        """
 
 
 def output_shape(card: ModelCard, size: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ StackError
 ├── InvalidSettings   an option, a variable or the file says what cannot be
 ├── JarsUnavailable   Kafka's jars are neither cached nor to be fetched
 ├── NotALearner       a model was to learn whose runtime cannot
+├── NothingReadable   a learner's newest version cannot be read, and no older one either
 ├── NoRedisServer     no Redis-compatible server for this machine
 ├── NoSpace           the disk is too full to start a broker on
 ├── NothingToCompare  a replay found no recorded answer to hold against its own
@@ -127,6 +128,16 @@ class NotALearner(StackError):
         super().__init__(
             f"version {version} of {name} runs on {runtime}, which does not learn:"
             " publish a River model under this name, or name another model"
+        )
+
+
+class NothingReadable(StackError):
+    """A learner's newest version cannot be read, and no older one either."""
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(
+            f"neither version {version} of {name} nor any before it can be read by this River:"
+            " publish the model untrained under this name, and the learner relearns the feedback"
         )
 
 

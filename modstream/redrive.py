@@ -1,4 +1,4 @@
-"""Dead letters, read and sent back to where they came from: once each, whatever happens."""
+"""Dead letters and quarantined rows, read and sent back to where they came from: once each."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,9 +10,11 @@ from broker.connection import Connection
 from broker.dead_letters import redriven
 from broker.errors import TransactionAborted
 from broker.names import Header, Topics
+from broker.quarantine import released
 from broker.reader import Reader, read_to_end
 from broker.records import Outgoing, Record
 from processors.redrive import MOST_ATTEMPTS, Choice, Letter, Sorter, State, letter_of, oldest
+from processors.release import row_of
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of one transaction, which must end within 15 s; the letter that reaches it is its last."""
@@ -77,10 +79,23 @@ class Redrive:
         """The topics that letters may go back to: a letter's word alone opens no other."""
         return (self.topics.requests,)
 
+    @property
+    def letters(self) -> str:
+        """The topic that the letters lie in."""
+        return self.topics.dlq
+
+    def read(self, record: Record) -> Letter:
+        """What a letter says of itself."""
+        return letter_of(record)
+
+    def returned(self, record: Record) -> Outgoing:
+        """What a letter was made of, bound for its topic once more."""
+        return redriven(record)
+
     def look(self, most_attempts: int = MOST_ATTEMPTS) -> Letters:
         """Read all letters, and find which of them were redriven already."""
         letters = [
-            letter_of(record) for record in self._counted("reading letters", self._letters())
+            self.read(record) for record in self._counted("reading letters", self._letters())
         ]
         starts = {topic: time for topic, time in oldest(letters).items() if topic in self.homes}
         found = self._counted("looking for redriven requests", self._requests(starts))
@@ -109,17 +124,17 @@ class Redrive:
         sent = 0
         returning = (record for record in self._letters() if record.place in due)
         for batch in batches(returning, self.most_records):
-            publish(publisher, [redriven(record) for record in batch])  # Step 4.
+            publish(publisher, [self.returned(record) for record in batch])  # Step 4.
             sent += len(batch)
             self.notice("sending", sent)
         return Outcome(sent, letters.states(choice))
 
     def records(self, choice: Choice) -> Iterator[Record]:
         """The records of the letters that are meant."""
-        return (record for record in self._letters() if choice.means(letter_of(record)))
+        return (record for record in self._letters() if choice.means(self.read(record)))
 
     def _letters(self) -> Iterator[Record]:
-        return read_to_end(self.connection, [self.topics.dlq])
+        return read_to_end(self.connection, [self.letters])
 
     def _requests(self, starts: dict[str, int]) -> Iterator[Record]:
         """All records of some topics from a time (ms) on."""
@@ -134,6 +149,28 @@ class Redrive:
             if count % 1000 == 0:
                 self.notice(doing, count)
             yield record
+
+
+class Quarantine(Redrive):
+    """One stream's quarantined rows and their way back, which is that of dead letters."""
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """Rows go back to be learned."""
+        return (self.topics.feedback,)
+
+    @property
+    def letters(self) -> str:
+        """The topic that the rows lie in."""
+        return self.topics.quarantine
+
+    def read(self, record: Record) -> Letter:
+        """What a row's refusal says; its rule is the cause."""
+        return row_of(record)
+
+    def returned(self, record: Record) -> Outgoing:
+        """The feedback that was refused, bound for its topic once more."""
+        return released(record)
 
 
 def batches(records: Iterable[Record], most: int) -> Iterator[list[Record]]:

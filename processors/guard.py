@@ -1,18 +1,23 @@
-"""What may be learned: no row that is not finite, well typed, in range and truly labelled passes.
+"""What may never be learned: a row that is not finite, well typed, in range and truly labelled.
 
-One NaN ruins a River pipeline for good, and a label of the wrong type breaks a tree on every
-later call (docs/learning.md has the measurement), so nothing reaches a learner but through here.
+These are the hard rules; `processors/safeguard.py` adds those that depend on other rows. One NaN
+ruins a River pipeline for good, and a label of the wrong type breaks a tree on every later call
+(docs/learning.md has the measurement), so nothing reaches a learner but through here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from sys import maxsize
 from typing import NamedTuple
 
 import numpy as np
 
 from models.card import ModelCard
 from models.schema import Batch, InputSchema, Scalar
+
+YEAR_10000 = 253_402_300_800_000
+"""Milliseconds since the epoch."""
 
 
 class Offence(NamedTuple):
@@ -32,19 +37,36 @@ class Guarded:
     kept: list[int]
     offences: list[Offence]
 
+    def without(self, positions: Collection[int]) -> "Guarded":
+        """The same without the rows at some more positions."""
+        good = [index for index, position in enumerate(self.kept) if position not in positions]
+        if len(good) == len(self.kept):
+            return self
+        labels = [self.labels[index] for index in good]
+        kept = [self.kept[index] for index in good]
+        return Guarded(self.batch.take(good), labels, kept, self.offences)
+
 
 def guard(
     card: ModelCard,
     rows: Sequence[Mapping[str, object]],
     labels: Sequence[Scalar],
+    most_unknown: int = 0,
 ) -> Guarded:
-    """Sort labelled rows into those that may be learned and offences; never raises for a row."""
+    """Sort labelled rows into those that may be learned and offences; never raises for a row.
+
+    Features that the schema does not know are left out; a row with more than `most_unknown` of
+    them is none of its kind. 0 sets no bound.
+    """
     checked = card.input_schema.batch(rows)
     offences = [Offence(at, error.code, str(error)) for at, error in checked.errors.items()]
     outside = out_of_range(card.input_schema, checked.batch)
+    most = len(card.input_schema.features) + (most_unknown or maxsize)
     good: list[int] = []
     for index, position in enumerate(checked.kept):
         fault = outside.get(index) or label_fault(card, labels[position])
+        if len(rows[position]) > most:
+            fault = ("unknown_features", f"{len(rows[position])} features, at most {most} pass")
         if fault is None:
             good.append(index)
         else:
@@ -68,6 +90,13 @@ def out_of_range(schema: InputSchema, batch: Batch) -> dict[int, tuple[str, str]
             detail = f"{feature.name} is {column[index]:g}, allowed is {low:g} to {high:g}"
             found.setdefault(index, ("out_of_range", detail))
     return found
+
+
+def time_fault(event_time: int, label_time: int) -> tuple[str, str] | None:
+    """Why the times of a row (ms, epoch) are none that a calendar knows, or None."""
+    if 0 <= event_time < YEAR_10000 and 0 <= label_time < YEAR_10000:
+        return None
+    return ("time", f"{event_time} or {label_time} is no time in ms since the epoch")
 
 
 def label_fault(card: ModelCard, label: Scalar) -> tuple[str, str] | None:

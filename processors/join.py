@@ -6,7 +6,8 @@ Predictions and labels of an id come in any order, twice, late or never::
     open ──(prediction, horizon)───────> given up ─(horizon)──> dropped     Unjoined missing
     open ──(label, horizon)────────────> dropped                            Unjoined orphan
 
-A label that meets a joined or a given-up entry is a duplicate, a revision or late. Times are
+A label that meets a joined or a given-up entry is a duplicate, a revision or late. A revision of
+what was joined goes out once more as feedback that `revises`, to correct the figures. Times are
 event times: integer milliseconds since the epoch, UTC. A partition's offsets order its records,
 so a record whose offset an entry has already seen is a replay and changes nothing.
 
@@ -62,7 +63,10 @@ class Arrival(NamedTuple):
 @with_config(ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one id. Features and predictions are held until they have travelled."""
+    """What is known of one id. Features are held until they have travelled.
+
+    `predictions` wait for the label; `sent` have met it and are kept for its revision.
+    """
 
     id: str
     key: bytes | None = None
@@ -70,6 +74,7 @@ class Entry:
     event_time: int | None = None
     label: Label | None = None
     predictions: tuple[Scored, ...] = ()
+    sent: tuple[Scored, ...] = ()
     features: Row | None = None
     features_gone: bool = False
     models: tuple[str, ...] = ()
@@ -78,10 +83,10 @@ class Entry:
 
 
 class Step(NamedTuple):
-    """An entry after an event (None: dropped), the message that goes out, and the counter."""
+    """An entry after an event (None: dropped), the messages that go out, and the counter."""
 
     entry: Entry | None
-    output: Feedback | Unjoined | None = None
+    outputs: tuple[Feedback | Unjoined, ...] = ()
     counted: Count | None = None
 
 
@@ -123,7 +128,7 @@ def on_label(entry: Entry | None, label: Label, arrival: Arrival) -> Step:
         return _repeated(seen, before.label, label)
     labelled = replace(seen, label=label)
     if before.state is State.GIVEN_UP:
-        return Step(labelled, _unjoined(labelled, UnjoinedReason.LATE, label), Count.LATE)
+        return Step(labelled, (_unjoined(labelled, UnjoinedReason.LATE, label),), Count.LATE)
     return _joined(labelled, Count.JOINED) if before.predictions else Step(labelled)
 
 
@@ -134,9 +139,9 @@ def expire(entry: Entry, watermark: int, horizon: int) -> Step:
     if entry.state is not State.OPEN:
         return Step(None)
     if entry.label is not None:
-        return Step(None, _unjoined(entry, UnjoinedReason.ORPHAN, entry.label), Count.ORPHAN)
+        return Step(None, (_unjoined(entry, UnjoinedReason.ORPHAN, entry.label),), Count.ORPHAN)
     given_up = replace(entry, state=State.GIVEN_UP, predictions=(), features=None)
-    return Step(given_up, _unjoined(entry, UnjoinedReason.MISSING, None), Count.MISSING)
+    return Step(given_up, (_unjoined(entry, UnjoinedReason.MISSING, None),), Count.MISSING)
 
 
 def due(entry: Entry, horizon: int) -> int:
@@ -161,9 +166,15 @@ def _joined(entry: Entry, count: Count | None) -> Step:
         event_time=event_time,
         label_time=label.event_time,
     )
-    gone = entry.features_gone or entry.features is not None
-    after = replace(entry, state=State.JOINED, predictions=(), features=None, features_gone=gone)
-    return Step(after, feedback, count)
+    after = replace(
+        entry,
+        state=State.JOINED,
+        predictions=(),
+        sent=(*entry.sent, *entry.predictions),
+        features=None,
+        features_gone=entry.features_gone or entry.features is not None,
+    )
+    return Step(after, (feedback,), count)
 
 
 def _repeated(entry: Entry, known: Label, label: Label) -> Step:
@@ -173,7 +184,19 @@ def _repeated(entry: Entry, known: Label, label: Label) -> Step:
     )
     reason = UnjoinedReason.REVISED if news else UnjoinedReason.DUPLICATE
     after = replace(entry, label=label) if news else entry
-    return Step(after, _unjoined(entry, reason, label), Count(reason))
+    told = _unjoined(entry, reason, label)
+    asked_at = entry.event_time
+    if not news or not entry.sent or asked_at is None or label.label == known.label:
+        return Step(after, (told,), Count(reason))
+    correction = Feedback.model_construct(
+        id=entry.id,
+        label=label.label,
+        predictions=entry.sent,
+        event_time=asked_at,
+        label_time=label.event_time,
+        revises=known.label,
+    )
+    return Step(after, (told, correction), Count(reason))
 
 
 def _unjoined(entry: Entry, reason: UnjoinedReason, label: Label | None) -> Unjoined:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from broker.codec import ERROR, decode, encode
-from broker.contracts import Feedback, Label, Prediction
+from broker.contracts import Feedback, Label, Prediction, Unjoined, UnjoinedReason
 from broker.errors import DecodeError
 from broker.names import Header, Topics
 from broker.records import Outgoing, Record
@@ -30,6 +30,7 @@ from processors.join import (
     on_label,
     on_prediction,
 )
+from processors.label_figures import LabelFigures
 
 LEDGER_KEY = b""
 """No id is empty, so this key of the changelog is free for the partition's own row."""
@@ -47,11 +48,12 @@ class Input:
 
 @dataclass(slots=True)
 class Ledger:
-    """A partition's own row: its inputs by topic, its watermark, its counters since ever."""
+    """A partition's own row: its inputs by topic, its watermark, its counts since ever."""
 
     inputs: dict[str, Input] = field(default_factory=dict)
     watermark: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    figures: LabelFigures = field(default_factory=LabelFigures)
 
 
 class Changes(NamedTuple):
@@ -151,7 +153,10 @@ class Partition:
             self.ledger.counts[Count.MALFORMED] += 1
             return
         arrival = Arrival(record.offset, record.key, record.timestamp)
-        step = on_prediction(self.entries.get(prediction.id), prediction, arrival)
+        before = self.entries.get(prediction.id)
+        step = on_prediction(before, prediction, arrival)
+        if step.entry is not before and not _is_given_up(before):
+            self.ledger.figures.predicted(prediction)
         self._apply(prediction.id, step)
         asked_at = record.timestamp if prediction.event_time is None else prediction.event_time
         self._saw(source, asked_at, record)
@@ -178,15 +183,27 @@ class Partition:
         before = self.entries.get(name)
         if step.counted is not None:
             self.ledger.counts[step.counted] += 1
-        if step.output is not None:
-            joined = isinstance(step.output, Feedback)
+        known = step.entry or before
+        for output in step.outputs:
+            joined = isinstance(output, Feedback)
             topic = self._topics.feedback if joined else self._topics.unjoined
-            known = step.entry or before
             key = None if known is None else known.key
-            self._outgoing.append(Outgoing(topic, key, encode(step.output)))
+            self._outgoing.append(Outgoing(topic, key, encode(output)))
+            if before is not None:
+                self._count(output, before)
         if step.entry is not before:
             self._changed.add(name)
             self._put(name, step.entry)
+
+    def _count(self, output: Feedback | Unjoined, before: Entry) -> None:
+        """Note what a message says of labels: whose predictions they met, and how late."""
+        figures = self.ledger.figures
+        if isinstance(output, Feedback) and output.revises is None:
+            figures.labelled(output.predictions)
+            if before.state is State.OPEN:
+                figures.delayed(output.label_time - output.event_time)
+        elif isinstance(output, Unjoined) and output.reason is UnjoinedReason.MISSING:
+            figures.missed(before.predictions)
 
     def _put(self, name: str, entry: Entry | None) -> None:
         before = self.entries.pop(name, None)
@@ -210,3 +227,7 @@ class Partition:
 
 def _is_open(entry: Entry | None) -> bool:
     return entry is not None and entry.state is State.OPEN
+
+
+def _is_given_up(entry: Entry | None) -> bool:
+    return entry is not None and entry.state is State.GIVEN_UP

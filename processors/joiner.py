@@ -1,7 +1,6 @@
 """The joiner: owned partitions, and the order in which what they come to is made durable."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ from broker.codec import encode
 from broker.contracts import Metrics
 from broker.names import Topics
 from broker.records import Record, TopicPartition
-from processors.join import Count
+from processors.join_metrics import join_metrics
 from processors.join_state import Changes, Partition
 
 HOUR_MS = 3600 * 1000
-METRICS_KEY = b"joiner"
 Row = tuple[bytes | None, bytes | None]
+MetricsKey = tuple[str, str | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class Joiner:
         self._lock = asyncio.Lock()
         self._active = False
         self._fed_at: dict[TopicPartition, float] = {}
-        self._published: Metrics | None = None
+        self._published: dict[MetricsKey, Metrics] = {}
 
     async def suspend(self) -> None:
         """Finish the batch in hand and take no other until `resume`."""
@@ -198,16 +197,21 @@ class Joiner:
         ]
 
     async def _publish(self) -> None:
-        counts: Counter[str] = Counter(dict.fromkeys(map(str, Count), 0))
-        for partition in self.partitions.values():
-            counts.update(partition.ledger.counts)
-        waiting = sum(partition.open for partition in self.partitions.values())
-        metrics = Metrics(
-            kind="joiner",
-            event_time=min(partition.ledger.watermark for partition in self.partitions.values()),
-            values={**counts, "open": waiting},
-            offsets={str(tp): position for tp, position in self.positions.items()},
-        )
-        if metrics != self._published:
-            await self._doors.send_rows(self._topics.metrics, 0, [(METRICS_KEY, encode(metrics))])
-            self._published = metrics
+        """Put out the figures that have changed; the counters as often as positions move."""
+        found: dict[MetricsKey, Metrics] = {
+            (metrics.kind, metrics.model, metrics.version): metrics
+            for metrics in join_metrics(self.partitions.values(), self.positions)
+        }
+        news = [
+            metrics for key, metrics in found.items() if _is_news(metrics, self._published.get(key))
+        ]
+        if news:
+            rows = [(metrics.kind.encode(), encode(metrics)) for metrics in news]
+            await self._doors.send_rows(self._topics.metrics, 0, rows)
+        self._published = found
+
+
+def _is_news(metrics: Metrics, known: Metrics | None) -> bool:
+    if known is None or metrics.kind == "joiner":
+        return metrics != known
+    return metrics.values != known.values

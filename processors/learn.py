@@ -1,4 +1,4 @@
-"""The learner: test, guard, learn on a copy, probe, swap. No I/O; who runs it reads and publishes.
+"""The learner: test, guard, learn, probe. No I/O; who runs it reads and publishes.
 
 What it has learned and how far it has read are one state: a snapshot carries both, so a restart
 neither skips a row nor learns one twice.
@@ -6,20 +6,24 @@ neither skips a row nor learns one twice.
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from broker.codec import decode, encode, legible_id
-from broker.contracts import Feedback, Metrics, Quarantined, Source
+from broker.codec import legible_id
+from broker.contracts import Metrics, Quarantined, Source
 from broker.errors import DecodeError
-from broker.names import Topics
-from broker.records import Outgoing, Record
+from broker.feedback import FeedbackReader, Told
+from broker.names import Header, Topics
+from broker.quarantine import quarantine
+from broker.records import Outgoing, Record, next_offsets
 from models.card import ModelCard
 from models.errors import ModelError
-from models.runtime import LearningRuntime, answered
+from models.runtime import LearningRuntime
 from models.schema import Batch, Scalar
-from processors.guard import guard
+from processors.guard import Offence, time_fault
 from processors.learn_settings import LearnSettings
 from processors.prequential import Prequential
+from processors.safeguard import Lesson, Safeguard
+from processors.workbench import Workbench
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Counts:
     learned: int = 0
     seen: int = 0
     repeated: int = 0
+    revised: int = 0
     quarantined: int = 0
 
 
@@ -47,38 +52,40 @@ class Learner:
     offsets: dict[str, int] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     event_time: int = 0
-    prequential: Prequential = field(default_factory=Prequential)
-    _known: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    _probes: Batch | None = None
+    prequential: Prequential = field(init=False)
+    _known: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _safeguard: Safeguard = field(init=False)
+    _bench: Workbench = field(init=False)
+    _reader: FeedbackReader = field(default_factory=FeedbackReader)
+
+    def __post_init__(self) -> None:
+        self.prequential = Prequential(self.settings.window)
+        self._safeguard = Safeguard(self.card, self.settings.guard)
+        self._bench = Workbench(self.runtime, self.card.task, self.settings)
 
     def remember(self, records: Sequence[Record]) -> None:
-        """Know the ids of rows learned before a restart again, without learning them."""
+        """Know rows read before a restart again, their ids and figures, without learning them."""
         for record in records:
             feedback = self._decode(record)
-            if isinstance(feedback, Feedback) and feedback.features is not None:
-                self._is_new(feedback.id)
+            if not isinstance(feedback, DecodeError) and not is_released(record):
+                self.prequential.add(feedback)
+                if teaches(feedback):
+                    self._is_new(feedback)
 
     def absorb(self, records: Sequence[Record]) -> list[Outgoing]:
         """Test then train on a batch of feedback; returns what was quarantined."""
         refused: list[Outgoing] = []
-        taught: list[tuple[Record, Feedback]] = []
+        lessons: list[Lesson] = []
         for record in records:
-            feedback = self._decode(record)
-            if isinstance(feedback, DecodeError):
-                found = legible_id(record.value or b"") or f"{record.partition}:{record.offset}"
-                refused.append(self._quarantine(record, found, feedback.code, str(feedback)))
-                continue
-            self.prequential.add(feedback)
-            self.event_time = max(self.event_time, feedback.label_time)
-            if feedback.features is None:
-                continue
-            if self._is_new(feedback.id):
-                taught.append((record, feedback))
-            else:
-                self.counts.repeated += 1
-        refused.extend(self._teach(taught))
-        for record in records:
-            self.offsets[str(record.home)] = record.offset + 1
+            read = self._read(record)
+            if isinstance(read, Lesson):
+                lessons.append(read)
+            elif read is not None:
+                self._safeguard.offended(record)
+                refused.append(read)
+        refused.extend(self._teach(lessons))
+        for home, offset in next_offsets(records).items():
+            self.offsets[str(home)] = offset
         self.counts.seen += len(records)
         self.counts.quarantined += len(refused)
         return refused
@@ -94,69 +101,92 @@ class Learner:
             model=self.card.name,
             version=version,
             event_time=self.event_time,
-            values={
-                "learned": self.counts.learned,
-                "seen": self.counts.seen,
-                "repeated": self.counts.repeated,
-                "quarantined": self.counts.quarantined,
-            },
+            values=asdict(self.counts),
             offsets=dict(self.offsets),
         )
 
-    def _decode(self, record: Record) -> Feedback | DecodeError:
+    def _read(self, record: Record) -> Lesson | Outgoing | None:
+        """Score what a record says of predictions; return the row it teaches, or its refusal."""
+        feedback = self._decode(record)
+        if isinstance(feedback, DecodeError):
+            found = legible_id(record.value or b"") or f"{record.partition}:{record.offset}"
+            return self._quarantine(record, found, feedback.code, str(feedback))
+        released = is_released(record)
+        fault = time_fault(feedback.event_time, feedback.label_time)
+        if fault is None and not released:
+            fault = self._id_fault(feedback)
+        if fault is not None:
+            return self._quarantine(record, feedback.id, *fault)
+        if released:
+            ours = record.header(Header.MODEL) == self.card.name.encode()
+            return Lesson(record, feedback, released=True) if ours else None
+        self.prequential.add(feedback)
+        self.event_time = max(self.event_time, feedback.label_time)
+        self.counts.revised += feedback.revises is not None
+        if not teaches(feedback):
+            return None
+        if self._is_new(feedback):
+            return Lesson(record, feedback)
+        self.counts.repeated += 1
+        return None
+
+    def _decode(self, record: Record) -> Told | DecodeError:
         try:
-            return decode(Feedback, record.value)
+            return self._reader.read(record.value)
         except DecodeError as error:
             return error
 
-    def _is_new(self, request_id: str) -> bool:
-        if request_id in self._known:
+    def _id_fault(self, feedback: Told) -> tuple[str, str] | None:
+        """Whether another row has come under this id before."""
+        known = self._known.get(feedback.id)
+        if known is None or not teaches(feedback) or known == fingerprint(feedback):
+            return None
+        return ("duplicate_id", "another row has come under this id")
+
+    def _is_new(self, feedback: Told) -> bool:
+        """Whether a row's id has not come before; it is known from now on."""
+        if feedback.id in self._known:
             return False
-        self._known[request_id] = None
+        self._known[feedback.id] = fingerprint(feedback)
         if len(self._known) > self.settings.remember:
             self._known.popitem(last=False)
         return True
 
-    def _teach(self, taught: Sequence[tuple[Record, Feedback]]) -> Iterator[Outgoing]:
-        rows = [feedback.features or {} for _, feedback in taught]
-        checked = guard(self.card, rows, [feedback.label for _, feedback in taught])
+    def _teach(self, lessons: Sequence[Lesson]) -> Iterator[Outgoing]:
+        checked = self._safeguard.check(lessons)
         for position, rule, detail in checked.offences:
-            record, feedback = taught[position]
-            yield self._quarantine(record, feedback.id, rule, detail)
+            yield self._refuse(lessons[position], rule, detail)
         if not checked.kept:
             return
-        for index, error in self._learn(checked.batch, checked.labels, range(len(checked.kept))):
-            record, feedback = taught[checked.kept[index]]
-            yield self._quarantine(record, feedback.id, "unlearnable", str(error))
+        for index, rule, detail in self._learn(checked.batch, checked.labels):
+            yield self._refuse(lessons[checked.kept[index]], rule, detail)
 
-    def _learn(
-        self, batch: Batch, labels: Sequence[Scalar], places: range
-    ) -> Iterator[tuple[int, ModelError | ArithmeticError]]:
-        """Learn on a copy and swap it in; when that fails, halve until the bad row is alone."""
-        copy = self.runtime.copy()
-        try:
-            copy.learn(batch, labels)
-            self._probe(copy, batch)
-        except (ModelError, ArithmeticError) as error:
-            if batch.size == 1:
-                yield places[0], error
-                return
-            half = batch.size // 2
-            for part in (range(half), range(half, batch.size)):
-                rows = batch.take(part)
-                taught = [labels[index] for index in part]
-                yield from self._learn(rows, taught, places[part.start : part.stop])
-            return
-        self.runtime = copy
-        self.counts.learned += batch.size
+    def _learn(self, batch: Batch, labels: Sequence[Scalar]) -> Iterator[Offence]:
+        """Learn rows; when that fails, halve them until the bad row is alone."""
+        pending = [range(batch.size)]
+        while pending:
+            part = pending.pop()
+            if not self._bench.has_room():
+                yield from (
+                    Offence(at, "model_full", "the model is too large to learn more") for at in part
+                )
+                continue
+            whole = len(part) == batch.size
+            rows = batch if whole else batch.take(part)
+            try:
+                self._bench.learn(rows, [labels[at] for at in part])
+            except (ModelError, ArithmeticError) as error:
+                if len(part) == 1:
+                    yield Offence(part[0], "unlearnable", str(error))
+                else:
+                    middle = len(part) // 2
+                    pending += [part[middle:], part[:middle]]
+            else:
+                self.counts.learned += len(part)
+            self.runtime = self._bench.runtime
 
-    def _probe(self, runtime: LearningRuntime, batch: Batch) -> None:
-        """A new state must give finite answers on rows that were answered well before."""
-        if self._probes is None or self._probes.size < self.settings.probes:
-            known = batch if self._probes is None else Batch.concat([self._probes, batch])
-            self._probes = known.take(range(min(known.size, self.settings.probes)))
-        if not answered(runtime.predict(self._probes), self.card.task).all():
-            raise FloatingPointError("the learned state gives answers that are not finite")
+    def _refuse(self, lesson: Lesson, rule: str, detail: str) -> Outgoing:
+        return self._quarantine(lesson.record, lesson.feedback.id, rule, detail)
 
     def _quarantine(self, record: Record, request_id: str, rule: str, detail: str) -> Outgoing:
         refused = Quarantined(
@@ -166,4 +196,22 @@ class Learner:
             detail=detail,
             source=Source(topic=record.topic, partition=record.partition, offset=record.offset),
         )
-        return Outgoing(self.topics.quarantine, record.key, encode(refused))
+        return quarantine(record, self.topics.quarantine, refused)
+
+
+def teaches(feedback: Told) -> bool:
+    """Whether there is a row to learn; else it only tells of predictions."""
+    return feedback.features is not None and feedback.revises is None
+
+
+def is_released(record: Record) -> bool:
+    """Whether feedback comes out of quarantine."""
+    return bool(record.headers) and record.header(Header.REDRIVE_OF) is not None
+
+
+def fingerprint(feedback: Told) -> int:
+    """A row's features as one number, the same within this process.
+
+    Without the label: after a crash the joiner may repeat a row with the label that revised it.
+    """
+    return hash(tuple((feedback.features or {}).values()))

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from broker.contracts import Feedback, Scored
+from broker.feedback import Saying, Told
 from models.card import PERIOD
 
 
 class Step(NamedTuple):
     """One value of a forecast whose truth is known: 1 is the first period of the forecast."""
 
-    scored: Scored
+    scored: Saying
     number: int
     value: float
     truth: float
@@ -26,10 +26,10 @@ class Outlooks:
     """
 
     periods: int = 1000
-    _open: OrderedDict[int, list[tuple[Scored, int, float]]] = field(default_factory=OrderedDict)
+    _open: OrderedDict[int, list[tuple[Saying, int, float]]] = field(default_factory=OrderedDict)
     _truths: OrderedDict[int, float] = field(default_factory=OrderedDict)
 
-    def add(self, feedback: Feedback) -> Iterator[Step]:
+    def add(self, feedback: Told) -> Iterator[Step]:
         """Take the forecasts and the truth of one feedback; gives every step they complete."""
         period = (feedback.features or {}).get(PERIOD)
         if isinstance(period, int) and isinstance(feedback.label, int | float):
@@ -43,7 +43,7 @@ class Outlooks:
             while len(kept) > self.periods:
                 kept.popitem(last=False)
 
-    def _hold(self, scored: Scored) -> Iterator[Step]:
+    def _hold(self, scored: Saying) -> Iterator[Step]:
         """Complete the steps of a forecast that are known already and hold the others."""
         first = scored.outputs.get(PERIOD, 0)
         for number, value in enumerate(scored.outputs.get("forecast", ()), start=1):

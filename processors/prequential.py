@@ -5,12 +5,13 @@ sliding window as J. Gama et al., "On evaluating stream learning algorithms", Ma
 (2013) advise for models that change.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.contracts import Feedback, Metrics, Scalar, Scored
+from broker.contracts import Metrics, Scalar
+from broker.feedback import Saying, Told
 from models.card import Task
 from models.scoring import Answer, figures
 from processors.outlooks import Outlooks
@@ -22,19 +23,28 @@ SINGLE = frozenset({"binary", "regression", "anomaly"})
 
 @dataclass(slots=True)
 class Pairs:
-    """The last truths and answers of one model or version, and how many there were in all."""
+    """The newest truths and answers of one model or version, by request id.
+
+    `count` is how many there were in all; a join that is repeated, or corrected, is no new one.
+    """
 
     task: Task
-    truths: deque[Scalar]
-    answers: deque[Answer]
+    window: int
     count: int = 0
-    newest_version: int = 0
+    known: OrderedDict[str, tuple[Scalar, Answer]] = field(default_factory=OrderedDict)
 
-    def add(self, truth: Scalar, answer: Answer) -> None:
-        """Score one more pair."""
-        self.truths.append(truth)
-        self.answers.append(answer)
-        self.count += 1
+    def add(self, request_id: str, truth: Scalar, answer: Answer) -> None:
+        """Score one more pair, or this one again."""
+        if request_id not in self.known:
+            self.count += 1
+            if len(self.known) == self.window:
+                self.known.popitem(last=False)
+        self.known[request_id] = (truth, answer)
+
+    def correct(self, request_id: str, truth: Scalar) -> None:
+        """Score a pair against its new truth, if it is still within the window."""
+        if request_id in self.known:
+            self.known[request_id] = (truth, self.known[request_id][1])
 
 
 @dataclass(slots=True)
@@ -42,49 +52,69 @@ class Prequential:
     """Figures per model over its last `window` labelled answers, and per version.
 
     The newest `versions` versions of each model are followed; labels of older ones still count
-    for their model.
+    for their model. A revised label corrects the figures of the version that made the prediction.
     """
 
     window: int = 2000
     versions: int = 20
     _models: dict[str, Pairs] = field(default_factory=dict)
-    _versions: OrderedDict[tuple[str, int], Pairs] = field(default_factory=OrderedDict)
+    _versions: dict[str, dict[int, Pairs]] = field(default_factory=dict)
     _changed: set[tuple[str, int]] = field(default_factory=set)
     _outlooks: Outlooks = field(default_factory=Outlooks)
 
-    def add(self, feedback: Feedback) -> None:
-        """Score all answers that one label is the truth of."""
+    def add(self, feedback: Told) -> None:
+        """Score all answers that one label is the truth of, or correct them."""
         for scored in feedback.predictions:
             told = scored_of(scored.outputs)
-            if told is not None and comparable(told[0], feedback.label):
-                self._add(scored, *told, feedback.label)
-        for step in self._outlooks.add(feedback):
-            self._add(step.scored, "forecast", (step.number, step.value), step.truth)
+            if told is None or not comparable(told[0], feedback.label):
+                continue
+            if feedback.revises is None:
+                self._add(scored, told[0], feedback.id, feedback.label, told[1])
+            else:
+                self._correct(scored, feedback)
+        if feedback.revises is None:
+            for place, step in enumerate(self._outlooks.add(feedback)):
+                name, answer = f"{feedback.id}/{place}", (step.number, step.value)
+                self._add(step.scored, "forecast", name, step.truth, answer)
 
     def metrics(self, event_time: int, offsets: Mapping[str, int]) -> Iterator[Metrics]:
         """Figures of every model and of each version that has new labels since last asked."""
         for model, pairs in self._models.items():
             yield self._figures(model, None, pairs, event_time, offsets)
         for model, version in sorted(self._changed):
-            pairs = self._versions[model, version]
+            pairs = self._versions[model][version]
             yield self._figures(model, version, pairs, event_time, offsets)
         self._changed.clear()
 
-    def _add(self, scored: Scored, task: Task, answer: Answer, truth: Scalar) -> None:
-        model = self._models.setdefault(scored.model, self._pairs(task))
-        model.add(truth, answer)
-        model.newest_version = max(model.newest_version, scored.version)
-        key = (scored.model, scored.version)
-        self._versions.setdefault(key, self._pairs(task)).add(truth, answer)
-        self._changed.add(key)
-        mine = [known for known in self._versions if known[0] == scored.model]
-        if len(mine) > self.versions:
-            oldest = min(mine)
-            del self._versions[oldest]
-            self._changed.discard(oldest)
+    def _add(self, scored: Saying, task: Task, name: str, truth: Scalar, answer: Answer) -> None:
+        for pairs in self._scores(scored, task):
+            pairs.add(name, truth, answer)
 
-    def _pairs(self, task: Task) -> Pairs:
-        return Pairs(task, deque(maxlen=self.window), deque(maxlen=self.window))
+    def _scores(self, scored: Saying, task: Task) -> tuple[Pairs, ...]:
+        """Where a prediction counts: its model, and its version unless that is too old."""
+        model, version = scored.model, scored.version
+        followed = self._versions.setdefault(model, {})
+        if version in followed:
+            self._changed.add((model, version))
+            return (self._models[model], followed[version])
+        if model not in self._models:
+            self._models[model] = Pairs(task, self.window)
+        if len(followed) == self.versions:
+            oldest = min(followed)
+            if version < oldest:
+                return (self._models[model],)
+            del followed[oldest]
+            self._changed.discard((model, oldest))
+        followed[version] = Pairs(task, self.window)
+        return self._scores(scored, task)
+
+    def _correct(self, scored: Saying, feedback: Told) -> None:
+        model, version = scored.model, scored.version
+        if model in self._models:
+            self._models[model].correct(feedback.id, feedback.label)
+        if version in self._versions.get(model, {}):
+            self._versions[model][version].correct(feedback.id, feedback.label)
+            self._changed.add((model, version))
 
     def _figures(
         self,
@@ -94,13 +124,14 @@ class Prequential:
         event_time: int,
         offsets: Mapping[str, int],
     ) -> Metrics:
-        values = figures(list(pairs.truths), list(pairs.answers), pairs.task)
+        truths, answers = zip(*pairs.known.values(), strict=True)
+        values = figures(truths, answers, pairs.task)
         return Metrics(
             kind="prequential",
             model=model,
             version=version,
             event_time=event_time,
-            values={"labelled": pairs.count, "window": len(pairs.truths), **values},
+            values={"labelled": pairs.count, "window": len(pairs.known), **values},
             offsets=dict(offsets),
         )
 

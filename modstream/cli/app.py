@@ -50,6 +50,13 @@ DLQ = {
     "show": Entry("modstream.cli.dlq:show", "Show the letters of a cause, or one of them."),
     "redrive": Entry("modstream.cli.dlq:redrive", "Send letters back, each of them once."),
 }
+QUARANTINE = {
+    "list": Entry("modstream.cli.quarantine:list_", "List rows that the guard refused, by rule."),
+    "show": Entry("modstream.cli.quarantine:show", "Show the rows of a rule, or one of them."),
+    "release": Entry(
+        "modstream.cli.quarantine:release", "Send rows back to be learned, once each."
+    ),
+}
 
 app = lazy_group(
     COMMANDS,
@@ -72,5 +79,10 @@ app.add_typer(
 app.add_typer(
     lazy_group(DLQ, help="Look at a stream's dead letters and send them back."),
     name="dlq",
+    rich_help_panel=SAY,
+)
+app.add_typer(
+    lazy_group(QUARANTINE, help="Look at rows that were not learned and release them."),
+    name="quarantine",
     rich_help_panel=SAY,
 )

@@ -102,29 +102,38 @@ def redrive(
     settings = load_settings(stream=stream)
     choice = Choice(cause, letter, most_attempts)
     with looking(settings) as desk:
-        if dry_run:
-            outcome = Outcome(0, desk.look(most_attempts).states(choice))
-        else:
-            name = settings.topics().group("redrive")
-            with TransactionalPublisher(settings.connection, name) as publisher:
-                outcome = desk.run(choice, publisher)
-    report = {"sent": outcome.sent, **outcome.found}
+        outcome = send_back(desk, choice, settings.topics().group("redrive"), dry_run=dry_run)
+    report({"sent": outcome.sent, **outcome.found}, as_json=as_json)
+
+
+def send_back(desk: Redrive, choice: Choice, name: str, *, dry_run: bool) -> Outcome:
+    """Send what is chosen back under a transactional id, or only say what would be sent."""
+    if dry_run:
+        return Outcome(0, desk.look(choice.most_attempts).states(choice))
+    with TransactionalPublisher(desk.connection, name) as publisher:
+        return desk.run(choice, publisher)
+
+
+def report(counts: dict[str, int], *, as_json: bool) -> None:
+    """Print one line of counts."""
     if as_json:
-        print_json(report)
+        print_json(counts)
         return
-    rows([report], as_json=False, empty="")
+    rows([counts], as_json=False, empty="")
 
 
 @contextmanager
-def looking(settings: Settings) -> Iterator[Redrive]:
-    """The stream's dead letters, with what is being done shown while it lasts."""
+def looking(
+    settings: Settings, office: type[Redrive] = Redrive, doing: str = "reading letters"
+) -> Iterator[Redrive]:
+    """The stream's letters of one kind, with what is being done shown while it lasts."""
     with Progress(console=say, transient=True) as progress:
-        task = progress.add_task("reading letters", total=None)
+        task = progress.add_task(doing, total=None)
 
         def notice(doing: str, count: int) -> None:
             progress.update(task, description=f"{doing}, {count:,} so far")
 
-        yield Redrive(settings.connection, settings.topics(), notice)
+        yield office(settings.connection, settings.topics(), notice)
 
 
 def described(record: Record, most: int) -> dict[str, Any]:

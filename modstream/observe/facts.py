@@ -39,6 +39,7 @@ class Joined(Contract):
     label: Any
     features: Any = None
     predictions: tuple[Scored, ...]
+    revises: Any = None
 
 
 def asked(value: bytes | None) -> Asked | None:

@@ -21,7 +21,8 @@ class Labels:
     prediction to be joined with. `invented` feedback has no label, `distorted` joins say other
     things than the prediction and the label do. `repeats` are answers joined again and
     `surplus` labels set aside again, as a joiner may after a crash; the learner knows them
-    again, so they are no fault.
+    again, so they are no fault. `delays` counts labels by the upper bound of their delay (ms of
+    event time since the request), as the joiner last told.
     """
 
     sent: int
@@ -34,6 +35,7 @@ class Labels:
     distorted: int
     repeats: int
     surplus: int
+    delays: Mapping[int, int]
 
     @property
     def sound(self) -> bool:
@@ -66,6 +68,7 @@ def labels(ledger: Ledger) -> Labels:
         distorted=int(sum(_distorted(ledger, model) for model in ledger.joins)),
         repeats=ledger.joined_again,
         surplus=int(np.maximum(settled - sent, 0)[sent > 0].sum()),
+        delays=_delays(ledger),
     )
 
 
@@ -76,6 +79,11 @@ def first_rows(ledger: Ledger, answers: Answers) -> tuple[Ints, Ints]:
     rows = np.flatnonzero((answers.count.ints(size) > 0) & (ids != NO_ID))
     numbers, first = np.unique(ids[rows], return_index=True)
     return numbers, rows[first]
+
+
+def _delays(ledger: Ledger) -> dict[int, int]:
+    told = ledger.metrics.get(("label_delay", None, None))
+    return {} if told is None else {int(le): int(count) for le, count in told.values.items()}
 
 
 def _predicted(ledger: Ledger, size: int) -> Mask:

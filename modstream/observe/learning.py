@@ -68,7 +68,7 @@ class Rows:
                 refused.setdefault(home, []).append(offset)
         self._offsets = {
             home: np.setdiff1d(np.array(offsets, dtype=np.int64), refused.get(home, []))
-            for home, offsets in ledger.lessons.offsets.items()
+            for home, offsets in ledger.lessons.of(model).items()
         }
 
     def between(self, start: Mapping[str, int], stop: Mapping[str, int]) -> int:

@@ -158,6 +158,13 @@ class Ledger:
     def _feedback(self, record: Record) -> None:
         joined = decode(Joined, record.value)
         number = self.ids[joined.id]
+        if joined.revises is not None:
+            self._correction(joined, number)
+            return
+        if record.header(Header.REDRIVE_OF) is not None:
+            model = (record.header(Header.MODEL) or b"").decode(errors="replace")
+            self.lessons.release(model, str(record.home), record.offset)
+            return
         self.truths.joined.count(number)
         for scored in joined.predictions:
             joins = self.joins[scored.model]
@@ -169,6 +176,11 @@ class Ledger:
             joins.label[number] = as_number(joined.label)
         if joined.features is not None:
             self.lessons.add(str(record.home), record.offset, number)
+
+    def _correction(self, joined: Joined, number: int) -> None:
+        """Take the new truth of what was joined before."""
+        for scored in joined.predictions:
+            self.joins[scored.model].label[number] = as_number(joined.label)
 
     def _unjoined(self, record: Record) -> None:
         unjoined = decode(Unjoined, record.value)

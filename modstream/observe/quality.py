@@ -53,13 +53,15 @@ class Served:
 class Quality:
     """One model's answers against the truth.
 
-    `pairs` are the answers with a label in the topics, `joined` those that the joiner joined.
+    `pairs` are the answers with a label in the topics, of all `answered`; `joined` those that the
+    joiner joined.
     `swaps` counts the versions that took over from another while requests were flowing.
     `auc` and `log_loss` (nats) are NaN unless answers are probabilities and labels 0 and 1;
     `figures` are those of other tasks, by name.
     """
 
     model: str
+    answered: int
     pairs: int
     joined: int
     auc: float
@@ -68,6 +70,11 @@ class Quality:
     span: Span
     bins: tuple[Bin, ...]
     versions: tuple[Served, ...]
+
+    @property
+    def coverage(self) -> float:
+        """The share of answers that have a label yet; what the figures are of."""
+        return self.pairs / self.answered if self.answered else nan
 
     @property
     def swaps(self) -> int:
@@ -109,6 +116,7 @@ def _quality(ledger: Ledger, model: str, pairs: Pairs, span: Span) -> Quality:
     joins = ledger.joins.get(model)
     return Quality(
         model=model,
+        answered=len(first_rows(ledger, ledger.answers[model])[0]),
         pairs=len(pairs.truth),
         joined=int((joins.count.ints(len(ledger.ids)) > 0).sum()) if joins else 0,
         auc=auc(pairs.truth, pairs.value),

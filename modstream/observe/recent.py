@@ -170,6 +170,8 @@ class Recent:
             joined = decode(Joined, record.value)
         except DecodeError:
             return
+        if joined.revises is not None:
+            return
         truth = as_number(joined.label)
         for scored in joined.predictions:
             value = number_in(scored.outputs)

@@ -1,6 +1,6 @@
 """The figures as tables of words, for whoever prints or draws them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import nan
 
@@ -14,7 +14,10 @@ from modstream.observe.words import (
     milliseconds,
     number,
     score,
+    share,
+    span,
 )
+from processors.label_figures import quantile
 
 WAYS_OUT = ("asked", "answered", "refused", "dead letter", "repeated", "unanswered")
 LEARNED = ("versions", "rows learned", "twice", "skipped", "waiting", "quarantined")
@@ -99,10 +102,17 @@ def _labels(figures: Figures) -> Sheet:
         ((number(found.sent), number(found.joined), *reasons, Nought(found.unaccounted)),),
         _told(
             f"predictions given up without a label: {number(found.reasons['missing'])}",
+            f"labels came within: {_delays(found.delays)}",
             f"after a crash: {counts(again)}",
             counts(odd),
         ),
     )
+
+
+def _delays(delays: Mapping[int, int]) -> str:
+    """By when how many labels had come."""
+    told = ((part, quantile(delays, part)) for part in (0.5, 0.9, 0.99))
+    return ", ".join(f"{share(part)} {span(ms)}" for part, ms in told if ms is not None) or NOTHING
 
 
 def _learning(figures: Figures) -> Sheet:
@@ -135,6 +145,7 @@ def _quality(figures: Figures) -> Sheet:
         ("", *figures.route, *(("difference",) if pair else ())),
         (
             row("labelled answers", lambda one: number(one.pairs)),
+            row("of all answers", lambda one: share(one.coverage)),
             row("joined by the joiner", lambda one: number(one.joined)),
             row("AUC", lambda one: score(one.auc), lambda one: one.auc),
             row("log loss (nats)", lambda one: score(one.log_loss), lambda one: one.log_loss),

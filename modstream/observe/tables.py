@@ -91,10 +91,12 @@ class Joins:
 class Lessons:
     """Feedback offsets by partition that a learner must learn, each exactly once.
 
-    A lesson is the first feedback record of an id that carries features.
+    A lesson is the first feedback record of an id that carries features; one that was `released`
+    from quarantine is a lesson of the model that it is released for, by model and partition.
     """
 
     offsets: dict[str, list[int]] = field(default_factory=dict)
+    released: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     _taught: set[int] = field(default_factory=set)
 
     def add(self, home: str, offset: int, number: int) -> None:
@@ -102,3 +104,15 @@ class Lessons:
         if number not in self._taught:
             self._taught.add(number)
             self.offsets.setdefault(home, []).append(offset)
+
+    def release(self, model: str, home: str, offset: int) -> None:
+        """Note a feedback record that one model is to learn though its guard refused it before."""
+        self.released.setdefault(model, {}).setdefault(home, []).append(offset)
+
+    def of(self, model: str) -> dict[str, list[int]]:
+        """All lessons of one model, by partition in the order of their offsets."""
+        own = self.released.get(model, {})
+        return {
+            home: sorted([*self.offsets.get(home, []), *own.get(home, [])])
+            for home in self.offsets.keys() | own.keys()
+        }

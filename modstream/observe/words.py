@@ -19,6 +19,11 @@ def score(value: float) -> str:
     return f"{value:.4f}" if isfinite(value) else NOTHING
 
 
+def share(value: float) -> str:
+    """A part of a whole, in percent."""
+    return f"{value:.1%}".replace(".0%", "%") if isfinite(value) else NOTHING
+
+
 def difference(value: float) -> str:
     """A difference of scores with its sign."""
     return f"{value:+.4f}" if isfinite(value) else NOTHING
@@ -38,6 +43,13 @@ def duration(seconds: float) -> str:
     """A span of wall time."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def span(ms: float) -> str:
+    """A span of event time to two digits, in the largest unit that fits."""
+    units = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
+    unit, size = next(((unit, size) for unit, size in units if ms >= 2 * size), ("ms", 1))
+    return f"{ms / size:.3g} {unit}"
 
 
 def counts(found: Mapping[str, int]) -> str:

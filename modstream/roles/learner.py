@@ -15,19 +15,20 @@ from broker.reader import Reader
 from broker.records import Outgoing, Record, TopicPartition
 from models.card import ModelCard
 from models.draft import Draft
-from models.errors import RegistryError
+from models.errors import RegistryError, UnreadableArtifact
 from models.loading import fetch
 from models.registry import Registry
 from models.runtime import LearningRuntime
 from modstream.cadence import Cadence, CadenceSettings
 from modstream.errors import NotALearner
+from modstream.rebuild import rebuild
 from modstream.roles.events import model_event
 from modstream.roles.registry import await_model, newest_that_learns, open_registry, trust
 from modstream.settings import Settings
 from processors.learn import Counts, Learner
 
 IDLE = 0.05
-METRICS = CadenceSettings(seconds=1.0)
+METRICS = CadenceSettings(seconds=1.0, share=0.02)
 
 
 def run_learner(settings: Settings, model: str, stop: Event) -> None:
@@ -57,13 +58,17 @@ def run_learner(settings: Settings, model: str, stop: Event) -> None:
 
 
 def resume(settings: Settings, registry: Registry, card: ModelCard) -> Learner:
-    """The learner as its newest version left it.
+    """The learner as its newest version left it; relearned, if that cannot be read any more.
 
     Raises:
         NotALearner: the version's runtime cannot learn.
-        ModelError: it cannot be loaded.
+        NothingReadable: neither this version nor any before it can be read.
+        ModelError: it cannot be loaded for another reason.
     """
-    runtime = fetch(registry, trust(settings), card, settings.shelf.warm_up_rows)
+    try:
+        runtime = fetch(registry, trust(settings), card, settings.shelf.warm_up_rows)
+    except UnreadableArtifact:
+        return rebuild(settings, registry, card)
     if not isinstance(runtime, LearningRuntime):
         raise NotALearner(card.name, card.version, card.runtime)
     counts = Counts(learned=int(card.metrics.get("learned", 0)))
@@ -82,8 +87,9 @@ def learn(reader: Reader, learner: Learner, press: "Press", cadence: Cadence, st
                 reader.commit(positions(learner))
             cadence.published(perf_counter() - began)
         if measuring.is_due():
+            began = perf_counter()
             press.measure()
-            measuring.published(0.0)
+            measuring.published(perf_counter() - began)
     if press.is_behind():
         press.publish()
     press.measure()

@@ -55,7 +55,7 @@ def should_be_joined(topics: Topics, records: Iterable[Record]) -> Joined:
     messages = {
         (name, told, label)
         for name, reason, label, models, _ in said
-        for told in (models if reason == "joined" else (reason,))
+        for told in (models or (reason,))
     }
     return Joined(messages, 0, counts)
 

@@ -77,5 +77,5 @@ def spoken(outgoing):
     """A message in the oracle's words."""
     message = json.loads(outgoing.value)
     models = tuple(sorted(scored["model"] for scored in message.get("predictions", ())))
-    reason = message.get("reason", "joined")
+    reason = message.get("reason", "corrected" if "revises" in message else "joined")
     return message["id"], reason, message.get("label"), models, "features" in message

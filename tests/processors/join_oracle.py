@@ -56,6 +56,8 @@ class Oracle:
             if news:
                 it.label, it.label_time = (revision, value), at
             self._say(name, "revised" if news else "duplicate", value)
+            if news and it.sent and value != old_value:
+                self.said.append((name, "corrected", value, tuple(sorted(it.sent)), False))
             return
         it.label, it.label_time = (revision, value), at
         if it.missing:

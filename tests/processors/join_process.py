@@ -12,7 +12,8 @@ from broker.names import Topics
 from processors.faust_app import build_app, run
 from processors.joiner import JoinerSettings
 
-HORIZON_MS = 100_000
+HORIZON_MS = 48 * 3600 * 1000
+DISORDER_MS = 1000
 PARTITIONS = 4
 
 
@@ -20,7 +21,7 @@ def main(bootstrap, prefix, folder, instance="", stall_seconds="60"):
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(message)s")
     settings = JoinerSettings(
         horizon_ms=HORIZON_MS,
-        out_of_orderness_ms=1000,
+        out_of_orderness_ms=DISORDER_MS,
         partitions=PARTITIONS,
         batch=100,
         instance=instance or None,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.guard import guard
+from processors.guard import guard, time_fault
 from tests.processors.small import NUMBERS, SCHEMA, card
 
 BINARY = card()
@@ -41,12 +41,19 @@ def test_one_and_true_teach_the_same_class():
     assert [(type(label), label) for label in found.labels] == [(bool, True), (bool, False)]
 
 
-def test_ten_thousand_unknown_features_are_left_out():
-    row = {**GOOD, **{f"junk-{n}": n for n in range(10_000)}}
+def test_unknown_features_are_left_out_up_to_a_bound():
+    few, many = ({**GOOD, **{f"junk-{n}": n for n in range(count)}} for count in (100, 10_000))
 
-    found = guard(BINARY, [row], [True])
+    found = guard(BINARY, [few, many], [True, True], most_unknown=100)
 
-    assert set(found.batch.columns) == {"x", "city"}
+    assert (found.kept, set(found.batch.columns)) == ([0], {"x", "city"})
+    assert [offence.rule for offence in found.offences] == ["unknown_features"]
+
+
+@pytest.mark.parametrize("time", [-1, 10**18])
+def test_a_time_that_no_calendar_knows_is_a_fault(time):
+    assert time_fault(time, 0)[0] == time_fault(0, time)[0] == "time"
+    assert time_fault(0, 1_700_000_000_000) is None
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ def test_a_label_that_comes_after_its_prediction_is_joined():
     step = on_label(waiting, label(value=True, at=50), arrival(0))
 
     assert step.counted is Count.JOINED
-    assert step.output.label is True
-    assert step.output.features == FEATURES
-    assert [(p.model, p.version) for p in step.output.predictions] == [("online", 3)]
-    assert (step.output.event_time, step.output.label_time) == (20, 50)
+    assert step.outputs[0].label is True
+    assert step.outputs[0].features == FEATURES
+    assert [(p.model, p.version) for p in step.outputs[0].predictions] == [("online", 3)]
+    assert (step.outputs[0].event_time, step.outputs[0].label_time) == (20, 50)
 
 
 def test_a_label_that_comes_before_its_prediction_waits_for_it():
@@ -35,9 +35,9 @@ def test_a_label_that_comes_before_its_prediction_waits_for_it():
 
     step = on_prediction(held.entry, prediction(features=FEATURES), arrival(0))
 
-    assert held.output is None
+    assert held.outputs == ()
     assert step.counted is Count.JOINED
-    assert step.output.features == FEATURES
+    assert step.outputs[0].features == FEATURES
 
 
 def test_a_label_meets_all_predictions_of_the_route_known_so_far():
@@ -45,7 +45,7 @@ def test_a_label_meets_all_predictions_of_the_route_known_so_far():
 
     step = on_label(both, label(), arrival(0))
 
-    assert [scored.model for scored in step.output.predictions] == ["online", "frozen"]
+    assert [scored.model for scored in step.outputs[0].predictions] == ["online", "frozen"]
 
 
 def test_a_model_that_answers_after_the_join_follows_alone_and_counts_no_second_label():
@@ -53,8 +53,8 @@ def test_a_model_that_answers_after_the_join_follows_alone_and_counts_no_second_
 
     step = on_prediction(joined, prediction(model="frozen"), arrival(1))
 
-    assert [scored.model for scored in step.output.predictions] == ["frozen"]
-    assert step.output.features is None
+    assert [scored.model for scored in step.outputs[0].predictions] == ["frozen"]
+    assert step.outputs[0].features is None
     assert step.counted is None
 
 
@@ -64,8 +64,8 @@ def test_features_that_come_late_travel_once():
     first = on_prediction(joined, prediction(model="online", features=FEATURES), arrival(1))
     second = on_prediction(first.entry, prediction(model="other", features=FEATURES), arrival(2))
 
-    assert first.output.features == FEATURES
-    assert second.output.features is None
+    assert first.outputs[0].features == FEATURES
+    assert second.outputs[0].features is None
 
 
 def test_a_prediction_without_event_time_happened_when_its_record_was_made():
@@ -84,7 +84,7 @@ def test_a_prediction_whose_label_is_away_past_the_horizon_is_missing():
 
     assert just_not.entry is waiting
     assert (step.counted, step.entry.state) == (Count.MISSING, State.GIVEN_UP)
-    assert step.output.event_time == 20
+    assert step.outputs[0].event_time == 20
 
 
 def test_a_label_for_a_prediction_that_was_given_up_is_late():
@@ -92,7 +92,7 @@ def test_a_label_for_a_prediction_that_was_given_up_is_late():
 
     step = on_label(given_up, label(), arrival(0))
 
-    assert (step.counted, step.output.reason) == (Count.LATE, "late")
+    assert (step.counted, step.outputs[0].reason) == (Count.LATE, "late")
 
 
 def test_an_entry_that_was_given_up_is_dropped_a_horizon_later():
@@ -107,14 +107,14 @@ def test_a_label_without_prediction_is_an_orphan_after_the_horizon():
 
     step = expire(held, 51 + HORIZON, HORIZON)
 
-    assert (step.counted, step.output.label_time) == (Count.ORPHAN, 50)
+    assert (step.counted, step.outputs[0].label_time) == (Count.ORPHAN, 50)
     assert step.entry is None
 
 
 def test_a_label_that_arrives_twice_is_counted_once():
     step = on_label(joined_entry(), label(), arrival(1))
 
-    assert (step.counted, step.output.reason) == (Count.DUPLICATE, "duplicate")
+    assert (step.counted, step.outputs[0].reason) == (Count.DUPLICATE, "duplicate")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_another_value_or_a_higher_revision_revises_a_label(value, revision, cou
     step = on_label(joined_entry(), label(value=value, revision=revision), arrival(1))
 
     assert step.counted is counted
-    assert step.output.label == value
+    assert step.outputs[0].label == value
 
 
 def test_a_lower_revision_is_a_duplicate_whatever_its_value():
@@ -142,26 +142,26 @@ def test_a_label_revised_before_its_prediction_came_is_joined_with_its_last_valu
 
     step = on_prediction(revised, prediction(), arrival(0))
 
-    assert step.output.label == "no"
+    assert step.outputs[0].label == "no"
 
 
 def test_a_record_seen_again_at_its_offset_changes_nothing():
     joined = joined_entry()
 
-    assert on_label(joined, label(), arrival(0)) == (joined, None, Count.REPLAYED)
-    assert on_prediction(joined, prediction(), arrival(0)) == (joined, None, Count.REPLAYED)
+    assert on_label(joined, label(), arrival(0)) == (joined, (), Count.REPLAYED)
+    assert on_prediction(joined, prediction(), arrival(0)) == (joined, (), Count.REPLAYED)
 
 
 def test_a_request_that_a_model_answers_twice_is_joined_once():
     step = on_prediction(joined_entry(), prediction(), arrival(9))
 
-    assert (step.output, step.counted) == (None, Count.REPLAYED)
+    assert (step.outputs, step.counted) == ((), Count.REPLAYED)
 
 
 def test_an_answer_for_several_rows_cannot_be_joined_to_one_label():
     rows = prediction(outputs=({"probability": 0.1}, {"probability": 0.9}))
 
-    assert on_prediction(None, rows, arrival(0)) == (None, None, Count.REFUSED)
+    assert on_prediction(None, rows, arrival(0)) == (None, (), Count.REFUSED)
 
 
 def test_an_entry_is_never_due_before_its_newest_side_has_aged():

@@ -210,8 +210,10 @@ def test_counters_are_published_when_they_moved_and_not_again(joiner, doors):
     asyncio.run(joiner.sweep())
 
     published = [rows for topic, _, rows in doors.sent if topic == TOPICS.metrics]
-    [[(key, value)]] = published
+    [[(key, value), (_, delays), (_, coverage)]] = published
     metrics = json.loads(value)
+    assert (json.loads(delays)["kind"], json.loads(delays)["values"]) == ("label_delay", {"0": 1})
+    assert json.loads(coverage)["values"]["coverage"] == 0.5
     assert key == b"joiner"
     assert (metrics["kind"], metrics["values"]["joined"], metrics["values"]["open"]) == (
         "joiner", 1, 1,

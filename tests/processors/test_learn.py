@@ -9,7 +9,7 @@ from broker.codec import decode, encode
 from broker.contracts import Feedback, Quarantined, Scored
 from broker.names import Topics
 from broker.records import Record
-from models.errors import LearnError
+from models.errors import ArtifactTooLarge, LearnError
 from models.river_runtime import RiverRuntime
 from models.schema import Feature, InputSchema
 from processors.learn import Counts, Learner
@@ -276,7 +276,67 @@ def test_progress_says_how_far_it_is():
     told = pupil.progress(version=7)
 
     assert (told.kind, told.model, told.version, told.event_time) == ("learner", "m", 7, 14)
-    assert told.values == {"learned": 5, "seen": 5, "repeated": 0, "quarantined": 0}
+    assert told.values == {
+        "learned": 5, "seen": 5, "repeated": 0, "revised": 0, "quarantined": 0,
+    }  # fmt: skip
+
+
+def test_another_row_under_a_known_id_is_quarantined():
+    pupil, other = learner(), learner()
+    records = stream(50)
+    forged = feedback(7, {"x": 0.5, "y": 0.5}, False)._replace(offset=50)
+
+    (refused,) = pupil.absorb([*records, forged])
+    other.absorb(records)
+
+    assert decode(Quarantined, refused.value).rule == "duplicate_id"
+    assert probe(pupil) == probe(other)
+
+
+def test_a_revised_label_corrects_figures_and_teaches_nothing():
+    pupil, other = learner(), learner()
+    records = stream(50)
+    revised = feedback(7, None, False, revises=True)._replace(offset=50)
+
+    pupil.absorb([*records, revised])
+    other.absorb(records)
+
+    assert probe(pupil) == probe(other)
+    assert (pupil.counts.revised, pupil.counts.learned) == (1, 50)
+
+
+def test_after_a_restart_the_figures_go_on_from_the_rows_read_before():
+    records = stream(50)
+    before = learner()
+    before.absorb(records)
+
+    after = Learner(before.card, before.runtime.copy(), TOPICS, offsets=dict(before.offsets))
+    after.remember(records)
+
+    assert [m.values for m in after.metrics()] == [m.values for m in before.metrics()]
+
+
+def test_a_time_that_is_none_moves_no_clock():
+    pupil = learner()
+
+    (refused,) = pupil.absorb([feedback(0, {"x": 0.0, "y": 0.0}, True, label_time=10**18)])
+
+    assert decode(Quarantined, refused.value).rule == "time"
+    assert pupil.event_time == 0
+
+
+def test_a_model_that_is_too_large_learns_no_more_and_its_rows_are_kept():
+    class Grown(RiverRuntime):
+        def copy(self):
+            raise ArtifactTooLarge(2, 1)
+
+    loaded = river(schema=PLAIN)
+    pupil = Learner(loaded.card, Grown(loaded.runtime._model, loaded.card), TOPICS)
+
+    refused = pupil.absorb(stream(20))
+
+    assert {decode(Quarantined, out.value).rule for out in refused} == {"model_full"}
+    assert (len(refused), pupil.counts.learned) == (20, 0)
 
 
 def test_a_card_says_which_labels_there_are():
