@@ -23,7 +23,8 @@ from models.residents import Loaded
 from models.runtime import load
 from processors.assemble import Ask
 from processors.fences import Fences
-from processors.predict import Predict, PredictSettings
+from processors.predict import Predict
+from processors.serving import PredictSettings
 
 PARTITIONS = 4
 
@@ -34,7 +35,7 @@ def main(records: int, turns: int) -> None:
     handle = Predict(topics, shelf, PredictSettings(("echo",)))
     fences = Fences(topics.fences, lambda _home: 1)
     batches = [requests(topics, records, turn) for turn in range(turns)]
-    asks = [[Ask(0, record, request, primary=True) for record, request in b] for b in batches]
+    asks = [[Ask(0, record, request, 0) for record, request in b] for b in batches]
     tell("answering", records, [taken(partial(handle, [r for r, _ in batch])) for batch in batches])
     tell("fences", records, [taken(partial(crossed, fences, shelf.card, some)) for some in asks])
 

@@ -1,12 +1,16 @@
-"""The one place where contracts become bytes and bytes become contracts."""
+"""The one place where contracts become bytes and bytes become contracts.
+
+`fast.py` knows a short way for the usual ones; what it does not take comes here.
+"""
 
 import json
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from broker.contracts import Contract, ErrorAnswer, Prediction
-from broker.errors import ContractViolated, NotJson, RecordTooLarge
+from broker.binary import filled, split
+from broker.contracts import Contract, ErrorAnswer, Prediction, Request
+from broker.errors import ContractViolated, DecodeError, NotJson, RecordTooLarge
 from broker.names import Header
 from broker.records import Record
 
@@ -35,19 +39,48 @@ def decode(contract: type[C], value: bytes | None, limit: int | None = None) -> 
         NotJson: the value is no JSON document.
         ContractViolated: it is JSON, yet breaks the contract; carries the id where one is legible.
     """
+    value = bounded(value, limit)
+    try:
+        return contract.model_validate_json(value)
+    except ValidationError as error:
+        raise violated(contract, error, value) from None
+
+
+def decode_request(record: Record, limit: int | None = None) -> Request:
+    """Read a request, with its raw tensors if it has any; `limit` and errors are `decode`'s."""
+    bounded(record.value, limit)
+    document, tail = split(record)
+    if tail is None:
+        return decode(Request, document)
+    try:
+        return Request.model_validate(filled(json.loads(document), tail))
+    except json.JSONDecodeError as error:
+        raise NotJson(str(error)) from None
+    except RecursionError:
+        raise NotJson("it is nested too deeply") from None
+    except ValidationError as error:
+        raise violated(Request, error, document) from None
+    except ValueError as error:
+        raise ContractViolated("Request", str(error), legible_id(document)) from None
+
+
+def bounded(value: bytes | None, limit: int | None) -> bytes:
+    """A record's value if there is one of at most so many bytes; else raises as `decode` does."""
     if value is None:
         raise NotJson("the record has no value")
     if limit is not None and len(value) > limit:
         raise RecordTooLarge(len(value), limit)
-    try:
-        return contract.model_validate_json(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        if first["type"] == "json_invalid":
-            raise NotJson(first["msg"].removeprefix("Invalid JSON: ")) from None
-        place = ".".join(str(part) for part in first["loc"])
-        reason = f"{place}: {first['msg']}" if place else first["msg"]
-        raise ContractViolated(contract.__name__, reason, legible_id(value)) from None
+    return value
+
+
+def violated(contract: type[Contract], error: ValidationError, value: bytes) -> DecodeError:
+    """Why a document is not the message it should be, by its first fault."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return NotJson(first["msg"].removeprefix("Invalid JSON: "))
+    place = ".".join(str(part) for part in first["loc"])
+    reason = f"{place}: {first['msg']}" if place else first["msg"]
+    return ContractViolated(contract.__name__, reason, legible_id(value))
 
 
 def decode_answer(record: Record, limit: int | None = None) -> Prediction | ErrorAnswer:

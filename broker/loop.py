@@ -39,7 +39,7 @@ class BatchSource(Protocol):
     def owns(self, batch: Iterable[Record]) -> bool:
         """Whether every partition of a batch is still this member's own."""
 
-    def rewind(self, batch: Iterable[Record]) -> None:
+    def rewind(self, batch: Sequence[Record]) -> None:
         """Hand the batch out again."""
 
 

@@ -80,7 +80,7 @@ class MemoryConsumer:
         """Whether a batch comes from topics of this member."""
         return all(record.home in self._positions for record in batch)
 
-    def rewind(self, batch: Iterable[Record]) -> None:
+    def rewind(self, batch: Sequence[Record]) -> None:
         """Hand the batch out again."""
         self._positions.update(first_offsets(batch))
 

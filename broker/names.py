@@ -21,6 +21,8 @@ class Header(StrEnum):
     feedback that was released from quarantine, the name of the model that is to learn it."""
     DEADLINE = "deadline"
     """On a request: until when an answer is of use, ms since the epoch as decimal digits."""
+    JSON_LENGTH = "inference-header-content-length"
+    """On a request: how many of its bytes are JSON, in decimal digits; raw tensors follow."""
     REDRIVE_OF = "modstream-redrive-of"
     """`topic:partition:offset` of the dead letter, or of the quarantined record, that this request
     or feedback was made of again."""

@@ -125,6 +125,8 @@ def _columns(inputs: Sequence[ort.NodeArg], batch: Batch) -> Feeds:
 
 
 def _matrix(declared: ort.NodeArg, names: Sequence[str], batch: Batch) -> Feeds:
+    if batch.matrix is not None:
+        return {declared.name: _cast(batch.matrix, declared)}
     columns = [_cast(batch.columns[name], declared) for name in names]
     return {declared.name: np.column_stack(columns)}
 

@@ -45,11 +45,18 @@ class Tensor:
 class Batch:
     """Valid rows by column: every column has shape (size,), in the order of the schema.
 
-    Floats are float64, ints int64, bools bool, strings an object column of `str`.
+    Floats are float64, ints int64, bools bool, strings an object column of `str`. Where all are
+    floats that lie side by side already, `matrix` is what the columns are views of, (size, k).
     """
 
     columns: dict[str, Column]
     size: int
+    matrix: Column | None = None
+
+    @classmethod
+    def of_matrix(cls, names: Sequence[str], matrix: Column) -> Self:
+        """Take a float64 matrix, (size, k), of which each column is one feature."""
+        return cls(dict(zip(names, matrix.T, strict=True)), len(matrix), matrix)
 
     @staticmethod
     def concat(batches: Sequence["Batch"]) -> "Batch":

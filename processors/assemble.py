@@ -13,12 +13,15 @@ from processors.errors import InvalidInput, Refusal
 
 
 class Ask(NamedTuple):
-    """One request to one model: the `place` is the record's in its polled batch."""
+    """One request to one model.
+
+    `place` is the record's in its polled batch, `number` the model's among those it asks.
+    """
 
     place: int
     record: Record
     request: Request
-    primary: bool
+    number: int
 
 
 class Share(NamedTuple):

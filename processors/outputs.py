@@ -1,14 +1,19 @@
 """A runtime's numbers as the outputs of an answer, in the form in which the request came."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from broker.contracts import Tensor
+from broker.fast import json_document, json_numbers
 from models.card import ModelCard, Task
 from models.runtime import Outputs
+
+Parts = Sequence[bytes | Sequence[bytes]]
+"""What many JSON documents are joined of: parts they share, and parts with a value for each."""
 
 NAMES: Mapping[Task, str] = MappingProxyType(
     {
@@ -65,3 +70,45 @@ def _numbers(card: ModelCard, scores: Outputs) -> Tensor:
         datatype="FP64",
         data=scores.ravel().tolist(),
     )
+
+
+def row_parts(card: ModelCard, scores: Outputs) -> Parts:
+    """What `by_name` says of each row, as JSON; of forecasts nothing."""
+    if card.task != "multiclass":
+        return (b'{"%b":' % NAMES[card.task].encode(), json_numbers(scores.tolist()), b"}")
+    opening = (b"%b:" % json_document(str(label)) for label in card.classes)
+    return (
+        *(b'{"label":', _labels(scores, card.classes), b',"probabilities":{'),
+        *_separated(zip(opening, _columns(scores), strict=True)),
+        b"}}",
+    )
+
+
+def tensor_parts(card: ModelCard, scores: Outputs) -> Parts:
+    """What `as_tensors` says of each row alone, as JSON; of forecasts nothing."""
+    name = NAMES[card.task].encode()
+    if card.task != "multiclass":
+        opening = b'[{"name":"%b","shape":[1],"datatype":"FP64","data":[' % name
+        return (opening, json_numbers(scores.tolist()), b"]}]")
+    opening = b'[{"name":"%b","shape":[1,%d],"datatype":"FP64","data":[' % (name, len(card.classes))
+    return (
+        opening,
+        *_separated((column,) for column in _columns(scores)),
+        b']},{"name":"label","shape":[1],"datatype":"BYTES","data":[',
+        _labels(scores, [str(label) for label in card.classes]),
+        b"]}]",
+    )
+
+
+def _labels(scores: Outputs, names: Sequence[object]) -> list[bytes]:
+    words = [json_document(name) for name in names]
+    return [words[index] for index in scores.argmax(axis=1).tolist()]
+
+
+def _columns(scores: Outputs) -> Iterator[list[bytes]]:
+    return (json_numbers(column) for column in scores.T.tolist())
+
+
+def _separated(groups: Iterable[Sequence[bytes | Sequence[bytes]]]) -> Parts:
+    """Groups of parts with commas between them."""
+    return list(chain.from_iterable((b",", *group) for group in groups))[1:]

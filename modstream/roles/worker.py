@@ -21,8 +21,9 @@ from modstream.roles.registry import await_model, open_registry, trust
 from modstream.settings import Settings
 from modstream.stall import StallWatch
 from processors.fences import Fences
-from processors.predict import Predict, PredictSettings
+from processors.predict import Predict
 from processors.repeats import Repeats
+from processors.serving import PredictSettings
 
 
 def consumer(settings: Settings, client: str) -> GroupConsumer:

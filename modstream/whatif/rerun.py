@@ -19,7 +19,8 @@ from modstream.errors import NothingToCompare
 from modstream.redrive import batches
 from modstream.spans import Notice, read, spans
 from modstream.whatif.compare import Comparison, Pair, Place, Said, compare, pairs, single_rows
-from processors.predict import Predict, PredictSettings
+from processors.predict import Predict
+from processors.serving import PredictSettings
 
 BATCH = 2000
 """Requests that are scored at once."""

@@ -14,7 +14,8 @@ from models.errors import ModelNotFound
 from modstream.cli.whatif import differences, print_outcome, write
 from modstream.whatif.compare import Place, Said, compare, pairs, single_rows
 from modstream.whatif.rerun import Outcome, Pinned, Scored
-from processors.predict import Predict, PredictSettings
+from processors.predict import Predict
+from processors.serving import PredictSettings
 from tests.processors.small import card, fussy, iris, record
 
 TOPICS = Topics("s")

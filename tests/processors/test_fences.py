@@ -9,7 +9,8 @@ from broker.contracts import Fence, Request, Tensor
 from broker.names import Topics
 from processors import fences as room
 from processors.fences import Fences
-from processors.predict import Predict, PredictSettings
+from processors.predict import Predict
+from processors.serving import PredictSettings
 from tests.processors.small import Shelf, fussy, record, river
 
 TOPICS = Topics("s")

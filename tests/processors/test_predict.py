@@ -10,8 +10,9 @@ from broker.dead_letters import cause_of
 from broker.names import Header, Topics
 from broker.records import Record
 from models.errors import RegistryUnavailable
-from processors.predict import Predict, PredictSettings
+from processors.predict import Predict
 from processors.repeats import Repeats
+from processors.serving import PredictSettings
 from tests.processors.small import Shelf, answers, fussy, iris, record, river
 
 TOPICS = Topics("s")

@@ -31,6 +31,18 @@ def test_a_repeat_is_an_id_that_stands_among_the_last_offsets(ids):
     assert {at for at, each in enumerate(ids) if window.repeats(at, each)} == by_definition(ids)
 
 
+@given(LETTERS, st.lists(st.integers(1, 20), min_size=60))
+def test_ids_noted_by_the_batch_repeat_like_ids_noted_one_by_one(ids, sizes):
+    window, at, found = Window(SIZE), 0, set()
+    for size in sizes:
+        batch = range(at, min(at + size, len(ids)))
+        if batch:
+            found |= {batch[n] for n in window.note(batch, ids[batch.start : batch.stop])}
+        at += size
+
+    assert found == by_definition(ids)
+
+
 @given(LETTERS, st.lists(st.tuples(st.integers(1, SIZE), st.integers(1, 3)), min_size=60))
 def test_reading_batches_again_after_a_rewind_finds_the_same(ids, schedule):
     window, at, found = Window(SIZE), 0, {}
@@ -50,7 +62,7 @@ def test_a_worker_that_begins_in_the_middle_finds_the_same(ids, begin):
     rest = log[begin:]
     worker.prepare(rest)
 
-    again = {r.offset for r in rest if not worker.admit(r, identify(r))}
+    again = {rest[at].offset for at in worker.admit(rest, [identify(r) for r in rest])}
 
     assert again == {at for at in by_definition(ids) if at >= begin}
     assert worker.found == len(again)
@@ -83,8 +95,7 @@ def test_a_record_sent_again_from_the_dead_letters_is_no_repeat():
     first, again = named("a", 0), named("a", 1, headers=((Header.REDRIVE_OF, b"s.dlq:0:7"),))
     worker.prepare([first, again])
 
-    assert worker.admit(first, "a")
-    assert worker.admit(again, "a")
+    assert not worker.admit([first, again], ["a", "a"])
 
 
 def test_an_id_is_read_where_the_rest_is_broken_and_nowhere_else():

@@ -1,0 +1,228 @@
+"""The express lane: the usual requests of a batch, answered column by column.
+
+What it answers, the ordinary way through pydantic and `assemble` would answer alike. To that way
+it leaves whatever is not usual or does not come out well: by itself it refuses nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import repeat
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from broker.binary import split
+from broker.codec import PREDICTION
+from broker.contracts import Request
+from broker.errors import NotJson
+from broker.fast import ABSENT, Head, Heads, joined, json_document, json_numbers, json_texts
+from broker.names import Header, Topics
+from broker.records import HOME, OFFSET, Headers, Outgoing, Record, outgoing_of
+from models.card import ModelCard
+from models.errors import PredictError
+from models.runtime import Outputs, answered
+from models.schema import Batch
+from processors.answers import passed_through
+from processors.assemble import key_of
+from processors.errors import Refusal
+from processors.forms import Form, Kind, form_of
+from processors.outputs import Parts
+from processors.serving import Hand, Loaded, PredictSettings
+
+MOST_FORMS = 256
+"""Forms that are kept, one for each model version and kind of request."""
+
+Found = tuple[str | None, int | str, tuple[bool, bool, bool]]
+"""What the requests of one lot share: model, reference, and which parts of KINDS they lack."""
+
+KINDS: Mapping[tuple[bool, bool, bool], Kind] = MappingProxyType(
+    {(False, True, True): "row", (True, False, True): "matrix", (True, False, False): "raw"}
+)
+"""The kind of a request by whether it lacks features, inputs, and raw bytes behind the JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Requests that name the same: their places in the batch, heads and raw bytes run alike."""
+
+    places: list[int] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
+    tails: list[bytes | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Requests of one form to one model version, and what was read of them.
+
+    `number` is the model's among those that they ask, `places` are their records' in the polled
+    batch; places, heads and cells run alike.
+    """
+
+    loaded: Loaded
+    form: Form
+    number: int
+    places: list[int]
+    heads: list[Head]
+    cells: list[Any]
+
+    def without(self, places: Collection[int]) -> "Lot":
+        """The requests at other places."""
+        if not places:
+            return self
+        return self.picked([at for at, place in enumerate(self.places) if place not in places])
+
+    def picked(self, positions: Sequence[int]) -> "Lot":
+        """The requests at some positions."""
+        return replace(
+            self,
+            places=[self.places[at] for at in positions],
+            heads=[self.heads[at] for at in positions],
+            cells=[self.cells[at] for at in positions],
+        )
+
+
+class Express:
+    """Reads the usual requests of a batch and answers them."""
+
+    def __init__(self, topics: Topics, settings: PredictSettings) -> None:
+        self._topic = topics.predictions
+        self._settings = settings
+        self._heads = Heads()
+        self._forms: dict[tuple[str, int, Kind], tuple[ModelCard, Form | None]] = {}
+
+    def read(self, batch: Sequence[Record], hand: Hand, late: Collection[int]) -> list[Lot]:
+        """The usual requests; one that asks several models stands in a lot of each, or in none."""
+        documents, tails = split_all(batch, self._settings.largest)
+        heads = self._heads.read(documents)
+        groups: defaultdict[Found, Group] = defaultdict(Group)
+        for place, (head, tail) in enumerate(zip(heads, tails, strict=True)):
+            if head is not None and place not in late:
+                form = head.features is ABSENT, head.inputs is ABSENT, tail is None
+                group = groups[head.model, head.version, form]
+                group.places.append(place)
+                group.heads.append(head)
+                group.tails.append(tail)
+        return [lot for found, group in groups.items() for lot in self._lots(found, group, hand)]
+
+    def _lots(self, found: Found, group: Group, hand: Hand) -> list[Lot]:
+        """A lot for each model that requests ask; none if one of the models is not to be had."""
+        model, ref, lacks = found
+        kind = KINDS.get(lacks)
+        if kind is None or not is_valid(model, ref):
+            return []
+        lots = []
+        for number, name in enumerate(self._settings.asked(model)):
+            loaded = hand.take(name, ref)
+            form = None if isinstance(loaded, Refusal) else self._form(loaded.card, kind)
+            if isinstance(loaded, Refusal) or form is None:
+                return []
+            cells = form.read(group.heads, group.tails)
+            lots.append(Lot(loaded, form, number, group.places, group.heads, cells))
+        if all(all(lot.cells) for lot in lots):
+            return lots
+        rows = zip(*(lot.cells for lot in lots), strict=True)
+        whole = [at for at, cells in enumerate(rows) if all(cells)]
+        return [lot.picked(whole) for lot in lots] if whole else []
+
+    def _form(self, card: ModelCard, kind: Kind) -> Form | None:
+        """How a version reads requests of a kind; made once, and again if the card has changed."""
+        key = card.name, card.version, kind
+        known = self._forms.get(key)
+        if known is None or known[0] is not card:
+            if len(self._forms) >= MOST_FORMS:
+                del self._forms[next(iter(self._forms))]
+            known = self._forms[key] = card, form_of(card, kind)
+        return known[1]
+
+    def answer(self, lot: Lot, batch: Sequence[Record]) -> tuple[Lot, list[Outgoing]]:
+        """The requests of a lot that have an answer, and the answers."""
+        rows = lot.form.batch(lot.cells)
+        try:
+            scores = lot.loaded.runtime.predict(rows)
+        except PredictError:
+            return lot.picked([]), []
+        finite = answered(scores, lot.loaded.card.task)
+        if not finite.all():
+            good = np.flatnonzero(finite).tolist()
+            lot, rows, scores = lot.picked(good), rows.take(good), scores[good]
+        records = [batch[place] for place in lot.places]
+        return lot, self.written(lot, rows, scores, records) if records else []
+
+    def written(
+        self, lot: Lot, rows: Batch, scores: Outputs, records: Sequence[Record]
+    ) -> list[Outgoing]:
+        """The answers to a lot's records with its rows and their finite scores."""
+        card = lot.loaded.card
+        ids = [head.id for head in lot.heads]
+        values = joined(
+            (
+                b'{"schema_version":1,"id":"',
+                json_texts(ids),
+                b'","model":%b,"version":%d,"outputs":' % (json_document(card.name), card.version),
+                *lot.form.outputs(scores),
+                *self._features(lot, rows),
+                *event_times(lot.heads),
+                sources(records),
+                json_numbers(list(map(OFFSET, records))),
+                b"}}",
+            )
+        )
+        marks: Headers = (
+            (Header.KIND, PREDICTION),
+            (Header.MODEL, f"{card.name}/{card.version}".encode()),
+        )
+        headers = [(*marks, *passed_through(r)) if r[5] else marks for r in records]
+        keys = list(map(key_of, records, ids))
+        fields = zip(repeat(self._topic), keys, values, headers, repeat(None), strict=False)
+        return list(map(outgoing_of, fields))
+
+    def _features(self, lot: Lot, rows: Batch) -> Parts:
+        if lot.number or not self._settings.record_features:
+            return ()
+        return (b',"features":', lot.form.features(lot.heads, lot.cells, rows))
+
+
+def split_all(batch: Sequence[Record], largest: int) -> tuple[list[bytes], list[bytes | None]]:
+    """The JSON of each record, empty if it cannot be usual, and the raw bytes behind it."""
+    documents: list[bytes] = []
+    tails: list[bytes | None] = [None] * len(batch)
+    for place, record in enumerate(batch):
+        value = record[4]
+        if value is None or len(value) > largest:
+            value = b""
+        elif record[5]:
+            try:
+                value, tails[place] = split(record)
+            except NotJson:
+                value = b""
+        documents.append(value)
+    return documents, tails
+
+
+def is_valid(model: str | None, ref: int | str) -> bool:
+    """Whether the contract lets a request name a model and a version so."""
+    try:
+        request = Request(id="any", features={}, model=model, version=ref)
+    except ValidationError:
+        return False
+    return request.version == ref
+
+
+def event_times(heads: Sequence[Head]) -> Parts:
+    """The event times of requests, of which some, all or none have one."""
+    times = [head.event_time for head in heads]
+    if times.count(None) == len(times):
+        return ()
+    return ([b"" if time is None else b',"event_time":%d' % time for time in times],)
+
+
+def sources(records: Sequence[Record]) -> list[bytes]:
+    """Where each record lies, up to its offset."""
+    homes = {
+        home: b',"source":{"topic":%b,"partition":%d,"offset":' % (json_document(home[0]), home[1])
+        for home in set(map(HOME, records))
+    }
+    return [homes[home] for home in map(HOME, records)]
