@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     repeats: int = Field(default=10_000, ge=0)
     """Offsets of a partition that are looked back on: a request whose id stands among them has
     been answered and is passed over. With 0 every record is answered."""
+    record_features: bool = True
+    """Whether the primary's answer keeps a single row's features, which the learner needs. Where
+    nothing learns, answers are smaller and cheaper without."""
     stall_seconds: float = Field(default=60.0, gt=0)
     """A worker that delivers nothing for so long while records wait ends, to be started again;
     longer than the slowest model needs for one row."""

@@ -49,7 +49,7 @@ def handler(settings: Settings, shelf: Shelf, source: GroupConsumer) -> Handle:
     return Predict(
         topics,
         shelf,
-        PredictSettings(settings.models, largest),
+        PredictSettings(settings.models, largest, record_features=settings.record_features),
         repeats if settings.repeats else None,
         fences=Fences(topics.fences, source.tenure),
     )

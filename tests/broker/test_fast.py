@@ -57,10 +57,22 @@ head = {
     "schema_version": st.sampled_from([1, 2, "1", True, 1.0]),
     "unknown": scalars,
 }
-documents = st.fixed_dictionaries(
-    {"id": text.filter(bool)}, optional={"features": good_row, "event_time": st.integers(0)}
-) | st.fixed_dictionaries(
-    {}, optional={**head, "features": any_row, "inputs": st.lists(matrix, max_size=2)}
+finite = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63)
+good_matrix = st.fixed_dictionaries(
+    {
+        "name": text,
+        "shape": st.just([1, 2]),
+        "datatype": st.sampled_from(["FP32", "FP64", "INT8"]),
+        "data": st.lists(finite, min_size=2, max_size=2),
+    }
+)
+named = st.fixed_dictionaries({"id": text.filter(bool)}, optional={"event_time": st.integers(0)})
+documents = st.one_of(
+    st.builds(lambda head_, row: head_ | {"features": row}, named, good_row),
+    st.builds(lambda head_, one: head_ | {"inputs": [one]}, named, good_matrix),
+    st.fixed_dictionaries(
+        {}, optional={**head, "features": any_row, "inputs": st.lists(matrix, max_size=2)}
+    ),
 )
 
 
