@@ -3,17 +3,21 @@
 import json
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker.contracts import Tensor
+from broker.fast import joined
 from broker.names import Header, Topics
 from processors import predict as module
 from processors.express import Express
+from processors.outputs import as_tensors, by_name, row_parts, tensor_parts
 from processors.predict import Predict
 from processors.repeats import Repeats
 from processors.serving import PredictSettings
-from tests.processors.small import Shelf, answers, fussy, iris, record, river
+from tests.processors.small import Shelf, answers, card, fussy, iris, record, river
 
 TOPICS = Topics("s")
 MODELS = {"m": river("m"), "iris": iris(), "fussy": fussy(hates=13)}
@@ -188,3 +192,19 @@ def test_a_value_that_the_runtime_cannot_stand_costs_its_own_request_only():
 
     assert [answer.id for answer in found] == [f"r-{n}" for n in range(30)]
     assert [getattr(answer, "code", None) for answer in found].count("no_answer") == 1
+
+
+@pytest.mark.parametrize("task", ["binary", "regression", "anomaly", "multiclass"])
+def test_outputs_written_by_columns_say_what_they_say_one_by_one(task):
+    scores = np.array([[0.1, 0.7, 0.2], [1e-9, 0.0, 1.0]])
+    known = card(task=task, classes=("a", 'b",', 3))
+    if task != "multiclass":
+        known, scores = card(task=task), scores[:, 0]
+
+    rows = [json.loads(one) for one in joined(row_parts(known, scores))]
+    tensors = [json.loads(one) for one in joined(tensor_parts(known, scores))]
+
+    assert rows == [by_name(known, score) for score in scores]
+    assert [tuple(Tensor(**tensor) for tensor in one) for one in tensors] == [
+        as_tensors(known, scores[at : at + 1]) for at in range(2)
+    ]
