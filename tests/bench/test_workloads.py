@@ -10,7 +10,8 @@ from broker.codec import PREDICTION
 from broker.names import Header, Topics
 from broker.records import Record
 from models.runtime import load
-from processors.predict import Predict, PredictSettings
+from processors.predict import Predict
+from processors.serving import PredictSettings
 
 OF_NUMBERS = [workload for workload in WORKLOADS if workload.form in {"row", "tensor"}]
 
