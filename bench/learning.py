@@ -42,7 +42,7 @@ from producers.flights import FEATURES, load_flights
 TURNS = 4
 BATCH = 1000
 ROWS_PER_VERSION = 500
-WIDTH = 200
+WIDTH = 20
 FEW = 50
 VERSIONS = 5
 Rows = list[dict[str, Any]]
@@ -183,7 +183,7 @@ def draft(learner: Learner) -> Draft:
 def grow(megabytes: float = 16.0, versions: float = VERSIONS) -> None:
     """Print which share of its time a forest of that size spends on being published to Redis."""
     known = card(InputSchema.floats([f"x{number}" for number in range(WIDTH)]))
-    trees = forest.ARFClassifier(n_models=10, max_features=None, grace_period=20, tau=0.5, seed=1)
+    trees = forest.ARFClassifier(n_models=10, grace_period=20, seed=1)
     learner, rows = Learner(known, RiverRuntime(trees, known), Topics("flights")), blobs()
     while (size := len(learner.runtime.snapshot()) / 1e6) < megabytes:
         learner.absorb(list(islice(rows, FEW)))
