@@ -58,6 +58,7 @@ class GroupConsumer:
         self._batch = batch or BatchSettings()
         self._owned: set[TopicPartition] = set()
         self._tenures: Counter[TopicPartition] = Counter()
+        self._since: dict[TopicPartition, int] = {}
         self._member: Any = None
         self._due: dict[TopicPartition, int] = {}
         self._due_lock = Lock()
@@ -98,8 +99,12 @@ class GroupConsumer:
         except KafkaException as error:
             raise self._connection.translated(error) from error
         records = read_all(self._records([first, *rest]))
-        # A rebalance inside consume() may have taken a partition whose record we already hold.
-        return records if self.owns(records) else [r for r in records if r.home in self._owned]
+        if not self._owned.issuperset(map(HOME, records)):
+            # A rebalance inside consume() has taken a partition whose record we already hold.
+            records = [record for record in records if record.home in self._owned]
+        if len(self._since) < len(self._owned):
+            self._since = first_offsets(records) | self._since
+        return records
 
     def keep_alive(self) -> None:
         """Serve the group while a batch is in hand: paused partitions give no record."""
@@ -112,21 +117,28 @@ class GroupConsumer:
             raise self._connection.translated(error) from error
         if message is not None and self._is_record(message):
             # A rebalance gave us a partition after the pause: its record is read again later.
-            self.rewind([read(message)])
+            self._seek(read(message).home, int(message.offset() or 0))
 
     def before_revoke(self, finish: Callable[[], None]) -> None:
         """Call `finish` before partitions are given away: what is under way ends first."""
         self._finish = finish
 
     def owns(self, batch: Iterable[Record]) -> bool:
-        """Whether every partition of a batch is still this member's own."""
-        return self._owned.issuperset(map(HOME, batch))
+        """Whether every partition of the batch polled last has been this member's own since then.
+
+        One that was lost and came back is not: it begins again at what is committed, and its
+        records may have been answered by another member meanwhile, or be read again by this one.
+        """
+        return self._since.keys() >= set(map(HOME, batch))
 
     def rewind(self, batch: Sequence[Record]) -> None:
-        """Read the batch again: every partition still owned goes back to its first offset."""
+        """Read the batch again: every partition goes back to its first offset.
+
+        But none that is no longer owned, and none behind where its present assignment began.
+        """
         for home, offset in first_offsets(batch).items():
-            if home in self._owned:
-                self._consumer.seek(KafkaPartition(home.topic, home.partition, offset))
+            if home in self._since:
+                self._seek(home, max(offset, self._since[home]))
 
     def commit(self, offsets: Offsets) -> None:
         """Have next offsets committed before the next poll, the next revocation or the end."""
@@ -141,6 +153,9 @@ class GroupConsumer:
         """Leave the group at once, so that others take over without waiting for a timeout."""
         self._commit_due()
         self._consumer.close()
+
+    def _seek(self, home: TopicPartition, offset: int) -> None:
+        self._consumer.seek(KafkaPartition(home.topic, home.partition, offset))
 
     def _commit_due(self) -> None:
         """Commit what is due. A failure costs answers given twice later, no record."""
@@ -191,7 +206,10 @@ class GroupConsumer:
     def _drop(self, partitions: list[KafkaPartition]) -> None:
         # A pause outlives the assignment: what goes during a batch would come back paused.
         self._consumer.resume(partitions)
-        self._owned.difference_update(TopicPartition(p.topic, p.partition) for p in partitions)
+        for partition in partitions:
+            home = TopicPartition(partition.topic, partition.partition)
+            self._owned.discard(home)
+            self._since.pop(home, None)
 
 
 def read(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known to be there

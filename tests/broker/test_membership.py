@@ -73,24 +73,55 @@ def test_a_handler_slower_than_the_poll_interval_keeps_its_partitions(connection
     assert len(list(read_to_end(connection, names[1:]))) == 20
 
 
-def test_partitions_that_were_lost_during_a_batch_are_read_on_when_they_come_back(
-    bootstrap, prefix
-):
-    seconds, topic, found = 3.0, prefix + "in", set()
-    limit = str(int(seconds * 1000))
-    hasty = Connection(bootstrap, {"max.poll.interval.ms": limit, "session.timeout.ms": limit})
+@pytest.fixture
+def hasty(bootstrap):
+    """Members that do not poll for three seconds are expelled."""
+    return Connection(bootstrap, {"max.poll.interval.ms": "3000", "session.timeout.ms": "3000"})
+
+
+@pytest.fixture
+def forgetful(hasty, prefix):
+    """A member that has read one record of twenty in two partitions, and was then expelled."""
+    topic = prefix + "in"
     Admin(hasty).create([TopicSpec(topic, 2)])
     with Publisher(hasty) as publisher:
         for number in range(20):
             publisher.send(Outgoing(topic, b"%d" % number, b"x"))
         publisher.flush()
     member = GroupConsumer(hasty, prefix + "g", [topic], BatchSettings(idle=0.05))
-    until(lambda: member.poll(1))
-    Event().wait(1.2 * seconds)  # time itself is what is tested
+    batch = []
+    until(lambda: batch.extend(member.poll(1)) or batch)
+    Event().wait(3.6)  # time itself is what is tested
     until(lambda: member.keep_alive() or not member.owned)
+    yield member, batch
+    member.close()
+
+
+def test_partitions_that_were_lost_during_a_batch_are_read_on_when_they_come_back(forgetful):
+    member, _ = forgetful
+    found = set()
 
     until(lambda: found.update(member.poll()) or len(found) == 20)
-    member.close()
+
+
+def test_a_batch_from_before_a_loss_is_not_owned_nor_gone_back_to_when_its_partition_comes_back(
+    forgetful, hasty, prefix
+):
+    member, batch = forgetful
+    home, ahead = batch[0].home, batch[0].offset + 3
+    other = GroupConsumer(hasty, prefix + "g", [home.topic], BatchSettings(idle=0.05))
+    until(lambda: other.poll() and home in other.owned)
+    other.commit({home: ahead})
+    other.close()
+
+    until(lambda: member.keep_alive() or home in member.owned)
+    owned = member.owns(batch)
+    member.rewind(batch)
+    found = []
+    until(lambda: found.extend(r for r in member.poll() if r.home == home) or found)
+
+    assert not owned
+    assert found[0].offset == ahead
 
 
 def test_spans_of_some_partitions_are_read_and_nothing_else(connection, prefix):
