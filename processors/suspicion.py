@@ -26,7 +26,8 @@ class Outliers:
     def __init__(self, card: ModelCard, settings: GuardSettings) -> None:
         features = card.input_schema.features
         self._names = [feature.name for feature in features if feature.kind in {"float", "int"}]
-        self._most = settings.outlier
+        # To a detector of anomalies outliers are what it is to know.
+        self._most = 0.0 if card.task == "anomaly" else settings.outlier
         self._window = RobustWindow(settings.window, len(self._names), settings.fewest)
 
     def suspects(self, batch: Batch) -> dict[int, Fault]:

@@ -43,6 +43,13 @@ def test_a_bound_of_nothing_is_no_bound(schema):
     assert LossBound(card(), GuardSettings(loss=0)).suspects([told(True)], [True]) == {}
 
 
+def test_a_detector_of_anomalies_is_shown_outliers():
+    outliers = Outliers(card(schema=NUMBERS, task="anomaly", classes=()), SETTINGS)
+    outliers.add(NUMBERS.batch(numbers(200)).batch)
+
+    assert outliers.suspects(NUMBERS.batch([{"a": 1000, "b": 0.5}]).batch) == {}
+
+
 def test_a_model_without_numbers_has_no_outliers():
     words = InputSchema.model_validate({"features": [{"name": "city", "kind": "string"}]})
     outliers, batch = Outliers(card(schema=words), SETTINGS), words.batch([{"city": "JFK"}]).batch
