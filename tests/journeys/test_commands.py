@@ -41,7 +41,7 @@ def test_a_stream_is_used_from_the_shell_alone(system):
     assert {each.rpartition("-")[2] for each in ids} == {str(n) for n in range(1, 21)}
 
     labels = [
-        json.dumps({"id": each, "label": True, "event_time": 1_700_000_000_000})
+        json.dumps({"id": each, "label": False, "event_time": 1_700_000_000_000})
         for each in sorted(ids)
     ]
     assert (
