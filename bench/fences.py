@@ -42,7 +42,7 @@ def main(records: int, turns: int) -> None:
 
 def crossed(fences: Fences, card: ModelCard, asks: Sequence[Ask]) -> int:
     """Look for new fences; returns how many there are."""
-    return sum(1 for _ in fences.crossed(card, asks))
+    return sum(1 for _ in fences.crossed(card, "champion", asks))
 
 
 class OneModel:

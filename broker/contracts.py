@@ -205,11 +205,34 @@ class Metrics(Contract):
     offsets: dict[str, int] = {}
 
 
+class Weighed(BaseModel):
+    """What a gate decided by: `count` labels that champion and member were compared on.
+
+    `window` labels had passed since `former` began to serve; the losses are means; `bound` is what
+    `member` gains at least, but for a chance of `alpha`. If it was an alarm that decided, the
+    champion's mean error rose from `error_before` to `error_after`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    member: str
+    former: str
+    window: int
+    count: int
+    former_loss: float
+    member_loss: float
+    bound: float
+    alpha: float
+    error_before: float | None = None
+    error_after: float | None = None
+
+
 class ModelEvent(Contract):
     """Something happened to a model: a version was published, an alias moved.
 
     `learned` and `offsets` say how many rows a learner's version has seen and which feedback
-    offsets come next; `learned_from` where this version's own share of them began.
+    offsets come next; `learned_from` where this version's own share of them began. `weighed` is
+    there if a gate decided it.
     """
 
     model: ModelName
@@ -224,3 +247,4 @@ class ModelEvent(Contract):
     learned_from: dict[str, int] = {}
     offsets: dict[str, int] = {}
     evidence: str = ""
+    weighed: Weighed | None = None

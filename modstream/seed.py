@@ -7,6 +7,7 @@ and goes on learning. Both are drafted here, from data that the producers room b
 from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
+from typing import Any
 
 import pandas as pd
 import structlog
@@ -15,9 +16,15 @@ from broker.admin import Admin
 from broker.publisher import Publisher
 from models.draft import Draft
 from models.export import to_onnx
-from models.flights import FLIGHT_FEATURES, frozen_pipeline, online_pipeline
+from models.flights import (
+    FLIGHT_FEATURES,
+    frozen_pipeline,
+    online_pipeline,
+    quick_pipeline,
+    recent_pipeline,
+)
 from models.registry import Registry
-from models.river_runtime import pack
+from models.river_artifact import pack
 from models.schema import Batch, InputSchema
 from modstream.roles.events import model_event
 from modstream.settings import Settings
@@ -80,17 +87,59 @@ def make_frozen(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
 
 def make_online(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
     """Let the River pipeline learn the flights once, in order."""
-    model = online_pipeline()
+    return make_member(flights, tell, "online", online_pipeline)
+
+
+def make_member(
+    flights: pd.DataFrame, tell: Tell, name: str, build: Callable[[], Any]
+) -> tuple[Draft, bytes]:
+    """Let one River pipeline learn the flights once, in order, as a member of the family."""
+    model = build()
     labels = flights["late"].astype(bool).tolist()
     for start in range(0, len(flights), CHUNK):
-        tell("teaching online", start / len(flights))
+        tell(f"teaching {name}", start / len(flights))
         rows = batch_of(flights.iloc[start : start + CHUNK]).rows()
         for row, label in zip(rows, labels[start : start + CHUNK], strict=True):
             model.learn_one(row, label)
-    tell("teaching online", 1.0)
+    tell(f"teaching {name}", 1.0)
     return draft("online", "river", (False, True), libraries("river"), flights), pack(model)
 
 
+def seed_family(
+    settings: Settings, registry: Registry, read: Callable[[], pd.DataFrame], tell: Tell
+) -> None:
+    """Give `online` the members of FAMILY and BATCH, which is a copy of `frozen`, if it lacks them.
+
+    The first of FAMILY is the version that `seed` has published.
+
+    Raises:
+        ModelError: a model could not be published.
+    """
+    if BATCH in registry.aliases("online"):
+        return
+    flights, topics = landed(read()), settings.topics()
+    frozen = registry.card("frozen")
+    batch = Draft(**dict(frozen) | {"name": "online", "metrics": {}, "offsets": {}, "parent": None})
+    first, *others = FAMILY
+    registry.promote("online", registry.resolve("online"), first)
+    with Publisher(settings.connection, "modstream-seed") as publisher:
+        for name in others:
+            made = make_member(flights, tell, name, FAMILY[name])
+            card = registry.publish(*made, alias=name, evidence="first version")
+            publisher.send(model_event(topics, card, "publish", alias=name))
+        artifact = registry.artifact(frozen)
+        card = registry.publish(batch, artifact, alias=BATCH, evidence="first version")
+        publisher.send(model_event(topics, card, "publish", alias=BATCH))
+
+
+FAMILY: dict[str, Callable[[], Any]] = {
+    "steady": online_pipeline,
+    "quick": quick_pipeline,
+    "recent": recent_pipeline,
+}
+"""The members that learn, by alias; the first serves until another has proved better."""
+BATCH = "batch"
+"""The member that was trained once."""
 MAKERS: dict[str, Maker] = {"frozen": make_frozen, "online": make_online}
 """How each model of the demo comes to be."""
 

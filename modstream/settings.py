@@ -27,6 +27,7 @@ from models.shelf import ShelfSettings
 from models.training_settings import TrainSettings
 from modstream.cadence import CadenceSettings
 from modstream.errors import InvalidSettings
+from processors.gate_settings import GateSettings
 from processors.joiner import JoinerSettings
 from processors.learn_settings import LearnSettings
 
@@ -60,6 +61,8 @@ class Settings(BaseSettings):
     route: tuple[str, ...] = ()
     """Models that answer a request that names none, the primary first; by default the stream's
     namesake."""
+    challenger_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the keys that the challenger of a family answers; a key always meets the same."""
     delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
     """How answers and offsets leave a worker."""
     slot: str = Field(default="0", pattern=r"^[A-Za-z0-9._-]{1,100}$")
@@ -86,6 +89,11 @@ class Settings(BaseSettings):
     """What a worker holds of models."""
     learn: LearnSettings = LearnSettings()
     """How the learner learns."""
+    members: tuple[str, ...] = ()
+    """Aliases of a model's family that the learner teaches and compares; the champion is one of
+    them. Without any, a model learns alone."""
+    gate: GateSettings = GateSettings()
+    """When a challenger is promoted, when the champion is rolled back."""
     cadence: CadenceSettings = CadenceSettings()
     """How often the learner publishes."""
     train: TrainSettings = TrainSettings()

@@ -57,12 +57,13 @@ class Group:
 class Lot:
     """Requests of one form to one model version, and what was read of them.
 
-    `number` is the model's among those that they ask, `places` are their records' in the polled
-    batch; places, heads and cells run alike.
+    `ref` is what the version is called here, `number` is the model's among those that they ask,
+    `places` are their records' in the polled batch; places, heads and cells run alike.
     """
 
     loaded: Loaded
     form: Form
+    ref: int | str
     number: int
     places: list[int]
     heads: list[Head]
@@ -95,13 +96,15 @@ class Express:
 
     def read(self, batch: Sequence[Record], hand: Hand, late: Collection[int]) -> list[Lot]:
         """The usual requests; one that asks several models stands in a lot of each, or in none."""
-        documents, tails = split_all(batch, self._settings.largest)
+        settings, shared = self._settings, self._settings.challenger_share > 0
+        documents, tails = split_all(batch, settings.largest)
         heads = self._heads.read(documents)
         groups: defaultdict[Found, Group] = defaultdict(Group)
         for place, (head, tail) in enumerate(zip(heads, tails, strict=True)):
             if head is not None and place not in late:
                 form = head.features is ABSENT, head.inputs is ABSENT, tail is None
-                group = groups[head.model, head.version, form]
+                ref = settings.ref_of(batch[place], head) if shared else head.version
+                group = groups[head.model, ref, form]
                 group.places.append(place)
                 group.heads.append(head)
                 group.tails.append(tail)
@@ -115,12 +118,13 @@ class Express:
             return []
         lots = []
         for number, name in enumerate(self._settings.asked(model)):
-            loaded = hand.take(name, ref)
+            named = hand.ref(name, ref)
+            loaded = hand.take(name, named)
             form = None if isinstance(loaded, Refusal) else self._form(loaded.card, kind)
             if isinstance(loaded, Refusal) or form is None:
                 return []
             cells = form.read(group.heads, group.tails)
-            lots.append(Lot(loaded, form, number, group.places, group.heads, cells))
+            lots.append(Lot(loaded, form, named, number, group.places, group.heads, cells))
         if all(all(lot.cells) for lot in lots):
             return lots
         rows = zip(*(lot.cells for lot in lots), strict=True)

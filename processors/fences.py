@@ -42,12 +42,13 @@ class Fences:
         self._tenures: dict[TopicPartition, int] = {}
         self._runs: OrderedDict[Pair, Run] = OrderedDict()
 
-    def crossed(self, card: ModelCard, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Outgoing]]:
-        """The fences that a version's answers to some asks of one pair come to; mostly none."""
+    def crossed(
+        self, card: ModelCard, ref: int | str, asks: Sequence[Ask]
+    ) -> Iterator[tuple[Ask, Outgoing]]:
+        """The fences that a version's answers under a reference come to; mostly none."""
         if not asks:
             return
         self._forget_what_was_lost()
-        ref = asks[0].request.version
         since = self._run(card, ref).since
         for ask in asks:
             record = ask.record

@@ -5,7 +5,7 @@ neither skips a row nor learns one twice.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 from broker.codec import legible_id
@@ -37,12 +37,20 @@ class Counts:
     quarantined: int = 0
 
 
+Test = Callable[[Batch, Sequence[Scalar], Sequence[int]], None]
+"""Given rows, their labels, and the event times (ms) of their requests."""
+
+
+def untested(_batch: Batch, _labels: Sequence[Scalar], _asked_at: Sequence[int]) -> None:
+    """Nobody is tested on what is about to be learned."""
+
+
 @dataclass(slots=True)
 class Learner:
     """One model's only writer.
 
     `offsets` maps "topic:partition" to the next offset to learn; `runtime` is the state that has
-    learned everything before.
+    learned everything before. `test` sees each batch that passed the guard before it is learned.
     """
 
     card: ModelCard
@@ -52,6 +60,7 @@ class Learner:
     offsets: dict[str, int] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     event_time: int = 0
+    test: Test = untested
     prequential: Prequential = field(init=False)
     _known: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _safeguard: Safeguard = field(init=False)
@@ -158,6 +167,8 @@ class Learner:
             yield self._refuse(lessons[position], rule, detail)
         if not checked.kept:
             return
+        asked_at = [lessons[position].feedback.event_time for position in checked.kept]
+        self.test(checked.batch, checked.labels, asked_at)
         for index, rule, detail in self._learn(checked.batch, checked.labels):
             yield self._refuse(lessons[checked.kept[index]], rule, detail)
 

@@ -40,9 +40,9 @@ class Work:
     served: defaultdict[tuple[str, int | str, int], list[int]]
 
     @classmethod
-    def on(cls, batch: Sequence[Record], shelf: Shelf) -> Self:
+    def on(cls, batch: Sequence[Record], hand: Hand) -> Self:
         """Begin with a batch."""
-        return cls(batch, Hand(shelf), Answers(len(batch)), defaultdict(list), defaultdict(list))
+        return cls(batch, hand, Answers(len(batch)), defaultdict(list), defaultdict(list))
 
 
 class Predict:
@@ -78,7 +78,7 @@ class Predict:
 
     def __call__(self, batch: Sequence[Record]) -> list[Outgoing]:
         """Answer one polled batch."""
-        work = Work.on(batch, self._shelf)
+        work = Work.on(batch, Hand(self._shelf, self._settings.challenger_share))
         late = all_overdue(batch, int(self._clock() * 1000))
         lots = self._express.read(batch, work.hand, late)
         others = self._open(batch, lots)
@@ -129,7 +129,7 @@ class Predict:
         """Answer a lot by columns; what does not come out well goes the ordinary way."""
         if not lot.places:
             return
-        model, ref = lot.loaded.card.name, lot.heads[0].version
+        model, ref = lot.loaded.card.name, lot.ref
         done, found = self._express.answer(lot, work.batch)
         work.answers.put(done.places, lot.number, found)
         work.served[model, ref, lot.number] += done.places
@@ -146,8 +146,10 @@ class Predict:
             refusal = refused(topic, record, opened.id, late, opened.model)
             work.answers.put([place], 0, [refusal])
         else:
+            share = self._settings.ref_of(record, opened)
             for number, model in enumerate(self._settings.asked(opened.model)):
-                work.asks[model, opened.version].append(Ask(place, record, opened, number))
+                ref = work.hand.ref(model, share)
+                work.asks[model, ref].append(Ask(place, record, opened, number))
 
     def _answer(self, work: Work) -> None:
         """Answer the ordinary way what has not been answered yet."""
@@ -169,7 +171,7 @@ class Predict:
                     Ask(place, work.batch[place], decode_request(work.batch[place]), number)
                     for place in firsts.values()
                 ]
-                for ask, fence in self._fences.crossed(loaded.card, asks):
+                for ask, fence in self._fences.crossed(loaded.card, ref, asks):
                     work.answers.follow(ask.place, number, fence)
 
     def _unreadable(self, record: Record, error: DecodeError) -> Outgoing:

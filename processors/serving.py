@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from broker.contracts import Request
+from broker.fast import Head
+from broker.records import Record
 from models.card import ModelCard
 from models.errors import ModelError, ModelNotFound
 from models.runtime import Runtime
+from processors.assemble import key_of
 from processors.errors import ModelUnavailable, ModelUnknown, Refusal
+from processors.split import CHALLENGER, CHAMPION, alias_for
 
 
 class Loaded(Protocol):
@@ -34,23 +39,35 @@ class PredictSettings:
 
     `route` are the models that answer a request that names none, the first is the primary;
     `largest` is the most bytes of a request; `record_features` keeps a single row's features
-    with the primary's answer, for the learner.
+    with the primary's answer, for the learner. `challenger_share` of the keys are answered by the
+    challenger, where there is one, if the request names neither model nor version.
     """
 
     route: tuple[str, ...]
     largest: int = 1024 * 1024
     record_features: bool = True
+    challenger_share: float = 0.0
 
     def asked(self, model: str | None) -> tuple[str, ...]:
         """The models that answer a request that names this one, or none."""
         return self.route if model is None else (model,)
 
+    def ref_of(self, record: Record, said: Request | Head) -> int | str:
+        """The version or alias that a request asks for, or whose share its key is in."""
+        if not self.challenger_share or said.model is not None or said.version != CHAMPION:
+            return said.version
+        return alias_for(key_of(record, said.id), self.challenger_share)
+
 
 class Hand:
-    """The shelf as one batch sees it: what is taken stays, and no request sees two versions."""
+    """The shelf as one batch sees it: what is taken stays, and no request sees two versions.
 
-    def __init__(self, shelf: Shelf) -> None:
+    With a `challenger_share`, the champion stands in where a model has no challenger.
+    """
+
+    def __init__(self, shelf: Shelf, challenger_share: float = 0.0) -> None:
         self._shelf = shelf
+        self._stands_in = challenger_share > 0
         self._taken: dict[tuple[str, int | str], Loaded | Refusal] = {}
 
     def take(self, model: str, ref: int | str) -> Loaded | Refusal:
@@ -59,6 +76,12 @@ class Hand:
         if found is None:
             found = self._taken[model, ref] = self._asked(model, ref)
         return found
+
+    def ref(self, model: str, ref: int | str) -> int | str:
+        """The reference that answers for `ref`: the same, but where the champion stands in."""
+        if ref != CHALLENGER or not self._stands_in:
+            return ref
+        return CHAMPION if isinstance(self.take(model, ref), ModelUnknown) else ref
 
     def _asked(self, model: str, ref: int | str) -> Loaded | Refusal:
         try:

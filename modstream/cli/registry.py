@@ -1,5 +1,7 @@
 """`modstream models`: list, show, promote, rollback."""
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -7,9 +9,10 @@ import typer
 from models.registry import Registry
 from modstream.cli.options import AsJson, Model
 from modstream.cli.printing import print_json, rows, say
+from modstream.observe.decisions import told_of
 from modstream.roles.events import tell
 from modstream.roles.registry import open_registry
-from modstream.settings import load_settings
+from modstream.settings import Settings, load_settings
 
 Evidence = Annotated[str, typer.Option("--because", help="Why; kept in the history.")]
 Alias = Annotated[str, typer.Option(help="The alias that moves.")]
@@ -26,10 +29,17 @@ def show(
     name: Model,
     ref: Annotated[str, typer.Option("--version", "-v", help="A number or an alias.")] = "champion",
     history: Annotated[bool, typer.Option("--history", help="The aliases' moves instead.")] = False,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="What its gate decided, and by what, instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the card of one version, or how the aliases moved."""
-    with open_registry(load_settings()) as registry:
+    """Show the card of one version, how the aliases moved, or what the gate decided."""
+    settings = load_settings()
+    if decisions:
+        shown_decisions(settings, name, as_json=as_json)
+        return
+    with open_registry(settings) as registry:
         if history:
             moves = [
                 {
@@ -53,6 +63,23 @@ def show(
     shown["signed"] = card.signature is not None
     facts = [{"": key.replace("_", " "), "card": _short(value)} for key, value in shown.items()]
     rows(facts, as_json=False, empty="")
+
+
+def shown_decisions(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Print the decisions of a model's gate, oldest first, with their evidence."""
+    found = [asdict(one) for one in told_of(settings.connection, settings.topics(), name)]
+    if not as_json:
+        found = [
+            {
+                "at": f"{datetime.fromtimestamp(one['at'] / 1000, UTC):%Y-%m-%d %H:%M:%S}",
+                "action": one["action"],
+                "from": one["former"],
+                "to": f"{one['member']} (version {one['version']})",
+                "because": one["because"],
+            }
+            for one in found
+        ]
+    rows(found, as_json=as_json, empty=f"no gate has decided about {name} yet")
 
 
 def promote(name: Model, version: int, alias: Alias = "champion", because: Evidence = "") -> None:

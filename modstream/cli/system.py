@@ -23,7 +23,7 @@ from modstream.observe.live import LiveView, Sources
 from modstream.observe.recent import Recent
 from modstream.observe.tail import LagSampler, Tail
 from modstream.roles.registry import open_registry
-from modstream.seed import seed
+from modstream.seed import BATCH, FAMILY, seed, seed_family
 from modstream.settings import Settings, announce, are_configured, load_settings
 from modstream.stage import Stage, stage
 from modstream.stopping import stop_signals
@@ -46,6 +46,9 @@ def demo(
     end: Day = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = SHORT.workers,
     bad: Annotated[float, typer.Option(min=0, max=1, help="Bad records per good request.")] = 0.0,
+    family: Annotated[
+        bool, typer.Option("--family", help="Let challengers compete with `online` at a gate.")
+    ] = False,
     drill: Annotated[
         bool, typer.Option("--drill", help="kill -9 a worker, the learner and Redis on the way.")
     ] = False,
@@ -66,7 +69,7 @@ def demo(
         faults=bad,
         drill=drill,
     )
-    settings = demo_settings()
+    settings = demo_settings((*FAMILY, BATCH) if family else ())
     logs.configure(settings, least="warning")
     folder = settings.home / "demo"
     say.print("starting Kafka and Redis", style="dim")
@@ -81,16 +84,15 @@ def demo(
     raise typer.Exit(0 if figures.sound else 1)
 
 
-def demo_settings() -> Settings:
+def demo_settings(members: tuple[str, ...] = ()) -> Settings:
     """The demo's own stream; on servers that are not ours under a prefix of its own."""
-    named = load_settings(stream="flights", route=ROUTE, cadence=OFTEN)
-    if not are_configured(named):
-        return named
-    return load_settings(stream="flights", route=ROUTE, cadence=OFTEN, prefix=f"demo-{time():.0f}.")
+    own = {"stream": "flights", "route": ROUTE, "cadence": OFTEN, "members": members}
+    named = load_settings(**own)
+    return load_settings(**own, prefix=f"demo-{time():.0f}.") if are_configured(named) else named
 
 
 def prepare(running: Stage) -> pd.DataFrame:
-    """Topics, and a first version of both models; returns all flights."""
+    """Topics, and a first version of both models and of all members; returns all flights."""
     with (
         open_registry(running.settings) as registry,
         Progress(
@@ -99,12 +101,13 @@ def prepare(running: Stage) -> pd.DataFrame:
     ):
         task = progress.add_task("reading flights", total=1.0)
         flights = load_flights()
-        made = seed(
-            running.settings,
-            registry,
-            lambda: flights,
-            lambda doing, share: progress.update(task, description=doing, completed=share),
-        )
+
+        def tell(doing: str, share: float) -> None:
+            progress.update(task, description=doing, completed=share)
+
+        made = seed(running.settings, registry, lambda: flights, tell)
+        if running.settings.members:
+            seed_family(running.settings, registry, lambda: flights, tell)
     say.print(f"published {' and '.join(made)}, starting the processes", style="dim")
     return flights
 

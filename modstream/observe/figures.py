@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from modstream.observe.decisions import Decision, decisions
 from modstream.observe.delivery import Delivery, delivery
 from modstream.observe.labels import Labels, labels
 from modstream.observe.learning import Learning, learning
@@ -24,6 +25,7 @@ class Figures:
     labels: Labels
     learning: tuple[Learning, ...]
     quality: tuple[Quality, ...]
+    decisions: tuple[Decision, ...]
     pace: Pace
     broken: Mapping[str, int]
 
@@ -53,6 +55,7 @@ def figures_of(ledger: Ledger) -> Figures:
         labels=labels(ledger),
         learning=learning(ledger),
         quality=quality(ledger),
+        decisions=decisions(ledger.events),
         pace=pace(ledger),
         broken=ours,
     )

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from broker.contracts import ModelEvent
 from modstream.observe.recent import Glance, Recent
 from modstream.observe.words import NOTHING, date, milliseconds, number, score
 from producers.pacing import Progress
@@ -70,7 +71,10 @@ class LiveView:
     def render(self) -> RenderableType:
         """The view as it is now."""
         glance, progress = self._sources.recent.glance(time()), self._sources.progress()
-        return Group(self._headline(progress), "", self._figures(glance), "", self._models(glance))
+        return Group(
+            *(self._headline(progress), "", self._figures(glance), "", self._models(glance)),
+            *(Text(decision(event), "bold") for event in glance.decided),
+        )
 
     def line(self) -> str:
         """The same in one line."""
@@ -88,6 +92,7 @@ class LiveView:
                 f"{number(glance.joined)} joined",
                 *scores,
                 f"{number(swaps)} swaps",
+                *(decision(event) for event in glance.decided[-1:]),
                 f"lag {_lag(self._sources.lag())}",
             )
         )
@@ -169,6 +174,12 @@ def sparkline(history: tuple[int, ...], width: int = 30) -> str:
     if not most:
         return ""
     return "".join(BARS[(len(BARS) - 1) * value // most] for value in shown)
+
+
+def decision(event: ModelEvent) -> str:
+    """What a gate decided, when in event time, and why."""
+    at = NOTHING if event.event_time is None else date(event.event_time)
+    return f"{at} {event.action} {event.model} v{event.version}: {event.evidence}"
 
 
 def _ms(value: float) -> str:

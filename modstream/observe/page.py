@@ -127,9 +127,11 @@ def _marks(figures: Figures) -> str:
     told = f"one point per {bins[figures.quality[0].span.width]} of the request's event time"
     swaps = max(one.swaps for one in figures.quality)
     drawn = max(len(plots.thinned(one)) for one in figures.quality)
-    if not swaps:
-        return told
-    return f"{told}; ticks: {drawn} of {swaps} new versions, where each first answered"
+    if swaps:
+        told += f"; ticks: {drawn} of {swaps} new versions, where each first answered"
+    if figures.decisions:
+        told += "; lines: promotions (solid) and rollbacks (dashed) by the gate"
+    return told
 
 
 def _plot(

@@ -155,6 +155,9 @@ def _over_event_time(axes: Axes, figures: Figures, of: Callable[[Bin], float]) -
         axes.plot(middles, [of(each) for each in one.bins], color=colour, linewidth=1.8)
         for time in thinned(one):
             axes.axvline(_moment(time), 0, 0.035, color=colour, linewidth=0.7, alpha=0.8)
+    for decision in figures.decisions:
+        style = "-" if decision.action == "promote" else "--"
+        axes.axvline(_moment(decision.event_time), color=MUTED, linewidth=1.0, linestyle=style)
     locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]

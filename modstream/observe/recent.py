@@ -10,6 +10,7 @@ from threading import Lock
 import numpy as np
 
 from broker.codec import ERROR, decode
+from broker.contracts import ModelEvent
 from broker.errors import DecodeError
 from broker.names import Header, Topics
 from broker.records import Record
@@ -20,6 +21,7 @@ SOURCE = re.compile(rb'"partition":(\d+),"offset":(\d+)\}\}$')
 """The source of a prediction, which our codec writes last: read without decoding the rest."""
 SECONDS_KEPT = 60
 UNKNOWN = b"?/0"
+DECISIONS_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Glance:
     """A running stream at one moment; rates per second, latency in ms, NaN where nothing is known.
 
     `auc` is over the window's labels, `versions` are those that answered last, `swaps` counts
-    versions that took over, `history` holds requests per second of the last minute.
+    versions that took over, `history` holds requests per second of the last minute. `decided` are
+    the newest decisions of the gate, oldest first.
     """
 
     requests: int
@@ -58,6 +61,7 @@ class Glance:
     auc: Mapping[str, float]
     versions: Mapping[str, int]
     swaps: Mapping[str, int]
+    decided: tuple[ModelEvent, ...] = ()
 
 
 @dataclass(slots=True)
@@ -87,6 +91,7 @@ class Recent:
         self._latencies: deque[tuple[int, int]] = deque(maxlen=self.window.pending)
         self._models: dict[str, Answering] = {}
         self._answering: dict[bytes, tuple[Answering, int]] = {}
+        self._decided: deque[ModelEvent] = deque(maxlen=DECISIONS_KEPT)
 
     def add(self, records: Sequence[Record]) -> None:
         """Take a batch; a record that cannot be read is counted and passed over."""
@@ -100,6 +105,8 @@ class Recent:
                     self._answer(record)
                 elif record.topic == topics.feedback:
                     self._feedback(record)
+                elif record.topic == topics.model_events:
+                    self._event(record)
 
     def glance(self, now: float) -> Glance:
         """The stream as it is `now` (seconds since the epoch)."""
@@ -130,6 +137,7 @@ class Recent:
             auc=scores,
             versions={name: model.version for name, model in self._models.items()},
             swaps={name: max(len(m.versions) - 1, 0) for name, m in self._models.items()},
+            decided=tuple(self._decided),
         )
 
     def _request(self, record: Record) -> None:
@@ -177,6 +185,14 @@ class Recent:
             value = number_in(scored.outputs)
             if truth in (0, 1) and 0 <= value <= 1:
                 self._model(scored.model).scored.append((truth, value))
+
+    def _event(self, record: Record) -> None:
+        try:
+            event = decode(ModelEvent, record.value)
+        except DecodeError:
+            return
+        if event.weighed is not None and event.model in self.route:
+            self._decided.append(event)
 
     def _who(self, name: bytes) -> tuple[Answering, int]:
         """The model and version that a header names, remembered by its bytes."""

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import nan
 
+from modstream.observe.decisions import Decision
 from modstream.observe.figures import Figures
 from modstream.observe.quality import Quality
 from modstream.observe.words import (
     NOTHING,
     counts,
+    date,
     difference,
     duration,
     milliseconds,
@@ -21,6 +23,7 @@ from processors.label_figures import quantile
 
 WAYS_OUT = ("asked", "answered", "refused", "dead letter", "repeated", "unanswered")
 LEARNED = ("versions", "rows learned", "twice", "skipped", "waiting", "quarantined")
+WEIGHED = ("loss from", "loss to", "bound", "errors rose")
 REASONS = ("late", "orphan", "duplicate", "revised")
 """Why a label was set aside. What is `missing` is a label, so it has its own line."""
 
@@ -59,7 +62,7 @@ class Sheet:
 
 def sheets(figures: Figures) -> tuple[Sheet, ...]:
     """All tables, in the order in which a request lives."""
-    made = (_delivery, _labels, _learning, _quality, _latency)
+    made = (_delivery, _labels, _learning, _quality, _decisions, _latency)
     return tuple(sheet for make in made if (sheet := make(figures)).rows)
 
 
@@ -158,6 +161,30 @@ def _quality(figures: Figures) -> Sheet:
             row("hot swaps", lambda one: number(one.swaps)),
         ),
     )
+
+
+def _decisions(figures: Figures) -> Sheet:
+    rows = (
+        (
+            *(date(one.event_time), one.action, f"{one.model} v{one.version}"),
+            *(f"{one.former} > {one.member}", number(one.count)),
+            *(score(one.former_loss), score(one.member_loss), difference(one.bound)),
+            _rise(one),
+        )
+        for one in figures.decisions
+    )
+    return Sheet(
+        "Decisions of the gate: mean losses on the same labels",
+        ("event time", "what", "serves", "from > to", "labels", *WEIGHED),
+        tuple(rows),
+        ("the bound is what the new one gains at least, but for a chance of alpha",),
+    )
+
+
+def _rise(one: Decision) -> str:
+    if one.error_before is None or one.error_after is None:
+        return NOTHING
+    return f"{one.error_before:.2f} > {one.error_after:.2f}"
 
 
 def _latency(figures: Figures) -> Sheet:

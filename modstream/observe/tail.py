@@ -34,6 +34,7 @@ def followed(topics: Topics) -> tuple[str, ...]:
         topics.labels,
         topics.feedback,
         topics.unjoined,
+        topics.model_events,
     )
 
 

@@ -1,15 +1,17 @@
 """What happens to models, told on the model-events topic."""
 
 from collections.abc import Mapping
+from time import time
 from typing import Literal
 
 from broker.codec import encode
-from broker.contracts import ModelEvent
+from broker.contracts import ModelEvent, Weighed
 from broker.names import Topics
 from broker.publisher import Publisher
 from broker.records import Outgoing
 from models.card import ModelCard
 from modstream.settings import Settings
+from processors.decision import Decision
 
 Action = Literal["publish", "promote", "rollback"]
 
@@ -51,6 +53,43 @@ def model_event(
         offsets=card.offsets,
         evidence=evidence,
     )
+    return Outgoing(topics.model_events, key.encode(), encode(event))
+
+
+def decision_event(
+    topics: Topics, card: ModelCard, decision: Decision, event_time: int
+) -> Outgoing:
+    """The record of what a gate decided, and by what; kept under a key of its own.
+
+    Args:
+        topics: whose topic it goes to.
+        card: the version that serves from now on.
+        decision: what was decided.
+        event_time: of the newest label that was weighed, ms.
+    """
+    event = ModelEvent(
+        model=card.name,
+        version=card.version,
+        action=decision.action,
+        alias="champion",
+        sha256=card.sha256,
+        at=int(time() * 1000),
+        event_time=event_time,
+        evidence=decision.because,
+        weighed=Weighed(
+            member=decision.member,
+            former=decision.former,
+            window=decision.window,
+            count=decision.count,
+            former_loss=decision.champion_loss,
+            member_loss=decision.member_loss,
+            bound=decision.bound,
+            alpha=decision.alpha,
+            error_before=decision.error_before,
+            error_after=decision.error_after,
+        ),
+    )
+    key = f"{card.name}@champion/{card.version}/{event_time}"
     return Outgoing(topics.model_events, key.encode(), encode(event))
 
 

@@ -1,31 +1,25 @@
-"""A learner: reads feedback, learns, and publishes versions that know how far they have read."""
+"""A learner: reads feedback, learns, and publishes versions that know how far they have read.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+One process teaches all members of a family and carries out what its gate decides.
+"""
+
+from functools import partial
 from threading import Event
 from time import perf_counter
 
 import structlog
 
-from broker.codec import encode
-from broker.contracts import Metrics
-from broker.names import Topics
 from broker.publisher import Publisher
 from broker.reader import Reader
-from broker.records import Outgoing, Record, TopicPartition
-from models.card import ModelCard
-from models.draft import Draft
-from models.errors import RegistryError, UnreadableArtifact
-from models.loading import fetch
-from models.registry import Registry
-from models.runtime import LearningRuntime
+from broker.records import TopicPartition
 from modstream.cadence import Cadence, CadenceSettings
-from modstream.errors import NotALearner
-from modstream.rebuild import rebuild
-from modstream.roles.events import model_event
-from modstream.roles.registry import await_model, newest_that_learns, open_registry, trust
+from modstream.roles.members import batch_models, resume
+from modstream.roles.press import Press
+from modstream.roles.registry import await_model, open_registry
+from modstream.roles.releases import Releases
 from modstream.settings import Settings
-from processors.learn import Counts, Learner
+from processors.family import Family
+from processors.learn import Learner
 
 IDLE = 0.05
 METRICS = CadenceSettings(seconds=1.0, share=0.02)
@@ -35,137 +29,56 @@ def run_learner(settings: Settings, model: str, stop: Event) -> None:
     """Learn until `stop`; what has been learned by then is published before this returns.
 
     Raises:
-        NotALearner: no version of the model can learn.
+        NotALearner: no member of the model's family can learn.
+        NothingReadable: neither a learner's newest version nor any before it can be read.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
     with (
         open_registry(settings) as registry,
         Publisher(settings.connection, f"{topics.group('learner')}-{model}") as publisher,
     ):
-        card = await_model(registry, stop, model, lambda: newest_that_learns(registry, model))
-        if card is None:
+        if await_model(registry, stop, model, lambda: registry.newest(model)) is None:
             return
-        learner = resume(settings, registry, card)
-        press = Press(registry, publisher, learner, topics)
-        press.announce_again()
-        start = remembered(learner)
+        family = resume(settings, registry, model)
+        presses = {
+            name: Press(registry, publisher, learner, topics, name)
+            for name, learner in family.learners.items()
+        }
+        releases = Releases(
+            registry, family, presses, partial(batch_models, settings, registry, model)
+        )
+        releases.announce_again()
         with Reader(
-            settings.connection, [topics.feedback], start, group=topics.group("learner")
+            settings.connection, [topics.feedback], start(family), group=topics.group("learner")
         ) as reader:
-            log.info("learner ready", model=model, version=card.version)
-            learn(reader, learner, press, Cadence(settings.cadence), stop)
-        log.info("learner ends", version=learner.card.version, learned=learner.counts.learned)
+            log.info("learner ready", model=model, members=list(family.learners))
+            learn(reader, releases, Cadence(settings.cadence), stop)
+        log.info("learner ends", model=model, learned=family.pacer.counts.learned)
 
 
-def resume(settings: Settings, registry: Registry, card: ModelCard) -> Learner:
-    """The learner as its newest version left it; relearned, if that cannot be read any more.
-
-    Raises:
-        NotALearner: the version's runtime cannot learn.
-        NothingReadable: neither this version nor any before it can be read.
-        ModelError: it cannot be loaded for another reason.
-    """
-    try:
-        runtime = fetch(registry, trust(settings), card, settings.shelf.warm_up_rows)
-    except UnreadableArtifact:
-        return rebuild(settings, registry, card)
-    if not isinstance(runtime, LearningRuntime):
-        raise NotALearner(card.name, card.version, card.runtime)
-    counts = Counts(learned=int(card.metrics.get("learned", 0)))
-    return Learner(card, runtime, settings.topics(), settings.learn, dict(card.offsets), counts)
-
-
-def learn(reader: Reader, learner: Learner, press: "Press", cadence: Cadence, stop: Event) -> None:
+def learn(reader: Reader, releases: Releases, cadence: Cadence, stop: Event) -> None:
     """Poll, absorb, publish when it is time, measure every second; at the end publish the rest."""
     measuring = Cadence(METRICS)
     while not stop.is_set():
-        records = unlearned(learner, reader.poll(IDLE))
-        press.send(learner.absorb(records))
-        if press.is_behind() and cadence.is_due():
+        releases.absorb(reader.poll(IDLE))
+        if releases.is_behind() and cadence.is_due():
             began = perf_counter()
-            if press.publish():
-                reader.commit(positions(learner))
+            if releases.publish():
+                reader.commit(positions(releases.family.pacer))
             cadence.published(perf_counter() - began)
         if measuring.is_due():
             began = perf_counter()
-            press.measure()
+            releases.measure()
             measuring.published(perf_counter() - began)
-    if press.is_behind():
-        press.publish()
-    press.measure()
+    releases.publish_all()
+    releases.measure()
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
-    """What a learner puts out: versions to the registry, events and metrics to their topics."""
-
-    registry: Registry
-    publisher: Publisher
-    learner: Learner
-    topics: Topics
-
-    def is_behind(self) -> bool:
-        """Whether the learner has read on since its newest version."""
-        return self.learner.offsets != self.learner.card.offsets
-
-    def publish(self) -> bool:
-        """Publish the learner's state and offsets as one version; False while Redis is away.
-
-        The state stays in memory and is published when the registry is back: the version carries
-        the offsets, so a crash before that costs time and no row.
-        """
-        learner, parent = self.learner, self.learner.card
-        learned = {"learned": learner.counts.learned, "event_time": learner.event_time}
-        draft = Draft(
-            **parent.model_dump(include={"name", "runtime", "task", "classes", "libraries"}),
-            input_schema=parent.input_schema,
-            parent=parent.version,
-            metrics=learned,
-            offsets=dict(learner.offsets),
-        )
-        try:
-            card = self.registry.publish(draft, learner.runtime.snapshot())
-        except RegistryError as error:
-            structlog.get_logger(__name__).warning("not published, going on", cause=str(error))
-            return False
-        learner.card = card
-        event = model_event(
-            self.topics, card, "publish", alias="champion", learned_from=parent.offsets
-        )
-        self.send([event, self._record(learner.progress(card.version))])
-        return True
-
-    def announce_again(self) -> None:
-        """Tell of the version we resume from: who published it may have died before saying so."""
-        card = self.learner.card
-        # The topic keeps the newest event of a version: this one must not forget the alias.
-        serves = self.registry.aliases(card.name).get("champion") == card.version
-        alias = "champion" if serves else None
-        before = {} if card.parent is None else self.registry.card(card.name, card.parent).offsets
-        self.send([model_event(self.topics, card, "publish", alias=alias, learned_from=before)])
-
-    def measure(self) -> None:
-        """Put out the prequential figures and how far the learner is."""
-        progress = self.learner.progress(self.learner.card.version)
-        self.send([self._record(metrics) for metrics in (*self.learner.metrics(), progress)])
-
-    def send(self, outgoing: Iterable[Outgoing]) -> None:
-        """Send records; their delivery is served in passing."""
-        for record in outgoing:
-            self.publisher.send(record)
-
-    def _record(self, metrics: Metrics) -> Outgoing:
-        return Outgoing(self.topics.metrics, metrics.kind.encode(), encode(metrics))
-
-
-def unlearned(learner: Learner, records: list[Record]) -> list[Record]:
-    """The records still to learn; of earlier ones the learner only remembers the ids."""
-    offsets = learner.offsets
-    earlier = [record for record in records if record.offset < offsets.get(str(record.home), 0)]
-    if not earlier:
-        return records
-    learner.remember(earlier)
-    return [record for record in records if record.offset >= offsets.get(str(record.home), 0)]
+def start(family: Family) -> dict[TopicPartition, int]:
+    """Where to read from so that no member misses a row, and ids learned before are known again."""
+    known = [remembered(learner) for learner in family.learners.values()]
+    homes = set(known[0]).intersection(*known[1:])
+    return {home: min(places[home] for places in known) for home in homes}
 
 
 def positions(learner: Learner) -> dict[TopicPartition, int]:

@@ -49,7 +49,12 @@ def handler(settings: Settings, shelf: Shelf, source: GroupConsumer) -> Handle:
     return Predict(
         topics,
         shelf,
-        PredictSettings(settings.models, largest, record_features=settings.record_features),
+        PredictSettings(
+            settings.models,
+            largest,
+            record_features=settings.record_features,
+            challenger_share=settings.challenger_share,
+        ),
         repeats if settings.repeats else None,
         fences=Fences(topics.fences, source.tenure),
     )

@@ -17,6 +17,7 @@ from broker.contracts import (
     Source,
     Unjoined,
     UnjoinedReason,
+    Weighed,
 )
 from broker.dead_letters import dead_letter
 from broker.errors import NotJson
@@ -131,6 +132,29 @@ class Story:
         event = ModelEvent(model="online", action="publish", at=self.now, **(facts | fields))
         self.event = event
         self.write(self.topics.model_events, f"online/{self.versions}", event)
+        return event
+
+    def decide(self, action: str = "promote", **fields) -> ModelEvent:
+        """What a gate decided about the newest version."""
+        weighed = Weighed(
+            member="good" if action == "rollback" else "quick",
+            former="steady",
+            window=4000,
+            count=3500,
+            former_loss=0.21,
+            member_loss=0.2,
+            bound=0.004,
+            alpha=0.01,
+            error_before=0.25 if action == "rollback" else None,
+            error_after=0.7 if action == "rollback" else None,
+        )
+        facts = {"version": self.versions, "alias": "champion", "event_time": NEW_YEAR}
+        event = ModelEvent(
+            model="online", action=action, at=self.now, evidence="it lost less", weighed=weighed,
+            **(facts | fields),
+        )  # fmt: skip
+        key = f"online@champion/{event.version}/{event.event_time}"
+        self.write(self.topics.model_events, key, event)
         return event
 
     def asked(self, name: str) -> Record:

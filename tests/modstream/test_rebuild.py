@@ -16,7 +16,7 @@ from broker.records import Outgoing
 from models.draft import Draft
 from models.schema import InputSchema
 from modstream.errors import NothingReadable
-from modstream.roles.learner import resume
+from modstream.roles.members import resume
 from modstream.roles.registry import open_registry
 from modstream.settings import load_settings
 from tests.processors.small import river
@@ -68,8 +68,8 @@ def of_another_river(artifact):
 
 def test_it_comes_to_what_the_unreadable_version_was(scene):
     settings, registry = scene
-    first = publish(registry, river(schema=SCHEMA).runtime.snapshot())
-    learner, records = resume(settings, registry, first), feed(settings)
+    publish(registry, river(schema=SCHEMA).runtime.snapshot())
+    learner, records = resume(settings, registry, "m").pacer, feed(settings)
     learner.absorb(list(islice(records, ROWS // 2)))
     read = publish(
         registry, learner.runtime.snapshot(), parent=1,
@@ -81,7 +81,7 @@ def test_it_comes_to_what_the_unreadable_version_was(scene):
         offsets=learner.offsets, learned=ROWS,
     )  # fmt: skip
 
-    rebuilt = resume(settings, registry, lost)
+    rebuilt = resume(settings, registry, "m").pacer
 
     batch = SCHEMA.batch([{"x": n / 10 - 1, "y": 0.3} for n in range(20)]).batch
     assert (rebuilt.card.version, rebuilt.offsets) == (read.version, lost.offsets)
@@ -93,7 +93,7 @@ def test_without_any_version_that_can_be_read_it_says_what_to_do(scene):
     settings, registry = scene
     artifact = of_another_river(river(schema=SCHEMA).runtime.snapshot())
     publish(registry, artifact)
-    newest = publish(registry, artifact + b" ", parent=1)
+    publish(registry, artifact + b" ", parent=1)
 
     with pytest.raises(NothingReadable, match="publish the model untrained"):
-        resume(settings, registry, newest)
+        resume(settings, registry, "m")

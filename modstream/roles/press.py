@@ -1,0 +1,92 @@
+"""What a learner puts out: versions, events and metrics."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from broker.codec import encode
+from broker.contracts import Metrics
+from broker.names import Topics
+from broker.publisher import Publisher
+from broker.records import Outgoing
+from models.draft import Draft
+from models.errors import RegistryError
+from models.registry import Registry
+from modstream.roles.events import model_event
+from modstream.roles.members import note
+from processors.learn import Learner
+from processors.split import CHAMPION
+
+
+@dataclass(slots=True)
+class Press:
+    """What a learner puts out: versions to the registry, events and metrics to their topics.
+
+    Versions of `member` go to the alias `champion` while it serves, else to its own. `round` is
+    the number of the gate's present test, which a successor must know.
+    """
+
+    registry: Registry
+    publisher: Publisher
+    learner: Learner
+    topics: Topics
+    member: str = ""
+    alias: str = CHAMPION
+    round: Callable[[], int] = lambda: 1
+
+    def is_behind(self) -> bool:
+        """Whether the learner has read on since its newest version."""
+        return self.learner.offsets != self.learner.card.offsets
+
+    def publish(self, evidence: str = "") -> bool:
+        """Publish the learner's state and offsets as one version; False while Redis is away.
+
+        The state stays in memory and is published when the registry is back: the version carries
+        the offsets, so a crash before that costs time and no row.
+        """
+        learner, parent = self.learner, self.learner.card
+        learned = {"learned": learner.counts.learned, "event_time": learner.event_time}
+        draft = Draft(
+            **parent.model_dump(include={"name", "runtime", "task", "classes", "libraries"}),
+            input_schema=parent.input_schema,
+            parent=parent.version,
+            metrics={**learned, "round": self.round()},
+            offsets=dict(learner.offsets),
+            note=note(self.member),
+        )
+        try:
+            card = self.registry.publish(
+                draft, learner.runtime.snapshot(), alias=self.alias, evidence=evidence
+            )
+        except RegistryError as error:
+            structlog.get_logger(__name__).warning("not published, going on", cause=str(error))
+            return False
+        learner.card = card
+        event = model_event(
+            self.topics, card, "publish", alias=self.alias, learned_from=parent.offsets
+        )
+        self.send([event, self._record(learner.progress(card.version))])
+        return True
+
+    def announce_again(self) -> None:
+        """Tell of the version we resume from: who published it may have died before saying so."""
+        card = self.learner.card
+        # The topic keeps the newest event of a version: this one must not forget the alias.
+        points = self.registry.aliases(card.name).get(self.alias) == card.version
+        alias = self.alias if points else None
+        before = {} if card.parent is None else self.registry.card(card.name, card.parent).offsets
+        self.send([model_event(self.topics, card, "publish", alias=alias, learned_from=before)])
+
+    def measure(self) -> None:
+        """Put out the prequential figures and how far the learner is."""
+        progress = self.learner.progress(self.learner.card.version)
+        self.send([self._record(metrics) for metrics in (*self.learner.metrics(), progress)])
+
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        """Send records; their delivery is served in passing."""
+        for record in outgoing:
+            self.publisher.send(record)
+
+    def _record(self, metrics: Metrics) -> Outgoing:
+        return Outgoing(self.topics.metrics, metrics.kind.encode(), encode(metrics))

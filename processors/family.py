@@ -1,0 +1,160 @@
+"""A family of models: its members are tested on the same feedback before they learn it. No I/O.
+
+What serves is the family's champion. Challengers answer no requests: their answers are those that
+they would have given to each labelled row when it was asked, with what they had learned by then
+(`processors/past.py`), so all members are compared on the same rows, each by what it could know.
+docs/adr/0012 says why.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from broker.records import Outgoing, Record
+from models.card import ModelCard
+from models.runtime import Outputs, Runtime
+from models.schema import Batch, Scalar
+from processors.decision import Decision
+from processors.gate import GOOD, Gate
+from processors.learn import Learner
+from processors.losses import Floats, RankErrors, answers, losses, positives
+from processors.past import Past, frozen
+
+
+class Still(NamedTuple):
+    """A version that does not learn: a batch model, or one that was good."""
+
+    card: ModelCard
+    runtime: Runtime
+
+
+@dataclass(slots=True)
+class Family:
+    """Members that learn side by side, members that stand still, and the gate that judges them.
+
+    The first of `learners` is the pacer: it reads ahead of all others, what its guard refuses is
+    refused. `stills` hold the batch models by member name, and GOOD once there is a good version.
+    A family that is not judged only learns.
+    """
+
+    learners: Mapping[str, Learner]
+    gate: Gate
+    stills: dict[str, Still] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    is_judged: bool = True
+    _pasts: dict[str, Past] = field(default_factory=dict)
+    _ripening: Still | None = None
+    _ripe_at: int = 0
+    _tested: int = 0
+    _errors: RankErrors = field(default_factory=RankErrors)
+
+    def __post_init__(self) -> None:
+        """Let the pacer show each batch to all members before any of them learns it."""
+        self._ripe_at = self.gate.settings.ripe
+        if self.is_judged:
+            self.pacer.test = self._test
+
+    @property
+    def pacer(self) -> Learner:
+        """The learner that reads first."""
+        return next(iter(self.learners.values()))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether what serves stands still: the last good version, or a batch model."""
+        return self.gate.champion not in self.learners
+
+    def absorb(self, records: Sequence[Record]) -> Iterator[Outgoing]:
+        """Test all members on a batch of feedback, then let them learn; yields what was refused.
+
+        Whatever the gate decided on the way is added to `decisions`.
+        """
+        if self.is_judged:
+            self._remember()
+        for learner in self.learners.values():
+            refused = learner.absorb(unlearned(learner, records))
+            if learner is self.pacer:
+                yield from refused
+
+    def settle(self) -> Still | None:
+        """Let time tell: the new last good version, whenever there is one.
+
+        Call it when the champion's newest version has just been published. A version that served
+        is taken aside; once `ripe` labels brought no decision against it, it is the good one.
+        """
+        champion = self.learners.get(self.gate.champion)
+        if champion is None or self._tested < self._ripe_at:
+            return None
+        ripened, self._ripening = self._ripening, Still(champion.card, frozen(champion.runtime))
+        self._ripe_at = self._tested + self.gate.settings.ripe
+        if ripened is not None:
+            self.stills[GOOD] = ripened
+            self.gate.renew(GOOD)
+        return ripened
+
+    def seat(self, member: str, still: Still) -> None:
+        """Give a member that stands still a new version."""
+        self.stills[member] = still
+        self.gate.renew(member)
+
+    def _test(self, batch: Batch, labels: Sequence[Scalar], asked_at: Sequence[int]) -> None:
+        """Hold every member's answers against the labels and let the gate weigh them."""
+        self._tested += batch.size
+        said = {
+            name: self._pasts[name].answers(batch, asked_at)
+            if name in self.learners
+            else answers(one.runtime, batch)
+            for name, one in self._asked()
+        }
+        scale = self.gate.settings.error_scale
+        cards = {name: one.card for name, one in self._asked()}
+        found = {name: losses(cards[name], said[name], labels, scale) for name in said}
+        errors = self._errors_of(cards.get(self.gate.champion), said, found, labels)
+        decision = self.gate.weigh(found, errors)
+        if decision is not None:
+            self._ripening = None
+            self._ripe_at = self._tested + self.gate.settings.ripe
+            self._errors = RankErrors()
+            self.decisions.append(decision)
+
+    def _remember(self) -> None:
+        """Keep what each learner knows now: what it could answer from now on."""
+        for name, learner in self.learners.items():
+            self._pasts.setdefault(name, Past()).keep(learner.event_time, learner.runtime)
+
+    def _asked(self) -> Iterator[tuple[str, Learner | Still]]:
+        """Who may be asked; a member that has learned these rows before the pacer may not."""
+        for name, learner in self.learners.items():
+            if not is_ahead(learner, self.pacer):
+                yield name, learner
+        yield from self.stills.items()
+
+    def _errors_of(
+        self,
+        card: ModelCard | None,
+        said: Mapping[str, Outputs | None],
+        found: Mapping[str, Floats],
+        labels: Sequence[Scalar],
+    ) -> Floats:
+        """The champion's errors: of rank for a binary task, else its losses."""
+        champion = said.get(self.gate.champion)
+        if card is None or champion is None or card.task != "binary":
+            return found.get(self.gate.champion, np.empty(0))
+        return self._errors(positives(card, labels), champion)
+
+
+def is_ahead(learner: Learner, pacer: Learner) -> bool:
+    """Whether a learner has read further than the pacer anywhere, as after a crash it may have."""
+    return any(offset > pacer.offsets.get(home, 0) for home, offset in learner.offsets.items())
+
+
+def unlearned(learner: Learner, records: Sequence[Record]) -> Sequence[Record]:
+    """The records still to learn; of earlier ones the learner only remembers the ids."""
+    offsets = learner.offsets
+    earlier = [record for record in records if record.offset < offsets.get(str(record.home), 0)]
+    if not earlier:
+        return records
+    learner.remember(earlier)
+    return [record for record in records if record.offset >= offsets.get(str(record.home), 0)]

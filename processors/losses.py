@@ -1,0 +1,83 @@
+"""What an answer costs once the truth is known, from 0 to 1; and a stream of errors to watch."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from models.card import ModelCard
+from models.errors import PredictError
+from models.runtime import Outputs, Runtime
+from models.schema import Batch, Scalar
+
+Floats = npt.NDArray[np.float64]
+
+COMPARED = frozenset({"binary", "multiclass", "regression"})
+"""Tasks whose answers have a loss here."""
+
+LONGEST = 50
+"""Answers of one class that wait for a partner; of more the oldest are left out."""
+
+
+def answers(runtime: Runtime, batch: Batch) -> Outputs | None:
+    """What a model says of the rows; None where it fails on them."""
+    try:
+        return runtime.predict(batch)
+    except PredictError:
+        return None
+
+
+def losses(
+    card: ModelCard, said: Outputs | None, labels: Sequence[Scalar], error_scale: float = 1.0
+) -> Floats:
+    """The loss of each answer, (n,) in [0, 1]; no answer, or none that is finite, costs 1.
+
+    Brier's score (G. W. Brier, Monthly Weather Review 78, 1950) of a binary task, half of it for
+    more classes; of a regression the absolute error in units of `error_scale`, at most 1.
+    """
+    if said is None:
+        return np.ones(len(labels))
+    if card.task == "regression":
+        found = np.abs(said - np.asarray(labels, np.float64)) / error_scale
+    elif card.task == "binary":
+        found = np.square(said - positives(card, labels))
+    else:
+        true = np.array([[known == label for known in card.classes] for label in labels])
+        found = np.square(said - true).sum(axis=1) / 2
+    clipped: Floats = np.where(np.isfinite(found), np.clip(found, 0.0, 1.0), 1.0)
+    return clipped
+
+
+def positives(card: ModelCard, labels: Sequence[Scalar]) -> Floats:
+    """Binary labels as 0 and 1, (n,)."""
+    positive = card.classes[1] if card.classes else True
+    return np.array([float(label == positive) for label in labels])
+
+
+@dataclass(slots=True)
+class RankErrors:
+    """The AUC of a stream, one error at a time: is the late one rated above the one on time?
+
+    Labels of the two classes are paired, each with the newest of the other class that has no
+    partner yet: 1 if their answers are in the wrong order, a half if they tie. The mean of these
+    errors is 1 - AUC (Mann and Whitney, 1947). Unlike a loss it does not rise when a storm makes
+    all flights late; and as each answer is used once, a single odd one raises no alarm.
+    """
+
+    _waiting: tuple[deque[float], deque[float]] = field(
+        default_factory=lambda: (deque(maxlen=LONGEST), deque(maxlen=LONGEST))
+    )
+
+    def __call__(self, truths: Floats, scores: Floats) -> Floats:
+        """The errors of the pairs that scores (n,) complete, oldest first; at most n."""
+        found: list[float] = []
+        for truth, score in zip(truths.tolist(), scores.tolist(), strict=True):
+            others = self._waiting[not truth]
+            if others:
+                positive, negative = (score, others.pop()) if truth else (others.pop(), score)
+                found.append(0.5 if positive == negative else float(positive < negative))
+            else:
+                self._waiting[bool(truth)].append(score)
+        return np.array(found)

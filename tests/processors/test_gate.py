@@ -1,0 +1,128 @@
+"""The gate: who serves, and by what evidence."""
+
+import numpy as np
+import pytest
+
+from processors.gate import GOOD, Gate
+from processors.gate_settings import GateSettings
+
+NO_ERRORS = np.empty(0)
+
+
+def weigh(gate, labels, errors=None, **means):
+    """Weigh labels with losses around these means; the first decision and after how many."""
+    rng = np.random.default_rng(7)
+    for start in range(0, labels, 50):
+        losses = {name: rng.normal(mean, 0.05, 50).clip(0, 1) for name, mean in means.items()}
+        raised = NO_ERRORS if errors is None else (rng.random(50) < errors).astype(float)
+        decision = gate.weigh(losses, raised)
+        if decision is not None:
+            return decision, start + 50
+    return None
+
+
+def test_a_better_challenger_is_promoted_with_its_evidence():
+    gate = Gate("a")
+
+    decision, labels = weigh(gate, 5000, a=0.20, b=0.19, c=0.21)
+
+    assert (decision.action, decision.member, decision.former) == ("promote", "b", "a")
+    assert decision.count == decision.window == labels
+    assert 0 < decision.bound < decision.champion_loss - decision.member_loss
+    assert decision.alpha < gate.settings.alpha / 2
+    assert gate.champion == "b"
+    assert f"{labels:,} labels" in decision.because
+
+
+def test_of_two_equals_none_is_promoted():
+    assert weigh(Gate("a"), 20_000, a=0.2, b=0.2) is None
+
+
+def test_a_gain_within_the_margin_is_none():
+    settings = GateSettings(margin=0.02)
+
+    assert weigh(Gate("a", settings), 10_000, a=0.2, b=0.19) is None
+
+
+def test_a_rise_of_the_errors_takes_back_to_the_last_good_version():
+    gate = Gate("a")
+    assert weigh(gate, 2000, errors=0.2, a=0.2, good=0.2) is None
+
+    decision, labels = weigh(gate, 1000, errors=0.7, a=0.2, good=0.2)
+
+    print(f"rolled back after {labels} labels")  # noqa: T201 - shown by pytest -s
+    assert labels <= 300
+    assert (decision.action, decision.member) == ("rollback", GOOD)
+    assert decision.error_before < 0.3 < decision.error_after
+    assert "errors of a rose" in decision.because
+
+
+def test_a_last_good_version_that_proves_better_is_gone_back_to():
+    decision, _ = weigh(Gate("a"), 3000, a=0.2, good=0.18)
+
+    assert (decision.action, decision.member, decision.is_alarm) == ("rollback", GOOD, False)
+
+
+def test_an_alarm_does_not_take_back_to_a_version_that_proved_worse():
+    gate = Gate("a")
+    weigh(gate, 2000, errors=0.2, a=0.2, good=0.25)
+
+    assert weigh(gate, 1000, errors=0.7, a=0.2, good=0.25) is None
+    assert gate.alarms == 1
+
+
+def test_after_a_rollback_nobody_is_promoted_for_a_while():
+    gate = Gate("a", GateSettings(cool_down=1000))
+    weigh(gate, 3000, a=0.2, good=0.15)
+
+    decision, labels = weigh(gate, 5000, a=0.10, good=0.2)
+
+    assert decision.member == "a"
+    assert labels > 1000
+    assert decision.count <= labels - 1000
+
+
+def test_an_alarm_without_a_good_version_only_counts():
+    gate = Gate("a")
+    weigh(gate, 2000, errors=0.2, a=0.2, b=0.2)
+
+    assert weigh(gate, 500, errors=0.8, a=0.2, b=0.2) is None
+    assert gate.alarms == 1
+
+
+def test_a_member_that_was_not_asked_is_not_judged():
+    gate = Gate("a")
+    weigh(gate, 500, a=0.2, b=0.2)
+
+    assert weigh(gate, 5000, a=0.5) is None
+    assert gate.trials["b"].count == 500
+    assert weigh(gate, 500, b=0.2) is None
+
+
+def test_a_renewed_member_is_tested_anew_and_spends_less_of_alpha():
+    gate = Gate("a")
+    weigh(gate, 300, a=0.2, b=0.2)
+
+    gate.renew("b")
+    gate.renew("nobody")
+
+    assert gate.trials["b"].count == 0
+    assert gate.number == 2
+
+
+def test_a_long_test_begins_anew():
+    gate = Gate("a", GateSettings(window=1000))
+
+    assert weigh(gate, 2500, a=0.2, b=0.2) is None
+
+    assert gate.trials["b"].count == 500
+    assert gate.number == 3
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_twin_is_not_promoted(seed):
+    rng, gate = np.random.default_rng(seed), Gate("a", GateSettings(margin=0.0))
+
+    for _ in range(50):
+        a, b = rng.random((2, 100))
+        assert gate.weigh({"a": a, "b": b}, NO_ERRORS) is None
