@@ -2,7 +2,8 @@
 
 python -m tests.faults.joiner PAGE TRAP; everything else stands in the settings. It is inside from
 the first output of a batch on until the changelog has the rows that belong to it. Where it finds
-the file TRAP, it removes it and stands still with feedback acknowledged whose rows are unwritten.
+the file TRAP, it removes it and stands still: feedback that teaches is acknowledged, its rows are
+unwritten.
 """
 
 import os
@@ -15,6 +16,9 @@ from modstream.roles.joiner import run_joiner
 from modstream.settings import load_settings
 from processors import faust_app
 from tests.faults.phases import DELIVERING, IDLE, Page
+
+FEATURES = b'"features":{'
+"""In feedback that a learner learns from; what only repeats an answer has none."""
 
 
 def walk_into(trap: Path) -> None:
@@ -34,16 +38,17 @@ def main(path: str, trap_path: str) -> int:
         """Doors that show what goes through them."""
 
         batches = 0
-        has_fed = False
+        has_taught = False
 
         async def send_rows(self, topic, partition, rows):
             is_changelog = topic.endswith("-changelog")
             if topic in outputs:
                 page.write(DELIVERING, self.batches)
-            if is_changelog and self.has_fed:
+            if is_changelog and self.has_taught:
                 walk_into(trap)
             await super().send_rows(topic, partition, rows)
-            self.has_fed = not is_changelog and (self.has_fed or topic == topics.feedback)
+            taught = topic == topics.feedback and any(FEATURES in value for _, value in rows)
+            self.has_taught = not is_changelog and (self.has_taught or taught)
             if is_changelog:
                 self.batches += 1
                 page.write(IDLE, self.batches)

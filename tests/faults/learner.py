@@ -24,10 +24,10 @@ def main(path: str, model: str, manner: str = "") -> None:
     class Watched(learner.Press):
         """A press that shows when it runs."""
 
-        def publish(self) -> bool:
+        def publish(self, evidence: str = "") -> bool:
             page.write(DELIVERING, self.learner.counts.learned)
             try:
-                return super().publish()
+                return super().publish(evidence)
             finally:
                 page.write(IDLE, self.learner.counts.learned)
 
