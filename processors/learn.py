@@ -132,7 +132,7 @@ class Learner:
         self.prequential.add(feedback)
         self.event_time = max(self.event_time, feedback.label_time)
         self.counts.revised += feedback.revises is not None
-        if not teaches(feedback):
+        if not teaches(feedback) or not is_meant_for(self.card, feedback):
             return None
         if self._is_new(feedback):
             return Lesson(record, feedback)
@@ -213,6 +213,17 @@ class Learner:
 def teaches(feedback: Told) -> bool:
     """Whether there is a row to learn; else it only tells of predictions."""
     return feedback.features is not None and feedback.revises is None
+
+
+def is_meant_for(card: ModelCard, feedback: Told) -> bool:
+    """Whether a row is one of this model's, and not another's on the same stream.
+
+    Another's was answered by others alone, and lacks this model's features.
+    """
+    answered = {scored.model for scored in feedback.predictions}
+    if not answered or card.name in answered:
+        return True
+    return (feedback.features or {}).keys() >= set(card.input_schema.names)
 
 
 def is_released(record: Record) -> bool:

@@ -212,6 +212,16 @@ def test_feedback_without_features_is_measured_and_not_learned():
     assert figures.values["labelled"] == 1
 
 
+def test_rows_of_another_model_of_the_stream_are_passed_over_and_cost_no_row_its_place():
+    pupil, others = learner(), (Scored(model="other", version=1, outputs={"value": 1.0}),)
+    foreign = [feedback(n, {"z": 1.0}, True, predictions=others) for n in range(400)]
+    own = [feedback(400 + n, {"x": 1.0, "y": 1.0}, True) for n in range(50)]
+
+    assert pupil.absorb([*foreign, *own]) == []
+
+    assert (pupil.counts.learned, pupil.counts.seen) == (50, 450)
+
+
 def test_the_version_that_predicted_is_the_one_that_is_measured():
     pupil = learner()
     pupil.absorb(
