@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from broker.dead_letters import attempts_of, cause_of
 from broker.records import Record
@@ -53,6 +53,11 @@ class Choice:
         """Whether a letter is meant. A cause is named by its code or by its error's class."""
         named = self.letter is None or self.letter == letter.place
         return named and (self.cause is None or self.cause in {letter.cause, letter.error})
+
+    @classmethod
+    def named(cls, which: str) -> Self:
+        """What a person names: one letter as `topic:partition:offset`, or else a cause."""
+        return cls(letter=which) if which.count(":") > 1 else cls(cause=which)
 
 
 class Group(NamedTuple):

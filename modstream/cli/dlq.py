@@ -64,7 +64,7 @@ def show(
 ) -> None:
     """Show dead letters with all that is known; what is not plain text is shown escaped."""
     settings = load_settings(stream=stream)
-    choice = Choice(letter=which) if which.count(":") > 1 else Choice(cause=which)
+    choice = Choice.named(which)
     with looking(settings) as desk:
         records = list(islice(desk.records(choice), limit))
     shown = [described(record, most_bytes) for record in records]

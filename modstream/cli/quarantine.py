@@ -59,7 +59,7 @@ def show(
 ) -> None:
     """Show refused rows, why, and the feedback as it came; what is not plain text is escaped."""
     settings = load_settings(stream=stream)
-    choice = Choice(letter=which) if which.count(":") > 1 else Choice(cause=which)
+    choice = Choice.named(which)
     with looking(settings, Quarantine, "reading rows") as desk:
         records = list(islice(desk.records(choice), limit))
     shown = [described(record, most_bytes) for record in records]
