@@ -19,6 +19,7 @@ RIVER_GLOBALS = frozenset(
         "collections:deque",
         "copy:deepcopy",
         "functools:partial",
+        "models.crosses:Crosses",
         "random:Random",
         "river._river_rust.drift:AdaptiveWindowing",
         "river._river_rust.stats:RsEWMean",

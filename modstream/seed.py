@@ -20,8 +20,8 @@ from models.flights import (
     FLIGHT_FEATURES,
     frozen_pipeline,
     online_pipeline,
+    plain_pipeline,
     quick_pipeline,
-    recent_pipeline,
 )
 from models.registry import Registry
 from models.river_artifact import pack
@@ -135,7 +135,7 @@ def seed_family(
 FAMILY: dict[str, Callable[[], Any]] = {
     "steady": online_pipeline,
     "quick": quick_pipeline,
-    "recent": recent_pipeline,
+    "plain": plain_pipeline,
 }
 """The members that learn, by alias; the first serves until another has proved better."""
 BATCH = "batch"

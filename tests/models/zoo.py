@@ -27,6 +27,8 @@ from river import (
 )
 from river.base import Regressor
 
+from models.crosses import Crosses
+
 _SMALL = {"grace_period": 20}
 _SEEDED = {"n_models": 3, "seed": 1}
 _OPTIMIZERS = (
@@ -92,6 +94,7 @@ def _pipelines() -> dict[str, Any]:
     return {
         "one_hot": _with_strings(preprocessing.OneHotEncoder(), logistic()),
         "one_hot_sparse": _with_strings(preprocessing.OneHotEncoder(drop_zeros=True), logistic()),
+        "crosses": _with_strings(Crosses(("s",), ("s", "a")), logistic()),
         "ordinal": _with_strings(preprocessing.OrdinalEncoder(), _tree()),
         "target": compose.TransformerUnion(compose.Select("s") | means, compose.Select("a", "b"))
         | logistic(),

@@ -49,7 +49,7 @@ def test_members_are_published_under_their_aliases_and_can_be_resumed(
         seed_family(settings, registry, lambda: flights, lambda *_: None)
 
         assert registry.aliases("online") == {
-            "champion": 1, "steady": 1, "quick": 2, "recent": 3, "batch": 4
+            "champion": 1, "steady": 1, "quick": 2, "plain": 3, "batch": 4
         }  # fmt: skip
         family = resume(settings, registry, "online")
     assert family.gate.champion == "steady"
