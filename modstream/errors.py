@@ -3,6 +3,7 @@
 StackError
 ├── DrillImpossible   a drill would kill a server that is not ours
 ├── IdNotFound        no record of a stream carries an id
+├── Interrupted       what was under way was given up, as the process shall end
 ├── InvalidInputLine  a line of input is not the message it should be
 ├── InvalidSettings   an option, a variable or the file says what cannot be
 ├── JarsUnavailable   Kafka's jars are neither cached nor to be fetched
@@ -23,6 +24,13 @@ from pathlib import Path
 
 class StackError(Exception):
     """The servers or the machine under a run are not as they must be."""
+
+
+class Interrupted(StackError):
+    """What was under way was given up, as the process shall end."""
+
+    def __init__(self) -> None:
+        super().__init__("given up, as the process shall end: what it was for can be asked again")
 
 
 class JarsUnavailable(StackError):

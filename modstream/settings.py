@@ -30,6 +30,7 @@ from modstream.errors import InvalidSettings
 from processors.gate_settings import GateSettings
 from processors.joiner import JoinerSettings
 from processors.learn_settings import LearnSettings
+from processors.retraining import RetrainSettings
 
 RUNNING = "running.json"
 """In the home: where the stack that runs from it answers."""
@@ -98,6 +99,8 @@ class Settings(BaseSettings):
     """How often the learner publishes."""
     train: TrainSettings = TrainSettings()
     """How a challenger is retrained, and what it must reach."""
+    retrain: RetrainSettings = RetrainSettings()
+    """What has a model retrained by itself."""
     joiner: JoinerSettings = JoinerSettings()
     """How late labels are joined."""
     cellar: Path | None = None

@@ -12,6 +12,9 @@ COMMANDS = {
     "worker": Entry("modstream.cli.roles:worker", "Answer a stream's requests.", RUN),
     "joiner": Entry("modstream.cli.roles:joiner", "Join late labels with predictions.", RUN),
     "learner": Entry("modstream.cli.roles:learner", "Learn from labels, publish versions.", RUN),
+    "retrainer": Entry(
+        "modstream.cli.train:retrainer", "Retrain whenever a model decays or is rolled back.", RUN
+    ),
     "train": Entry("modstream.cli.train:train", "Retrain a challenger from feedback.", KEEP),
     "produce": Entry("modstream.cli.messages:produce", "Send requests or labels.", SAY),
     "consume": Entry("modstream.cli.messages:consume", "Print what a topic holds.", SAY),

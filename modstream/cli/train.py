@@ -1,4 +1,4 @@
-"""`train`: retrains a model from recent feedback."""
+"""`train` retrains a model from recent feedback, `retrainer` does so whenever there is a reason."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -6,11 +6,14 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from modstream.cli.options import AsJson
+from modstream import logs
+from modstream.cli.options import AsJson, Stream
 from modstream.cli.printing import out, print_json, rows, say
 from modstream.roles.registry import open_registry
+from modstream.roles.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
-from modstream.train.retrain import Retrained, retrain
+from modstream.stopping import stop_signals
+from modstream.train.retrain import CHALLENGER, Retrained, retrain
 
 
 def train(
@@ -27,6 +30,9 @@ def train(
     threshold: Annotated[
         float | None, typer.Option(help="What the metric must reach.", show_default=False)
     ] = None,
+    alias: Annotated[
+        str, typer.Option(help="Where it goes: a batch member of the family, say.")
+    ] = CHALLENGER,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
     because: Annotated[str, typer.Option(help="Why; kept in the history.")] = "retrained",
     as_json: AsJson = False,
@@ -46,11 +52,32 @@ def train(
             model or settings.models[0],
             because=because,
             tell=lambda doing, share: progress.update(task, description=doing, completed=share),
-            publish=not dry_run,
+            alias=None if dry_run else alias,
         )
-    print_outcome(done, as_json=as_json)
+    print_outcome(done, alias, as_json=as_json)
     if not done.trained.accepted:
         raise typer.Exit(1)
+
+
+def retrainer(
+    stream: Stream = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="The model to watch; by default the primary."),
+    ] = None,
+    alias: Annotated[
+        str | None,
+        typer.Option(help="Where challengers go: a batch member of the family, say."),
+    ] = None,
+) -> None:
+    """Watch a model's figures and its gate; train a challenger when they give a reason."""
+    settings = load_settings(stream=stream)
+    if alias is not None:
+        watching = replace(settings.retrain, alias=alias)
+        settings = settings.model_copy(update={"retrain": watching})
+    logs.configure(settings)
+    with stop_signals() as stop:
+        run_retrainer(settings, model or settings.models[0], stop)
 
 
 def with_train(settings: Settings, asked: dict[str, Any]) -> Settings:
@@ -59,7 +86,7 @@ def with_train(settings: Settings, asked: dict[str, Any]) -> Settings:
     return settings.model_copy(update={"train": replace(settings.train, **given)})
 
 
-def print_outcome(done: Retrained, *, as_json: bool) -> None:
+def print_outcome(done: Retrained, alias: str, *, as_json: bool) -> None:
     """Print what came of it."""
     trained = done.trained
     version = None if done.card is None else done.card.version
@@ -86,5 +113,5 @@ def print_outcome(done: Retrained, *, as_json: bool) -> None:
     for fault in trained.faults:
         out.print(f"refused: {fault}")
     if version is not None:
-        out.print(f"published {trained.draft.name} version {version} as challenger")
+        out.print(f"published {trained.draft.name} version {version} as {alias}")
     say.print(f"report: {done.report}", soft_wrap=True)

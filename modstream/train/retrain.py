@@ -1,4 +1,4 @@
-"""Retraining: what a person asks for by `modstream train`, and a gate when a model decays."""
+"""Retraining: what a person asks for by `modstream train`, and a retrainer when a model decays."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +36,13 @@ def retrain(
     *,
     because: str = "retrained",
     tell: Tell = lambda _doing, _share: None,
-    publish: bool = True,
+    alias: str | None = CHALLENGER,
 ) -> Retrained:
     """Train a challenger of a model on the stream's recent feedback, test it, and publish it.
 
     The order: read what the topic holds now; train on all but the newest part; compare on that
     with the threshold in the settings and with the champion; write the report; publish what was
-    accepted under the alias `challenger`, with `because` as evidence. The champion stays.
+    accepted under `alias`, if there is one, with `because` as evidence. The champion stays.
 
     Raises:
         ModelNotFound: the model has no champion that says what its rows are.
@@ -57,16 +57,20 @@ def retrain(
     trained = train(table, settings.train, tell)
     report = settings.home / "reports" / f"train-{model}.html"
     write_page(table, trained, settings.train, report)
-    card = _publish(settings, registry, trained, because) if publish and trained.accepted else None
+    card = None
+    if alias is not None and trained.accepted:
+        card = _publish(settings, registry, trained, alias, because)
     _log(table, trained, card)
     return Retrained(trained, card, report)
 
 
-def _publish(settings: Settings, registry: Registry, trained: Trained, because: str) -> ModelCard:
-    card = registry.publish(trained.draft, trained.artifact, alias=CHALLENGER, evidence=because)
+def _publish(
+    settings: Settings, registry: Registry, trained: Trained, alias: str, because: str
+) -> ModelCard:
+    card = registry.publish(trained.draft, trained.artifact, alias=alias, evidence=because)
     with Publisher(settings.connection, "modstream-train") as publisher:
         publisher.send(
-            model_event(settings.topics(), card, "publish", alias=CHALLENGER, evidence=because)
+            model_event(settings.topics(), card, "publish", alias=alias, evidence=because)
         )
         publisher.flush()
     return card
