@@ -27,7 +27,7 @@ from river import (
 )
 from river.base import Regressor
 
-from models.crosses import Crosses
+from models.transformers import Clip, Crosses
 
 _SMALL = {"grace_period": 20}
 _SEEDED = {"n_models": 3, "seed": 1}
@@ -95,6 +95,7 @@ def _pipelines() -> dict[str, Any]:
         "one_hot": _with_strings(preprocessing.OneHotEncoder(), logistic()),
         "one_hot_sparse": _with_strings(preprocessing.OneHotEncoder(drop_zeros=True), logistic()),
         "crosses": _with_strings(Crosses(("s",), ("s", "a")), logistic()),
+        "clipped": preprocessing.StandardScaler() | Clip(3.0) | logistic(),
         "ordinal": _with_strings(preprocessing.OrdinalEncoder(), _tree()),
         "target": compose.TransformerUnion(compose.Select("s") | means, compose.Select("a", "b"))
         | logistic(),

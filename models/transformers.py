@@ -1,4 +1,4 @@
-"""Features taken together: a River transformer for linear models of categories."""
+"""River transformers of our own, for linear models: features taken together, and bounded ones."""
 
 from collections.abc import Mapping
 
@@ -23,3 +23,18 @@ class Crosses(Transformer):  # type: ignore[misc]  # River has no types.
             f"{'*'.join(group)}={'*'.join([str(x.get(name)) for name in group])}": 1.0
             for group in self.groups
         }
+
+
+class Clip(Transformer):  # type: ignore[misc]  # River has no types.
+    """Bounds every number to [-bound, bound]: behind a scaler, deviations that are one storm's.
+
+    A linear model learns in proportion to its inputs, so that a few outliers would do most of it.
+    """
+
+    def __init__(self, bound: float) -> None:
+        self.bound = bound
+
+    def transform_one(self, x: Mapping[str, float]) -> dict[str, float]:
+        """The numbers, bounded."""
+        bound = self.bound
+        return {name: max(-bound, min(bound, value)) for name, value in x.items()}

@@ -1,4 +1,4 @@
-from models.crosses import Crosses
+from models.transformers import Clip, Crosses
 
 ROW = {"carrier": "UA", "origin": "EWR", "hour": 17.0}
 
@@ -17,3 +17,9 @@ def test_a_copy_has_the_same_groups():
     crosses = Crosses(("hour",), ("carrier", "origin"))
 
     assert crosses.clone().transform_one(ROW) == crosses.transform_one(ROW)
+
+
+def test_numbers_beyond_the_bound_are_taken_as_the_bound():
+    clip = Clip(3.0).clone()
+
+    assert clip.transform_one({"a": 2.5, "b": -7.0, "c": 1e300}) == {"a": 2.5, "b": -3.0, "c": 3.0}
