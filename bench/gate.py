@@ -1,6 +1,7 @@
 """The gate on real flights and on streams made by seed; no broker is involved.
 
-    python bench/gate.py flights 2013-04-01 2014-01-01    # regret, and what frozen would have done
+    python bench/gate.py flights 2013-04-01 2014-01-01    # regret, and what frozen would have done;
+                                                          # from April on, the members know the rest
     python bench/gate.py poison                           # bursts of flipped labels in June
     python bench/gate.py drift                            # delay and false alarms over 20 seeds
     python bench/gate.py twins                            # A/A: wrong promotions over 200 seeds
@@ -17,12 +18,13 @@ import typer
 from river import linear_model, optim
 
 from broker.names import Topics
+from models import river_runtime
 from models.card import ModelCard
 from models.river_runtime import RiverRuntime
 from models.runtime import load
 from models.schema import InputSchema
 from modstream.rehearsal import TURN, Rehearsal, Row
-from modstream.seed import FAMILY, draft, landed, make_frozen
+from modstream.seed import FAMILY, landed, make_frozen, make_member
 from processors.family import Family, Still
 from processors.gate import Gate
 from processors.gate_settings import GateSettings
@@ -45,27 +47,23 @@ def flight_rows(start: date, end: date) -> Iterator[Row]:
 
 
 def flight_family(settings: GateSettings, *members: str) -> Family:
-    """Members of the demo's family, untaught; the first serves."""
+    """Members of the demo's family, taught from January to March; the first serves."""
     past = landed(load_flights())
     learners = {}
     for name in members:
-        card = draft("online", "river", (False, True), {}, past).card(1, b"")
-        learners[name] = Learner(card, RiverRuntime(FAMILY[name](), card), Topics("s"))
+        made, artifact = make_member(past, lambda *_: None, name, FAMILY[name])
+        card = made.card(1, artifact)
+        learners[name] = Learner(card, river_runtime.load(artifact, card), Topics("s"))
     return Family(learners, Gate(members[0], settings))
 
 
 def with_batch(family: Family) -> Family:
-    """The same with the demo's batch model, taught from January to March."""
+    """The same with the demo's batch model, taught from January to March, too."""
     past = landed(load_flights())
     made, artifact = make_frozen(past, lambda *_: None)
     card = made.card(1, artifact)
     family.seat("batch", Still(card, load(artifact, card)))
     return family
-
-
-def taught_from(start: date) -> date:
-    """Three months of teaching before anything is scored."""
-    return date(2013, max(1, start.month - 3), 1)
 
 
 def midnight(day: date) -> int:
@@ -78,7 +76,7 @@ def flights(start: str, end: str) -> None:
     """The served answers against each member's."""
     first, last = date.fromisoformat(start), date.fromisoformat(end)
     run = Rehearsal(with_batch(flight_family(GateSettings(), *FAMILY)))
-    run.run(flight_rows(taught_from(first), last), midnight(first))
+    run.run(flight_rows(first, last))
     found = {name: run.auc(name) for name in run.said}
     for name, value in found.items():
         say(f"{name}: AUC {value:.4f}")

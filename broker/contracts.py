@@ -206,11 +206,12 @@ class Metrics(Contract):
 
 
 class Weighed(BaseModel):
-    """What a gate decided by: `count` labels that champion and member were compared on.
+    """What a gate decided by: `count` comparisons of champion and member.
 
     `window` labels had passed since `former` began to serve; the losses are means; `bound` is what
     `member` gains at least, but for a chance of `alpha`. If it was an alarm that decided, the
-    champion's mean error rose from `error_before` to `error_after`.
+    champion's mean error rose from `error_before` to `error_after`, or labels contradicted it as
+    they do by chance once in `doubt` labels; if it was the end of one, `calm` labels had agreed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -225,6 +226,8 @@ class Weighed(BaseModel):
     alpha: float
     error_before: float | None = None
     error_after: float | None = None
+    doubt: float | None = None
+    calm: int | None = None
 
 
 class ModelEvent(Contract):

@@ -8,10 +8,12 @@ from typing import Literal
 class Decision:
     """Who serves from now on, and the evidence.
 
-    `count` labels were compared, of `window` since the champion began; `champion_loss` and
-    `member_loss` are the mean losses of both on them, `bound` what the member gains at least, but
-    for a chance of `alpha`. If it was an alarm that decided, the champion's mean error rose from
-    `error_before` to `error_after`.
+    `count` comparisons were made, of labels or of pairs of them, in the `window` labels since the
+    champion began; `champion_loss` and `member_loss` are the mean losses of both, `bound` what the
+    member gains at least, but for a chance of `alpha`. If it was an alarm that decided, the
+    champion's mean error rose from `error_before` to `error_after`, or labels contradict it, which
+    they do by chance once in `doubt` labels. If it was the end of one, there was none for `calm`
+    labels.
     """
 
     action: Literal["promote", "rollback"]
@@ -25,20 +27,26 @@ class Decision:
     alpha: float
     error_before: float | None = None
     error_after: float | None = None
+    doubt: float | None = None
+    calm: int | None = None
 
     @property
     def is_alarm(self) -> bool:
-        """Whether the champion's errors rose, whoever else was better."""
-        return self.error_after is not None
+        """Whether the champion raised an alarm, whoever else was better."""
+        return self.error_after is not None or self.doubt is not None
 
     @property
     def because(self) -> str:
         """The decision in one sentence."""
         told = (
             f"{self.member} loses {self.member_loss:.4f} and {self.former} {self.champion_loss:.4f}"
-            f" on {self.count:,} labels of {self.window:,}"
+            f" in {self.count:,} comparisons on {self.window:,} labels"
         )
-        if self.error_before is None or self.error_after is None:
-            return f"{told}: better by {self.bound:.4f} at least, alpha {self.alpha:.2g}"
-        rose = f"from {self.error_before:.3f} to {self.error_after:.3f}"
-        return f"errors of {self.former} rose {rose}; {told}"
+        if self.calm is not None:
+            return f"labels agree again, {self.calm:,} of them; {told}"
+        if self.doubt is not None:
+            return f"labels contradict {self.former}, by chance once in {self.doubt:,.0f}; {told}"
+        if self.error_before is not None and self.error_after is not None:
+            rose = f"from {self.error_before:.3f} to {self.error_after:.3f}"
+            return f"errors of {self.former} rose {rose}; {told}"
+        return f"{told}: better by {self.bound:.4f} at least, alpha {self.alpha:.2g}"

@@ -17,7 +17,8 @@ from models.card import ModelCard
 from models.runtime import Outputs, Runtime
 from models.schema import Batch, Scalar
 from processors.decision import Decision
-from processors.gate import GOOD, Gate
+from processors.doubt import doubts
+from processors.gate import GOOD, NOTHING, Gate
 from processors.learn import Learner
 from processors.losses import Floats, RankErrors, answers, losses, positives
 from processors.past import Past, frozen
@@ -108,11 +109,11 @@ class Family:
             else answers(one.runtime, batch)
             for name, one in self._asked()
         }
-        scale = self.gate.settings.error_scale
         cards = {name: one.card for name, one in self._asked()}
-        found = {name: losses(cards[name], said[name], labels, scale) for name in said}
-        errors = self._errors_of(cards.get(self.gate.champion), said, found, labels)
-        decision = self.gate.weigh(found, errors)
+        found, errors = self._weighed(cards, said, labels)
+        champion = self.gate.champion
+        doubted = doubts(cards[champion], said[champion], labels) if champion in said else NOTHING
+        decision = self.gate.weigh(found, errors, doubted, batch.size)
         if decision is not None:
             self._ripening = None
             self._ripe_at = self._tested + self.gate.settings.ripe
@@ -131,18 +132,32 @@ class Family:
                 yield name, learner
         yield from self.stills.items()
 
-    def _errors_of(
+    def _weighed(
         self,
-        card: ModelCard | None,
+        cards: Mapping[str, ModelCard],
         said: Mapping[str, Outputs | None],
-        found: Mapping[str, Floats],
         labels: Sequence[Scalar],
-    ) -> Floats:
-        """The champion's errors: of rank for a binary task, else its losses."""
-        champion = said.get(self.gate.champion)
-        if card is None or champion is None or card.task != "binary":
-            return found.get(self.gate.champion, np.empty(0))
-        return self._errors(positives(card, labels), champion)
+    ) -> tuple[Mapping[str, Floats], Floats]:
+        """What members are compared by, and the champion's errors: of rank for a binary task."""
+        settings, champion = self.gate.settings, self.gate.champion
+        is_binary = {card.task for card in cards.values()} == {"binary"}
+        ranked: Mapping[str, Floats] = {}
+        if is_binary:
+            card = next(iter(cards.values()))
+            ranked = self._errors(
+                positives(card, labels), {name: shown(one, labels) for name, one in said.items()}
+            )
+        if is_binary and settings.loss == "rank":
+            return ranked, ranked.get(champion, NOTHING)
+        found = {
+            name: losses(cards[name], said[name], labels, settings.error_scale) for name in said
+        }
+        return found, (ranked or found).get(champion, NOTHING)
+
+
+def shown(said: Outputs | None, labels: Sequence[Scalar]) -> Floats:
+    """Scores (n,) as they were given, NaN where there are none."""
+    return np.full(len(labels), np.nan) if said is None else said
 
 
 def is_ahead(learner: Learner, pacer: Learner) -> bool:

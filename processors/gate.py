@@ -1,10 +1,11 @@
 """The gate: which member of a family of models serves. Pure: losses in, decisions out.
 
 A challenger is promoted when a sequential test on paired losses says that it is better
-(`processors/evidence.py`); whenever one looks, the chance of a wrong promotion is bounded. Two
-things take the champion back to the last good version: that version wins the same test, or the
-champion's errors rise against its own past (`models/drift.py`), unless it has proved better than
-that version all the same. No difference of two means decides.
+(`processors/evidence.py`); whenever one looks, the chance of a wrong promotion is bounded. Three
+things take the champion back to the last good version: that version wins the same test; or an
+alarm, unless the champion has proved better than that version all the same: its errors rise against
+its own past (`models/drift.py`), or labels contradict it (`processors/doubt.py`). When labels agree
+again with what is held, the one who was suspended comes back. No difference of two means decides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from models.drift import Rise, Watch
 from processors.decision import Decision
+from processors.doubt import Doubt
 from processors.evidence import Paired, log_wealth, spent
 from processors.gate_settings import GateSettings
 
@@ -22,6 +24,14 @@ GOOD = "good"
 """The member that stands for the last good version."""
 
 Floats = npt.NDArray[np.float64]
+NOTHING: Floats = np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Why labels and champion may not go together: its errors rose, or else they contradict it."""
+
+    rise: Rise | None
 
 
 @dataclass(slots=True)
@@ -65,21 +75,25 @@ class Gate:
 
     `champion` is the member that serves: GOOD while the last good version is held. `round` is the
     number of the first test of each trial, above 1 where an earlier process spent of alpha. `seen`
-    counts the labels of this reign, `resting` those still to come before anyone is promoted.
+    counts the labels of this reign, `calm` those since its last alarm, `resting` those still to
+    come before anyone is promoted. `suspended` has been rolled back for an alarm.
     """
 
     champion: str
     settings: GateSettings = field(default_factory=GateSettings)
     round: int = 1
     seen: int = 0
+    calm: int = 0
     resting: int = 0
     alarms: int = 0
+    suspended: str | None = None
     _trials: dict[str, Trial] = field(default_factory=dict)
     _watch: Watch = field(init=False)
+    _doubt: Doubt = field(init=False)
 
     def __post_init__(self) -> None:
         """Watch the champion from the beginning."""
-        self._watch = self._watcher()
+        self._begin_watch()
 
     @property
     def trials(self) -> Mapping[str, Paired]:
@@ -97,54 +111,92 @@ class Gate:
         """The highest number of a test so far; a successor goes on after it."""
         return max((trial.number for trial in self._trials.values()), default=self.round)
 
-    def weigh(self, losses: Mapping[str, Floats], errors: Floats) -> Decision | None:
-        """Take the losses of all members on the same labels, each (n,), and the champion's errors.
+    def weigh(
+        self,
+        losses: Mapping[str, Floats],
+        errors: Floats = NOTHING,
+        doubts: Floats = NOTHING,
+        labels: int | None = None,
+    ) -> Decision | None:
+        """Take what came of the members' answers to the same labels; a decision if there is one.
 
         Whoever is missing among the losses was not asked: nothing is held against or for it.
+
+        Args:
+            losses: of each member, (n,), of labels or of pairs of them.
+            errors: the champion's, whose rise is an alarm.
+            doubts: log likelihood ratios of the champion's answers, as `processors/doubt.py` says.
+            labels: how many they were, if not n.
         """
         served = losses.get(self.champion)
         if served is None:
             return None
         rested = self.resting <= 0
-        self.seen += len(served)
-        self.resting -= len(served)
-        rise = self._watch.add(errors.tolist())
-        self.alarms += rise is not None
+        self._count(len(served) if labels is None else labels)
+        alarm = self._heard(errors, doubts)
         for name in self._candidates(losses, rested=rested):
             trial = self._trials.setdefault(name, self._trial(losses))
             trial.add(served, losses[name], self.settings.window)
-        return self._alarmed(losses, rise) or self._won(losses)
+        return self._alarmed(losses, alarm) or self._won(losses) or self._calmed(losses)
 
     def renew(self, member: str) -> None:
         """A member is another model from now on: what was held for or against it counts no more."""
         if member in self._trials:
             self._trials[member].renew()
 
+    def _count(self, labels: int) -> None:
+        self.seen += labels
+        self.calm += labels
+        self.resting -= labels
+
+    def _heard(self, errors: Floats, doubts: Floats) -> Alarm | None:
+        """An alarm of these labels; what agreed with such labels speaks for nobody who waits."""
+        rise, is_contradicted = self._watch.add(errors.tolist()), self._doubt.add(doubts)
+        if rise is None and not is_contradicted:
+            return None
+        self.alarms += 1
+        self.calm = 0
+        if self.suspended is not None and self.resting > 0:
+            self._trials.pop(self.suspended, None)
+        return Alarm(rise)
+
     def _candidates(self, losses: Mapping[str, Floats], *, rested: bool) -> Iterable[str]:
-        return (name for name in losses if name != self.champion and (rested or name == GOOD))
+        always = {GOOD, self.suspended}
+        return (name for name in losses if name != self.champion and (rested or name in always))
 
     def _trial(self, losses: Mapping[str, Floats]) -> Trial:
         """A challenger's share of alpha is that of one among all; the good version has its own."""
         challengers = max(1, sum(name not in (self.champion, GOOD) for name in losses))
         return Trial(self.settings.alpha / challengers, self.round)
 
-    def _alarmed(self, losses: Mapping[str, Floats], rise: Rise | None) -> Decision | None:
-        if rise is None or self.champion == GOOD or GOOD not in losses:
+    def _alarmed(self, losses: Mapping[str, Floats], alarm: Alarm | None) -> Decision | None:
+        if alarm is None or self.champion == GOOD or GOOD not in losses:
             return None
-        return None if self._trials[GOOD].is_lost() else self._decide(GOOD, rise)
+        return None if self._trials[GOOD].is_lost() else self._decide(GOOD, alarm)
+
+    def _calmed(self, losses: Mapping[str, Floats]) -> Decision | None:
+        """The one who was suspended, once labels have agreed with what is held for long enough."""
+        name = self.suspended
+        if name is None or name not in losses or self.calm < self.settings.calm:
+            return None
+        return None if self._trials[name].is_lost() else self._decide(name, calm=self.calm)
 
     def _won(self, losses: Mapping[str, Floats]) -> Decision | None:
         """The winner with the greatest gain, if there is one."""
         won = [
             name
             for name, trial in self._trials.items()
-            if name in losses and name != self.champion and trial.is_won(self.settings.margin)
+            if name in losses and self._may_win(name) and trial.is_won(self.settings.margin)
         ]
         best = max(won, key=lambda name: self._trials[name].paired.gain, default=None)
         return None if best is None else self._decide(best)
 
-    def _decide(self, member: str, rise: Rise | None = None) -> Decision:
-        trial = self._trials[member]
+    def _may_win(self, name: str) -> bool:
+        """Whether a member may be promoted now: none who is suspended may before all others."""
+        return name != self.champion and (name != self.suspended or self.resting <= 0)
+
+    def _decide(self, member: str, alarm: Alarm | None = None, calm: int | None = None) -> Decision:
+        trial, rise = self._trials[member], alarm.rise if alarm is not None else None
         decision = Decision(
             action="rollback" if member == GOOD else "promote",
             member=member,
@@ -157,17 +209,20 @@ class Gate:
             alpha=trial.level,
             error_before=None if rise is None else rise.before,
             error_after=None if rise is None else rise.after,
+            doubt=self.settings.doubt if alarm is not None and rise is None else None,
+            calm=calm,
         )
-        self._begin(member)
+        self._begin(member, self.champion if alarm is not None else None)
         return decision
 
-    def _begin(self, champion: str) -> None:
+    def _begin(self, champion: str, suspended: str | None) -> None:
         """A new reign: all tests begin anew, with all of alpha."""
-        self.champion = champion
-        self.round, self.seen = 1, 0
+        self.champion, self.suspended = champion, suspended
+        self.round, self.seen, self.calm = 1, 0, 0
         self.resting = self.settings.cool_down if champion == GOOD else 0
         self._trials.clear()
-        self._watch = self._watcher()
+        self._begin_watch()
 
-    def _watcher(self) -> Watch:
-        return Watch(self.settings.detector, self.settings.sensitivity)
+    def _begin_watch(self) -> None:
+        self._watch = Watch(self.settings.detector, self.settings.sensitivity)
+        self._doubt = Doubt(self.settings.doubt)

@@ -6,25 +6,35 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """When a gate promotes and when it rolls back; all lengths are counted in labels.
+    """When a gate promotes and when it rolls back; all lengths but `window` are counted in labels.
 
     `alpha` is the chance that any challenger that is no better is promoted in a reign, and
     likewise that a sound champion is rolled back by the paired test; `margin` by how much, in
-    mean loss, the better one must be better. `window` is when a test begins anew with less of
-    alpha, so that old evidence does not weigh for ever. After a rollback nobody is promoted for
-    `cool_down` labels. A version is the last good one once it and `ripe` labels after it brought
-    no alarm. `chunk` rows are scored and learned at a time.
+    mean loss, the better one must be better. `window` is after how many comparisons a test begins
+    anew with less of alpha, so that old evidence does not weigh for ever.
+
+    After a rollback nobody is promoted for `cool_down` labels; but if it was for an alarm, and
+    `calm` labels raise no other, the one who was rolled back serves again unless it proved worse
+    on them. A version is the last good one once it and `ripe` labels after it brought no alarm.
+    `chunk` rows are scored and learned at a time.
     """
 
     alpha: float = 0.05
     margin: float = 0.0002
     window: int = 20_000
     cool_down: int = 3000
+    calm: int = 1000
     ripe: int = 2000
     chunk: int = 100
     detector: Literal["adwin", "kswin", "page_hinkley"] = "adwin"
     """River's detector on the stream of the champion's errors."""
     sensitivity: float = 2e-3
     """Of ADWIN its delta, of KSWIN its alpha; Page-Hinkley alarms at -5 times its logarithm."""
+    doubt: float = 1e6
+    """Labels between two alarms, if labels come as the champion says, for that they contradict it;
+    the more, the later an alarm. Binary tasks only."""
+    loss: Literal["rank", "score"] = "rank"
+    """What members of a binary task are compared by: the order of their answers, as in AUC, or
+    Brier's score, which also asks how sure they are."""
     error_scale: float = 1.0
     """Absolute error of a regression that counts as a loss of 1."""

@@ -1,7 +1,7 @@
 """What an answer costs once the truth is known, from 0 to 1; and a stream of errors to watch."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 
 COMPARED = frozenset({"binary", "multiclass", "regression"})
 """Tasks whose answers have a loss here."""
+
+Scores = tuple[float, ...]
+"""What several models said of one row."""
 
 LONGEST = 50
 """Answers of one class that wait for a partner; of more the oldest are left out."""
@@ -58,26 +61,43 @@ def positives(card: ModelCard, labels: Sequence[Scalar]) -> Floats:
 
 @dataclass(slots=True)
 class RankErrors:
-    """The AUC of a stream, one error at a time: is the late one rated above the one on time?
+    """The AUC of several models on one stream: is the late one rated above the one on time?
 
     Labels of the two classes are paired, each with the newest of the other class that has no
-    partner yet: 1 if their answers are in the wrong order, a half if they tie. The mean of these
-    errors is 1 - AUC (Mann and Whitney, 1947). Unlike a loss it does not rise when a storm makes
-    all flights late; and as each answer is used once, a single odd one raises no alarm.
+    partner yet, for all models alike: 1 if a model's answers are in the wrong order, a half if they
+    tie. The mean of a model's errors is 1 - AUC (Mann and Whitney, 1947). Unlike a loss it does not
+    rise when a storm makes all flights late; and as each answer is used once, a single odd one
+    raises no alarm. When other models are asked than before, pairing begins anew.
     """
 
-    _waiting: tuple[deque[float], deque[float]] = field(
+    _names: tuple[str, ...] = ()
+    _waiting: tuple[deque[Scores], deque[Scores]] = field(
         default_factory=lambda: (deque(maxlen=LONGEST), deque(maxlen=LONGEST))
     )
 
-    def __call__(self, truths: Floats, scores: Floats) -> Floats:
-        """The errors of the pairs that scores (n,) complete, oldest first; at most n."""
-        found: list[float] = []
-        for truth, score in zip(truths.tolist(), scores.tolist(), strict=True):
+    def __call__(self, truths: Floats, said: Mapping[str, Floats]) -> dict[str, Floats]:
+        """The errors of the pairs that answers (n,) complete, oldest first; at most n.
+
+        An answer that is not finite is in the wrong order.
+        """
+        if self._names != tuple(said):
+            self._names = tuple(said)
+            for waiting in self._waiting:
+                waiting.clear()
+        rows = zip(*(scores.tolist() for scores in said.values()), strict=True)
+        pairs = list(self._paired(truths.tolist(), rows))
+        if not pairs:
+            return {name: np.empty(0) for name in said}
+        late, on_time = np.array(pairs).transpose(1, 2, 0)
+        wrong = np.where(late == on_time, 0.5, np.where(late > on_time, 0.0, 1.0))
+        return dict(zip(said, wrong, strict=True))
+
+    def _paired(
+        self, truths: Iterable[float], rows: Iterable[Scores]
+    ) -> Iterator[tuple[Scores, Scores]]:
+        for truth, row in zip(truths, rows, strict=True):
             others = self._waiting[not truth]
             if others:
-                positive, negative = (score, others.pop()) if truth else (others.pop(), score)
-                found.append(0.5 if positive == negative else float(positive < negative))
+                yield (row, others.pop()) if truth else (others.pop(), row)
             else:
-                self._waiting[bool(truth)].append(score)
-        return np.array(found)
+                self._waiting[bool(truth)].append(row)

@@ -33,6 +33,8 @@ class Decision:
     alpha: float
     error_before: float | None
     error_after: float | None
+    doubt: float | None
+    calm: int | None
     because: str
 
 

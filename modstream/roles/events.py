@@ -87,6 +87,8 @@ def decision_event(
             alpha=decision.alpha,
             error_before=decision.error_before,
             error_after=decision.error_after,
+            doubt=decision.doubt,
+            calm=decision.calm,
         ),
     )
     key = f"{card.name}@champion/{card.version}/{event_time}"

@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
-from processors.gate import GOOD, Gate
+from processors.gate import GOOD, NOTHING, Gate
 from processors.gate_settings import GateSettings
 
-NO_ERRORS = np.empty(0)
 
+def weigh(gate, labels, errors=None, contradict=None, **means):
+    """Weigh labels with losses around these means; the first decision and after how many.
 
-def weigh(gate, labels, errors=None, **means):
-    """Weigh labels with losses around these means; the first decision and after how many."""
+    `contradict` is the share of labels that are not as a champion says who is sure of 80%.
+    """
     rng = np.random.default_rng(7)
     for start in range(0, labels, 50):
         losses = {name: rng.normal(mean, 0.05, 50).clip(0, 1) for name, mean in means.items()}
-        raised = NO_ERRORS if errors is None else (rng.random(50) < errors).astype(float)
-        decision = gate.weigh(losses, raised)
+        raised = NOTHING if errors is None else (rng.random(50) < errors).astype(float)
+        turned = NOTHING if contradict is None else np.where(rng.random(50) < contradict, 1, -1)
+        decision = gate.weigh(losses, raised, turned * np.log(4))
         if decision is not None:
             return decision, start + 50
     return None
@@ -55,6 +57,47 @@ def test_a_rise_of_the_errors_takes_back_to_the_last_good_version():
     assert (decision.action, decision.member) == ("rollback", GOOD)
     assert decision.error_before < 0.3 < decision.error_after
     assert "errors of a rose" in decision.because
+
+
+def test_labels_that_contradict_the_champion_take_back_to_the_last_good_version():
+    gate = Gate("a")
+    assert weigh(gate, 5000, contradict=0.2, a=0.2, good=0.2) is None
+
+    decision, labels = weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2)
+
+    assert labels <= 150
+    assert (decision.action, decision.member, decision.is_alarm) == ("rollback", GOOD, True)
+    assert "labels contradict a" in decision.because
+
+
+def test_who_was_rolled_back_for_an_alarm_returns_when_labels_agree_again():
+    gate = Gate("a", GateSettings(calm=500))
+    weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2)
+
+    assert weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2) is None
+    decision, labels = weigh(gate, 2000, contradict=0.2, a=0.2, good=0.2)
+
+    assert (decision.action, decision.member, decision.former) == ("promote", "a", GOOD)
+    assert labels == decision.calm == 500
+    assert "labels agree again" in decision.because
+
+
+def test_who_has_become_worse_meanwhile_does_not_return():
+    gate = Gate("a", GateSettings(calm=500))
+    weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2)
+
+    assert weigh(gate, 5000, contradict=0.2, a=0.25, good=0.2) is None
+    assert gate.champion == GOOD
+
+
+def test_who_learned_to_agree_with_odd_labels_must_wait_as_all_others_do():
+    gate = Gate("a", GateSettings(cool_down=2000))
+    weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2)
+
+    decision, labels = weigh(gate, 5000, contradict=0.8, a=0.1, good=0.3)
+
+    assert (decision.member, decision.calm) == ("a", None)
+    assert labels >= 2000
 
 
 def test_a_last_good_version_that_proves_better_is_gone_back_to():
@@ -125,4 +168,4 @@ def test_a_twin_is_not_promoted(seed):
 
     for _ in range(50):
         a, b = rng.random((2, 100))
-        assert gate.weigh({"a": a, "b": b}, NO_ERRORS) is None
+        assert gate.weigh({"a": a, "b": b}) is None

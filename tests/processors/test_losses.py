@@ -45,15 +45,36 @@ def test_the_mean_rank_error_is_one_less_the_auc():
     truths = (rng.random(20_000) < 0.3).astype(float)
     scores = rng.normal(truths, 1.0)
 
-    errors = RankErrors()(truths, scores)
+    errors = RankErrors()(truths, {"a": scores, "b": -scores})
 
-    assert 5000 < len(errors) < 7000
-    assert errors.mean() == pytest.approx(0.24, abs=0.02)
+    assert 5000 < len(errors["a"]) < 7000
+    assert errors["a"].mean() == pytest.approx(0.24, abs=0.02)
+    assert (errors["a"] + errors["b"] == 1).all()
 
 
 def test_each_answer_is_compared_once_and_a_tie_is_half_an_error():
-    errors = RankErrors()
+    ranked = RankErrors()
 
-    assert errors(np.array([1.0, 1.0]), np.array([0.9, 0.1])).tolist() == []
-    assert errors(np.array([0.0, 0.0, 0.0]), np.array([0.1, 0.2, 0.3])).tolist() == [0.5, 0.0]
-    assert errors(np.array([1.0]), np.array([0.2])).tolist() == [1.0]
+    def errors(truths, *scores):
+        return ranked(np.array(truths), {"a": np.array(scores)})["a"].tolist()
+
+    assert errors([1.0, 1.0], 0.9, 0.1) == []
+    assert errors([0.0, 0.0, 0.0], 0.1, 0.2, 0.3) == [0.5, 0.0]
+    assert errors([1.0], 0.2) == [1.0]
+
+
+def test_an_answer_that_is_none_is_in_the_wrong_order():
+    scores = {"a": np.array([0.9, np.nan]), "b": np.array([np.nan, 0.1])}
+
+    assert {n: e.tolist() for n, e in RankErrors()(np.array([1.0, 0.0]), scores).items()} == {
+        "a": [1.0], "b": [1.0]
+    }  # fmt: skip
+
+
+def test_pairing_begins_anew_when_others_are_asked():
+    ranked = RankErrors()
+    ranked(np.array([1.0]), {"a": np.array([0.9])})
+
+    found = ranked(np.array([0.0]), {"a": np.array([0.1]), "b": np.array([0.1])})
+
+    assert [errors.tolist() for errors in found.values()] == [[], []]
