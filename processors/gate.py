@@ -1,11 +1,11 @@
 """The gate: which member of a family of models serves. Pure: losses in, decisions out.
 
 A challenger is promoted when a sequential test on paired losses says that it is better
-(`processors/evidence.py`); whenever one looks, the chance of a wrong promotion is bounded. Three
-things take the champion back to the last good version: that version wins the same test; or an
-alarm, unless the champion has proved better than that version all the same: its errors rise against
-its own past (`models/drift.py`), or labels contradict it (`processors/doubt.py`). When labels agree
-again with what is held, the one who was suspended comes back. No difference of two means decides.
+(`processors/evidence.py`); whenever one looks, the chance of a wrong promotion is bounded. An alarm
+takes the champion back to the last good version, unless it has proved better than that version all
+the same: its errors rise against its own past (`models/drift.py`), or labels contradict it
+(`processors/doubt.py`). When labels agree again with what is held, the one who was suspended comes
+back. No difference of two means decides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -186,14 +186,16 @@ class Gate:
         won = [
             name
             for name, trial in self._trials.items()
-            if name in losses and self._may_win(name) and trial.is_won(self.settings.margin)
+            if name in losses and self._may_win(name, trial) and trial.is_won(self.settings.margin)
         ]
         best = max(won, key=lambda name: self._trials[name].paired.gain, default=None)
         return None if best is None else self._decide(best)
 
-    def _may_win(self, name: str) -> bool:
-        """Whether a member may be promoted now: none who is suspended may before all others."""
-        return name != self.champion and (name != self.suspended or self.resting <= 0)
+    def _may_win(self, name: str, trial: Trial) -> bool:
+        """Whether a member may be promoted now: being better for a day is not enough."""
+        if name in {self.champion, GOOD} or trial.paired.count < self.settings.least:
+            return False
+        return name != self.suspended or self.resting <= 0
 
     def _decide(self, member: str, alarm: Alarm | None = None, calm: int | None = None) -> Decision:
         trial, rise = self._trials[member], alarm.rise if alarm is not None else None
@@ -212,12 +214,13 @@ class Gate:
             doubt=self.settings.doubt if alarm is not None and rise is None else None,
             calm=calm,
         )
-        self._begin(member, self.champion if alarm is not None else None)
+        self._begin(member)
         return decision
 
-    def _begin(self, champion: str, suspended: str | None) -> None:
+    def _begin(self, champion: str) -> None:
         """A new reign: all tests begin anew, with all of alpha."""
-        self.champion, self.suspended = champion, suspended
+        self.suspended = self.champion if champion == GOOD else None
+        self.champion = champion
         self.round, self.seen, self.calm = 1, 0, 0
         self.resting = self.settings.cool_down if champion == GOOD else 0
         self._trials.clear()

@@ -6,21 +6,21 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """When a gate promotes and when it rolls back; all lengths but `window` are counted in labels.
+    """When a gate promotes and when it rolls back; all lengths but `least` and `window` are counted in labels.
 
-    `alpha` is the chance that any challenger that is no better is promoted in a reign, and
-    likewise that a sound champion is rolled back by the paired test; `margin` by how much, in
-    mean loss, the better one must be better. `window` is after how many comparisons a test begins
-    anew with less of alpha, so that old evidence does not weigh for ever.
+    `alpha` is the chance that any challenger that is no better is promoted in a reign; `margin` by
+    how much, in mean loss, the better one must be better, and in how many comparisons at `least`.
+    `window` is after how many a test begins anew with less of alpha, so that old evidence does not
+    weigh for ever.
 
-    After a rollback nobody is promoted for `cool_down` labels; but if it was for an alarm, and
-    `calm` labels raise no other, the one who was rolled back serves again unless it proved worse
-    on them. A version is the last good one once it and `ripe` labels after it brought no alarm.
+    After a rollback nobody is promoted for `cool_down` labels; but if `calm` labels raise no other
+    alarm, the one who was rolled back serves again unless it proved worse on them. A version is the last good one once it and `ripe` labels after it brought no alarm.
     `chunk` rows are scored and learned at a time.
     """
 
     alpha: float = 0.05
     margin: float = 0.0002
+    least: int = 1000
     window: int = 20_000
     cool_down: int = 3000
     calm: int = 1000

@@ -2,7 +2,8 @@
 
 import re
 import threading
-from time import monotonic
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic, sleep
 
 import pytest
 from river import linear_model, optim
@@ -28,6 +29,7 @@ from modstream.settings import load_settings
 from processors.decision import Decision
 from processors.family import Still
 from processors.gate import GOOD
+from processors.gate_settings import GateSettings
 from tests.models.biased import onnx_artifact
 
 pytestmark = pytest.mark.real
@@ -219,8 +221,17 @@ def test_a_family_without_a_learner_is_refused(settings, registry):
         resume(settings.model_copy(update={"members": ("nobody",)}), registry, "m")
 
 
+def await_champion(registry, member, learned):
+    deadline = monotonic() + SECONDS
+    while (card := registry.card("m")).note != note(member) or card.metrics["learned"] < learned:
+        assert monotonic() < deadline, f"{card.note!r} has learned {card.metrics['learned']}"
+        sleep(0.05)
+
+
 def test_the_learner_promotes_the_better_member_on_a_real_stream(settings, registry):
     Admin(settings.connection).create(settings.specs())
+    gate = GateSettings(loss="score", least=100)
+    settings = settings.model_copy(update={"gate": gate})
     topics, stop = settings.topics(), threading.Event()
     with Publisher(settings.connection) as publisher:
         labels = (row for row in synthetic(1, 600) if row.is_label)
@@ -231,14 +242,13 @@ def test_the_learner_promotes_the_better_member_on_a_real_stream(settings, regis
             )  # fmt: skip
             publisher.send(Outgoing(topics.feedback, str(number).encode(), encode(message)))
         publisher.flush()
-    thread = threading.Thread(target=role.run_learner, args=[settings, "m", stop])
-    thread.start()
-    deadline = monotonic() + SECONDS
-    while registry.card("m").note != note("quick") or registry.card("m").metrics["learned"] < 600:
-        assert monotonic() < deadline
-        stop.wait(0.05)
-    stop.set()
-    thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(role.run_learner, settings, "m", stop)
+        try:
+            await_champion(registry, "quick", learned=600)
+        finally:
+            stop.set()
+        running.result(SECONDS)
 
     records = read_to_end(settings.connection, [topics.model_events])
     events = [decode(ModelEvent, record.value) for record in records]

@@ -100,10 +100,8 @@ def test_who_learned_to_agree_with_odd_labels_must_wait_as_all_others_do():
     assert labels >= 2000
 
 
-def test_a_last_good_version_that_proves_better_is_gone_back_to():
-    decision, _ = weigh(Gate("a"), 3000, a=0.2, good=0.18)
-
-    assert (decision.action, decision.member, decision.is_alarm) == ("rollback", GOOD, False)
+def test_a_last_good_version_that_was_better_for_a_while_is_not_gone_back_to_without_an_alarm():
+    assert weigh(Gate("a"), 3000, contradict=0.2, a=0.2, good=0.18) is None
 
 
 def test_an_alarm_does_not_take_back_to_a_version_that_proved_worse():
@@ -115,14 +113,22 @@ def test_an_alarm_does_not_take_back_to_a_version_that_proved_worse():
 
 
 def test_after_a_rollback_nobody_is_promoted_for_a_while():
-    gate = Gate("a", GateSettings(cool_down=1000))
-    weigh(gate, 3000, a=0.2, good=0.15)
+    gate = Gate("a", GateSettings(cool_down=1000, least=100))
+    weigh(gate, 3000, contradict=0.8, a=0.2, b=0.1, good=0.2)
 
-    decision, labels = weigh(gate, 5000, a=0.10, good=0.2)
+    decision, labels = weigh(gate, 5000, contradict=0.8, a=0.3, b=0.1, good=0.2)
 
-    assert decision.member == "a"
+    assert decision.member == "b"
     assert labels > 1000
     assert decision.count <= labels - 1000
+
+
+def test_being_better_for_a_day_is_not_enough():
+    gate = Gate("a", GateSettings(least=2000))
+
+    decision, labels = weigh(gate, 5000, a=0.3, b=0.1)
+
+    assert (decision.member, labels) == ("b", 2000)
 
 
 def test_an_alarm_without_a_good_version_only_counts():
