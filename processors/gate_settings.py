@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """When a gate promotes and when it rolls back; all lengths but `least` and `window` are counted in labels.
+    """When a gate promotes and when it rolls back; lengths are in labels, or else in comparisons.
 
     `alpha` is the chance that any challenger that is no better is promoted in a reign; `margin` by
     how much, in mean loss, the better one must be better, and in how many comparisons at `least`.
@@ -14,8 +14,9 @@ class GateSettings:
     weigh for ever.
 
     After a rollback nobody is promoted for `cool_down` labels; but if `calm` labels raise no other
-    alarm, the one who was rolled back serves again unless it proved worse on them. A version is the last good one once it and `ripe` labels after it brought no alarm.
-    `chunk` rows are scored and learned at a time.
+    alarm, the one who was rolled back serves again unless it proved worse on them. A version is
+    the last good one once it and `ripe` labels after it brought no alarm. `chunk` rows are scored
+    and learned at a time.
     """
 
     alpha: float = 0.05

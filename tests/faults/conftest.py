@@ -23,8 +23,14 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("fault") is not None:
             item.add_marker(limit)
-    # Three brokers are started late and once: nothing else has to share the machine with them.
-    items.sort(key=lambda item: "cluster" in getattr(item, "fixturenames", ()))
+        if needs_cluster(item):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+    # What shares three brokers runs in one process, and takes longest: it begins first.
+    items.sort(key=needs_cluster, reverse=True)
+
+
+def needs_cluster(item):
+    return "cluster" in getattr(item, "fixturenames", ())
 
 
 def pytest_sessionfinish(session):

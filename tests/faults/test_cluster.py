@@ -11,7 +11,7 @@ from broker.reader import read_to_end
 from broker.records import Outgoing, TopicPartition
 from tests.faults.cluster import Coordinator, await_
 
-pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 
 def send(connection, topic, words):

@@ -11,7 +11,7 @@ from modstream.trace.account import served
 from modstream.verify.echo import ECHO
 from tests.faults.harness import marks
 
-pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 
 def publish_again(settings):

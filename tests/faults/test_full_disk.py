@@ -11,7 +11,7 @@ from modstream.embedded import EmbeddedKafka, Server
 from modstream.embedded.jars import SPACE_NEEDED
 from tests.faults.harness import ENDLESS, SECONDS, until
 
-pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 LEFT = 200_000
 """Bytes of room that the broker is left with."""

@@ -18,7 +18,7 @@ from tests.faults.gun import stop
 from tests.faults.harness import SECONDS, until
 from tests.faults.poison import LARGE, Poisoner
 
-pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 REQUESTS = 8_000
 ONE_IN = 100

@@ -16,7 +16,7 @@ from modstream.stage import environment_of
 from modstream.verify.echo import ECHO
 from tests.faults.harness import SECONDS, marks, until
 
-pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 WORKERS, KILLS = 2, 5
 AWAY, BACK = "registry away", "registry back"

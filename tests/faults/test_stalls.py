@@ -14,7 +14,7 @@ from modstream.embedded import EmbeddedKafka, Server
 from tests.faults.gun import stop
 from tests.faults.harness import ENDLESS, SECONDS
 
-pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 STALL = 30.0
 """Seconds."""
