@@ -16,6 +16,7 @@ from broker.pace import Pace
 from broker.reader import read_spans
 from broker.records import TopicPartition
 from models.shelf import Shelf
+from modstream.garbage import seldom_collected
 from modstream.health import Healthbook
 from modstream.roles.registry import await_model, open_registry, trust
 from modstream.settings import Settings
@@ -100,7 +101,10 @@ def run_worker(settings: Settings, stop: Event, parts: Parts = GENUINE) -> None:
         duty = Duty(settings, source, tally)
         log.info("worker ready", stream=topics.stream, models=settings.models, slot=slot)
         try:
-            with StallWatch(client, duty, settings.stall_seconds, Healthbook(settings.home)):
+            with (
+                seldom_collected(),
+                StallWatch(client, duty, settings.stall_seconds, Healthbook(settings.home)),
+            ):
                 Loop(source, handle, deliver, tally.add, pace=pace).run(stop)
         finally:
             deliver.close()
