@@ -9,9 +9,9 @@ COMMANDS = {
         "modstream.cli.system:demo", "Replay real flights, live, and report from Kafka.", RUN
     ),
     "up": Entry("modstream.cli.system:up", "Run the whole system until Ctrl-C.", RUN),
-    "worker": Entry("modstream.cli.roles:worker", "Answer a stream's requests.", RUN),
-    "joiner": Entry("modstream.cli.roles:joiner", "Join late labels with predictions.", RUN),
-    "learner": Entry("modstream.cli.roles:learner", "Learn from labels, publish versions.", RUN),
+    "worker": Entry("modstream.cli.worker:worker", "Answer a stream's requests.", RUN),
+    "joiner": Entry("modstream.cli.joiner:joiner", "Join late labels with predictions.", RUN),
+    "learner": Entry("modstream.cli.learner:learner", "Learn from labels, publish versions.", RUN),
     "retrainer": Entry(
         "modstream.cli.train:retrainer", "Retrain whenever a model decays or is rolled back.", RUN
     ),

@@ -1,4 +1,4 @@
-"""`worker`, `joiner`, `learner`: one process each, until Ctrl-C or SIGTERM."""
+"""`worker`: one process, until Ctrl-C or SIGTERM. A module of its own: it starts in a second."""
 
 from typing import Annotated, Literal
 
@@ -6,8 +6,6 @@ import typer
 
 from modstream import logs
 from modstream.cli.options import Models, Stream
-from modstream.roles.joiner import run_joiner
-from modstream.roles.learner import run_learner
 from modstream.roles.worker import run_worker
 from modstream.settings import load_settings
 from modstream.stopping import stop_signals
@@ -32,24 +30,3 @@ def worker(
     logs.configure(settings)
     with stop_signals() as stop:
         run_worker(settings, stop)
-
-
-def joiner(stream: Stream = None) -> None:
-    """Join late labels with the predictions they belong to."""
-    settings = load_settings(stream=stream)
-    logs.configure(settings)
-    raise typer.Exit(run_joiner(settings))
-
-
-def learner(
-    stream: Stream = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="The model that learns; by default the primary."),
-    ] = None,
-) -> None:
-    """Learn from joined labels and publish new versions of a model."""
-    settings = load_settings(stream=stream)
-    logs.configure(settings)
-    with stop_signals() as stop:
-        run_learner(settings, model or settings.models[0], stop)

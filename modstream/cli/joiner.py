@@ -1,0 +1,15 @@
+"""`joiner`: one process, until Ctrl-C or SIGTERM."""
+
+import typer
+
+from modstream import logs
+from modstream.cli.options import Stream
+from modstream.roles.joiner import run_joiner
+from modstream.settings import load_settings
+
+
+def joiner(stream: Stream = None) -> None:
+    """Join late labels with the predictions they belong to."""
+    settings = load_settings(stream=stream)
+    logs.configure(settings)
+    raise typer.Exit(run_joiner(settings))

@@ -1,0 +1,25 @@
+"""`learner`: one process, until Ctrl-C or SIGTERM."""
+
+from typing import Annotated
+
+import typer
+
+from modstream import logs
+from modstream.cli.options import Stream
+from modstream.roles.learner import run_learner
+from modstream.settings import load_settings
+from modstream.stopping import stop_signals
+
+
+def learner(
+    stream: Stream = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="The model that learns; by default the primary."),
+    ] = None,
+) -> None:
+    """Learn from joined labels and publish new versions of a model."""
+    settings = load_settings(stream=stream)
+    logs.configure(settings)
+    with stop_signals() as stop:
+        run_learner(settings, model or settings.models[0], stop)
