@@ -25,11 +25,12 @@ from models.runtime import load
 from models.schema import InputSchema
 from modstream.rehearsal import TURN, Rehearsal, Row
 from modstream.seed import FAMILY, landed, make_frozen, make_member
-from processors.family import Family, Still
-from processors.gate import Gate
+from processors.family import Family
+from processors.gate import GOOD, Gate
 from processors.gate_settings import GateSettings
 from processors.learn import Learner
 from processors.past import MINUTE_MS
+from processors.recall import Still
 from producers.flights import flights_between, load_flights
 from producers.replay import What, timeline
 
@@ -80,6 +81,7 @@ def flights(start: str, end: str) -> None:
     found = {name: run.auc(name) for name in run.said}
     for name, value in found.items():
         say(f"{name}: AUC {value:.4f}")
+    say(f"{len(run.alarmed)} alarms, held for {held(run):,} of {run.labels:,} labels")
     best = max(value for name, value in found.items() if name != "served")
     say(f"gain over batch {found['served'] - found['batch']:+.4f}, ", end="")
     say(f"regret {best - found['served']:+.4f} on {len(run.truths):,} flights")
@@ -87,23 +89,35 @@ def flights(start: str, end: str) -> None:
         say(f"label {label}: {decision.action} {decision.member}: {decision.because}")
 
 
+def held(run: Rehearsal) -> int:
+    """Labels that came while the last good version served."""
+    ends = [label for label, _ in run.decided[1:]] + [run.labels]
+    reigns = zip(run.decided, ends, strict=True)
+    return sum(end - start for (start, one), end in reigns if one.member == GOOD)
+
+
 @app.command()
-def poison() -> None:
-    """Bursts of labels that are all flipped, of 1, 5 and 10% of a month's labels."""
+def poison(at: float = 0.5) -> None:
+    """Bursts of labels that are all flipped, of 1, 5 and 10% of a month's labels.
+
+    They begin after that part of June's labels. What a burst costs is what the answers served in
+    June lose in AUC against those of the run without one.
+    """
     rows = list(flight_rows(MAY, JUNE[1]))
     labels = sum(row.is_label for row in rows)
     month = sum(row.is_label and row.at >= midnight(JUNE[0]) for row in rows)
-    start = labels - month // 2
+    start = labels - int(month * (1 - at))
+    clean = None
     for share in (0.0, 0.01, 0.05, 0.1):
         flip = Flip(start, start + int(share * month))
         run = Rehearsal(flight_family(GateSettings(), "steady"), flip)
         run.run(rows, midnight(JUNE[0]))
+        clean = run.auc("served") if clean is None else clean
         back = [label - start for label, one in run.decided if one.is_alarm and start <= label]
-        say(
-            f"{share:.0%} flipped, {flip.stop - start:,} labels: AUC {run.auc('served'):.4f}",
-            end="",
-        )
-        say(f" served in June, rolled back after {back[0] if back else 'no'} labels")
+        served, alone = run.auc("served"), run.auc("steady")
+        say(f"{share:.0%} flipped, {flip.stop - start:,} labels: AUC {served:.4f} in June", end="")
+        say(f" ({served - clean:+.4f}), {alone:.4f} by steady; ", end="")
+        say(f"rolled back after {back[0] if back else 'no'} labels")
         say(f"    {[(label - start, one.because) for label, one in run.decided]}")
 
 

@@ -210,8 +210,8 @@ class Weighed(BaseModel):
 
     `window` labels had passed since `former` began to serve; the losses are means; `bound` is what
     `member` gains at least, but for a chance of `alpha`. If it was an alarm that decided, the
-    champion's mean error rose from `error_before` to `error_after`, or labels contradicted it as
-    they do by chance once in `doubt` labels; if it was the end of one, `calm` labels had agreed.
+    champion's mean error rose from `error_before` to `error_after`, or labels contradicted it,
+    `doubt` times likelier turned round; if it was the end of one, `calm` labels had agreed.
     """
 
     model_config = ConfigDict(frozen=True)

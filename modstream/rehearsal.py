@@ -16,8 +16,9 @@ from broker.contracts import Feedback
 from broker.records import Record
 from models.scoring import auc
 from processors.decision import Decision
-from processors.family import Family, Still
+from processors.family import Family
 from processors.learn import Learner
+from processors.recall import Still
 
 TURN = 50
 
@@ -93,6 +94,7 @@ class Rehearsal:
         self.alarmed += [self.labels] * (family.gate.alarms - before)
         for learner in family.learners.values():
             learner.card = learner.card.model_copy(update={"version": next(self._versions)})
+        family.take_aside()
         family.settle()
         self.decided += [(self.labels, decision) for decision in family.decisions]
         family.decisions.clear()

@@ -11,9 +11,9 @@ class Decision:
     `count` comparisons were made, of labels or of pairs of them, in the `window` labels since the
     champion began; `champion_loss` and `member_loss` are the mean losses of both, `bound` what the
     member gains at least, but for a chance of `alpha`. If it was an alarm that decided, the
-    champion's mean error rose from `error_before` to `error_after`, or labels contradict it, which
-    they do by chance once in `doubt` labels. If it was the end of one, there was none for `calm`
-    labels.
+    champion's mean error rose from `error_before` to `error_after`, or labels contradict it: they
+    are more than `doubt` times likelier turned round. If it was the end of one, `calm` labels
+    agreed.
     """
 
     action: Literal["promote", "rollback"]
@@ -45,7 +45,9 @@ class Decision:
         if self.calm is not None:
             return f"labels agree again, {self.calm:,} of them; {told}"
         if self.doubt is not None:
-            return f"labels contradict {self.former}, by chance once in {self.doubt:,.0f}; {told}"
+            return (
+                f"labels contradict {self.former}: {self.doubt:.0e} times likelier turned; {told}"
+            )
         if self.error_before is not None and self.error_after is not None:
             rose = f"from {self.error_before:.3f} to {self.error_after:.3f}"
             return f"errors of {self.former} rose {rose}; {told}"

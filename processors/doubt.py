@@ -1,62 +1,126 @@
-"""Do labels contradict what a model says? Evidence that they are turned round, label by label.
+"""Do labels contradict what is known? A test of "as ever" against "turned round", by label.
 
-Method: if labels came as the model says, the likelihood ratio of "turned round" to "as said", to a
-power of at most 1, has at most 1 as its mean. The Shiryaev-Roberts sum over all beginnings of such
-ratios, R = (R + 1) * ratio, is then an e-detector: on average at least `bound` labels pass until it
-exceeds that bound without a cause (J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a nonparametric
-framework for sequential change detection", New England Journal of Statistics in Data Science, 2023;
-A. N. Shiryaev, 1963; S. W. Roberts, 1966). The power is there because no model is calibrated when
-a storm comes: its doubt shall take dozens of labels, and not three.
+A label is foretold by the answer that was given to its row and by the labels just before it, since
+neighbours resemble each other: P(positive) = sigmoid(c + a logit(answer) + b logit(recent share)),
+with weights learned as labels come. If labels are turned round, the same holds of their opposites.
+The log-likelihood ratio of the two accounts is summed from the last moment when it was not
+positive: a chain of sequential probability ratio tests (A. Wald, "Sequential tests of statistical
+hypotheses", 1945; E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954). Where the
+first account holds, each test of the chain is wrong with probability 1 / bound at most (Ville).
+A storm that makes all flights late looks turned round by its first labels only: from then on the
+recent share explains it. Labels that are turned round go on to contradict the order of the answers.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log
+from dataclasses import dataclass, field
+from math import exp, log
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from models.card import ModelCard
-from models.runtime import Outputs
-from models.schema import Scalar
-from processors.losses import positives
-
 Floats = npt.NDArray[np.float64]
 
-SUREST = 4.0
-"""Log odds beyond which an answer counts as no surer."""
+MEMORY = 1 / 20
+"""What the newest label weighs in the recent share."""
+RATE = 0.002
+"""Of learning the weights."""
+LEAST = 0.02
+"""Nearer to 0 or 1 no label is foretold, so that no single one tells much."""
+FARTHEST = 0.001
+"""Answers count as no nearer to 0 or 1 than this."""
+FLATTEST = 0.2
+"""The least weight of an answer: one that goes by the opposite of the answers learns no labels."""
 
 
-def doubts(card: ModelCard, said: Outputs | None, labels: Sequence[Scalar]) -> Floats:
-    """The logarithm of each label's likelihood ratio, (n,); of tasks but the binary none.
+class Answered(NamedTuple):
+    """Binary labels as 0 and 1, (n,), and the probabilities that were foretold, (n,)."""
 
-    An answer that is not finite says nothing: 0.
-    """
-    if said is None or card.task != "binary":
-        return np.empty(0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        odds = np.clip(np.log(said) - np.log1p(-said), -SUREST, SUREST)
-    turned: Floats = np.where(positives(card, labels) > 0, -odds, odds)
-    return np.nan_to_num(turned)
+    truths: Floats
+    scores: Floats
+
+
+class Turn(NamedTuple):
+    """Labels look turned round from now on, or no longer; `since` labels said so."""
+
+    is_turned: bool
+    since: int
 
 
 @dataclass(slots=True)
 class Doubt:
-    """The sum over a stream of labels; begins anew after each alarm.
+    """Watches labels; `is_turned` says how they look now.
 
-    `bound` is the mean number of labels between two alarms without a cause, `power` that of the
-    likelihood ratios, in (0, 1].
+    They look turned round, or right again, once that is `bound` times likelier.
     """
 
-    bound: float = 1e6
-    power: float = 0.25
-    _log_sum: float = -np.inf
+    bound: float = 5e8
+    is_turned: bool = False
+    _wealth: float = 0.0
+    _length: int = 0
+    _share: float = 0.5
+    _other: float = 0.5
+    _weights: tuple[float, float, float] = field(default=(0.0, 0.5, 0.5))
 
-    def add(self, ratios: Floats) -> bool:
-        """Take logarithms of likelihood ratios in order; whether the bound was exceeded."""
-        raised = False
-        for ratio in ratios.tolist():
-            self._log_sum = float(np.logaddexp(self._log_sum, 0.0)) + self.power * ratio
-            if self._log_sum > log(self.bound):
-                raised, self._log_sum = True, -np.inf
-        return raised
+    def add(self, answered: Answered) -> Turn | None:
+        """Take labels in order; the last turn among them, unless all is as before."""
+        before, found = self.is_turned, None
+        finite = np.isfinite(answered.scores)
+        pairs = zip(answered.truths[finite].tolist(), answered.scores[finite].tolist(), strict=True)
+        for truth, score in pairs:
+            found = self._step(truth, score) or found
+        return found if self.is_turned != before else None
+
+    def accept(self) -> None:
+        """Labels count as they are told, from now on."""
+        if self.is_turned:
+            self._share = 1 - self._share
+        self.is_turned = False
+        self._restart()
+
+    def _step(self, told: float, score: float) -> Turn | None:
+        """One label: foretell it and its opposite, weigh both, learn, and judge."""
+        truth = 1 - told if self.is_turned else told
+        known = logit(min(max(score, FARTHEST), 1 - FARTHEST))
+        recent = logit(self._share, LEAST)
+        ever = self._foretold(known, recent)
+        other = self._foretold(known, logit(self._other, LEAST))
+        self._wealth += log((1 - other) / ever if truth else other / (1 - ever))
+        self._length += 1
+        if not self.is_turned:
+            self._learn(truth - ever, known, recent)
+        self._share += MEMORY * (truth - self._share)
+        self._other += MEMORY * (1 - truth - self._other)
+        if self._wealth <= 0:
+            self._restart()
+        return self._turn() if self._wealth >= log(self.bound) else None
+
+    def _foretold(self, known: float, recent: float) -> float:
+        constant, answer, share = self._weights
+        found = 1 / (1 + exp(-(constant + answer * known + share * recent)))
+        return min(max(found, LEAST), 1 - LEAST)
+
+    def _learn(self, error: float, known: float, recent: float) -> None:
+        constant, answer, share = self._weights
+        step = RATE * error
+        self._weights = (
+            constant + step,
+            max(FLATTEST, answer + step * known),
+            share + step * recent,
+        )
+
+    def _turn(self) -> Turn:
+        self.is_turned = not self.is_turned
+        turn = Turn(self.is_turned, self._length)
+        self._share = self._other
+        self._restart()
+        return turn
+
+    def _restart(self) -> None:
+        """The next test of the chain: until its first label both accounts have seen the same."""
+        self._wealth, self._length = 0.0, 0
+        self._other = self._share
+
+
+def logit(share: float, smoothed: float = 0.0) -> float:
+    """The logarithm of the odds, with so much added to either side."""
+    return log((share + smoothed) / (1 - share + smoothed))

@@ -8,27 +8,20 @@ docs/adr/0012 says why.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from broker.records import Outgoing, Record
 from models.card import ModelCard
-from models.runtime import Outputs, Runtime
+from models.runtime import Outputs
 from models.schema import Batch, Scalar
 from processors.decision import Decision
-from processors.doubt import doubts
+from processors.doubt import Answered
 from processors.gate import GOOD, NOTHING, Gate
 from processors.learn import Learner
 from processors.losses import Floats, RankErrors, answers, losses, positives
 from processors.past import Past, frozen
-
-
-class Still(NamedTuple):
-    """A version that does not learn: a batch model, or one that was good."""
-
-    card: ModelCard
-    runtime: Runtime
+from processors.recall import Recall, Still
 
 
 @dataclass(slots=True)
@@ -50,10 +43,12 @@ class Family:
     _ripe_at: int = 0
     _tested: int = 0
     _errors: RankErrors = field(default_factory=RankErrors)
+    _recall: Recall = field(init=False)
 
     def __post_init__(self) -> None:
         """Let the pacer show each batch to all members before any of them learns it."""
         self._ripe_at = self.gate.settings.ripe
+        self._recall = Recall(self.gate.settings.spoilt)
         if self.is_judged:
             self.pacer.test = self._test
 
@@ -73,6 +68,7 @@ class Family:
         Whatever the gate decided on the way is added to `decisions`.
         """
         if self.is_judged:
+            self._restore()
             self._remember()
         for learner in self.learners.values():
             refused = learner.absorb(unlearned(learner, records))
@@ -95,6 +91,14 @@ class Family:
             self.gate.renew(GOOD)
         return ripened
 
+    def take_aside(self) -> Still | None:
+        """The champion's newest version, if one is to be kept for when labels contradict it.
+
+        Call it when that version has just been published.
+        """
+        champion = self.learners.get(self.gate.champion)
+        return None if champion is None else self._recall.take_aside(self._tested, champion)
+
     def seat(self, member: str, still: Still) -> None:
         """Give a member that stands still a new version."""
         self.stills[member] = still
@@ -112,16 +116,37 @@ class Family:
         cards = {name: one.card for name, one in self._asked()}
         found, errors = self._weighed(cards, said, labels)
         champion = self.gate.champion
-        doubted = doubts(cards[champion], said[champion], labels) if champion in said else NOTHING
-        decision = self.gate.weigh(found, errors, doubted, batch.size)
+        answered = answered_by(cards.get(champion), said.get(champion), labels)
+        decision = self.gate.weigh(found, errors, answered, batch.size)
+        self._heed(decision, batch, labels)
         if decision is not None:
             self._ripening = None
             self._ripe_at = self._tested + self.gate.settings.ripe
             self._errors = RankErrors()
             self.decisions.append(decision)
 
+    def _heed(self, decision: Decision | None, batch: Batch, labels: Sequence[Scalar]) -> None:
+        """While labels contradict the champion, hold what was known before; members learn on."""
+        turn = self.gate.turn
+        if turn is not None and turn.is_turned:
+            sound = self._tested - batch.size - turn.since
+            self._recall.hold(sound, self._pasts)
+            if decision is not None and decision.member == GOOD:
+                self.stills[GOOD] = self._recall.before(sound) or self.stills[GOOD]
+        elif turn is not None:
+            self._recall.judge(turn, self.learners, batch, labels)
+        elif not self.gate.is_contradicted:
+            self._recall.drop()
+
+    def _restore(self) -> None:
+        """Let learners that were spoilt go on from before labels contradicted them."""
+        for name, time, state in self._recall.restored():
+            self.learners[name].go_back(state)
+            self._pasts[name].forget(time)
+
     def _remember(self) -> None:
         """Keep what each learner knows now: what it could answer from now on."""
+        self._recall.note(self._tested, self.pacer.event_time)
         for name, learner in self.learners.items():
             self._pasts.setdefault(name, Past()).keep(learner.event_time, learner.runtime)
 
@@ -153,6 +178,15 @@ class Family:
             name: losses(cards[name], said[name], labels, settings.error_scale) for name in said
         }
         return found, (ranked or found).get(champion, NOTHING)
+
+
+def answered_by(
+    card: ModelCard | None, said: Outputs | None, labels: Sequence[Scalar]
+) -> Answered | None:
+    """Labels and answers of a binary task; None of others, or without answers."""
+    if card is None or said is None or card.task != "binary":
+        return None
+    return Answered(positives(card, labels), said)
 
 
 def shown(said: Outputs | None, labels: Sequence[Scalar]) -> Floats:

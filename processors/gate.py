@@ -2,9 +2,9 @@
 
 A challenger is promoted when a sequential test on paired losses says that it is better
 (`processors/evidence.py`); whenever one looks, the chance of a wrong promotion is bounded. An alarm
-takes the champion back to the last good version, unless it has proved better than that version all
-the same: its errors rise against its own past (`models/drift.py`), or labels contradict it
-(`processors/doubt.py`). When labels agree again with what is held, the one who was suspended comes
+takes the champion back to the last good version: labels contradict it (`processors/doubt.py`), or
+its errors rise against its own past (`models/drift.py`) and it has not proved better than that
+version all the same. When labels agree again with what is held, the one who was suspended comes
 back. No difference of two means decides.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from models.drift import Rise, Watch
 from processors.decision import Decision
-from processors.doubt import Doubt
+from processors.doubt import Answered, Doubt, Turn
 from processors.evidence import Paired, log_wealth, spent
 from processors.gate_settings import GateSettings
 
@@ -76,7 +76,8 @@ class Gate:
     `champion` is the member that serves: GOOD while the last good version is held. `round` is the
     number of the first test of each trial, above 1 where an earlier process spent of alpha. `seen`
     counts the labels of this reign, `calm` those since its last alarm, `resting` those still to
-    come before anyone is promoted. `suspended` has been rolled back for an alarm.
+    come before anyone is promoted. `suspended` has been rolled back for an alarm. `turn` tells
+    whether the labels weighed last began to contradict the champion, or ceased to.
     """
 
     champion: str
@@ -87,13 +88,20 @@ class Gate:
     resting: int = 0
     alarms: int = 0
     suspended: str | None = None
+    turn: Turn | None = None
     _trials: dict[str, Trial] = field(default_factory=dict)
     _watch: Watch = field(init=False)
     _doubt: Doubt = field(init=False)
 
     def __post_init__(self) -> None:
         """Watch the champion from the beginning."""
-        self._begin_watch()
+        self._watch = self._watcher()
+        self._doubt = Doubt(self.settings.doubt)
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether labels look turned round."""
+        return self._doubt.is_turned
 
     @property
     def trials(self) -> Mapping[str, Paired]:
@@ -115,7 +123,7 @@ class Gate:
         self,
         losses: Mapping[str, Floats],
         errors: Floats = NOTHING,
-        doubts: Floats = NOTHING,
+        answered: Answered | None = None,
         labels: int | None = None,
     ) -> Decision | None:
         """Take what came of the members' answers to the same labels; a decision if there is one.
@@ -125,7 +133,7 @@ class Gate:
         Args:
             losses: of each member, (n,), of labels or of pairs of them.
             errors: the champion's, whose rise is an alarm.
-            doubts: log likelihood ratios of the champion's answers, as `processors/doubt.py` says.
+            answered: what the champion said of a binary task.
             labels: how many they were, if not n.
         """
         served = losses.get(self.champion)
@@ -133,7 +141,7 @@ class Gate:
             return None
         rested = self.resting <= 0
         self._count(len(served) if labels is None else labels)
-        alarm = self._heard(errors, doubts)
+        alarm = self._heard(errors, answered)
         for name in self._candidates(losses, rested=rested):
             trial = self._trials.setdefault(name, self._trial(losses))
             trial.add(served, losses[name], self.settings.window)
@@ -149,16 +157,17 @@ class Gate:
         self.calm += labels
         self.resting -= labels
 
-    def _heard(self, errors: Floats, doubts: Floats) -> Alarm | None:
+    def _heard(self, errors: Floats, answered: Answered | None) -> Alarm | None:
         """An alarm of these labels; what agreed with such labels speaks for nobody who waits."""
-        rise, is_contradicted = self._watch.add(errors.tolist()), self._doubt.add(doubts)
-        if rise is None and not is_contradicted:
-            return None
-        self.alarms += 1
-        self.calm = 0
-        if self.suspended is not None and self.resting > 0:
-            self._trials.pop(self.suspended, None)
-        return Alarm(rise)
+        rise = self._watch.add(errors.tolist())
+        self.turn = None if answered is None else self._doubt.add(answered)
+        is_new = rise is not None or (self.turn is not None and self.turn.is_turned)
+        if is_new or self.is_contradicted:
+            self.calm = 0
+            if self.suspended is not None and self.resting > 0:
+                self._trials.pop(self.suspended, None)
+        self.alarms += is_new
+        return Alarm(None if self.is_contradicted else rise) if is_new else None
 
     def _candidates(self, losses: Mapping[str, Floats], *, rested: bool) -> Iterable[str]:
         always = {GOOD, self.suspended}
@@ -172,12 +181,17 @@ class Gate:
     def _alarmed(self, losses: Mapping[str, Floats], alarm: Alarm | None) -> Decision | None:
         if alarm is None or self.champion == GOOD or GOOD not in losses:
             return None
-        return None if self._trials[GOOD].is_lost() else self._decide(GOOD, alarm)
+        is_spared = alarm.rise is not None and self._trials[GOOD].is_lost()
+        return None if is_spared else self._decide(GOOD, alarm)
 
     def _calmed(self, losses: Mapping[str, Floats]) -> Decision | None:
         """The one who was suspended, once labels have agreed with what is held for long enough."""
         name = self.suspended
-        if name is None or name not in losses or self.calm < self.settings.calm:
+        if name is None or name not in losses:
+            return None
+        if self.turn is not None and not self.turn.is_turned:
+            return self._decide(name, calm=self.turn.since)
+        if self.calm < self.settings.calm:
             return None
         return None if self._trials[name].is_lost() else self._decide(name, calm=self.calm)
 
@@ -198,7 +212,8 @@ class Gate:
         return name != self.suspended or self.resting <= 0
 
     def _decide(self, member: str, alarm: Alarm | None = None, calm: int | None = None) -> Decision:
-        trial, rise = self._trials[member], alarm.rise if alarm is not None else None
+        trial = self._trials.get(member) or Trial(self.settings.alpha, self.round)
+        rise = alarm.rise if alarm is not None else None
         decision = Decision(
             action="rollback" if member == GOOD else "promote",
             member=member,
@@ -224,8 +239,9 @@ class Gate:
         self.round, self.seen, self.calm = 1, 0, 0
         self.resting = self.settings.cool_down if champion == GOOD else 0
         self._trials.clear()
-        self._begin_watch()
+        self._watch = self._watcher()
+        if champion != GOOD:
+            self._doubt.accept()
 
-    def _begin_watch(self) -> None:
-        self._watch = Watch(self.settings.detector, self.settings.sensitivity)
-        self._doubt = Doubt(self.settings.doubt)
+    def _watcher(self) -> Watch:
+        return Watch(self.settings.detector, self.settings.sensitivity)

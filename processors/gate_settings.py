@@ -14,9 +14,9 @@ class GateSettings:
     weigh for ever.
 
     After a rollback nobody is promoted for `cool_down` labels; but if `calm` labels raise no other
-    alarm, the one who was rolled back serves again unless it proved worse on them. A version is
-    the last good one once it and `ripe` labels after it brought no alarm. `chunk` rows are scored
-    and learned at a time.
+    alarm, the one who was rolled back serves again unless it proved worse on them; at once if the
+    alarm was a contradiction and labels agree again. A version is the last good one once it and
+    `ripe` labels after it brought no alarm. `chunk` rows are scored and learned at a time.
     """
 
     alpha: float = 0.05
@@ -29,11 +29,14 @@ class GateSettings:
     chunk: int = 100
     detector: Literal["adwin", "kswin", "page_hinkley"] = "adwin"
     """River's detector on the stream of the champion's errors."""
-    sensitivity: float = 2e-3
+    sensitivity: float = 1e-6
     """Of ADWIN its delta, of KSWIN its alpha; Page-Hinkley alarms at -5 times its logarithm."""
-    doubt: float = 1e6
-    """Labels between two alarms, if labels come as the champion says, for that they contradict it;
-    the more, the later an alarm. Binary tasks only."""
+    doubt: float = 5e8
+    """Labels contradict the champion once they are so many times likelier turned round than as they
+    were told; infinity never finds that. Binary tasks only."""
+    spoilt: float = 0.02
+    """A learner that was contradicted goes back to what it knew before, if that loses so much less,
+    on average, on the labels that agree again."""
     loss: Literal["rank", "score"] = "rank"
     """What members of a binary task are compared by: the order of their answers, as in AUC, or
     Brier's score, which also asks how sure they are."""

@@ -99,6 +99,14 @@ class Learner:
         self.counts.quarantined += len(refused)
         return refused
 
+    def go_back(self, runtime: LearningRuntime) -> None:
+        """Go on from an earlier state, which is the learner's from now on.
+
+        How far it has read stays: what was learned since that state is given up.
+        """
+        self.runtime = runtime
+        self._bench = Workbench(runtime, self.card.task, self.settings)
+
     def metrics(self) -> Iterator[Metrics]:
         """The prequential figures so far."""
         return self.prequential.metrics(self.event_time, self.offsets)

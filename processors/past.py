@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.errors import ArtifactTooLarge
-from models.runtime import LearningRuntime, Outputs, Runtime
+from models.runtime import LearningRuntime, Outputs
 from models.schema import Batch
 from processors.losses import answers
 
@@ -23,7 +23,7 @@ class Past:
 
     every: int = 10 * MINUTE_MS
     kept: int = 144
-    _states: deque[tuple[int, Runtime]] = field(default_factory=deque)
+    _states: deque[tuple[int, LearningRuntime]] = field(default_factory=deque)
 
     def keep(self, time: int, runtime: LearningRuntime) -> None:
         """Keep the state that had learned all labels up to `time`, unless the last one will do."""
@@ -32,7 +32,7 @@ class Past:
             if len(self._states) > self.kept:
                 self._states.popleft()
 
-    def at(self, time: int) -> Runtime:
+    def at(self, time: int) -> LearningRuntime:
         """The newest state that had learned nothing after `time`; else the oldest that is kept."""
         found = self._states[0][1]
         for known, runtime in reversed(self._states):
@@ -40,9 +40,14 @@ class Past:
                 return runtime
         return found
 
+    def forget(self, time: int) -> None:
+        """Give up what had learned anything after `time`, but for the oldest state."""
+        while len(self._states) > 1 and self._states[-1][0] > time:
+            self._states.pop()
+
     def answers(self, batch: Batch, times: Sequence[int]) -> Outputs | None:
         """What it would have said of each row at its time; None where it fails."""
-        by_state: dict[int, tuple[Runtime, list[int]]] = {}
+        by_state: dict[int, tuple[LearningRuntime, list[int]]] = {}
         for row, time in enumerate(times):
             state = self.at(time)
             by_state.setdefault(id(state), (state, []))[1].append(row)
@@ -52,7 +57,7 @@ class Past:
         return np.concatenate(said)[order] if len(said) == len(parts) else None
 
 
-def frozen(runtime: LearningRuntime) -> Runtime:
+def frozen(runtime: LearningRuntime) -> LearningRuntime:
     """A state that stays as it is while the learner goes on."""
     try:
         return runtime.copy()

@@ -16,10 +16,11 @@ from modstream.errors import NotALearner
 from modstream.rebuild import rebuild
 from modstream.roles.registry import newest_that_learns, trust
 from modstream.settings import Settings
-from processors.family import Family, Still
+from processors.family import Family
 from processors.gate import GOOD, Gate
 from processors.learn import Counts, Learner
 from processors.losses import COMPARED
+from processors.recall import Still
 
 ALONE = "learner"
 """The member's name where a model has no family."""

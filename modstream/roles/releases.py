@@ -12,10 +12,13 @@ from models.registry import Registry
 from modstream.roles.events import decision_event
 from modstream.roles.press import Press
 from processors.decision import Decision
-from processors.family import Family, Still
+from processors.family import Family
 from processors.gate import GOOD
+from processors.recall import Still
 from processors.split import CHALLENGER, CHAMPION
 
+ASIDE = "aside"
+"""The alias of what served shortly before; its trail keeps those versions' artifacts."""
 SELDOM = 10
 """A challenger, which answers nobody, publishes one version in so many of the champion's."""
 
@@ -97,7 +100,10 @@ class Releases:
                 yield press
 
     def _settle(self) -> None:
-        """Let the aliases `good` and `challenger` follow what they stand for."""
+        """Let the aliases `aside`, `good` and `challenger` follow what they stand for."""
+        aside = self.family.take_aside()
+        if aside is not None:
+            self._point(aside.card, ASIDE, "serves")
         ripened = self.family.settle()
         if ripened is not None:
             self._point(ripened.card, GOOD, "served without an alarm")
@@ -120,7 +126,9 @@ class Releases:
             if not former.publish():
                 return False
         if chosen is None:
-            return self._point(self.family.stills[decision.member].card, CHAMPION, decision.because)
+            card = self.family.stills[decision.member].card
+            is_known = decision.member != GOOD or self._point(card, GOOD, decision.because)
+            return is_known and self._point(card, CHAMPION, decision.because)
         chosen.alias = CHAMPION
         return chosen.publish(decision.because)
 

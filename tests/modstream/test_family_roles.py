@@ -27,9 +27,9 @@ from modstream.roles.registry import open_registry
 from modstream.roles.releases import Releases
 from modstream.settings import load_settings
 from processors.decision import Decision
-from processors.family import Still
 from processors.gate import GOOD
 from processors.gate_settings import GateSettings
+from processors.recall import Still
 from tests.models.biased import onnx_artifact
 
 pytestmark = pytest.mark.real

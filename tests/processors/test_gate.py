@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from processors.doubt import Answered
 from processors.gate import GOOD, NOTHING, Gate
 from processors.gate_settings import GateSettings
 
@@ -16,11 +17,17 @@ def weigh(gate, labels, errors=None, contradict=None, **means):
     for start in range(0, labels, 50):
         losses = {name: rng.normal(mean, 0.05, 50).clip(0, 1) for name, mean in means.items()}
         raised = NOTHING if errors is None else (rng.random(50) < errors).astype(float)
-        turned = NOTHING if contradict is None else np.where(rng.random(50) < contradict, 1, -1)
-        decision = gate.weigh(losses, raised, turned * np.log(4))
+        decision = gate.weigh(losses, raised, answered(rng, contradict))
         if decision is not None:
             return decision, start + 50
     return None
+
+
+def answered(rng, contradict):
+    if contradict is None:
+        return None
+    said = rng.random(50) < 0.5
+    return Answered((said != (rng.random(50) < contradict)) * 1.0, np.where(said, 0.8, 0.2))
 
 
 def test_a_better_challenger_is_promoted_with_its_evidence():
@@ -70,24 +77,56 @@ def test_labels_that_contradict_the_champion_take_back_to_the_last_good_version(
     assert "labels contradict a" in decision.because
 
 
-def test_who_was_rolled_back_for_an_alarm_returns_when_labels_agree_again():
-    gate = Gate("a", GateSettings(calm=500))
+def test_who_was_contradicted_returns_as_soon_as_labels_agree_again():
+    gate = Gate("a")
     weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2)
 
     assert weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2) is None
+    assert gate.is_contradicted
     decision, labels = weigh(gate, 2000, contradict=0.2, a=0.2, good=0.2)
 
     assert (decision.action, decision.member, decision.former) == ("promote", "a", GOOD)
-    assert labels == decision.calm == 500
+    assert decision.calm <= labels <= 150
     assert "labels agree again" in decision.because
+    assert not gate.is_contradicted
 
 
-def test_who_has_become_worse_meanwhile_does_not_return():
+def test_who_was_contradicted_is_rolled_back_though_it_proved_better_before():
+    gate = Gate("a")
+    weigh(gate, 2000, contradict=0.2, a=0.2, good=0.25)
+
+    decision, _ = weigh(gate, 1000, contradict=0.8, a=0.2, good=0.25)
+
+    assert decision.member == GOOD
+
+
+def test_whose_errors_rose_returns_when_enough_labels_agreed():
     gate = Gate("a", GateSettings(calm=500))
-    weigh(gate, 1000, contradict=0.8, a=0.2, good=0.2)
+    weigh(gate, 2000, errors=0.2, a=0.2, good=0.2)
+    weigh(gate, 1000, errors=0.7, a=0.2, good=0.2)
 
-    assert weigh(gate, 5000, contradict=0.2, a=0.25, good=0.2) is None
+    decision, labels = weigh(gate, 2000, errors=0.2, a=0.2, good=0.2)
+
+    assert (decision.member, labels, decision.calm) == ("a", 500, 500)
+
+
+def test_whose_errors_rose_does_not_return_if_it_has_become_worse_meanwhile():
+    gate = Gate("a", GateSettings(calm=500))
+    weigh(gate, 2000, errors=0.2, a=0.2, good=0.2)
+    weigh(gate, 1000, errors=0.7, a=0.2, good=0.2)
+
+    assert weigh(gate, 5000, errors=0.2, a=0.25, good=0.2) is None
     assert gate.champion == GOOD
+
+
+def test_labels_that_go_on_to_contradict_are_taken_as_they_are_by_whoever_wins():
+    gate = Gate("a", GateSettings(cool_down=1000, least=100))
+    weigh(gate, 1000, contradict=0.8, a=0.2, b=0.1, good=0.2)
+
+    decision, _ = weigh(gate, 5000, contradict=0.8, a=0.3, b=0.1, good=0.2)
+
+    assert decision.member == "b"
+    assert not gate.is_contradicted
 
 
 def test_who_learned_to_agree_with_odd_labels_must_wait_as_all_others_do():

@@ -63,3 +63,11 @@ def test_a_model_too_large_to_be_copied_is_asked_as_it_stands():
     past.keep(0, Large(3.0))
 
     assert past.answers(batch(1), [5]).tolist() == [3.0]
+
+
+def test_what_was_learned_after_a_time_is_forgotten_but_for_the_oldest_state(past):
+    past.forget(30 * MINUTE_MS)
+    assert past.answers(batch(1), [45 * MINUTE_MS]).tolist() == [30.0]
+
+    past.forget(0)
+    assert past.answers(batch(1), [45 * MINUTE_MS]).tolist() == [20.0]

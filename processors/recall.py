@@ -1,0 +1,98 @@
+"""What a family knew before labels began to contradict it, kept until it is clear who was right."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from models.card import ModelCard
+from models.runtime import LearningRuntime, Runtime
+from models.schema import Batch, Scalar
+from processors.doubt import Turn
+from processors.learn import Learner
+from processors.losses import answers, losses
+from processors.past import Past, frozen
+
+ASIDE, EVERY = 3, 250
+"""So many versions that served are taken aside, so many labels apart."""
+CHUNKS = 200
+"""Of so many chunks it is known when they were learned."""
+
+
+class Still(NamedTuple):
+    """A version that does not learn: a batch model, or one that was good."""
+
+    card: ModelCard
+    runtime: Runtime
+
+
+class Sound(NamedTuple):
+    """What each learner knew at `time` (ms), before labels looked turned round."""
+
+    time: int
+    states: Mapping[str, LearningRuntime]
+
+
+@dataclass(slots=True)
+class Recall:
+    """Versions and states from shortly before now; counts are of labels tested.
+
+    `spoilt` is by how much, in mean loss, a learner's state must be worse than the one from before
+    the contradiction, on labels that agree again, to be given up for it.
+    """
+
+    spoilt: float
+    _times: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=CHUNKS))
+    _aside: deque[tuple[int, Still]] = field(default_factory=lambda: deque(maxlen=ASIDE))
+    _sound: Sound | None = None
+    _spoilt: list[str] = field(default_factory=list)
+
+    def note(self, count: int, time: int) -> None:
+        """The event time (ms) of what had been learned when so many labels had been tested."""
+        self._times.append((count, time))
+
+    def take_aside(self, count: int, served: Learner) -> Still | None:
+        """Keep a version that serves, unless one has just been kept."""
+        if self._aside and count < self._aside[-1][0] + EVERY:
+            return None
+        still = Still(served.card, frozen(served.runtime))
+        self._aside.append((count, still))
+        return still
+
+    def before(self, count: int) -> Still | None:
+        """The newest version that was taken aside by then, else the oldest that there is."""
+        found = (still for known, still in reversed(self._aside) if known <= count)
+        return next(found, self._aside[0][1] if self._aside else None)
+
+    def hold(self, count: int, pasts: Mapping[str, Past]) -> None:
+        """Keep what learners knew when so many labels had been tested."""
+        time = next((at for known, at in reversed(self._times) if known <= count), 0)
+        self._sound = Sound(time, {name: past.at(time) for name, past in pasts.items()})
+
+    def drop(self) -> None:
+        """Labels count as they were told: nothing is given up."""
+        self._sound = None
+
+    def judge(
+        self,
+        turn: Turn,
+        learners: Mapping[str, Learner],
+        batch: Batch,
+        labels: Sequence[Scalar],
+    ) -> None:
+        """Hold both states of each learner against the newest labels, which agree again."""
+        newest = range(max(0, batch.size - turn.since), batch.size)
+        rows, told = batch.take(newest), [labels[at] for at in newest]
+        for name, state in self._sound.states.items() if self._sound else ():
+            card, runtime = learners[name].card, learners[name].runtime
+            before, after = (losses(card, answers(one, rows), told) for one in (state, runtime))
+            if (after - before).mean() > self.spoilt:
+                self._spoilt.append(name)
+
+    def restored(self) -> Iterator[tuple[str, int, LearningRuntime]]:
+        """The learners that are to go on from an earlier state, its time (ms), and that state."""
+        if self._sound is not None and self._spoilt:
+            for name in self._spoilt:
+                yield name, self._sound.time, self._sound.states[name].copy()
+            self._sound = None
+        self._spoilt = []
