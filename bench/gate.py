@@ -1,10 +1,10 @@
 """The gate on real flights and on streams made by seed; no broker is involved.
 
-    python bench/gate.py flights 2013-04-01 2014-01-01    # regret, and what frozen would have done;
+    python -m bench.gate flights 2013-04-01 2014-01-01    # regret, and what frozen would have done;
                                                           # from April on, the members know the rest
-    python bench/gate.py poison                           # bursts of flipped labels in June
-    python bench/gate.py drift                            # delay and false alarms over 20 seeds
-    python bench/gate.py twins                            # A/A: wrong promotions over 200 seeds
+    python -m bench.gate poison                           # bursts of flipped labels in June
+    python -m bench.gate drift                            # delay and false alarms over 20 seeds
+    python -m bench.gate twins                            # A/A: wrong promotions over 200 seeds
 
 docs/learning.md has the figures.
 """
@@ -12,11 +12,14 @@ docs/learning.md has the figures.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import typer
 from river import linear_model, optim
 
+from bench import reigns
 from broker.names import Topics
 from models import river_runtime
 from models.card import ModelCard
@@ -73,27 +76,39 @@ def midnight(day: date) -> int:
 
 
 @app.command()
-def flights(start: str, end: str) -> None:
-    """The served answers against each member's."""
+def flights(start: str, end: str, page: Path = Path("report/gate.html")) -> None:
+    """The served answers against each member's, and a page with a plot of them."""
     first, last = date.fromisoformat(start), date.fromisoformat(end)
     run = Rehearsal(with_batch(flight_family(GateSettings(), *FAMILY)))
     run.run(flight_rows(first, last))
-    found = {name: run.auc(name) for name in run.said}
-    for name, value in found.items():
-        say(f"{name}: AUC {value:.4f}")
-    say(f"{len(run.alarmed)} alarms, held for {held(run):,} of {run.labels:,} labels")
-    best = max(value for name, value in found.items() if name != "served")
-    say(f"gain over batch {found['served'] - found['batch']:+.4f}, ", end="")
-    say(f"regret {best - found['served']:+.4f} on {len(run.truths):,} flights")
+    told = figures(run)
+    for line in told:
+        say(line)
     for label, decision in run.decided:
         say(f"label {label}: {decision.action} {decision.member}: {decision.because}")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(reigns.page(run, told), encoding="utf-8")
+    say(f"report: {page}")
+
+
+def figures(run: Rehearsal) -> list[str]:
+    """What came of a family, in sentences."""
+    found = {name: run.auc(name) for name in run.said}
+    best = max(value for name, value in found.items() if name != reigns.SERVED)
+    served = found[reigns.SERVED]
+    return [
+        *(f"{name}: AUC {value:.4f}" for name, value in found.items()),
+        f"{len(run.alarmed)} alarms, held for {held(run):,} of {run.labels:,} labels",
+        f"gain over batch {served - found['batch']:+.4f}",
+        f"regret {best - served:+.4f} on {len(run.truths):,} flights",
+    ]
 
 
 def held(run: Rehearsal) -> int:
     """Labels that came while the last good version served."""
-    ends = [label for label, _ in run.decided[1:]] + [run.labels]
-    reigns = zip(run.decided, ends, strict=True)
-    return sum(end - start for (start, one), end in reigns if one.member == GOOD)
+    marks = [*(label for label, _ in run.decided), run.labels]
+    spans = zip(run.decided, pairwise(marks), strict=True)
+    return sum(end - start for (_, one), (start, end) in spans if one.member == GOOD)
 
 
 @app.command()

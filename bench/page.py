@@ -24,30 +24,39 @@ def write_page(path: Path, found: Sequence[Summary], gaps: Sequence[Gap], on: Ma
 
 def page(found: Sequence[Summary], gaps: Sequence[Gap], on: Machine) -> str:
     """The whole document."""
+    return document(
+        "modstream's benchmark",
+        f'<p class="span">{escape(str(on))}</p>{verdict(found)}',
+        f"""{"".join(map(figure, charts(found)))}
+<div class="scroll"><table><thead><tr>{_head()}</tr></thead>
+<tbody>{"".join(_rows(found))}</tbody></table></div>
+<p class="lines">{"<br>".join(_gaps(gaps))}</p>""",
+        """Medians over rounds in which the subjects took turns on the same broker and the same
+bytes. Ratios are to the raw pass-through of the same delivery in the same round. How each figure
+is measured stands in docs/speed.md.""",
+    )
+
+
+def document(title: str, header: str, main: str, footer: str) -> str:
+    """A page in modstream's own style; all but the title are HTML."""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>modstream's benchmark</title>
+<title>{escape(title)}</title>
 <style>{CSS}{OWN}</style>
 </head>
 <body>
 <header>
-<h1>modstream's benchmark</h1>
-<p class="span">{escape(str(on))}</p>
-{verdict(found)}
+<h1>{escape(title)}</h1>
+{header}
 </header>
 <main>
-{"".join(map(_figure, charts(found)))}
-<div class="scroll"><table><thead><tr>{_head()}</tr></thead>
-<tbody>{"".join(_rows(found))}</tbody></table></div>
-<p class="lines">{"<br>".join(_gaps(gaps))}</p>
+{main}
 </main>
-<footer>Medians over rounds in which the subjects took turns on the same broker and the same bytes.
-Ratios are to the raw pass-through of the same delivery in the same round. How each figure is
-measured stands in docs/speed.md.</footer>
+<footer>{footer}</footer>
 </body>
 </html>
 """
@@ -61,7 +70,8 @@ def verdict(found: Iterable[Summary]) -> str:
     return f'<p class="verdict {kind}"><strong>{told}</strong> goals reached</p>' if judged else ""
 
 
-def _figure(chart: Chart) -> str:
+def figure(chart: Chart) -> str:
+    """A plot under its caption."""
     caption = f"<figcaption><b>{escape(chart.title)}</b> {escape(chart.note)}</figcaption>"
     return f"<figure>{caption}{chart.drawing}</figure>"
 

@@ -38,19 +38,23 @@ class Rehearsal:
     """A family that answers and learns; `told` makes of a label what the learner is told of it.
 
     A version serves as soon as `TURN` labels more have been learned. `truths` are those of the
-    requests that were scored, `said` the answers of the members and, under "served", of the
-    champion of the moment. `decided` are decisions by labels seen, `alarmed` the labels seen at
-    each alarm, whether or not there was a good version to go back to.
+    requests that were scored and `times` theirs (ms), `said` the answers of the members and, under
+    "served", of the champion of the moment. `decided` are decisions by labels seen and `moments`
+    their times (ms), `alarmed` the labels seen at each alarm, whether or not there was a good
+    version to go back to.
     """
 
     family: Family
     told: Callable[[int, bool], bool] = lambda _number, truth: truth
     labels: int = 0
     truths: list[float] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
     said: dict[str, list[float]] = field(default_factory=dict)
     decided: list[tuple[int, Decision]] = field(default_factory=list)
+    moments: list[int] = field(default_factory=list)
     alarmed: list[int] = field(default_factory=list)
     refused: int = 0
+    _now: int = 0
     _asked: list[Row] = field(default_factory=list)
     _records: list[Record] = field(default_factory=list)
     _versions: Iterator[int] = field(default_factory=lambda: count(100))
@@ -58,6 +62,7 @@ class Rehearsal:
     def run(self, rows: Iterable[Row], scored_from: int = 0) -> "Rehearsal":
         """Let everything happen; requests before `scored_from` (ms) are not scored."""
         for row in rows:
+            self._now = row.at
             if row.is_label:
                 self._learn(row)
             elif row.at >= scored_from:
@@ -97,6 +102,7 @@ class Rehearsal:
         family.take_aside()
         family.settle()
         self.decided += [(self.labels, decision) for decision in family.decisions]
+        self.moments += [self._now] * len(family.decisions)
         family.decisions.clear()
         self._records.clear()
 
@@ -106,6 +112,7 @@ class Rehearsal:
         told = {name: one.runtime.predict(batch.batch).tolist() for name, one in members.items()}
         told["served"] = told[self.family.gate.champion]
         self.truths += [float(row.truth) for row in self._asked]
+        self.times += [row.at for row in self._asked]
         for name, values in told.items():
             if name != "good":
                 self.said.setdefault(name, []).extend(values)
