@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
 from bench.charts import COLOURS, Chart, legend
 from bench.page import document, figure
@@ -48,14 +49,18 @@ def moment(ms: int) -> datetime:
 
 def draw(axes: Axes, found: Reigns) -> None:
     """A line for each, what was served on top; a mark for each decision, thin if it rolled back."""
+    days: list[float] = date2num(found.weeks).tolist()
     for place, (name, values) in enumerate(found.auc.items()):
         served = name == SERVED
         colour, width = (INK, 2.0) if served else (COLOURS[place], 1.2)
-        axes.plot(found.weeks, values, color=colour, linewidth=width, label=name)
+        axes.plot(days, values, color=colour, linewidth=width, label=name)
     for at, decision in found.decided:
         style = ":" if decision.action == "rollback" else "-"
-        axes.axvline(at, color=MUTED, linewidth=0.7, linestyle=style)
+        axes.axvline(float(date2num(at)), color=MUTED, linewidth=0.7, linestyle=style)
     axes.set_ylabel("AUC")
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     legend(axes)
 
 
