@@ -1,30 +1,30 @@
 """The report of a gate's rehearsal: how well each member answered, week by week, and who served."""
 
-from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
 from bench.charts import COLOURS, Chart, legend
 from bench.page import document, figure
-from modstream.observe.plots import INK, MUTED, svg
+from modstream.observe.plots import INK, MUTED, dated, moment, svg
+from modstream.observe.quality import DAY
+from modstream.observe.words import date
 from modstream.rehearsal import Rehearsal
 from processors.decision import Decision
 
-WEEK_MS = 7 * 86_400_000
+WEEK_MS = 7 * DAY
 SERVED = "served"
 
 
 class Reigns(NamedTuple):
     """AUC of each member and of what was served, by week; and the decisions, by event time."""
 
-    weeks: list[datetime]
+    weeks: list[float]
     auc: dict[str, list[float]]
-    decided: list[tuple[datetime, Decision]]
+    decided: list[tuple[float, Decision]]
 
 
 def reigns(run: Rehearsal) -> Reigns:
@@ -42,25 +42,17 @@ def reigns(run: Rehearsal) -> Reigns:
     )
 
 
-def moment(ms: int) -> datetime:
-    """A time in ms as one that can be plotted."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
 def draw(axes: Axes, found: Reigns) -> None:
     """A line for each, what was served on top; a mark for each decision, thin if it rolled back."""
-    days: list[float] = date2num(found.weeks).tolist()
     for place, (name, values) in enumerate(found.auc.items()):
         served = name == SERVED
         colour, width = (INK, 2.0) if served else (COLOURS[place], 1.2)
-        axes.plot(days, values, color=colour, linewidth=width, label=name)
+        axes.plot(found.weeks, values, color=colour, linewidth=width, label=name)
     for at, decision in found.decided:
         style = ":" if decision.action == "rollback" else "-"
-        axes.axvline(float(date2num(at)), color=MUTED, linewidth=0.7, linestyle=style)
+        axes.axvline(at, color=MUTED, linewidth=0.7, linestyle=style)
     axes.set_ylabel("AUC")
-    locator = AutoDateLocator()
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    dated(axes)
     legend(axes)
 
 
@@ -73,7 +65,7 @@ def page(run: Rehearsal, told: list[str]) -> str:
     )
     lines = "<br>".join(map(escape, told))
     decisions = "<br>".join(
-        escape(f"{at:%Y-%m-%d %H:%M} {one.action} {one.member}: {one.because}")
+        escape(f"{date(int(at * DAY))} {one.action} {one.member}: {one.because}")
         for at, one in found.decided
     )
     return document(

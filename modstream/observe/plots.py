@@ -151,18 +151,23 @@ def thinned(quality: Quality) -> list[int]:
 
 def _over_event_time(axes: Axes, figures: Figures, of: Callable[[Bin], float]) -> None:
     for colour, one in reversed(_coloured(figures.quality)):
-        middles = [_moment(each.start + one.span.width // 2) for each in one.bins]
+        middles = [moment(each.start + one.span.width // 2) for each in one.bins]
         axes.plot(middles, [of(each) for each in one.bins], color=colour, linewidth=1.8)
         for time in thinned(one):
-            axes.axvline(_moment(time), 0, 0.035, color=colour, linewidth=0.7, alpha=0.8)
+            axes.axvline(moment(time), 0, 0.035, color=colour, linewidth=0.7, alpha=0.8)
     for decision in figures.decisions:
         style = "-" if decision.action == "promote" else "--"
-        axes.axvline(_moment(decision.event_time), color=MUTED, linewidth=1.0, linestyle=style)
+        axes.axvline(moment(decision.event_time), color=MUTED, linewidth=1.0, linestyle=style)
+    dated(axes)
+    axes.margins(x=0.01, y=0.12)
+
+
+def dated(axes: Axes) -> None:
+    """Write dates under the plot; its x are those of `moment`."""
     locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)
-    axes.margins(x=0.01, y=0.12)
 
 
 def _coloured(models: Sequence[T]) -> list[tuple[str, T]]:
@@ -186,6 +191,6 @@ def _legend(axes: Axes) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, handlelength=1.4)
 
 
-def _moment(at: int) -> float:
+def moment(at: int) -> float:
     """An event time (ms) as matplotlib counts dates: days since 1970."""
     return at / DAY
