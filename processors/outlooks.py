@@ -38,7 +38,8 @@ class Outlooks:
             for scored, number, value in self._open.pop(period, ()):
                 yield Step(scored, number, value, truth)
         for scored in feedback.predictions:
-            yield from self._hold(scored)
+            if "forecast" in scored.outputs:
+                yield from self._hold(scored)
         for kept in (self._open, self._truths):
             while len(kept) > self.periods:
                 kept.popitem(last=False)
@@ -46,7 +47,7 @@ class Outlooks:
     def _hold(self, scored: Saying) -> Iterator[Step]:
         """Complete the steps of a forecast that are known already and hold the others."""
         first = scored.outputs.get(PERIOD, 0)
-        for number, value in enumerate(scored.outputs.get("forecast", ()), start=1):
+        for number, value in enumerate(scored.outputs["forecast"], start=1):
             period = first + number - 1
             if period in self._truths:
                 yield Step(scored, number, value, self._truths[period])

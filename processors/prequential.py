@@ -17,8 +17,12 @@ from models.scoring import Answer, figures
 from processors.outlooks import Outlooks
 from processors.outputs import NAMES
 
-SINGLE = frozenset({"binary", "regression", "anomaly"})
-"""The tasks whose answer to a row is one number."""
+SINGLE: tuple[tuple[Task, str], ...] = (
+    ("binary", NAMES["binary"]),
+    ("regression", NAMES["regression"]),
+    ("anomaly", NAMES["anomaly"]),
+)
+"""The tasks whose answer to a row is one number, and what that is called."""
 
 
 @dataclass(slots=True)
@@ -143,8 +147,10 @@ def answer_of(outputs: Mapping[str, Any]) -> tuple[Task, Scalar] | None:
     """
     if "label" in outputs:
         return "multiclass", outputs["label"]
-    single = ((task, name) for task, name in NAMES.items() if task in SINGLE)
-    return next(((task, outputs[name]) for task, name in single if name in outputs), None)
+    for task, name in SINGLE:
+        if name in outputs:
+            return task, outputs[name]
+    return None
 
 
 def scored_of(outputs: Mapping[str, Any]) -> tuple[Task, Answer] | None:
