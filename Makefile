@@ -64,6 +64,6 @@ $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(NO_VENV)" >&2; exit 1; }
 	@echo "installing into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check "uv>=0.13,<0.14" \
-	  && $(BIN)/uv pip install -q --python $(BIN)/python -e . --group dev \
+	  && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -e . --group dev \
 	  || { echo "$(NO_PACKAGES)" >&2; exit 1; }
 	@touch $@
