@@ -37,11 +37,11 @@ class LearnSettings:
     remember: int = 20_000
     """Ids that are known again, so that a row that the joiner repeats after a crash is not
     learned twice."""
-    probes: int = 32
+    probes: int = 8
     """Rows that a new state must give finite answers to before it counts."""
     window: int = 2000
     """Newest labelled answers of a model or version that its figures are over."""
-    copy_share: float = 0.05
+    copy_share: float = 0.02
     """Share of the time that copies of the model may take."""
     relearn: int = 10_000
     """Most rows that are learned again when one after them could not be."""

@@ -13,6 +13,7 @@ from broker.publisher import Publisher
 from broker.reader import Reader
 from broker.records import TopicPartition
 from modstream.cadence import Cadence, CadenceSettings
+from modstream.garbage import seldom_collected
 from modstream.roles.members import batch_models, resume
 from modstream.roles.press import Press
 from modstream.roles.registry import await_model, open_registry
@@ -52,7 +53,8 @@ def run_learner(settings: Settings, model: str, stop: Event) -> None:
             settings.connection, [topics.feedback], start(family), group=topics.group("learner")
         ) as reader:
             log.info("learner ready", model=model, members=list(family.learners))
-            learn(reader, releases, Cadence(settings.cadence), stop)
+            with seldom_collected():
+                learn(reader, releases, Cadence(settings.cadence), stop)
         log.info("learner ends", model=model, learned=family.pacer.counts.learned)
 
 
