@@ -64,7 +64,7 @@ def copied(batch: Sequence[Message]) -> list[dict[str, bytes | None]]:
 def main(bootstrap: str, requests: str, answers: str, group: str, slot: str, delivery: str) -> None:
     """Forward until SIGTERM."""
     connection, name = Connection(bootstrap), f"{group}-relay-{slot}"
-    source = Consumer(consumer_config(connection, name, group))
+    source = Consumer({**consumer_config(connection, name, group), "auto.offset.reset": "earliest"})
     source.subscribe([requests])
     forward = DELIVERIES[delivery](connection, answers, name, source)
     with stop_signals() as stop:

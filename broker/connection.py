@@ -78,8 +78,9 @@ def consumer_config(connection: Connection, client_id: str, group: str) -> Confi
         # The delivery commits, with or after what it produced.
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        # The default is `latest`: requests sent before the first start would be lost.
-        "auto.offset.reset": "earliest",
+        # With `latest`, the default, requests sent before the first start would be lost; with
+        # `earliest` a whole partition may be read again: see broker/astray.py, which decides.
+        "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         # A rebalance takes only the partitions that move, the others are served on.
         "partition.assignment.strategy": "cooperative-sticky",

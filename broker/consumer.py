@@ -10,6 +10,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from broker.astray import Astray
 from broker.connection import Connection, consumer_config
 from broker.errors import TopicMissing
 from broker.records import (
@@ -65,6 +66,7 @@ class GroupConsumer:
         self._finish: Callable[[], None] = lambda: None
         self._log = structlog.get_logger(__name__).bind(group=group)
         self._consumer = Consumer(consumer_config(connection, client_id, group))
+        self._astray = Astray(self._consumer)
         self._consumer.subscribe(
             list(topics),
             on_assign=self._assigned,
@@ -91,7 +93,11 @@ class GroupConsumer:
         self._commit_due()
         most = self._batch.most if most is None else min(most, self._batch.most)
         try:
+            self._astray.place()
             first = self._consumer.poll(self._batch.idle)
+            while first is not None and not self._is_record(first):
+                self._astray.place()
+                first = self._consumer.poll(self._batch.idle)
             if first is None:
                 return []
             rest = self._consumer.consume(most - 1, self._batch.linger) if most > 1 else []
@@ -108,9 +114,8 @@ class GroupConsumer:
 
     def keep_alive(self) -> None:
         """Serve the group while a batch is in hand: paused partitions give no record."""
-        homes = [KafkaPartition(*home) for home in self._owned]
         try:
-            self._consumer.pause(homes)
+            self._consumer.pause([KafkaPartition(*home) for home in self._owned])
             message = self._consumer.poll(0)
             self._consumer.resume([KafkaPartition(*home) for home in self._owned])
         except KafkaException as error:
@@ -181,6 +186,9 @@ class GroupConsumer:
         if error.code() in HARMLESS:
             self._log.warning("consumer notice", notice=error.str())
             return False
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._astray.add(read(message).home)
+            return False
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise TopicMissing(str(message.topic()))
         raise self._connection.translated(KafkaException(error))
@@ -210,6 +218,7 @@ class GroupConsumer:
             home = TopicPartition(partition.topic, partition.partition)
             self._owned.discard(home)
             self._since.pop(home, None)
+            self._astray.discard(home)
 
 
 def read(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known to be there

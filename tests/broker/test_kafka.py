@@ -235,6 +235,7 @@ def test_the_committed_end_of_a_topic_stays_before_an_open_transaction(connectio
     assert admin.ends([topic], committed=True)[home] == 0
 
     producer.commit_transaction()
+    admin.await_decided([topic])
     assert admin.ends([topic], committed=True)[home] == admin.ends([topic])[home] == 2
 
 

@@ -1,0 +1,91 @@
+"""Partitions that the client could not place, and where they go on."""
+
+from time import monotonic
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from broker.records import TopicPartition
+
+PATIENCE = 0.3
+"""Seconds to wait for an answer; whoever polls has other partitions, too."""
+PAUSE = 0.5
+"""Seconds until the next question."""
+UNSETTLED = frozenset(
+    {
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError._WAIT_COORD,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+"""Answers that say nothing yet."""
+
+
+class Astray:
+    """A consumer's partitions without a place: it asks where they go on, and lets them begin there.
+
+    The client begins nowhere by itself (`auto.offset.reset` is `error`). Where an open transaction
+    holds a partition's offset back and a rebalance falls into the asking, librdkafka takes "not
+    stable yet" for "never committed": with `earliest` a whole partition was answered once more
+    (docs/adr/0013). So whoever is said to have no offset is asked about again, until that is sure.
+    """
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._homes: set[TopicPartition] = set()
+        self._sent: dict[TopicPartition, int] = {}
+        self._due = 0.0
+
+    def add(self, home: TopicPartition) -> None:
+        """The client does not know where this partition goes on."""
+        self._homes.add(home)
+        self._due = 0.0
+
+    def discard(self, home: TopicPartition) -> None:
+        """This partition is somebody else's from now on."""
+        self._homes.discard(home)
+        self._sent.pop(home, None)
+
+    def place(self) -> None:
+        """Begin what can be placed: at what is committed, or its first record where nothing is.
+
+        Raises:
+            KafkaException: the client gave up.
+        """
+        if not self._homes or monotonic() < self._due:
+            return
+        try:
+            for home, offset in self._found().items():
+                # The client has given up on the partition, and seeks none that it does not fetch.
+                self._consumer.incremental_unassign([KafkaPartition(*home)])
+                self._consumer.incremental_assign([KafkaPartition(*home, offset)])
+                self._homes.discard(home)
+        except KafkaException as error:
+            if error.args[0].code() not in UNSETTLED:
+                raise
+        self._due = monotonic() + PAUSE
+
+    def _found(self) -> dict[TopicPartition, int]:
+        """Where partitions go on, as far as that is settled."""
+        asked = [KafkaPartition(*home) for home in self._homes]
+        answers = self._consumer.committed(asked, PATIENCE)
+        return {
+            home: self._place_of(home, answer.offset)
+            for answer in answers
+            for home in [TopicPartition(answer.topic, answer.partition)]
+            if answer.error is None
+        }
+
+    def _place_of(self, home: TopicPartition, committed: int) -> int:
+        """The committed offset; the first record where there is none, or it leads nowhere.
+
+        Whoever has been sent there and is astray again has lost these records to retention.
+        """
+        if committed < 0 or self._sent.get(home) == committed:
+            return OFFSET_BEGINNING
+        self._sent[home] = committed
+        return committed
