@@ -1,6 +1,7 @@
 """Three brokers behind proxies: what the fault scenarios take for granted of them."""
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from broker.admin import Admin
@@ -10,6 +11,7 @@ from broker.publisher import Publisher
 from broker.reader import read_to_end
 from broker.records import Outgoing, TopicPartition
 from tests.faults.cluster import Coordinator, await_
+from tests.faults.harness import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
@@ -21,6 +23,16 @@ def send(connection, topic, words):
         publisher.flush()
 
 
+def described(client, names):
+    """The settings of some topics; nothing while the broker that was asked knows not all of them."""
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    try:
+        return [future.result(10) for future in client.describe_configs(resources).values()]
+    except KafkaException as error:
+        assert error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+        return []
+
+
 def test_every_topic_has_three_copies_of_which_two_must_be_there(cluster, prefix):
     topic = f"{prefix}words"
     Admin(Connection(cluster.bootstrap)).create([TopicSpec(topic, 3)])
@@ -30,8 +42,9 @@ def test_every_topic_has_three_copies_of_which_two_must_be_there(cluster, prefix
     names = (topic, "__consumer_offsets", "__transaction_state")
 
     topics = client.list_topics(timeout=10).topics
-    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-    configs = [future.result(10) for future in client.describe_configs(resources).values()]
+    configs: list[dict] = []
+    # Whichever broker is asked may hear of a new topic later than its leader.
+    until(lambda: configs.extend(described(client, names)) or configs, "the topics are described")
 
     assert {len(p.replicas) for name in names for p in topics[name].partitions.values()} == {3}
     assert [config["min.insync.replicas"].value for config in configs] == ["2", "2", "2"]
