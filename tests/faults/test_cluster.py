@@ -11,7 +11,6 @@ from broker.publisher import Publisher
 from broker.reader import read_to_end
 from broker.records import Outgoing, TopicPartition
 from tests.faults.cluster import Coordinator, await_
-from tests.faults.harness import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
@@ -24,7 +23,7 @@ def send(connection, topic, words):
 
 
 def described(client, names):
-    """The settings of some topics; nothing while the broker that was asked knows not all of them."""
+    """The settings of some topics; none while the broker that is asked does not know them all."""
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     try:
         return [future.result(10) for future in client.describe_configs(resources).values()]
@@ -42,9 +41,7 @@ def test_every_topic_has_three_copies_of_which_two_must_be_there(cluster, prefix
     names = (topic, "__consumer_offsets", "__transaction_state")
 
     topics = client.list_topics(timeout=10).topics
-    configs: list[dict] = []
-    # Whichever broker is asked may hear of a new topic later than its leader.
-    until(lambda: configs.extend(described(client, names)) or configs, "the topics are described")
+    configs = await_(lambda: described(client, names), "the topics are described")
 
     assert {len(p.replicas) for name in names for p in topics[name].partitions.values()} == {3}
     assert [config["min.insync.replicas"].value for config in configs] == ["2", "2", "2"]
