@@ -13,8 +13,8 @@ def seldom_collected() -> Iterator[None]:
     """Leave what is there now, libraries and models, out of all collections, and collect seldom.
 
     By default it looks for cycles every 700 objects, and through everything once the young ones
-    are a quarter of it: while a worker is saturated that took nearly half of its processor time
-    (docs/adr/0011).
+    are a quarter of it: while a worker is saturated that took more than a quarter of its processor
+    time (docs/adr/0011).
     """
     before = gc.get_threshold()
     gc.collect()
