@@ -84,16 +84,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         partitions = self._ensure_consumer().partitions_for_topic(topic)
         return None if partitions is None else len(partitions)
 
-    async def rewind(self, positions: Mapping[TP, int]) -> None:
-        """Go on reading at these offsets; in the consumer's own thread, at one stroke."""
-        await self.call_thread(self._rewind, positions)
+    async def rewind(self, positions: Mapping[TP, int], starts: Mapping[TP, int]) -> None:
+        """Go on reading at these offsets; in the consumer's own thread, at one stroke.
 
-    async def _rewind(self, positions: Mapping[TP, int]) -> None:
+        At `starts` an input begins: what is read there first connects with nothing.
+        """
+        await self.call_thread(self._rewind, positions, starts)
+
+    async def _rewind(self, positions: Mapping[TP, int], starts: Mapping[TP, int]) -> None:
         consumer = self._ensure_consumer()
-        for tp, offset in positions.items():
+        for tp, offset in {**starts, **positions}.items():
             if tp in consumer.assignment():
                 consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
                 self._read_to[tp] = offset
+        for tp in starts.keys() - positions.keys():
+            self._read_to.pop(tp, None)
 
     def reached(self, tp: TopicPartition, taken: int) -> int:
         """Up to where nothing is left to take, if everything before `taken` has been.
@@ -147,10 +152,16 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         )  # fmt: skip
 
     async def perform_seek(self) -> None:
-        """Go on where the table says that its inputs were read to, else at the commit."""
+        """Go on where the table says that its inputs were read to, else at the commit.
+
+        An input of which nothing was taken begins at its first record, whatever was fetched of it
+        before: Faust would go on behind that.
+        """
         await super().perform_seek()
         positions = dict(self.transport.positions)
-        await self._thread.rewind(positions)
+        known = {tp for tp, offset in self._committed_offset.items() if offset} | positions.keys()
+        starts = await self.earliest_offsets(*(tp for tp in self._inputs() if tp not in known))
+        await self._thread.rewind(positions, starts)
         self._read_offset.update(positions)
 
     def at_end(self, tp: TP) -> bool:
@@ -160,13 +171,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def lag(self) -> int:
         """Offsets of all inputs, asked of the broker, that are still to be taken."""
-        inputs = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
-        ends = await self.highwaters(*inputs)
+        ends = await self.highwaters(*self._inputs())
         return sum(max(0, end - self._reached(tp)) for tp, end in ends.items())
 
     def committed_now(self) -> dict[TP, int]:
         """The offsets that this member has committed or begun at."""
         return dict(self._committed_offset)
+
+    def _inputs(self) -> list[TP]:
+        return [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
 
     def _reached(self, tp: TP) -> int:
         return self._thread.reached(tp, self.transport.positions.get(tp, 0))

@@ -1,12 +1,14 @@
 """What Faust would drop, and must not: the joiner alone says what connects."""
 
 import asyncio
+from types import SimpleNamespace
 
 from faust.types import TP
 
 from broker.connection import Connection
 from broker.names import Topics
 from processors.faust_app import build_app
+from processors.faust_transport import ConsumerThread
 from processors.joiner import JoinerSettings
 
 
@@ -33,3 +35,18 @@ def test_a_record_that_was_noted_as_read_too_late_makes_no_earlier_one_old(tmp_p
         return read[home]
 
     assert asyncio.run(story()) is None
+
+
+def test_an_input_of_which_nothing_was_taken_is_read_from_its_first_record_again():
+    taken, untaken = TP("flights.labels", 0), TP("flights.labels", 1)
+    sought = {}
+    consumer = SimpleNamespace(
+        assignment=lambda: {taken, untaken},
+        seek=lambda tp, offset: sought.update({TP(tp.topic, tp.partition): offset}),
+    )
+    thread = SimpleNamespace(_read_to={taken: 900, untaken: 300}, _ensure_consumer=lambda: consumer)
+
+    asyncio.run(ConsumerThread._rewind(thread, {taken: 500}, {untaken: 0}))
+
+    assert sought == {taken: 500, untaken: 0}
+    assert thread._read_to == {taken: 500}
