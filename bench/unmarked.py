@@ -1,4 +1,4 @@
-"""A commit whose marker a node alone never writes: the smallest reproduction of docs/adr/0007.
+"""A commit whose marker a node alone may never write: the smallest reproduction of docs/adr/0007.
 
     python bench/unmarked.py [ROUNDS]
 

@@ -1,7 +1,7 @@
 """An idempotent producer for everything that is not an answer."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from confluent_kafka import KafkaError, Producer
 
@@ -28,8 +28,17 @@ REFUSALS = frozenset(
 """Failures after which a record surely does not lie in the topic."""
 
 
+UNKNOWN_OFFSET = -1
+"""Of a record that lies in its partition, the broker no longer knows where."""
+
+
 class Delivered(NamedTuple):
-    """How the sending of one record ended: where it lies, or why it does not."""
+    """How the sending of one record ended: where it lies, or why it does not.
+
+    The record's offset is `UNKNOWN_OFFSET` where a repetition of it was acknowledged as one
+    (DUPLICATE_SEQUENCE_NUMBER, https://github.com/confluentinc/librdkafka/pull/4438): after a
+    broker's death its successor may know that it has a record and not where.
+    """
 
     outgoing: Outgoing
     record: Record | None
@@ -59,7 +68,7 @@ class Publisher:
             if failure is not None:
                 self._failures.append(failure)
             if delivered is not None:
-                delivered(Delivered(outgoing, None if failure else read(message), failure))
+                delivered(Delivered(outgoing, None if failure else acknowledged(message), failure))
 
         produce(self._producer, outgoing, reported)
         self._producer.poll(0)
@@ -84,6 +93,12 @@ class Publisher:
     def close(self) -> None:
         """Wait briefly for what is on its way."""
         self._producer.flush(10)
+
+
+def acknowledged(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known
+    """The record of a delivery report without an error."""
+    record = read(message)
+    return record if message.offset() is not None else record._replace(offset=UNKNOWN_OFFSET)
 
 
 def failed(outgoing: Outgoing, error: KafkaError) -> DeliveryFailed:

@@ -13,7 +13,8 @@ from jgo.constants import MAVEN_CENTRAL_URL
 
 from modstream.errors import JarsUnavailable, NoSpace
 
-KAFKA = "org.apache.kafka:kafka_2.13:4.4.0"
+# Newer ones lose markers of transactions when they start: docs/adr/0007.
+KAFKA = "org.apache.kafka:kafka_2.13:4.0.2"
 # Kafka's own coordinates bring no backend for its log; this one writes to stderr, without files.
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"
 COORDINATES = f"{KAFKA}+{LOGGING}"

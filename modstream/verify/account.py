@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from broker.publisher import UNKNOWN_OFFSET
 from modstream.verify.journal import Fate, Sent
 from modstream.verify.sightings import PREDICTION, Place, Sighting
 
@@ -184,6 +185,8 @@ def misfit_of(one: Sighting, asked: Sent) -> str:
     if one.kind == PREDICTION and one.value != asked.value:
         return f"says {one.value}, not {asked.value}"
     place = Place(asked.partition, asked.offset)
+    if asked.offset == UNKNOWN_OFFSET and one.source is not None:
+        place = place._replace(offset=one.source.offset)
     if asked.fate is Fate.OK and one.source != place:
         return f"names {one.source} as its request's place, not {place}"
     return ""

@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from broker.codec import encode
 from broker.contracts import Request
-from broker.publisher import Delivered
+from broker.publisher import UNKNOWN_OFFSET, Delivered
 from broker.records import Outgoing
 from models.echo import FEATURE
 
@@ -27,7 +27,8 @@ class Fate(StrEnum):
 class Sent:
     """One request: the how many-eth of its key, the number that it asks to be told back.
 
-    `partition` and `offset` say where it lies once it is acknowledged, -1 before.
+    `partition` and `offset` say where it lies once it is acknowledged, -1 before; the offset stays
+    unknown where the broker could not tell it.
     """
 
     id: str
@@ -36,7 +37,7 @@ class Sent:
     value: int
     fate: Fate = Fate.UNKNOWN
     partition: int = -1
-    offset: int = -1
+    offset: int = UNKNOWN_OFFSET
 
     def outgoing(self, topic: str, model: str) -> Outgoing:
         """The record that asks the echo model of that name."""

@@ -162,6 +162,9 @@ class Scene:
             pass
         verdict = trial.verdict()
         self.table.add(scenario, verdict, faults, inside, trial.seconds)
+        for fault, found in verdict.findings.items():
+            for example in found.examples:
+                print(f"{scenario}: {fault}: {example}")  # noqa: T201 - shown where it fails
         return verdict
 
     def _path(self, slot: int) -> Path:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.errors import DeliveryFailed
-from broker.publisher import Delivered
+from broker.publisher import UNKNOWN_OFFSET, Delivered
 from broker.records import Record
 from modstream.verify.account import Fault, Standing, account
 from modstream.verify.journal import Fate, Journal, hashed
@@ -119,6 +119,18 @@ def test_what_went_wrong_is_found_and_nothing_else(journal, harm, found):
 
     assert verdict.found == found
     assert all(verdict.findings[Fault(fault)].examples for fault in found)
+
+
+def test_where_the_broker_could_not_tell_a_requests_place_its_partition_must_fit():
+    journal = Journal("run")
+    sent = journal.enter("a")
+    acknowledged(journal, sent, UNKNOWN_OFFSET)
+    said = answer(sent, 0, source=Place(sent.partition, 7))
+
+    assert judged(journal, [said]).is_sound
+    elsewhere = said._replace(source=Place(sent.partition + 1, 7))
+    assert judged(journal, [elsewhere]).found == {"corrupted": 1}
+    assert judged(journal, [said._replace(source=None)]).found == {"corrupted": 1}
 
 
 def test_what_a_reader_of_committed_records_saw_must_stand_in_the_end(journal):
