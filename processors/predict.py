@@ -1,9 +1,9 @@
 """Requests in, answers out: the handler of the request path. No I/O but the shelf's first load."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from time import time
+from time import perf_counter
 from typing import Self
 
 from broker.codec import PREDICTION, decode_request
@@ -20,7 +20,7 @@ from processors.express import Express, Lot
 from processors.fences import Fences
 from processors.ordinary import Ordinary
 from processors.repeats import Repeats
-from processors.serving import Hand, PredictSettings, Shelf
+from processors.serving import REAL, Hand, PredictSettings, Shelf, Timing
 
 Opened = Request | DecodeError
 
@@ -52,7 +52,7 @@ class Predict:
     as a typed error answer, or as a dead letter. Answers keep the order of their records. With
     `repeats`, a record whose id was just answered is passed over: its answer stands already. With
     `fences`, a version's first answer in a partition is followed by a fence that says so.
-    `clock` tells seconds since the epoch, for deadlines.
+    `timing` knows the time for deadlines, and is told what each model takes.
 
     The usual requests are read and answered by columns (`express.py`), all others one by one.
     """
@@ -63,23 +63,23 @@ class Predict:
         shelf: Shelf,
         settings: PredictSettings,
         repeats: Repeats | None = None,
-        clock: Callable[[], float] = time,
         *,
         fences: Fences | None = None,
+        timing: Timing = REAL,
     ) -> None:
         self._topics = topics
         self._shelf = shelf
         self._settings = settings
         self._repeats = repeats
-        self._clock = clock
         self._fences = fences
+        self._timing = timing
         self._express = Express(topics, settings)
         self._ordinary = Ordinary(topics, settings)
 
     def __call__(self, batch: Sequence[Record]) -> list[Outgoing]:
         """Answer one polled batch."""
         work = Work.on(batch, Hand(self._shelf, self._settings.challenger_share))
-        late = all_overdue(batch, int(self._clock() * 1000))
+        late = all_overdue(batch, int(self._timing.now() * 1000))
         lots = self._express.read(batch, work.hand, late)
         others = self._open(batch, lots)
         again = self._repeated(batch, lots, others)
@@ -130,7 +130,9 @@ class Predict:
         if not lot.places:
             return
         model, ref = lot.loaded.card.name, lot.ref
+        began = perf_counter()
         done, found = self._express.answer(lot, work.batch)
+        self._timing.took(model, len(done.places), perf_counter() - began)
         work.answers.put(done.places, lot.number, found)
         work.served[model, ref, lot.number] += done.places
         for place in lot.without(set(done.places)).places if done is not lot else ():
@@ -154,10 +156,12 @@ class Predict:
     def _answer(self, work: Work) -> None:
         """Answer the ordinary way what has not been answered yet."""
         for (model, ref), asks in work.asks.items():
+            began = perf_counter()
             for ask, answer in self._ordinary.answer(model, work.hand.take(model, ref), asks):
                 work.answers.put([ask.place], ask.number, [answer])
                 if answer.headers[0][1] == PREDICTION:
                     work.served[model, ref, ask.number].append(ask.place)
+            self._timing.took(model, len(asks), perf_counter() - began)
 
     def _fence(self, work: Work) -> None:
         """Tell where versions begin to answer: only first answers in a partition can be there."""

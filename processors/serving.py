@@ -1,10 +1,13 @@
 """What the request path is given: settings, and models from a shelf."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from time import time
+from typing import NamedTuple, Protocol
 
 from broker.contracts import Request
 from broker.fast import Head
+from broker.pace import Took, untold
 from broker.records import Record
 from models.card import ModelCard
 from models.errors import ModelError, ModelNotFound
@@ -31,6 +34,16 @@ class Shelf(Protocol):
 
     def get(self, name: str, ref: int | str = "champion") -> Loaded:
         """The version that `ref` means now."""
+
+
+class Timing(NamedTuple):
+    """Tells seconds since the epoch, and is told what each model takes of a batch."""
+
+    now: Callable[[], float] = time
+    took: Took = untold
+
+
+REAL = Timing()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from broker.admin import Admin
 from broker.consumer import GroupConsumer
 from broker.delivery import AtLeastOnce, Deliver, ExactlyOnce
 from broker.loop import Handle, Loop, Turn
-from broker.pace import Pace
+from broker.pace import Pace, Took
 from broker.reader import read_spans
 from broker.records import TopicPartition
 from models.shelf import Shelf
@@ -24,7 +24,7 @@ from modstream.stall import StallWatch
 from processors.fences import Fences
 from processors.predict import Predict
 from processors.repeats import Repeats
-from processors.serving import PredictSettings
+from processors.serving import PredictSettings, Timing
 
 
 def consumer(settings: Settings, client: str) -> GroupConsumer:
@@ -42,8 +42,8 @@ def delivery(settings: Settings, client: str, source: GroupConsumer) -> Deliver:
     return AtLeastOnce(settings.connection, client, source)
 
 
-def handler(settings: Settings, shelf: Shelf, source: GroupConsumer) -> Handle:
-    """What makes answers of requests."""
+def handler(settings: Settings, shelf: Shelf, source: GroupConsumer, took: Took) -> Handle:
+    """What makes answers of requests; `took` is told what each model costs."""
     topics, largest = settings.topics(), settings.largest_request
     lookback = partial(read_spans, settings.connection, topics.requests)
     repeats = Repeats(settings.repeats, lookback, source.tenure, largest)
@@ -58,6 +58,7 @@ def handler(settings: Settings, shelf: Shelf, source: GroupConsumer) -> Handle:
         ),
         repeats if settings.repeats else None,
         fences=Fences(topics.fences, source.tenure),
+        timing=Timing(took=took),
     )
 
 
@@ -67,7 +68,7 @@ class Parts:
 
     consumer: Callable[[Settings, str], GroupConsumer] = consumer
     delivery: Callable[[Settings, str, GroupConsumer], Deliver] = delivery
-    handler: Callable[[Settings, Shelf, GroupConsumer], Handle] = handler
+    handler: Callable[[Settings, Shelf, GroupConsumer, Took], Handle] = handler
 
 
 GENUINE = Parts()
@@ -95,8 +96,8 @@ def run_worker(settings: Settings, stop: Event, parts: Parts = GENUINE) -> None:
         client = f"{topics.group('worker')}-{slot}"
         source = parts.consumer(settings, client)
         deliver = parts.delivery(settings, client, source)
-        handle = parts.handler(settings, shelf, source)
         pace = Pace(settings.batch.most, settings.batch.seconds)
+        handle = parts.handler(settings, shelf, source, pace.note)
         tally = Tally()
         duty = Duty(settings, source, tally)
         log.info("worker ready", stream=topics.stream, models=settings.models, slot=slot)

@@ -20,7 +20,7 @@ from modstream.redrive import batches
 from modstream.spans import Notice, read, spans
 from modstream.whatif.compare import Comparison, Pair, Place, Said, compare, pairs, single_rows
 from processors.predict import Predict
-from processors.serving import PredictSettings
+from processors.serving import PredictSettings, Timing
 
 BATCH = 2000
 """Requests that are scored at once."""
@@ -118,7 +118,7 @@ class Replay:
         shelf = Pinned(loaded, frozenset({against, loaded.card.name}))
         settings = PredictSettings((against,), self.largest, record_features=False)
         # At the epoch no deadline has passed: what is asked is what would have been answered.
-        handle = Predict(self.topics, shelf, settings, clock=lambda: 0.0)
+        handle = Predict(self.topics, shelf, settings, timing=Timing(lambda: 0.0))
         scored = Scored({}, Counter())
         wanted = spans(Admin(self.connection), [self.topics.requests], *stretch)
         for batch in batches(read(self.connection, wanted, self.notice), BATCH):

@@ -15,7 +15,7 @@ from modstream.cli.whatif import differences, print_outcome, write
 from modstream.whatif.compare import Place, Said, compare, pairs, single_rows
 from modstream.whatif.rerun import Outcome, Pinned, Scored
 from processors.predict import Predict
-from processors.serving import PredictSettings
+from processors.serving import PredictSettings, Timing
 from tests.processors.small import card, fussy, iris, record
 
 TOPICS = Topics("s")
@@ -106,7 +106,7 @@ def test_outputs_of_every_form_are_read_row_by_row():
 def replayed(loaded, against, *requests):
     """What the worker's own handler makes of requests with one version on the shelf."""
     shelf = Pinned(loaded, frozenset({against, loaded.card.name}))
-    handle = Predict(TOPICS, shelf, PredictSettings((against,)), clock=lambda: 0.0)
+    handle = Predict(TOPICS, shelf, PredictSettings((against,)), timing=Timing(lambda: 0.0))
     scored, batch = Scored({}, Counter()), []
     for offset, request in enumerate(requests):
         value = request if isinstance(request, bytes) else encode(request)

@@ -16,7 +16,7 @@ from processors.express import Express
 from processors.outputs import as_tensors, by_name, row_parts, tensor_parts
 from processors.predict import Predict
 from processors.repeats import Repeats
-from processors.serving import PredictSettings
+from processors.serving import PredictSettings, Timing
 from tests.processors.small import Shelf, answers, card, fussy, iris, record, river
 
 TOPICS = Topics("s")
@@ -38,7 +38,7 @@ def handler(route, lane, *, record_features=True):
         Shelf(MODELS),
         PredictSettings(route, 2000, record_features=record_features),
         repeats,
-        clock=lambda: 2.0,
+        timing=Timing(lambda: 2.0),
     )
     predict._express = lane(TOPICS, predict._settings)
     return predict

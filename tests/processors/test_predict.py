@@ -12,7 +12,7 @@ from broker.records import Record
 from models.errors import RegistryUnavailable
 from processors.predict import Predict
 from processors.repeats import Repeats
-from processors.serving import PredictSettings
+from processors.serving import PredictSettings, Timing
 from tests.processors.small import Shelf, answers, fussy, iris, record, river
 
 TOPICS = Topics("s")
@@ -257,7 +257,7 @@ def test_one_batch_asks_the_shelf_once_for_each_model():
 def test_a_request_past_its_deadline_is_refused_uncomputed(deadline, code):
     model = fussy(hates=13)
     shelf = Shelf({"fussy": model})
-    predict = Predict(TOPICS, shelf, PredictSettings(("fussy",)), clock=lambda: 2.0)
+    predict = Predict(TOPICS, shelf, PredictSettings(("fussy",)), timing=Timing(lambda: 2.0))
 
     (answer,) = answers(
         predict([record(ask(features={"a": 1, "b": 2}), headers=((Header.DEADLINE, deadline),))])
@@ -278,3 +278,20 @@ def test_a_repeated_request_is_passed_over_and_a_broken_one_is_refused_once():
     assert [answer.id for answer in first] == ["r", "b"]
     assert [answer.id for answer in second] == ["c"]
     assert repeats.found == 2
+
+
+def test_it_is_told_what_each_model_took_however_the_requests_came():
+    told = []
+    shelf = Shelf({"m": river("m"), "n": river("n")})
+    predict = Predict(
+        TOPICS,
+        shelf,
+        PredictSettings(("m", "n")),
+        timing=Timing(took=lambda *what: told.append(what)),
+    )
+
+    predict([record(ask(features=GOOD)), record(ask(features=[GOOD, GOOD]))])
+
+    assert sum(rows for model, rows, _ in told if model == "m") == 2
+    assert sum(rows for model, rows, _ in told if model == "n") == 2
+    assert all(seconds > 0 for _, _, seconds in told)
