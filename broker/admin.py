@@ -138,9 +138,15 @@ class Admin:
 
     @patient
     def members(self, group: str) -> int:
-        """How many members of a group have partitions now."""
+        """How many members of a group have partitions now.
+
+        Asked by a client of its own, which goes with the answer: once this call has timed out, it
+        crashes the process when the broker that it asked goes away
+        (https://github.com/confluentinc/librdkafka/issues/4605).
+        """
+        client = AdminClient(client_config(self._connection, "modstream-members"))
         try:
-            found = self._client.describe_consumer_groups([group])[group].result(SECONDS)
+            found = client.describe_consumer_groups([group])[group].result(SECONDS)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return 0

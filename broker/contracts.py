@@ -191,13 +191,14 @@ class Metrics(Contract):
 
     `kind` names the figures: `prequential` (per model and version), `joiner`, `learner`,
     `coverage` (how many of a version's predictions have their label), `label_delay` (labels by
-    the upper bound of their delay in ms), and `lag`: records by role that still wait for it,
-    `event_time` being the time of the look.
+    the upper bound of their delay in ms), `inputs` (features whose mean has moved since the last
+    figures, by how many of their standard deviations), and `lag`: records by role that still wait
+    for it, `event_time` being the time of the look.
     `offsets` (`topic:partition` to next offset) say what they cover: a record with the same
     kind, model, version and offsets repeats another and replaces it.
     """
 
-    kind: Literal["prequential", "joiner", "learner", "coverage", "label_delay", "lag"]
+    kind: Literal["prequential", "joiner", "learner", "coverage", "label_delay", "inputs", "lag"]
     model: ModelName | None = None
     version: int | None = None
     event_time: int | None = None

@@ -46,11 +46,14 @@ class Family:
     _recall: Recall = field(init=False)
 
     def __post_init__(self) -> None:
-        """Let the pacer show each batch to all members before any of them learns it."""
+        """Let the pacer show each batch to all members before any learns it, and watch for all."""
         self._ripe_at = self.gate.settings.ripe
         self._recall = Recall(self.gate.settings.spoilt)
         if self.is_judged:
             self.pacer.test = self._test
+        for learner in self.learners.values():
+            if learner is not self.pacer:
+                learner.inputs = None
 
     @property
     def pacer(self) -> Learner:

@@ -17,11 +17,13 @@ from broker.quarantine import quarantine
 from broker.records import Outgoing, Record, next_offsets
 from models.card import ModelCard
 from models.errors import ModelError
+from models.inputs import InputWatch
 from models.runtime import LearningRuntime
 from models.schema import Batch, Scalar
 from processors.guard import Offence, time_fault
 from processors.learn_settings import LearnSettings
 from processors.prequential import Prequential
+from processors.rows import fingerprint, is_meant_for, is_released, teaches
 from processors.safeguard import Lesson, Safeguard
 from processors.workbench import Workbench
 
@@ -50,7 +52,8 @@ class Learner:
     """One model's only writer.
 
     `offsets` maps "topic:partition" to the next offset to learn; `runtime` is the state that has
-    learned everything before. `test` sees each batch that passed the guard before it is learned.
+    learned everything before. `test` sees each batch that passed the guard before it is learned,
+    and so does `inputs`, if the rows are to be watched for a change.
     """
 
     card: ModelCard
@@ -62,6 +65,8 @@ class Learner:
     event_time: int = 0
     test: Test = untested
     prequential: Prequential = field(init=False)
+    inputs: InputWatch | None = field(init=False)
+    _moved: dict[str, float] = field(default_factory=dict)
     _known: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _safeguard: Safeguard = field(init=False)
     _bench: Workbench = field(init=False)
@@ -69,6 +74,8 @@ class Learner:
 
     def __post_init__(self) -> None:
         self.prequential = Prequential(self.settings.window)
+        watch = self.settings.inputs
+        self.inputs = InputWatch(watch.sensitivity, watch.every) if watch.every else None
         self._safeguard = Safeguard(self.card, self.settings.guard)
         self._bench = Workbench(self.runtime, self.card.task, self.settings)
 
@@ -108,8 +115,17 @@ class Learner:
         self._bench = Workbench(runtime, self.card.task, self.settings)
 
     def metrics(self) -> Iterator[Metrics]:
-        """The prequential figures so far."""
-        return self.prequential.metrics(self.event_time, self.offsets)
+        """The prequential figures so far, and what has moved among the inputs since the last."""
+        yield from self.prequential.metrics(self.event_time, self.offsets)
+        moved, self._moved = self._moved, {}
+        if moved:
+            yield Metrics(
+                kind="inputs",
+                model=self.card.name,
+                event_time=self.event_time,
+                values=moved,
+                offsets=dict(self.offsets),
+            )
 
     def progress(self, version: int) -> Metrics:
         """How far the learner is: `event_time` is that of the latest label read."""
@@ -177,6 +193,8 @@ class Learner:
             return
         asked_at = [lessons[position].feedback.event_time for position in checked.kept]
         self.test(checked.batch, checked.labels, asked_at)
+        if self.inputs is not None:
+            self._moved |= self.inputs.add(checked.batch)
         for index, rule, detail in self._learn(checked.batch, checked.labels):
             yield self._refuse(lessons[checked.kept[index]], rule, detail)
 
@@ -216,32 +234,3 @@ class Learner:
             source=Source(topic=record.topic, partition=record.partition, offset=record.offset),
         )
         return quarantine(record, self.topics.quarantine, refused)
-
-
-def teaches(feedback: Told) -> bool:
-    """Whether there is a row to learn; else it only tells of predictions."""
-    return feedback.features is not None and feedback.revises is None
-
-
-def is_meant_for(card: ModelCard, feedback: Told) -> bool:
-    """Whether a row is one of this model's, and not another's on the same stream.
-
-    Another's was answered by others alone, and lacks this model's features.
-    """
-    answered = {scored.model for scored in feedback.predictions}
-    if not answered or card.name in answered:
-        return True
-    return (feedback.features or {}).keys() >= set(card.input_schema.names)
-
-
-def is_released(record: Record) -> bool:
-    """Whether feedback comes out of quarantine."""
-    return bool(record.headers) and record.header(Header.REDRIVE_OF) is not None
-
-
-def fingerprint(feedback: Told) -> int:
-    """A row's features as one number, the same within this process.
-
-    Without the label: after a crash the joiner may repeat a row with the label that revised it.
-    """
-    return hash(tuple((feedback.features or {}).values()))

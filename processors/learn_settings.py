@@ -31,6 +31,16 @@ class GuardSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class InputSettings:
+    """How the features of what is learned are watched for a change; an `every` of 0 is off."""
+
+    every: int = 10
+    """One row in so many is looked at."""
+    sensitivity: float = 1e-6
+    """ADWIN's delta, for all features together."""
+
+
+@dataclass(frozen=True, slots=True)
 class LearnSettings:
     """How a learner learns."""
 
@@ -47,3 +57,5 @@ class LearnSettings:
     """Most rows that are learned again when one after them could not be."""
     guard: GuardSettings = field(default_factory=GuardSettings)
     """What may be learned."""
+    inputs: InputSettings = field(default_factory=InputSettings)
+    """How it is told that rows are no longer like those before."""

@@ -13,13 +13,16 @@ class RetrainSettings:
     `alias` is where an accepted challenger is published: a batch member of the family, say.
     A model decays when the metric over its window is worse than its best since the last
     retraining by more than `decay`, or than what the business asks; a window of fewer than
-    `fewest` labels tells nothing. Between two retrainings lie at least `rest` labels.
+    `fewest` labels tells nothing. Between two retrainings lie at least `rest` labels. With `inputs`
+    above 0, a feature that moved by so many of its standard deviations is a reason, too: not by
+    default, for what comes may change by the hour and the season, and be answered well.
     """
 
     alias: str = "challenger"
     decay: float = 0.05
     fewest: int = 1000
     rest: int = 5000
+    inputs: float = 0.0
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Reasons:
 
     def see(self, told: Metrics) -> str:
         """Take note of figures; why the model is to be retrained now, empty if it is not."""
+        if told.kind == "inputs" and told.model == self.model:
+            self._alarm = moved(told.values, self.settings.inputs) or self._alarm
         if (told.kind, told.model, told.version) != ("prequential", self.model, None):
             return ""
         self.labels = int(told.values["labelled"])
@@ -74,3 +79,10 @@ class Reasons:
         if sign * (self._best - now) > self.settings.decay:
             return f"{self.metric} went from {self._best:.4g} to {now:.4g}"
         return ""
+
+
+def moved(features: Mapping[str, float], least: float) -> str:
+    """Which features moved by at least so many standard deviations; empty if none, or it is 0."""
+    far = {name: by for name, by in features.items() if least and abs(by) >= least}
+    told = ", ".join(f"{name} by {by:+.2g} standard deviations" for name, by in far.items())
+    return f"inputs moved: {told}" if told else ""

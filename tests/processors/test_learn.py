@@ -13,7 +13,7 @@ from models.errors import ArtifactTooLarge, LearnError
 from models.river_runtime import RiverRuntime
 from models.schema import Feature, InputSchema
 from processors.learn import Counts, Learner
-from processors.learn_settings import LearnSettings
+from processors.learn_settings import InputSettings, LearnSettings
 from tests.processors.small import card, river
 
 TOPICS = Topics("s")
@@ -353,3 +353,31 @@ def test_a_card_says_which_labels_there_are():
     pupil = Learner(card(schema=PLAIN, classes=(0, 1)), river(schema=PLAIN).runtime, TOPICS)
 
     assert pupil.absorb([feedback(0, {"x": 0.0, "y": 0.0}, True)]) == []
+
+
+def moved_rows(count, shift, start):
+    rng = Random(start)
+    rows = [{"x": rng.gauss(shift, 1), "y": rng.gauss(0, 1)} for _ in range(count)]
+    return [feedback(start + n, row, row["x"] > shift) for n, row in enumerate(rows)]
+
+
+def inputs_told(pupil):
+    return [metrics.values for metrics in pupil.metrics() if metrics.kind == "inputs"]
+
+
+def test_inputs_that_moved_are_told_once_with_the_figures():
+    pupil = learner()
+    pupil.absorb(moved_rows(5000, 0.0, 0))
+    assert inputs_told(pupil) == []
+
+    for start in range(5000, 9000, 500):
+        pupil.absorb(moved_rows(500, 2.0, start))
+
+    (told,) = inputs_told(pupil)
+    assert list(told) == ["x"]
+    assert told["x"] > 1
+    assert inputs_told(pupil) == []
+
+
+def test_who_does_not_want_to_know_looks_at_no_inputs():
+    assert learner(settings=LearnSettings(inputs=InputSettings(every=0))).inputs is None

@@ -85,3 +85,25 @@ def test_after_a_retraining_there_is_rest_and_what_was_best_before_is_forgotten(
     assert watched.see(figures(599, auc=0.5)) == ""
     assert watched.see(figures(600, auc=0.7)) == ""
     assert watched.see(figures(700, auc=0.6)) == "auc went from 0.7 to 0.6"
+
+
+def inputs_moved(model="m", **values):
+    return Metrics(kind="inputs", model=model, values=values)
+
+
+def test_inputs_that_moved_far_enough_are_a_reason_where_that_is_wished():
+    watched = Reasons("m", "auc", RetrainSettings(fewest=100, inputs=0.5))
+
+    told = [inputs_moved(temp=0.3), inputs_moved("n", temp=3.0), inputs_moved(temp=0.2, dew=-1.5)]
+    assert [watched.see(one) for one in told] == ["", "", ""]
+
+    because = "inputs moved: dew by -1.5 standard deviations"
+    assert watched.see(figures(100, auc=0.7)) == because
+
+
+def test_inputs_that_moved_are_no_reason_by_default():
+    watched = reasons()
+
+    watched.see(inputs_moved(temp=9.0))
+
+    assert watched.see(figures(100, auc=0.7)) == ""
