@@ -93,11 +93,7 @@ class GroupConsumer:
         self._commit_due()
         most = self._batch.most if most is None else min(most, self._batch.most)
         try:
-            self._astray.place()
-            first = self._consumer.poll(self._batch.idle)
-            while first is not None and not self._is_record(first):
-                self._astray.place()
-                first = self._consumer.poll(self._batch.idle)
+            first = self._first()
             if first is None:
                 return []
             rest = self._consumer.consume(most - 1, self._batch.linger) if most > 1 else []
@@ -173,6 +169,14 @@ class GroupConsumer:
             self._consumer.commit(offsets=kafka_offsets(mine), asynchronous=False)
         except KafkaException as error:
             self._log.warning("offsets not committed", cause=error.args[0].str())
+
+    def _first(self) -> Message | None:
+        """The next record, or None after an idle wait; partitions without a place get one."""
+        while True:
+            self._astray.place()
+            message = self._consumer.poll(self._batch.idle)
+            if message is None or self._is_record(message):
+                return message
 
     def _records(self, messages: list[Message]) -> list[Message]:
         if not any(map(Message.error, messages)):

@@ -14,8 +14,8 @@ RECENT = 50
 """Values whose mean says how it is after a change."""
 
 
-class Rise(NamedTuple):
-    """A mean that rose: over so many values before, and over the last ones."""
+class Change(NamedTuple):
+    """A mean that moved: over so many values before, and over the last ones."""
 
     values: int
     before: float
@@ -24,7 +24,7 @@ class Rise(NamedTuple):
 
 @dataclass(slots=True)
 class Watch:
-    """Watches a stream for a rise of its mean; begins anew after each change.
+    """Watches a stream for a change of its mean; begins anew after each.
 
     ADWIN: A. Bifet, R. Gavaldà, "Learning from time-changing data with adaptive windowing", SDM
     2007. KSWIN: C. Raab et al., Neurocomputing 416 (2020). Page-Hinkley: E. S. Page, Biometrika 41
@@ -42,25 +42,29 @@ class Watch:
         """Begin."""
         self._begin()
 
-    def add(self, values: Sequence[float]) -> Rise | None:
+    def add(self, values: Sequence[float]) -> Change | None:
         """Take values in order; the last rise among them, if there is one."""
-        found = None
-        for value in values:
-            self._detector.update(value)
-            self._count += 1
-            self._sum += value
-            self._recent.append(value)
-            if self._detector.drift_detected:
-                change = self._change()
-                found = change if change.after > change.before else found
-                self._begin()
-        return found
+        changes = filter(None, map(self.take, values))
+        rises = [change for change in changes if change.after > change.before]
+        return rises[-1] if rises else None
 
-    def _change(self) -> Rise:
+    def take(self, value: float) -> Change | None:
+        """Take one value; the change that it makes known, up or down, if there is one."""
+        self._detector.update(value)
+        self._count += 1
+        self._sum += value
+        self._recent.append(value)
+        if not self._detector.drift_detected:
+            return None
+        change = self._change()
+        self._begin()
+        return change
+
+    def _change(self) -> Change:
         recent = list(self._recent)
         earlier = self._count - len(recent)
         before = (self._sum - sum(recent)) / earlier if earlier else float(np.mean(recent))
-        return Rise(earlier, before, float(np.mean(recent)))
+        return Change(earlier, before, float(np.mean(recent)))
 
     def _begin(self) -> None:
         self._detector = DETECTORS[self.kind](self.sensitivity)

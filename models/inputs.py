@@ -1,19 +1,16 @@
 """Whether rows are still like those before them: River's ADWIN on each feature."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, log, sqrt
 from typing import Any
 
-from river import drift
-
+from models.drift import Watch
 from models.schema import Batch
 
 WARM = 200
 """Values by which a feature's mean and spread are known well enough to watch it."""
-RECENT = 50
-"""Values whose mean says where it moved to."""
 REACH = 4.0
 """Standard deviations from the mean that still count as themselves; farther is as far."""
 MOST_WORDS = 1000
@@ -24,8 +21,7 @@ MOST_WORDS = 1000
 class Meter:
     """One stream of numbers: tells when its mean has moved, and begins anew then.
 
-    ADWIN: A. Bifet, R. Gavaldà, "Learning from time-changing data with adaptive windowing", SDM
-    2007. It wants numbers of about one size, so they are put into units of the spread of the first
+    ADWIN wants numbers of about one size, so they are put into units of the spread of the first
     `WARM` ones.
     """
 
@@ -33,21 +29,19 @@ class Meter:
     _first: list[float] = field(default_factory=list)
     _mean: float = 0.0
     _spread: float = 0.0
-    _detector: Any = None
-    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _watch: Watch | None = None
 
     def add(self, value: float) -> float | None:
         """Take a number; by how many of its standard deviations the mean has moved, if it has."""
-        if self._detector is None:
+        if self._watch is None:
             self._warm(value)
             return None
         distance = min(max((value - self._mean) / self._spread, -REACH), REACH)
-        self._recent.append(distance)
-        self._detector.update((distance + REACH) / (2 * REACH))
-        if not self._detector.drift_detected:
+        change = self._watch.take((distance + REACH) / (2 * REACH))
+        if change is None:
             return None
-        self._detector = None
-        return sum(self._recent) / len(self._recent)
+        self._watch = None
+        return change.after * 2 * REACH - REACH
 
     def _warm(self, value: float) -> None:
         self._first.append(value)
@@ -57,8 +51,7 @@ class Meter:
         variance = sum((one - self._mean) ** 2 for one in self._first) / WARM
         self._spread = sqrt(variance) or max(abs(self._mean), 1.0)
         self._first = []
-        self._recent.clear()
-        self._detector = drift.ADWIN(delta=self.sensitivity)
+        self._watch = Watch(sensitivity=self.sensitivity)
 
 
 @dataclass(slots=True)

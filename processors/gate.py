@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from models.drift import Rise, Watch
+from models.drift import Change, Watch
 from processors.decision import Decision
 from processors.doubt import Answered, Doubt, Turn
 from processors.evidence import Paired, log_wealth, spent
@@ -31,7 +31,7 @@ NOTHING: Floats = np.empty(0)
 class Alarm:
     """Why labels and champion may not go together: its errors rose, or else they contradict it."""
 
-    rise: Rise | None
+    rise: Change | None
 
 
 @dataclass(slots=True)

@@ -1,7 +1,5 @@
 """A network that delays, breaks, cuts and swallows between the workers and every broker."""
 
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
@@ -23,8 +21,6 @@ pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 RECOVERY = 15.0
 """Seconds after a fault's end within which answers come again."""
-QUIET_START = 0.6
-"""Seconds that Python takes on two quiet cores to import a worker."""
 WARM, AFTER = 500, 500
 """Answers before a fault, and requests after it."""
 
@@ -73,10 +69,7 @@ def outlived(proxies):
 
 
 def recovery(scene):
-    """Seconds until each partition of requests, whose answers are all behind, has gone on.
-
-    In seconds of a quiet machine: what a start of Python takes now, of what it takes there.
-    """
+    """Seconds until each partition of requests, whose answers are all behind, has gone on."""
     topics, begun = scene.settings.topics(), time.monotonic()
 
     def done():
@@ -87,9 +80,7 @@ def recovery(scene):
         lambda: all(now > stood_at.get(home, 0) for home, now in done().items()),
         "all partitions go on",
     )
-    took, begun = time.monotonic() - begun, time.monotonic()
-    subprocess.run([sys.executable, "-c", "import modstream.roles.worker"], check=True)
-    return took / max(1.0, (time.monotonic() - begun) / QUIET_START)
+    return time.monotonic() - begun
 
 
 def test_a_commit_that_arrives_late_does_not_end_the_transaction_after_it(cluster, proxies, prefix):
