@@ -67,6 +67,8 @@ class GroupConsumer:
         self._log = structlog.get_logger(__name__).bind(group=group)
         self._consumer = Consumer(consumer_config(connection, client_id, group))
         self._astray = Astray(self._consumer)
+        self.drained = 0
+        """How often a poll has left nothing behind that it could have taken."""
         self._consumer.subscribe(
             list(topics),
             on_assign=self._assigned,
@@ -95,8 +97,10 @@ class GroupConsumer:
         try:
             first = self._first()
             if first is None:
+                self.drained += 1
                 return []
             rest = self._consumer.consume(most - 1, self._batch.linger) if most > 1 else []
+            self.drained += len(rest) < most - 1
             self._member = self._consumer.consumer_group_metadata()
         except KafkaException as error:
             raise self._connection.translated(error) from error

@@ -14,13 +14,12 @@ from broker.delivery import AtLeastOnce, Deliver, ExactlyOnce
 from broker.loop import Handle, Loop, Turn
 from broker.pace import Pace, Took
 from broker.reader import read_spans
-from broker.records import TopicPartition
 from models.shelf import Shelf
 from modstream.garbage import seldom_collected
 from modstream.health import Healthbook
 from modstream.roles.registry import await_model, open_registry, trust
 from modstream.settings import Settings
-from modstream.stall import StallWatch
+from modstream.stall import Spans, StallWatch
 from processors.fences import Fences
 from processors.predict import Predict
 from processors.repeats import Repeats
@@ -149,16 +148,17 @@ class Duty:
         """Batches delivered."""
         return self._tally.batches
 
-    def lag(self) -> int:
+    def drained(self) -> int:
+        """How often fewer records came than were asked for."""
+        return self._source.drained
+
+    def waiting(self) -> Spans:
         """Offsets that wait, markers of transactions among them."""
-        return sum(end - start for start, end in self._spans().values())
-
-    def waits(self) -> bool:
-        """Whether a committed record waits."""
-        return any(True for _ in read_spans(self._connection, self._topic, self._spans()))
-
-    def _spans(self) -> dict[TopicPartition, tuple[int, int]]:
         done = self._admin.committed(self._group, [self._topic])
         ends = self._admin.ends([self._topic], committed=True)
         spans = {home: (done.get(home, 0), ends[home]) for home in self._source.owned}
         return {home: span for home, span in spans.items() if span[1] > span[0]}
+
+    def holds_record(self, spans: Spans) -> bool:
+        """Whether a committed record waits."""
+        return any(True for _ in read_spans(self._connection, self._topic, spans))

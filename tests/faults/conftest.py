@@ -18,7 +18,9 @@ LONGEST = 600
 """Seconds that a scenario may take, times `--times`."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
+    """Before pytest-xdist's own hook: it reads the groups, and would not see ours."""
     limit = pytest.mark.timeout(LONGEST * config.getoption("--times"))
     for item in items:
         if item.get_closest_marker("fault") is not None:

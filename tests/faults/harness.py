@@ -165,7 +165,14 @@ class Scene:
         for fault, found in verdict.findings.items():
             for example in found.examples:
                 print(f"{scenario}: {fault}: {example}")  # noqa: T201 - shown where it fails
+        if verdict.found:
+            self._print_logs()
         return verdict
+
+    def _print_logs(self) -> None:
+        """What the processes said last: pytest shows it where a test fails."""
+        for log in sorted(self.supervisor.logs.glob("*.log")):
+            print(f"--- {log.name}", *log.read_text().splitlines()[-40:], sep="\n")  # noqa: T201
 
     def _path(self, slot: int) -> Path:
         return self.folder / f"{name_of(slot)}.page"

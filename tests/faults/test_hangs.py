@@ -1,4 +1,4 @@
-"""Calls that never return: the worker ends by itself, and another one goes on."""
+"""What stands still for ever, a call or a partition: the worker ends, and another one goes on."""
 
 import pytest
 
@@ -10,20 +10,24 @@ pytestmark = [pytest.mark.fault, pytest.mark.real]
 PATIENCE = 4.0
 
 
-def test_a_worker_that_hangs_in_a_delivery_ends_and_is_started_again(scene):
-    trap = scene.folder / "trap"
+@pytest.mark.parametrize(
+    ("caught", "scenario"),
+    [("hang", "hang in a delivery"), ("deaf", "one partition of four is heard no more")],
+)
+def test_a_worker_that_stands_still_ends_and_is_started_again(scene, caught, scenario):
+    trap = scene.folder / caught
     scene.start(0, trap, stall_seconds=PATIENCE)
     scene.await_members(1)
     codes = []
 
     with scene.trial(5_000) as trial:
-        for hangs, _ in enumerate(marks(trial, scene.times), start=1):
+        for count, _ in enumerate(marks(trial, scene.times), start=1):
             trap.touch()
-            until(lambda hangs=hangs: scene.row(0).restarts == hangs, "a worker that ends")
+            until(lambda count=count: scene.row(0).restarts == count, "a worker that ends")
             codes.append(scene.row(0).exit_code)
-        verdict = scene.judge("hang in a delivery", trial, len(codes), len(codes))
+        verdict = scene.judge(scenario, trial, len(codes), len(codes) * (caught == "hang"))
 
     assert codes == [STALLED] * scene.times
     assert not trap.exists()
-    assert scene.log(0).count("nothing was delivered for 4 s") >= scene.times
+    assert scene.log(0).count("none was delivered for 4 s") >= scene.times
     assert verdict.found == {}

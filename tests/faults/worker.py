@@ -1,21 +1,26 @@
 """A worker that shows its phase on a page, to be stopped and killed.
 
-python -m tests.faults.worker PAGE [TRAP]; everything else stands in the settings. Whose delivery
-finds the file TRAP removes it and hangs for ever, as a call that ignores its timeout does.
+python -m tests.faults.worker PAGE [TRAP ...]; everything else stands in the settings. Who finds a
+trap's file removes it and is caught, once: a delivery in `hang`, which never comes back, as a call
+that ignores its timeout; a consumer in `deaf`, which hears nothing of one partition any more.
 """
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from broker.consumer import GroupConsumer
 from modstream import logs
-from modstream.roles.worker import Parts, delivery, run_worker
+from modstream.roles.worker import Parts, consumer, delivery, run_worker
 from modstream.settings import load_settings
 from modstream.stopping import stop_signals
 from tests.faults.phases import Page, Watched
 
 
-class Trapped:
+class Hanging:
     """A delivery that hangs for ever once it has found its trap."""
 
     def __init__(self, deliver, trap):
@@ -23,8 +28,7 @@ class Trapped:
         self._trap = trap
 
     def __call__(self, outgoing, batch):
-        if self._trap.exists():
-            self._trap.unlink()
+        if caught(self._trap):
             Event().wait()
         self._deliver(outgoing, batch)
 
@@ -32,17 +36,47 @@ class Trapped:
         self._deliver.close()
 
 
-def main(page: str, trap: str | None = None) -> None:
+class Deaf(GroupConsumer):
+    """A consumer that no longer hears one of its partitions once it has found its trap."""
+
+    def __init__(self, *arguments, trap):
+        super().__init__(*arguments)
+        self._trap = trap
+
+    def poll(self, most=None):
+        if self.owned and caught(self._trap):
+            self._consumer.pause([KafkaPartition(*min(self.owned))])
+        return super().poll(most)
+
+
+def caught(trap):
+    """Whether the trap was there; then it is no more."""
+    with suppress(FileNotFoundError):
+        trap.unlink()
+        return True
+    return False
+
+
+def main(page: str, *traps: str) -> None:
     settings = load_settings()
     logs.configure(settings)
+    laid = {Path(trap).name: Path(trap) for trap in traps}
 
     def watched(settings, client, source):
-        genuine = delivery(settings, client, source)
-        deliver = genuine if trap is None else Trapped(genuine, Path(trap))
+        deliver = delivery(settings, client, source)
+        if "hang" in laid:
+            deliver = Hanging(deliver, laid["hang"])
         return Watched(deliver, Page(Path(page)))
 
+    def listening(settings, client):
+        if "deaf" not in laid:
+            return consumer(settings, client)
+        topics = settings.topics()
+        told = topics.group("worker"), [topics.requests], settings.batch, client
+        return Deaf(settings.connection, *told, trap=laid["deaf"])
+
     with stop_signals() as stop:
-        run_worker(settings, stop, Parts(delivery=watched))
+        run_worker(settings, stop, Parts(consumer=listening, delivery=watched))
 
 
 if __name__ == "__main__":

@@ -7,36 +7,45 @@ from time import time
 import pytest
 
 from broker.errors import BrokerUnavailable
+from broker.records import TopicPartition
 from modstream.health import STALE_SECONDS, Healthbook, Report
-from modstream.stall import STALLED, StallWatch
+from modstream.stall import STALLED, StallWatch, Stillness
 
 PATIENCE = 0.2
+A, B = TopicPartition("requests", 0), TopicPartition("requests", 1)
 
 
 @dataclass
 class Job:
-    """Some work; the event tells that it was looked at often enough."""
+    """Some work in partition A; the event tells that it was looked at often enough."""
 
-    waiting: int = 0
+    wait: int = 0
     has_records: bool = True
     moves: bool = False
+    busy_elsewhere: bool = False
+    idle_elsewhere: bool = False
     answers: bool = True
     looks: int = 0
     seen: Event = field(default_factory=Event)
 
-    def lag(self):
+    def waiting(self):
         self.looks += 1
         if self.looks > 30:
             self.seen.set()
         if not self.answers:
             raise BrokerUnavailable("nowhere", "nobody")
-        return self.waiting
+        start = self.looks if self.moves else 0
+        return {A: (start, start + self.wait)} if self.wait else {}
 
-    def waits(self):
+    def holds_record(self, spans):
+        assert spans
         return self.has_records
 
     def done(self):
-        return self.looks if self.moves else 0
+        return self.looks if self.moves or self.busy_elsewhere or self.idle_elsewhere else 0
+
+    def drained(self):
+        return self.looks if self.idle_elsewhere else 0
 
 
 def watched(tmp_path, job):
@@ -54,17 +63,28 @@ def watched(tmp_path, job):
 
 
 def test_work_that_waits_while_nothing_is_delivered_ends_the_process(tmp_path):
-    codes, report = watched(tmp_path, Job(waiting=7))
+    codes, report = watched(tmp_path, Job(wait=7))
 
     assert codes == [STALLED]
     assert not report.healthy
-    assert report.reason == "7 offsets wait and nothing was delivered for 0.2 s"
+    assert report.reason == "7 offsets of requests:0 wait and none was delivered for 0.2 s"
+
+
+def test_one_partition_that_stands_still_while_others_go_on_ends_the_process(tmp_path):
+    codes, _ = watched(tmp_path, Job(wait=7, idle_elsewhere=True))
+
+    assert codes == [STALLED]
 
 
 @pytest.mark.parametrize(
     "job",
-    [Job(waiting=0), Job(waiting=7, moves=True), Job(waiting=1, has_records=False)],
-    ids=["nothing waits", "it moves", "only markers of transactions wait"],
+    [
+        Job(wait=0),
+        Job(wait=7, moves=True),
+        Job(wait=7, busy_elsewhere=True),
+        Job(wait=1, has_records=False),
+    ],
+    ids=["nothing waits", "it moves", "others come first", "only markers of transactions wait"],
 )
 def test_a_worker_that_is_well_goes_on(tmp_path, job):
     codes, report = watched(tmp_path, job)
@@ -74,7 +94,7 @@ def test_a_worker_that_is_well_goes_on(tmp_path, job):
 
 
 def test_while_kafka_does_not_answer_a_worker_is_unhealthy_and_goes_on(tmp_path):
-    codes, report = watched(tmp_path, Job(waiting=7, answers=False))
+    codes, report = watched(tmp_path, Job(wait=7, answers=False))
 
     assert codes == []
     assert not report.healthy
@@ -97,3 +117,21 @@ def test_old_news_is_bad_news(tmp_path):
     assert second == fresh
     assert not first.healthy
     assert "no report for 40 s" in first.reason
+
+
+def test_each_partition_has_a_clock_of_its_own_that_begins_when_it_stands():
+    still = Stillness()
+    still.note({A: (0, 5), B: (0, 5)}, 0.0, is_busy=False)
+    still.note({A: (0, 5), B: (3, 5)}, 6.0, is_busy=False)
+
+    assert still.beyond(10.0, 10.0) == {A}
+    assert still.beyond(10.0, 16.0) == {A, B}
+
+
+def test_a_partition_that_goes_and_comes_back_begins_anew():
+    still = Stillness()
+    still.note({A: (0, 5)}, 0.0, is_busy=False)
+    still.note({}, 5.0, is_busy=False)
+    still.note({A: (0, 5)}, 9.0, is_busy=False)
+
+    assert still.beyond(10.0, 12.0) == set()
