@@ -1,9 +1,11 @@
 """Readers of whole topics, without a consumer group: reports, tails, clients, the learner."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Literal, Self
 
 import stamina
+import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
@@ -16,6 +18,10 @@ SECONDS = 10.0
 """Bound of a question to the brokers."""
 LINGER = 0.003
 """Seconds to wait for company once a first record has come."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks for partitions that are heard no more."""
+ANSWER = 1.0
+"""Seconds that a broker has to answer such a look."""
 
 Start = Literal["beginning", "end"] | Offsets
 
@@ -25,7 +31,8 @@ class Reader:
 
     `start` is "beginning", "end", or next offsets by partition (absent partitions begin at
     the beginning); with `only`, the other partitions are not read. With `committed` aborted and
-    pending transactions are not seen.
+    pending transactions are not seen. The client can lose a partition for good when its leader
+    changes (docs/adr/0015); who has time to wait looks for that, and goes on with a new client.
     """
 
     def __init__(
@@ -39,18 +46,23 @@ class Reader:
         only: Collection[TopicPartition] | None = None,
     ) -> None:
         self._connection = connection
-        self._consumer = Consumer(
-            {**reader_config(connection, "modstream", committed=committed), "group.id": group}
-        )
-        self._unfinished: set[TopicPartition] = set()
+        self._config = {
+            **reader_config(connection, "modstream", committed=committed),
+            "group.id": group,
+        }
+        self._consumer = Consumer(self._config)
         try:
             found = [p for topic in topics for p in self._partitions(topic)]
             partitions = found if only is None else [p for p in found if p in only]
-            self._consumer.assign(self._placed(partitions, start))
+            self._places = self._begin(partitions, start)
+            self._consumer.assign(kafka_offsets(self._places))
         except KafkaException as error:
             raise connection.translated(error) from error
         self.partitions = tuple(partitions)
-        self._unfinished.update(partitions)
+        self._unfinished = set(partitions)
+        self._stood: Offsets = {}
+        self._was_behind: set[TopicPartition] = set()
+        self._look_at = monotonic() + LOOK_EVERY
 
     def __enter__(self) -> Self:
         return self
@@ -71,11 +83,15 @@ class Reader:
             record, fault = read(message), message.error()
             if fault is None:
                 self._unfinished.add(record.home)
+                self._places[record.home] = record.offset + 1
                 records.append(record)
             elif fault.code() == KafkaError._PARTITION_EOF:
                 self._unfinished.discard(record.home)
+                self._places[record.home] = record.offset
             else:
                 raise self._connection.translated(KafkaException(fault))
+        if len(messages) < most and monotonic() >= self._look_at:
+            self._look()
         return records
 
     def at_end(self) -> bool:
@@ -99,15 +115,39 @@ class Reader:
             raise TopicMissing(topic)
         return [TopicPartition(topic, number) for number in sorted(metadata.partitions)]
 
-    def _placed(self, partitions: list[TopicPartition], start: Start) -> list[KafkaPartition]:
+    def _begin(self, partitions: list[TopicPartition], start: Start) -> dict[TopicPartition, int]:
         if start == "beginning":
-            places = dict.fromkeys(partitions, OFFSET_BEGINNING)
-        elif start == "end":
+            return dict.fromkeys(partitions, OFFSET_BEGINNING)
+        if start == "end":
             # Resolved now: a logical end would be looked up later and skip what came between.
-            places = {p: self._end(p) for p in partitions}
-        else:
-            places = {p: start.get(p, OFFSET_BEGINNING) for p in partitions}
-        return kafka_offsets(places)
+            return {p: self._end(p) for p in partitions}
+        return {p: start.get(p, OFFSET_BEGINNING) for p in partitions}
+
+    def _look(self) -> None:
+        """Go on with a new client if a partition goes on and is not heard, look after look."""
+        quiet = {h: place for h, place in self._places.items() if self._stood.get(h) == place}
+        behind = self._behind(quiet)
+        deaf = sorted(home for home in behind if home in self._was_behind)
+        self._stood, self._was_behind = dict(self._places), behind
+        self._look_at = monotonic() + LOOK_EVERY
+        if deaf:
+            structlog.get_logger(__name__).warning("heard no more", partitions=list(map(str, deaf)))
+            self._consumer.close()
+            self._consumer = Consumer(self._config)
+            self._consumer.assign(kafka_offsets(self._places))
+            self._was_behind = set()
+
+    def _behind(self, places: Offsets) -> set[TopicPartition]:
+        """The partitions that go on after these places; none if a broker is silent."""
+        found = set()
+        for home, place in places.items():
+            try:
+                low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), ANSWER)
+            except KafkaException:
+                return set()
+            if max(place, low) < end:
+                found.add(home)
+        return found
 
     @stamina.retry(
         on=BrokerUnavailable, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.5
