@@ -2,6 +2,7 @@
 
 from time import monotonic
 
+import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
@@ -9,7 +10,7 @@ from broker.records import TopicPartition
 
 PATIENCE = 0.3
 """Seconds to wait for an answer; whoever polls has other partitions, too."""
-PAUSE = 0.5
+PAUSE = 0.25
 """Seconds until the next question."""
 UNSETTLED = frozenset(
     {
@@ -31,14 +32,17 @@ class Astray:
     The client begins nowhere by itself (`auto.offset.reset` is `error`). Where an open transaction
     holds a partition's offset back and a rebalance falls into the asking, librdkafka takes "not
     stable yet" for "never committed": with `earliest` a whole partition was answered once more
-    (docs/adr/0013). So whoever is said to have no offset is asked about again, until that is sure.
+    (docs/adr/0013). So whoever is said to have no offset is asked about again, until that is sure:
+    "none" must be said twice, and what was deleted must lie outside of what is there.
     """
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
         self._homes: set[TopicPartition] = set()
         self._sent: dict[TopicPartition, int] = {}
+        self._without: set[TopicPartition] = set()
         self._due = 0.0
+        self._log = structlog.get_logger(__name__)
 
     def add(self, home: TopicPartition) -> None:
         """The client does not know where this partition goes on."""
@@ -49,6 +53,7 @@ class Astray:
         """This partition is somebody else's from now on."""
         self._homes.discard(home)
         self._sent.pop(home, None)
+        self._without.discard(home)
 
     def place(self) -> None:
         """Begin what can be placed: at what is committed, or its first record where nothing is.
@@ -64,6 +69,7 @@ class Astray:
                 self._consumer.incremental_unassign([KafkaPartition(*home)])
                 self._consumer.incremental_assign([KafkaPartition(*home, offset)])
                 self._homes.discard(home)
+                self._log.info("partition placed", partition=home.partition, offset=offset)
         except KafkaException as error:
             if error.args[0].code() not in UNSETTLED:
                 raise
@@ -73,19 +79,36 @@ class Astray:
         """Where partitions go on, as far as that is settled."""
         asked = [KafkaPartition(*home) for home in self._homes]
         answers = self._consumer.committed(asked, PATIENCE)
-        return {
-            home: self._place_of(home, answer.offset)
+        settled = {
+            TopicPartition(answer.topic, answer.partition): answer.offset
             for answer in answers
-            for home in [TopicPartition(answer.topic, answer.partition)]
             if answer.error is None
         }
+        places = {home: self._place_of(home, offset) for home, offset in settled.items()}
+        return {home: place for home, place in places.items() if place is not None}
 
-    def _place_of(self, home: TopicPartition, committed: int) -> int:
+    def _place_of(self, home: TopicPartition, committed: int) -> int | None:
         """The committed offset; the first record where there is none, or it leads nowhere.
 
-        Whoever has been sent there and is astray again has lost these records to retention.
+        None while that is not sure: a group without an offset is asked about twice, and whoever is
+        astray at a place to which he was sent may only have been reported twice.
         """
-        if committed < 0 or self._sent.get(home) == committed:
-            return OFFSET_BEGINNING
+        if committed < 0:
+            if home in self._without:
+                return OFFSET_BEGINNING
+            self._without.add(home)
+            return None
+        if home in self._without:
+            self._without.discard(home)
+            self._log.warning("a committed offset came late", partition=home.partition)
+        if self._sent.get(home) == committed:
+            if self._is_gone(home, committed):
+                return OFFSET_BEGINNING
+            self._log.warning("astray again", partition=home.partition, offset=committed)
         self._sent[home] = committed
         return committed
+
+    def _is_gone(self, home: TopicPartition, offset: int) -> bool:
+        """Whether the records at an offset have been deleted, or never were."""
+        low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), PATIENCE)
+        return not low <= offset <= end

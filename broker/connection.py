@@ -61,10 +61,11 @@ def client_config(connection: Connection, client_id: str) -> Config:
         "metadata.recovery.strategy": "none",
         # A connection that only we think is open shows by requests that nobody answers, and a new
         # one by its handshake. After a fault of 10 s workers were back 52 s after its end with the
-        # default of 60 s, 8 to 17 s with 10 s, and 7 to 10 s with 5 s, on an overloaded machine.
+        # default of 60 s, 8 to 17 s with 10 s, and 7 to 10 s with 5 s, on an overloaded machine. A
+        # handshake that began in the fault must end before another can: it has 3 s.
         "socket.timeout.ms": 5_000,
-        "socket.connection.setup.timeout.ms": 5_000,
-        "api.version.request.timeout.ms": 5_000,
+        "socket.connection.setup.timeout.ms": 3_000,
+        "api.version.request.timeout.ms": 3_000,
         # Topics are created explicitly; a mistyped name must fail, not spring into being.
         "allow.auto.create.topics": False,
         "logger": logging.getLogger("librdkafka"),  # type: ignore[dict-item]

@@ -31,6 +31,13 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=needs_cluster, reverse=True)
 
 
+def pytest_collection_finish(session):
+    """Three clusters of three brokers on one machine would measure nothing but each other."""
+    if getattr(session.config.option, "loadgroup", False):
+        apart = [item for item in session.items if needs_cluster(item) and "@" not in item.nodeid]
+        assert not apart, "pytest-xdist does not keep together what shares the three brokers"
+
+
 def needs_cluster(item):
     return "cluster" in getattr(item, "fixturenames", ())
 

@@ -1,0 +1,105 @@
+"""Where a partition goes on that the client could not place is made sure of first."""
+
+from types import SimpleNamespace
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException
+
+from broker import astray
+from broker.astray import Astray
+from broker.records import TopicPartition
+
+HOME = TopicPartition("requests", 1)
+NONE = -1001
+UNSTABLE = KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT)
+
+
+class Client:
+    """A consumer whose coordinator gives these answers one after the other, the last for ever."""
+
+    def __init__(self, *answers, low=0, end=1000):
+        self.answers = list(answers)
+        self.watermarks = low, end
+        self.placed = []
+
+    def committed(self, partitions, _timeout):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, KafkaException):
+            raise answer
+        error, offset = (answer, NONE) if isinstance(answer, KafkaError) else (None, answer)
+        return [
+            SimpleNamespace(topic=p.topic, partition=p.partition, offset=offset, error=error)
+            for p in partitions
+        ]
+
+    def get_watermark_offsets(self, _partition, _timeout):
+        return self.watermarks
+
+    def incremental_unassign(self, _partitions):
+        pass
+
+    def incremental_assign(self, partitions):
+        self.placed += [partition.offset for partition in partitions]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr(astray, "PAUSE", 0.0)
+
+
+def placed(client, times=1, turns=5):
+    """Where a partition was begun that was reported so many times."""
+    lost = Astray(client)
+    for _ in range(times):
+        lost.add(HOME)
+        for _ in range(turns):
+            lost.place()
+    return client.placed
+
+
+def test_it_goes_on_at_what_is_committed():
+    assert placed(Client(320)) == [320]
+
+
+def test_a_group_that_never_committed_begins_at_the_first_record_when_that_was_said_twice():
+    assert placed(Client(NONE)) == [OFFSET_BEGINNING]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [(NONE, 320), (UNSTABLE, 320), (KafkaException(KafkaError(KafkaError._TIMED_OUT)), 320)],
+    ids=["none and then one", "not stable yet", "no answer"],
+)
+def test_what_is_not_sure_is_asked_again(answers):
+    assert placed(Client(*answers)) == [320]
+
+
+def test_none_that_is_followed_by_not_stable_counts_for_nothing_but_itself():
+    assert placed(Client(UNSTABLE, NONE, UNSTABLE, 320)) == [320]
+
+
+def test_who_is_reported_twice_is_sent_to_the_same_place_again():
+    assert placed(Client(320), times=2) == [320, 320]
+
+
+@pytest.mark.parametrize(("low", "end"), [(400, 1000), (0, 100)], ids=["deleted", "beyond the end"])
+def test_who_was_sent_where_no_record_is_begins_at_the_first_one(low, end):
+    assert placed(Client(320, low=low, end=end), times=2) == [320, OFFSET_BEGINNING]
+
+
+def test_who_left_meanwhile_is_placed_no_more():
+    client = Client(320)
+    lost = Astray(client)
+    lost.add(HOME)
+    lost.discard(HOME)
+    lost.place()
+
+    assert client.placed == []
+
+
+def test_a_failure_that_says_something_is_told():
+    lost = Astray(Client(KafkaException(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))))
+    lost.add(HOME)
+
+    with pytest.raises(KafkaException):
+        lost.place()
