@@ -1,5 +1,6 @@
 """Partitions that the client could not place, and where they go on."""
 
+from collections.abc import Set as AbstractSet
 from time import monotonic
 
 import structlog
@@ -12,6 +13,8 @@ PATIENCE = 0.3
 """Seconds to wait for an answer; whoever polls has other partitions, too."""
 PAUSE = 0.25
 """Seconds until the next question."""
+LOOK_EVERY = 3.0
+"""Seconds between two looks for partitions that give nothing."""
 UNSETTLED = frozenset(
     {
         KafkaError._TIMED_OUT,
@@ -33,7 +36,9 @@ class Astray:
     holds a partition's offset back and a rebalance falls into the asking, librdkafka takes "not
     stable yet" for "never committed": with `earliest` a whole partition was answered once more
     (docs/adr/0013). So whoever is said to have no offset is asked about again, until that is sure:
-    "none" must be said twice, and what was deleted must lie outside of what is there.
+    "none" must be said twice, and what was deleted must lie outside of what is there. The report
+    itself can be lost on its way (whatever pauses or assigns partitions drops what is in their
+    queues), so that those that give nothing are asked about as well, and begun if they wait.
     """
 
     def __init__(self, consumer: Consumer) -> None:
@@ -41,6 +46,8 @@ class Astray:
         self._homes: set[TopicPartition] = set()
         self._sent: dict[TopicPartition, int] = {}
         self._without: set[TopicPartition] = set()
+        self._silent: AbstractSet[TopicPartition] = frozenset()
+        self._look_at = 0.0
         self._due = 0.0
         self._log = structlog.get_logger(__name__)
 
@@ -54,17 +61,22 @@ class Astray:
         self._homes.discard(home)
         self._sent.pop(home, None)
         self._without.discard(home)
+        self._silent -= {home}
 
-    def place(self) -> None:
+    def place(self, silent: AbstractSet[TopicPartition] = frozenset()) -> None:
         """Begin what can be placed: at what is committed, or its first record where nothing is.
+
+        Args:
+            silent: who has given no record yet, although there was nothing else to take.
 
         Raises:
             KafkaException: the client gave up.
         """
-        if not self._homes or monotonic() < self._due:
+        suspects = self._suspects(silent)
+        if not (self._homes or suspects) or monotonic() < self._due:
             return
         try:
-            for home, offset in self._found().items():
+            for home, offset in self._found(suspects).items():
                 # The client has given up on the partition, and seeks none that it does not fetch.
                 self._consumer.incremental_unassign([KafkaPartition(*home)])
                 self._consumer.incremental_assign([KafkaPartition(*home, offset)])
@@ -75,9 +87,17 @@ class Astray:
                 raise
         self._due = monotonic() + PAUSE
 
-    def _found(self) -> dict[TopicPartition, int]:
-        """Where partitions go on, as far as that is settled."""
-        asked = [KafkaPartition(*home) for home in self._homes]
+    def _suspects(self, silent: AbstractSet[TopicPartition]) -> AbstractSet[TopicPartition]:
+        """Now and then: who was silent at the last look as well."""
+        if monotonic() < self._look_at:
+            return frozenset()
+        before, self._silent = self._silent, silent
+        self._look_at = monotonic() + LOOK_EVERY
+        return (silent & before) - self._homes
+
+    def _found(self, suspects: AbstractSet[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where partitions go on, as far as that is settled; suspects only if they wait."""
+        asked = [KafkaPartition(*home) for home in self._homes | suspects]
         answers = self._consumer.committed(asked, PATIENCE)
         settled = {
             TopicPartition(answer.topic, answer.partition): answer.offset
@@ -85,7 +105,11 @@ class Astray:
             if answer.error is None
         }
         places = {home: self._place_of(home, offset) for home, offset in settled.items()}
-        return {home: place for home, place in places.items() if place is not None}
+        return {
+            home: place
+            for home, place in places.items()
+            if place is not None and (home in self._homes or self._waits(home, place))
+        }
 
     def _place_of(self, home: TopicPartition, committed: int) -> int | None:
         """The committed offset; the first record where there is none, or it leads nowhere.
@@ -112,3 +136,8 @@ class Astray:
         """Whether the records at an offset have been deleted, or never were."""
         low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), PATIENCE)
         return not low <= offset <= end
+
+    def _waits(self, home: TopicPartition, place: int) -> bool:
+        """Whether there is something to read from a place on."""
+        low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), PATIENCE)
+        return max(place, low) < end

@@ -67,6 +67,7 @@ class GroupConsumer:
         self._log = structlog.get_logger(__name__).bind(group=group)
         self._consumer = Consumer(consumer_config(connection, client_id, group))
         self._astray = Astray(self._consumer)
+        self._silent: set[TopicPartition] = set()
         self.drained = 0
         """How often a poll has left nothing behind that it could have taken."""
         self._consumer.subscribe(
@@ -97,10 +98,9 @@ class GroupConsumer:
         try:
             first = self._first()
             if first is None:
-                self.drained += 1
+                self._note_drained()
                 return []
             rest = self._consumer.consume(most - 1, self._batch.linger) if most > 1 else []
-            self.drained += len(rest) < most - 1
             self._member = self._consumer.consumer_group_metadata()
         except KafkaException as error:
             raise self._connection.translated(error) from error
@@ -110,6 +110,8 @@ class GroupConsumer:
             records = [record for record in records if record.home in self._owned]
         if len(self._since) < len(self._owned):
             self._since = first_offsets(records) | self._since
+        if len(rest) < most - 1:
+            self._note_drained()
         return records
 
     def keep_alive(self) -> None:
@@ -174,10 +176,17 @@ class GroupConsumer:
         except KafkaException as error:
             self._log.warning("offsets not committed", cause=error.args[0].str())
 
+    def _note_drained(self) -> None:
+        """Nothing more could be taken: who has given nothing until now may have been lost."""
+        self.drained += 1
+        if len(self._since) < len(self._owned):
+            self._silent = self._owned - self._since.keys()
+
     def _first(self) -> Message | None:
         """The next record, or None after an idle wait; partitions without a place get one."""
+        silent, self._silent = self._silent & self._owned, set()
         while True:
-            self._astray.place()
+            self._astray.place(silent & self._owned)
             message = self._consumer.poll(self._batch.idle)
             if message is None or self._is_record(message):
                 return message

@@ -45,6 +45,7 @@ class Client:
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
     monkeypatch.setattr(astray, "PAUSE", 0.0)
+    monkeypatch.setattr(astray, "LOOK_EVERY", 0.0)
 
 
 def placed(client, times=1, turns=5):
@@ -103,3 +104,33 @@ def test_a_failure_that_says_something_is_told():
 
     with pytest.raises(KafkaException):
         lost.place()
+
+
+def looked(client, *silences):
+    """Where partitions were begun that were silent, or not, at one look after the other."""
+    lost = Astray(client)
+    for silent in silences:
+        lost.place({HOME} if silent else set())
+    return client.placed
+
+
+def test_who_is_silent_at_two_looks_and_waits_is_begun_though_nobody_reported_it():
+    assert looked(Client(320), True, True) == [320]
+
+
+def test_who_is_silent_and_was_never_committed_begins_at_the_first_record():
+    assert looked(Client(NONE), True, True, True) == [OFFSET_BEGINNING]
+
+
+@pytest.mark.parametrize(
+    ("client", "silences"),
+    [
+        (Client(1000), (True, True, True)),
+        (Client(NONE, low=7, end=7), (True, True, True)),
+        (Client(320), (True, False, True)),
+        (Client(UNSTABLE), (True, True, True)),
+    ],
+    ids=["has read all", "has nothing to read", "was heard meanwhile", "not stable yet"],
+)
+def test_whose_silence_means_nothing_is_left_alone(client, silences):
+    assert looked(client, *silences) == []

@@ -1,12 +1,15 @@
-"""A reader whose client hears a partition no more goes on with another client."""
+"""Who hears a partition no more, or never did, does not wait for it for ever."""
 
 import pytest
+from confluent_kafka import KafkaError
 from confluent_kafka import TopicPartition as KafkaPartition
 from structlog.testing import capture_logs
 
+from broker import astray
 from broker import reader as reading
 from broker.admin import Admin
 from broker.connection import Connection
+from broker.consumer import GroupConsumer
 from broker.names import TopicSpec
 from broker.publisher import Publisher
 from broker.reader import Reader
@@ -21,6 +24,7 @@ LOOKS = 3
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     monkeypatch.setattr(reading, "LOOK_EVERY", 1.0)
+    monkeypatch.setattr(astray, "LOOK_EVERY", 1.0)
 
 
 @pytest.fixture
@@ -104,3 +108,31 @@ def test_an_open_transaction_is_waited_for_by_the_same_client(connection, topic)
         assert b"late" in hear(reader, 1)
 
     assert not [entry for entry in logs if entry["event"] == "heard no more"]
+
+
+class Heedless(GroupConsumer):
+    """A member to whom the report never comes that a partition has no place."""
+
+    missed = 0
+
+    def _is_record(self, message):
+        if message.error() and message.error().code() == KafkaError._AUTO_OFFSET_RESET:
+            self.missed += 1
+            return False
+        return super()._is_record(message)
+
+
+def test_a_member_that_was_never_told_of_a_partition_without_a_place_begins_it(connection, topic):
+    publish(connection, topic, words(0, 40))
+    member = Heedless(connection, f"{topic}-group", [topic])
+    try:
+        found = []
+        for _ in range(100):
+            found += [record.value for record in member.poll()]
+            if len(found) >= 40:
+                break
+    finally:
+        member.close()
+
+    assert member.missed == PARTITIONS
+    assert sorted(found) == sorted(words(0, 40))
