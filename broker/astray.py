@@ -1,5 +1,6 @@
 """Partitions that the client could not place, and where they go on."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from time import monotonic
 
@@ -7,7 +8,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from broker.records import TopicPartition
+from broker.records import Offsets, TopicPartition
 
 PATIENCE = 0.3
 """Seconds to wait for an answer; whoever polls has other partitions, too."""
@@ -87,6 +88,40 @@ class Astray:
                 raise
         self._due = monotonic() + PAUSE
 
+    def strays(self, fresh: Offsets) -> AbstractSet[TopicPartition]:
+        """Whose first records lie before what their group has committed, or may do so.
+
+        Args:
+            fresh: the first offset that was read of each partition since it was assigned.
+
+        Returns:
+            Partitions whose records must not be answered: each of them begins again, where the
+            group has come to, or at the same record while that is not known.
+
+        Raises:
+            KafkaException: the client gave up.
+        """
+        places = dict(fresh)
+        try:
+            asked = [KafkaPartition(*home) for home in fresh]
+            for home, offset in settled(self._consumer.committed(asked, PATIENCE)).items():
+                if offset <= fresh[home]:
+                    del places[home]
+                    continue
+                places[home] = offset
+                self._log.warning(
+                    "read from before its place",
+                    partition=home.partition,
+                    offset=fresh[home],
+                    committed=offset,
+                )
+        except KafkaException as error:
+            if error.args[0].code() not in UNSETTLED:
+                raise
+        for home, offset in places.items():
+            self._consumer.seek(KafkaPartition(*home, offset))
+        return places.keys()
+
     def _suspects(self, silent: AbstractSet[TopicPartition]) -> AbstractSet[TopicPartition]:
         """Now and then: who was silent at the last look as well."""
         if monotonic() < self._look_at:
@@ -98,13 +133,8 @@ class Astray:
     def _found(self, suspects: AbstractSet[TopicPartition]) -> dict[TopicPartition, int]:
         """Where partitions go on, as far as that is settled; suspects only if they wait."""
         asked = [KafkaPartition(*home) for home in self._homes | suspects]
-        answers = self._consumer.committed(asked, PATIENCE)
-        settled = {
-            TopicPartition(answer.topic, answer.partition): answer.offset
-            for answer in answers
-            if answer.error is None
-        }
-        places = {home: self._place_of(home, offset) for home, offset in settled.items()}
+        offsets = settled(self._consumer.committed(asked, PATIENCE))
+        places = {home: self._place_of(home, offset) for home, offset in offsets.items()}
         return {
             home: place
             for home, place in places.items()
@@ -141,3 +171,12 @@ class Astray:
         """Whether there is something to read from a place on."""
         low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), PATIENCE)
         return max(place, low) < end
+
+
+def settled(answers: Iterable[KafkaPartition]) -> dict[TopicPartition, int]:
+    """Committed offsets as far as they are told; negative where there is none."""
+    return {
+        TopicPartition(answer.topic, answer.partition): answer.offset
+        for answer in answers
+        if answer.error is None
+    }

@@ -102,14 +102,14 @@ class GroupConsumer:
                 return []
             rest = self._consumer.consume(most - 1, self._batch.linger) if most > 1 else []
             self._member = self._consumer.consumer_group_metadata()
+            records = read_all(self._records([first, *rest]))
+            if not self._owned.issuperset(map(HOME, records)):
+                # A rebalance inside consume() has taken a partition whose record we already hold.
+                records = [record for record in records if record.home in self._owned]
+            if len(self._since) < len(self._owned):
+                records = self._begun(records)
         except KafkaException as error:
             raise self._connection.translated(error) from error
-        records = read_all(self._records([first, *rest]))
-        if not self._owned.issuperset(map(HOME, records)):
-            # A rebalance inside consume() has taken a partition whose record we already hold.
-            records = [record for record in records if record.home in self._owned]
-        if len(self._since) < len(self._owned):
-            self._since = first_offsets(records) | self._since
         if len(rest) < most - 1:
             self._note_drained()
         return records
@@ -175,6 +175,13 @@ class GroupConsumer:
             self._consumer.commit(offsets=kafka_offsets(mine), asynchronous=False)
         except KafkaException as error:
             self._log.warning("offsets not committed", cause=error.args[0].str())
+
+    def _begun(self, records: list[Record]) -> list[Record]:
+        """Note where partitions began; without the records of those that began at a wrong place."""
+        fresh = {h: o for h, o in first_offsets(records).items() if h not in self._since}
+        strays = self._astray.strays(fresh) if fresh else frozenset()
+        self._since.update((home, offset) for home, offset in fresh.items() if home not in strays)
+        return [record for record in records if record.home not in strays] if strays else records
 
     def _note_drained(self) -> None:
         """Nothing more could be taken: who has given nothing until now may have been lost."""

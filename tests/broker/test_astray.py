@@ -21,6 +21,7 @@ class Client:
         self.answers = list(answers)
         self.watermarks = low, end
         self.placed = []
+        self.sought = []
 
     def committed(self, partitions, _timeout):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -34,6 +35,9 @@ class Client:
 
     def get_watermark_offsets(self, _partition, _timeout):
         return self.watermarks
+
+    def seek(self, partition):
+        self.sought.append(partition.offset)
 
     def incremental_unassign(self, _partitions):
         pass
@@ -134,3 +138,23 @@ def test_who_is_silent_and_was_never_committed_begins_at_the_first_record():
 )
 def test_whose_silence_means_nothing_is_left_alone(client, silences):
     assert looked(client, *silences) == []
+
+
+@pytest.mark.parametrize("committed", [NONE, 0, 319, 320])
+def test_who_begins_at_or_behind_what_is_committed_is_no_stray(committed):
+    client = Client(committed)
+
+    assert not Astray(client).strays({HOME: 320})
+    assert client.sought == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [(321, 321), (UNSTABLE, 0), (KafkaException(KafkaError(KafkaError._TIMED_OUT)), 0)],
+    ids=["committed further on", "not stable yet", "no answer"],
+)
+def test_who_begins_before_what_is_committed_or_may_do_so_begins_again(answer, place):
+    client = Client(answer)
+
+    assert Astray(client).strays({HOME: 0}) == {HOME}
+    assert client.sought == [place]

@@ -120,3 +120,32 @@ def test_a_partition_whose_next_record_is_gone_goes_on_at_its_first(connection, 
     found = read([members()], lambda found: home in found)
 
     assert found[home][0] == DONE + 3
+
+
+class Misplaced(GroupConsumer):
+    """A member whose client begins every partition at its first record, whatever was committed."""
+
+    def _assigned(self, consumer, partitions):
+        super()._assigned(consumer, partitions)
+        for partition in partitions:
+            partition.offset = 0
+        consumer.incremental_assign(partitions)
+
+
+def test_records_before_what_the_group_has_committed_are_handed_to_nobody(
+    connection, topic, members, prefix
+):
+    first = members()
+    read([first], lambda found: len(found) == 2)
+    first.commit(dict.fromkeys(homes(topic), DONE))
+    first.close()
+
+    member = Misplaced(connection, prefix + "g", [topic], BatchSettings(idle=0.05))
+    try:
+        found = read([member], lambda found: len(found) == 2)
+    finally:
+        member.close()
+
+    assert {home: offsets[0] for home, offsets in found.items()} == dict.fromkeys(
+        homes(topic), DONE
+    )
