@@ -27,8 +27,8 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from broker.consumer import read_all
 from broker.delivery import produce_all
+from broker.messages import read_all
 from broker.names import Header, Topics
 from broker.records import Headers
 from models.columns import Column

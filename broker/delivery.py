@@ -10,8 +10,9 @@ from typing import Protocol
 from confluent_kafka import KafkaError, Producer
 
 from broker.connection import Connection, producer_config
-from broker.consumer import GroupConsumer, kafka_offsets
+from broker.consumer import GroupConsumer
 from broker.errors import DeliveryFailed
+from broker.messages import kafka_offsets
 from broker.records import Headers, Outgoing, Record, next_offsets
 from broker.transactions import TransactionalProducer, repeated
 

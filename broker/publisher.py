@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Self
 from confluent_kafka import KafkaError, Producer
 
 from broker.connection import Connection, producer_config
-from broker.consumer import read
 from broker.delivery import produce
 from broker.errors import DeliveryFailed
+from broker.messages import read
 from broker.records import Outgoing, Record
 
 # After any other failure, a timeout above all, the record may lie in the topic.

@@ -10,8 +10,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from broker.connection import Connection, reader_config
-from broker.consumer import kafka_offsets, read
 from broker.errors import BrokerUnavailable, TopicMissing
+from broker.messages import kafka_offsets, read
 from broker.records import Offsets, Record, TopicPartition
 
 SECONDS = 10.0

@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient
 
 from broker.admin import Admin
 from broker.connection import Connection, transactional_config
-from broker.consumer import BatchSettings, GroupConsumer, kafka_offsets
+from broker.consumer import BatchSettings, GroupConsumer
+from broker.messages import kafka_offsets
 from broker.names import TopicSpec
 from broker.publisher import Publisher
 from broker.records import Outgoing, TopicPartition
