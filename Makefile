@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TIMES ?= 10
 SEED ?=
-FAULTS = $(BIN)/pytest -q tests/faults -m fault -n 3 --dist loadgroup $(if $(SEED),--seed $(SEED))
+FAULTS = $(BIN)/pytest -q tests/faults $(if $(SEED),--seed $(SEED))
+# Three brokers and three workers fill two cores, and their scenarios measure time.
+ALONE = -m "fault and cluster"
+BESIDE = -m "fault and not cluster" -n 3 --dist worksteal
 TOO_OLD = modstream needs Python 3.11 to 3.14, and $(PYTHON) is none: name one with PYTHON=python3.12
 NO_VENV = the virtual environment could not be made: install Python's venv module (Debian: python3-venv)
 NO_PACKAGES = the packages could not be installed: reach the package registry, then run the command again
@@ -31,10 +34,12 @@ test: $(READY) lint ## Everything: lint, the suite on real servers with coverage
 	$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal -m "not fault"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
-	$(FAULTS)
+	$(FAULTS) $(BESIDE)
+	$(FAULTS) $(ALONE)
 
 faults: $(READY) ## Every fault ten times as often as in the test; TIMES=3 for less, SEED=1 to repeat.
-	$(FAULTS) --times $(TIMES)
+	$(FAULTS) --times $(TIMES) $(BESIDE)
+	$(FAULTS) --times $(TIMES) $(ALONE)
 
 bench: $(READY) ## Throughput, latency and cost beside the raw pass-through and peers; QUICK=1 for less.
 	$(BIN)/python -m bench $(if $(QUICK),--quick,--peers all)

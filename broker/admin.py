@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeVar
 
 import stamina
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
@@ -19,6 +20,8 @@ from broker.connection import UNREACHABLE, Connection, client_config
 from broker.errors import BrokerUnavailable, TopicMissing, TopicRefused, Undecided
 from broker.names import TopicSpec
 from broker.records import TopicPartition
+
+Answer = TypeVar("Answer")
 
 SECONDS = 15.0
 """Bound of one administrative request."""
@@ -67,7 +70,7 @@ class Admin:
         created = []
         for name, future in self._client.create_topics(new, request_timeout=SECONDS).items():
             try:
-                future.result(SECONDS)
+                self._answer(future)
                 created.append(name)
             except KafkaException as error:
                 self._unless_there(name, error)
@@ -146,7 +149,7 @@ class Admin:
         """
         client = AdminClient(client_config(self._connection, "modstream-members"))
         try:
-            found = client.describe_consumer_groups([group])[group].result(SECONDS)
+            found = self._answer(client.describe_consumer_groups([group])[group])
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return 0
@@ -162,7 +165,7 @@ class Admin:
         """Delete topics; those that are gone already are no error."""
         for future in self._client.delete_topics(list(names)).values():
             try:
-                future.result(SECONDS)
+                self._answer(future)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise self._connection.translated(error) from error
@@ -222,11 +225,20 @@ class Admin:
     def _offset(self, topic: str, future: Future[ListOffsetsResultInfo]) -> int:
         """The offset that a partition's leader answers; it may hear of a topic after others do."""
         try:
-            return int(future.result(SECONDS).offset)
+            return int(self._answer(future).offset)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise TopicMissing(topic) from error
             raise self._connection.translated(error) from error
+
+    def _answer(self, future: Future[Answer]) -> Answer:
+        """What a question to the brokers brings; raises KafkaException as it does."""
+        try:
+            return future.result(SECONDS)
+        except TimeoutError as error:
+            raise BrokerUnavailable(
+                self._connection.bootstrap, f"no answer within {SECONDS:g} s"
+            ) from error
 
     def _unless_there(self, name: str, error: KafkaException) -> None:
         cause: KafkaError = error.args[0]

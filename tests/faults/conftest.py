@@ -18,28 +18,11 @@ LONGEST = 600
 """Seconds that a scenario may take, times `--times`."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Before pytest-xdist's own hook: it reads the groups, and would not see ours."""
     limit = pytest.mark.timeout(LONGEST * config.getoption("--times"))
     for item in items:
         if item.get_closest_marker("fault") is not None:
             item.add_marker(limit)
-        if needs_cluster(item):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
-    # What shares three brokers runs in one process, and takes longest: it begins first.
-    items.sort(key=needs_cluster, reverse=True)
-
-
-def pytest_collection_finish(session):
-    """Three clusters of three brokers on one machine would measure nothing but each other."""
-    if getattr(session.config.option, "loadgroup", False):
-        apart = [item for item in session.items if needs_cluster(item) and "@" not in item.nodeid]
-        assert not apart, "pytest-xdist does not keep together what shares the three brokers"
-
-
-def needs_cluster(item):
-    return "cluster" in getattr(item, "fixturenames", ())
 
 
 def pytest_sessionfinish(session):

@@ -7,7 +7,7 @@ from tests.faults.cluster import NODES, Coordinator
 from tests.faults.harness import ENDLESS, SECONDS
 from tests.faults.pulse import Pulse
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 
 WORKERS = 3
 AFTER = 500

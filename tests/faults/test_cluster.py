@@ -12,7 +12,7 @@ from broker.reader import read_to_end
 from broker.records import Outgoing, TopicPartition
 from tests.faults.cluster import Coordinator, await_
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 
 
 def send(connection, topic, words):

@@ -17,7 +17,7 @@ from tests.faults.harness import ENDLESS, SECONDS, until
 from tests.faults.proxy import END_TXN, Hold, Way
 from tests.faults.pulse import Pulse
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 
 RECOVERY = 15.0
 """Seconds after a fault's end within which answers come again."""

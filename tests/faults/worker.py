@@ -42,10 +42,13 @@ class Deaf(GroupConsumer):
     def __init__(self, *arguments, trap):
         super().__init__(*arguments)
         self._trap = trap
+        self._unheard = []
 
     def poll(self, most=None):
         if self.owned and caught(self._trap):
-            self._consumer.pause([KafkaPartition(*min(self.owned))])
+            self._unheard = [KafkaPartition(*min(self.owned))]
+        # Again and again: what keeps a slow worker in its group lets all partitions go on.
+        self._consumer.pause(self._unheard)
         return super().poll(most)
 
 
