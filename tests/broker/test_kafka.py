@@ -1,7 +1,7 @@
 """The Kafka clients against a real cluster."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 
 import pytest
@@ -163,6 +163,13 @@ def test_a_reader_of_committed_records_sees_no_aborted_one(connection, topic):
 
     assert committed == [b"kept", b"kept too"]
     assert b"aborted" in everything
+
+
+def test_a_question_that_nobody_answers_in_time_is_told_as_such(connection, monkeypatch):
+    monkeypatch.setattr("broker.admin.SECONDS", 0.01)
+
+    with pytest.raises(BrokerUnavailable, match=r"no answer within 0\.01 s"):
+        Admin(connection)._answer(Future())
 
 
 def test_a_reader_begins_where_it_is_told(connection, topic):
