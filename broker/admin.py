@@ -1,7 +1,7 @@
 """Creating topics, waiting until they are ready, and looking at them and at groups' lag."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -52,7 +52,7 @@ class Admin:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = AdminClient(client_config(connection, "modstream-admin"))
+        self._client = self._opened()
         self._groups: dict[str, Consumer] = {}
 
     def create(self, specs: Iterable[TopicSpec]) -> list[str]:
@@ -217,10 +217,17 @@ class Admin:
         answers = self._client.list_offsets(
             asked, isolation_level=isolation, request_timeout=SECONDS
         )
+        wait(answers.values(), SECONDS)
+        if any(future.done() and is_leaderless(future.exception()) for future in answers.values()):
+            # The client may believe so for good (docs/adr/0015); now no question is under way.
+            self._client = self._opened()
         return {
             TopicPartition(p.topic, p.partition): self._offset(p.topic, future)
             for p, future in answers.items()
         }
+
+    def _opened(self) -> AdminClient:
+        return AdminClient(client_config(self._connection, "modstream-admin"))
 
     def _offset(self, topic: str, future: Future[ListOffsetsResultInfo]) -> int:
         """The offset that a partition's leader answers; it may hear of a topic after others do."""
@@ -247,3 +254,8 @@ class Admin:
         if cause.code() in UNREACHABLE:
             raise BrokerUnavailable(self._connection.bootstrap, cause.str()) from error
         raise TopicRefused(name, cause.str()) from error
+
+
+def is_leaderless(error: BaseException | None) -> bool:
+    """Whether a question failed because the client knows of no leader to ask."""
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError._NOENT

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from broker.admin import Admin
 from broker.connection import (
@@ -170,6 +170,29 @@ def test_a_question_that_nobody_answers_in_time_is_told_as_such(connection, monk
 
     with pytest.raises(BrokerUnavailable, match=r"no answer within 0\.01 s"):
         Admin(connection)._answer(Future())
+
+
+class Leaderless:
+    """A client that believes for good that no partition has a leader."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def list_topics(self, **how):
+        return self._client.list_topics(**how)
+
+    def list_offsets(self, asked, **_how):
+        answers = {partition: Future() for partition in asked}
+        for answer in answers.values():
+            answer.set_exception(KafkaException(KafkaError(KafkaError._NOENT)))
+        return answers
+
+
+def test_a_client_that_believes_in_no_leader_is_replaced(connection, topic):
+    admin = Admin(connection)
+    admin._client = Leaderless(admin._client)
+
+    assert len(admin.ends([topic])) == 8
 
 
 def test_a_reader_begins_where_it_is_told(connection, topic):
