@@ -8,6 +8,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from broker.messages import goes_on
 from broker.records import Offsets, TopicPartition
 
 PATIENCE = 0.3
@@ -138,7 +139,8 @@ class Astray:
         return {
             home: place
             for home, place in places.items()
-            if place is not None and (home in self._homes or self._waits(home, place))
+            if place is not None
+            and (home in self._homes or goes_on(self._consumer, home, place, PATIENCE))
         }
 
     def _place_of(self, home: TopicPartition, committed: int) -> int | None:
@@ -166,11 +168,6 @@ class Astray:
         """Whether the records at an offset have been deleted, or never were."""
         low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), PATIENCE)
         return not low <= offset <= end
-
-    def _waits(self, home: TopicPartition, place: int) -> bool:
-        """Whether there is something to read from a place on."""
-        low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), PATIENCE)
-        return max(place, low) < end
 
 
 def settled(answers: Iterable[KafkaPartition]) -> dict[TopicPartition, int]:

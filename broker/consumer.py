@@ -191,7 +191,7 @@ class GroupConsumer:
 
     def _first(self) -> Message | None:
         """The next record, or None after an idle wait; partitions without a place get one."""
-        silent, self._silent = self._silent & self._owned, set()
+        silent, self._silent = self._silent, set()
         while True:
             self._astray.place(silent & self._owned)
             message = self._consumer.poll(self._batch.idle)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from confluent_kafka import Message
+from confluent_kafka import Consumer, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from broker.records import Offsets, Record, record_of
+from broker.records import Offsets, Record, TopicPartition, record_of
 
 
 def read(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known to be there
@@ -40,3 +40,9 @@ def read_all(messages: Sequence[Message]) -> list[Record]:
 def kafka_offsets(offsets: Offsets) -> list[KafkaPartition]:
     """Our offsets in the client's words."""
     return [KafkaPartition(home.topic, home.partition, next_) for home, next_ in offsets.items()]
+
+
+def goes_on(consumer: Consumer, home: TopicPartition, place: int, timeout: float) -> bool:
+    """Whether a partition holds anything from a place on; raises KafkaException if nobody says."""
+    low, end = consumer.get_watermark_offsets(KafkaPartition(*home), timeout)
+    return max(place, low) < end

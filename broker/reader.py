@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from broker.connection import Connection, reader_config
 from broker.errors import BrokerUnavailable, TopicMissing
-from broker.messages import kafka_offsets, read
+from broker.messages import goes_on, kafka_offsets, read
 from broker.records import Offsets, Record, TopicPartition
 
 SECONDS = 10.0
@@ -142,11 +142,10 @@ class Reader:
         found = set()
         for home, place in places.items():
             try:
-                low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), ANSWER)
+                if goes_on(self._consumer, home, place, ANSWER):
+                    found.add(home)
             except KafkaException:
                 return set()
-            if max(place, low) < end:
-                found.add(home)
         return found
 
     @stamina.retry(

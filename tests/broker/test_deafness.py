@@ -8,13 +8,11 @@ from structlog.testing import capture_logs
 from broker import astray
 from broker import reader as reading
 from broker.admin import Admin
-from broker.connection import Connection
 from broker.consumer import GroupConsumer
 from broker.names import TopicSpec
-from broker.publisher import Publisher
 from broker.reader import Reader
-from broker.records import Outgoing
 from broker.transactions import TransactionalProducer
+from tests.words import publish
 
 pytestmark = pytest.mark.real
 PARTITIONS = 4
@@ -28,22 +26,10 @@ def hasty(monkeypatch):
 
 
 @pytest.fixture
-def connection(bootstrap):
-    return Connection(bootstrap)
-
-
-@pytest.fixture
 def topic(connection, prefix):
     name = f"{prefix}words"
     Admin(connection).create([TopicSpec(name, PARTITIONS)])
     return name
-
-
-def publish(connection, topic, words):
-    with Publisher(connection) as publisher:
-        for word in words:
-            publisher.send(Outgoing(topic, word, word))
-        publisher.flush()
 
 
 def hear(reader, most):

@@ -26,11 +26,6 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def connection(bootstrap):
-    return Connection(bootstrap)
-
-
-@pytest.fixture
 def topic(connection, prefix):
     name = f"{prefix}words"
     Admin(connection).create([TopicSpec(name, 8)])

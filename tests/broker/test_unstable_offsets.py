@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
 from broker.admin import Admin
-from broker.connection import Connection, transactional_config
+from broker.connection import transactional_config
 from broker.consumer import BatchSettings, GroupConsumer
 from broker.messages import kafka_offsets
 from broker.names import TopicSpec
@@ -20,11 +20,6 @@ pytestmark = pytest.mark.real
 
 RECORDS, DONE, PENDING = 10, 5, 7
 SECONDS = 30.0
-
-
-@pytest.fixture
-def connection(bootstrap):
-    return Connection(bootstrap)
 
 
 @pytest.fixture
@@ -44,8 +39,8 @@ def members(connection, topic, prefix):
     """Makes members of one group; those that are left are closed in the end."""
     with ExitStack() as closing:
 
-        def join():
-            member = GroupConsumer(connection, prefix + "g", [topic], BatchSettings(idle=0.05))
+        def join(kind=GroupConsumer):
+            member = kind(connection, prefix + "g", [topic], BatchSettings(idle=0.05))
             closing.callback(member.close)
             return member
 
@@ -133,19 +128,13 @@ class Misplaced(GroupConsumer):
         consumer.incremental_assign(partitions)
 
 
-def test_records_before_what_the_group_has_committed_are_handed_to_nobody(
-    connection, topic, members, prefix
-):
+def test_records_before_what_the_group_has_committed_are_handed_to_nobody(topic, members):
     first = members()
     read([first], lambda found: len(found) == 2)
     first.commit(dict.fromkeys(homes(topic), DONE))
     first.close()
 
-    member = Misplaced(connection, prefix + "g", [topic], BatchSettings(idle=0.05))
-    try:
-        found = read([member], lambda found: len(found) == 2)
-    finally:
-        member.close()
+    found = read([members(Misplaced)], lambda found: len(found) == 2)
 
     assert {home: offsets[0] for home, offsets in found.items()} == dict.fromkeys(
         homes(topic), DONE

@@ -11,15 +11,9 @@ from broker.publisher import Publisher
 from broker.reader import read_to_end
 from broker.records import Outgoing, TopicPartition
 from tests.faults.cluster import Coordinator, await_
+from tests.words import publish
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
-
-
-def send(connection, topic, words):
-    with Publisher(connection) as publisher:
-        for word in words:
-            publisher.send(Outgoing(topic, word, word))
-        publisher.flush()
 
 
 def described(client, names):
@@ -52,11 +46,11 @@ def test_what_was_acknowledged_outlives_the_leader_that_acknowledged_it(cluster,
     Admin(connection).create([TopicSpec(topic, 1)])
     cluster.await_whole()
     home = TopicPartition(topic, 0)
-    send(connection, topic, [b"before"])
+    publish(connection, topic, [b"before"])
 
     killed = cluster.leader(home)
     cluster.kill(killed)
-    send(connection, topic, [b"after"])
+    publish(connection, topic, [b"after"])
     survivor = cluster.leader(home)
     cluster.restart(killed)
 
