@@ -8,6 +8,9 @@ READY := $(VENV)/.ready
 TIMES ?= 10
 SEED ?=
 FAULTS = $(BIN)/pytest -q tests/faults $(if $(SEED),--seed $(SEED))
+UNIT = -m "not real and not journey"
+# Most of them wait for others; by themselves they would not fill two cores.
+REAL = -m "(real or journey) and not fault" -n 3 --dist worksteal
 # Three brokers and three workers fill two cores, and their scenarios measure time.
 ALONE = -m "fault and cluster"
 BESIDE = -m "fault and not cluster" -n 3 --dist worksteal
@@ -29,11 +32,12 @@ demo-full: $(READY) ## The same for April to December 2013, about 250,000 flight
 up: $(READY) ## Run the whole system until Ctrl-C, for your own requests.
 	@$(BIN)/modstream up
 
-test: $(READY) lint ## Everything: lint, the suite on real servers with coverage, every fault once.
+test: $(READY) lint ## Everything: lint, unit tests with coverage, real servers, every fault once.
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal -m "not fault"
+	$(BIN)/coverage run -m pytest -q -n 2 $(UNIT)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
+	$(BIN)/pytest -q $(REAL)
 	$(FAULTS) $(BESIDE)
 	$(FAULTS) $(ALONE)
 
@@ -53,7 +57,7 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 unit: $(READY)
-	$(BIN)/pytest -q -n 2 -m "not real and not journey"
+	$(BIN)/pytest -q -n 2 $(UNIT)
 
 format: $(READY) ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff format -q

@@ -1,23 +1,18 @@
 """Creating topics, waiting until they are ready, and looking at them and at groups' lag."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
 import stamina
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    ListOffsetsResultInfo,
-    NewTopic,
-    OffsetSpec,
-    TopicMetadata,
-)
+from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
 from broker.connection import UNREACHABLE, Connection, client_config
 from broker.errors import BrokerUnavailable, TopicMissing, TopicRefused, Undecided
+from broker.lookup import EARLIEST, LATEST, Lookup
 from broker.names import TopicSpec
 from broker.records import TopicPartition
 
@@ -52,7 +47,8 @@ class Admin:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = self._opened()
+        self._client = AdminClient(client_config(connection, "modstream-admin"))
+        self._lookups = {which: Lookup(connection, committed=which) for which in (False, True)}
         self._groups: dict[str, Consumer] = {}
 
     def create(self, specs: Iterable[TopicSpec]) -> list[str]:
@@ -92,10 +88,8 @@ class Admin:
             for name, topic in self._metadata().items()
             if name.startswith(prefix) and not name.startswith("__")
         }
-        ends = self._offsets([p for homes in found.values() for p in homes], OffsetSpec.latest())
-        begins = self._offsets(
-            [p for homes in found.values() for p in homes], OffsetSpec.earliest()
-        )
+        everywhere = [p for homes in found.values() for p in homes]
+        ends, begins = self._offsets(everywhere, LATEST), self._offsets(everywhere, EARLIEST)
         return [
             TopicState(name, len(homes), sum(ends[p] - begins[p] for p in homes))
             for name, homes in sorted(found.items())
@@ -107,7 +101,7 @@ class Admin:
         With `committed` the last stable offset: where readers of committed records must stop
         while a transaction is open.
         """
-        return self._offsets(self._homes(topics), OffsetSpec.latest(), committed=committed)
+        return self._offsets(self._homes(topics), LATEST, committed=committed)
 
     def since(self, topics: Sequence[str], timestamp: int) -> dict[TopicPartition, int]:
         """Where each partition holds its first record of `timestamp` (ms) or later, or else ends.
@@ -116,7 +110,7 @@ class Admin:
         were written.
         """
         ends = self.ends(topics)
-        found = self._offsets(list(ends), OffsetSpec.for_timestamp(timestamp))
+        found = self._offsets(list(ends), timestamp)
         return {home: end if found[home] < 0 else found[home] for home, end in ends.items()}
 
     def await_decided(self, topics: Sequence[str]) -> None:
@@ -208,35 +202,9 @@ class Admin:
 
     @patient
     def _offsets(
-        self, homes: Sequence[TopicPartition], spec: OffsetSpec, *, committed: bool = False
+        self, homes: Sequence[TopicPartition], time: int, *, committed: bool = False
     ) -> dict[TopicPartition, int]:
-        if not homes:
-            return {}
-        asked = {KafkaPartition(home.topic, home.partition): spec for home in homes}
-        isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        answers = self._client.list_offsets(
-            asked, isolation_level=isolation, request_timeout=SECONDS
-        )
-        wait(answers.values(), SECONDS)
-        if any(future.done() and is_leaderless(future.exception()) for future in answers.values()):
-            # The client may believe so for good (docs/adr/0015); now no question is under way.
-            self._client = self._opened()
-        return {
-            TopicPartition(p.topic, p.partition): self._offset(p.topic, future)
-            for p, future in answers.items()
-        }
-
-    def _opened(self) -> AdminClient:
-        return AdminClient(client_config(self._connection, "modstream-admin"))
-
-    def _offset(self, topic: str, future: Future[ListOffsetsResultInfo]) -> int:
-        """The offset that a partition's leader answers; it may hear of a topic after others do."""
-        try:
-            return int(self._answer(future).offset)
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise TopicMissing(topic) from error
-            raise self._connection.translated(error) from error
+        return self._lookups[committed](homes, time)
 
     def _answer(self, future: Future[Answer]) -> Answer:
         """What a question to the brokers brings; raises KafkaException as it does."""
@@ -254,8 +222,3 @@ class Admin:
         if cause.code() in UNREACHABLE:
             raise BrokerUnavailable(self._connection.bootstrap, cause.str()) from error
         raise TopicRefused(name, cause.str()) from error
-
-
-def is_leaderless(error: BaseException | None) -> bool:
-    """Whether a question failed because the client knows of no leader to ask."""
-    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError._NOENT

@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from modstream.embedded import EmbeddedKafka, EmbeddedRedis, Recipe, Server
 
-# Coverage is measured in the test processes alone. Measuring in all that they start, too, would
-# cost half of the suite's time; what runs only there has unit tests of its own.
+# Coverage is measured in the test processes alone, not in what they start, too.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
         del os.environ[name]
@@ -32,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the faults"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the long ones first: what is left at the end shall be short, for all processes."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -167,25 +167,16 @@ def test_a_question_that_nobody_answers_in_time_is_told_as_such(connection, monk
         Admin(connection)._answer(Future())
 
 
-class Leaderless:
-    """A client that believes for good that no partition has a leader."""
+class Silent:
+    """A client whose question nobody answers."""
 
-    def __init__(self, client):
-        self._client = client
-
-    def list_topics(self, **how):
-        return self._client.list_topics(**how)
-
-    def list_offsets(self, asked, **_how):
-        answers = {partition: Future() for partition in asked}
-        for answer in answers.values():
-            answer.set_exception(KafkaException(KafkaError(KafkaError._NOENT)))
-        return answers
+    def offsets_for_times(self, asked, timeout):
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
-def test_a_client_that_believes_in_no_leader_is_replaced(connection, topic):
+def test_a_client_whom_nobody_answers_is_replaced(connection, topic):
     admin = Admin(connection)
-    admin._client = Leaderless(admin._client)
+    admin._lookups[False]._client = Silent()
 
     assert len(admin.ends([topic])) == 8
 

@@ -96,11 +96,17 @@ class Cluster:
 
     def leader(self, home: TopicPartition) -> int:
         """The node that leads a partition now."""
-        return int(self._metadata().topics[home.topic].partitions[home.partition].leader)
+        return await_(lambda: self._leader(home), f"a leader of {home}")
 
     def coordinator(self, of: Coordinator, key: str) -> int:
         """The node that coordinates a group or a transactional id now."""
         return await_(lambda: self._coordinator(of, key), f"a coordinator of {key}")
+
+    def _leader(self, home: TopicPartition) -> int | None:
+        """None while whoever is asked knows of none, or not of the topic."""
+        topic = self._metadata().topics.get(home.topic)
+        leader = -1 if topic is None else topic.partitions[home.partition].leader
+        return leader if leader in self.nodes else None
 
     def _coordinator(self, of: Coordinator, key: str) -> int | None:
         """The first live node's answer; None while it knows of none."""

@@ -1,5 +1,7 @@
 """Three brokers behind proxies: what the fault scenarios take for granted of them."""
 
+import time
+
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource
@@ -41,7 +43,9 @@ def test_every_topic_has_three_copies_of_which_two_must_be_there(cluster, prefix
     assert [config["min.insync.replicas"].value for config in configs] == ["2", "2", "2"]
 
 
-def test_what_was_acknowledged_outlives_the_leader_that_acknowledged_it(cluster, prefix):
+def test_what_was_acknowledged_outlives_its_leader_and_others_take_over_what_that_coordinated(
+    cluster, prefix
+):
     topic, connection = f"{prefix}words", Connection(cluster.bootstrap)
     Admin(connection).create([TopicSpec(topic, 1)])
     cluster.await_whole()
@@ -49,25 +53,23 @@ def test_what_was_acknowledged_outlives_the_leader_that_acknowledged_it(cluster,
     publish(connection, topic, [b"before"])
 
     killed = cluster.leader(home)
+    led = {kind: coordinated_by(cluster, killed, kind) for kind in Coordinator}
     cluster.kill(killed)
     publish(connection, topic, [b"after"])
-    survivor = cluster.leader(home)
+    leader = cluster.leader(home)
+    for kind, key in led.items():
+        await_(lambda kind=kind, key=key: cluster.coordinator(kind, key) != killed, "another one")
+    coordinators = {cluster.coordinator(kind, key) for kind, key in led.items()}
     cluster.restart(killed)
 
-    assert survivor != killed
+    assert {leader, *coordinators} <= cluster.nodes.keys() - {killed}
     assert [record.value for record in read_to_end(connection, [topic])] == [b"before", b"after"]
 
 
-@pytest.mark.parametrize("kind", Coordinator)
-def test_another_node_takes_over_as_coordinator(cluster, kind):
-    killed = cluster.coordinator(kind, "somebody")
-
-    cluster.kill(killed)
-    await_(lambda: cluster.coordinator(kind, "somebody") != killed, "another coordinator")
-    successor = cluster.coordinator(kind, "somebody")
-    cluster.restart(killed)
-
-    assert successor in cluster.nodes.keys() - {killed}
+def coordinated_by(cluster, node, kind):
+    """A name whose coordinator a node is."""
+    names = (f"somebody-{number}" for number in range(100))
+    return next(name for name in names if cluster.coordinator(kind, name) == node)
 
 
 def test_a_client_that_comes_by_the_proxies_never_leaves_them(cluster, prefix):
@@ -91,12 +93,31 @@ def test_a_client_that_comes_by_the_proxies_never_leaves_them(cluster, prefix):
     assert len(list(read_to_end(connection, [topic]))) == 200
 
 
+def test_who_asks_a_dead_leader_for_offsets_waits_for_another_and_takes_no_processor(
+    cluster, prefix
+):
+    topic, admin = f"{prefix}words", Admin(Connection(cluster.bootstrap))
+    admin.create([TopicSpec(topic, 1)])
+    cluster.await_whole()
+    killed = cluster.leader(TopicPartition(topic, 0))
+
+    cluster.kill(killed)
+    begun, spent = time.monotonic(), time.process_time()
+    ends = admin.ends([topic])
+    seconds, spent = time.monotonic() - begun, time.process_time() - spent
+    cluster.restart(killed)
+
+    assert ends == {TopicPartition(topic, 0): 0}
+    assert seconds > 1, "the leader was dead indeed"
+    assert spent < seconds / 4
+
+
 def test_topics_are_ready_when_they_are_said_to_be_although_brokers_hear_of_them_in_turn(
     cluster, prefix
 ):
     admin = Admin(Connection(cluster.bootstrap))
 
-    for number in range(20):
+    for number in range(10):
         topic = f"{prefix}words-{number}"
         admin.create([TopicSpec(topic, 12)])
 

@@ -35,7 +35,7 @@ from tests.faults.learner import FORGETFUL
 from tests.faults.truth import learned_in_one_go, should_be_joined, was_joined
 from tests.faults.victims import PATIENCE, Victims, covers
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 
 LEARNS, FORGETS = "online", "forgetful"
 KILLS, WIPES, TOGETHER, UNCOVERED = 5, (2, 3), (1, 3), (2,)

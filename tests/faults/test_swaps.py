@@ -34,7 +34,7 @@ from producers.rows import specs
 from producers.schedule import LoadPlan
 from tests.faults.harness import ENDLESS, SECONDS, until
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 
 STEPS = "steps"
 SCHEMA = InputSchema(features=(Feature(name="x", kind="float", low=0.0, high=1.0),))

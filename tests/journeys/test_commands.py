@@ -12,6 +12,7 @@ from tests.journeys.conftest import SECONDS, publish_untrained, with_route
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
 
+@pytest.mark.long
 def test_a_stream_is_used_from_the_shell_alone(system):
     """Seed, ask, say what was true, and see that it has been learned."""
     system = with_route(system, "online", "frozen")

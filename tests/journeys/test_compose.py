@@ -78,6 +78,7 @@ def test_the_image_runs_the_command_that_the_services_name(services):
 @pytest.mark.real
 @pytest.mark.journey
 @pytest.mark.timeout(240)
+@pytest.mark.long
 def test_every_application_service_does_its_work_as_it_is_written(system, services):
     """Seed, ask, label, learn and load, by the file's own commands and environments."""
     environments = {name: environment(services[name], system) for name in APPLICATION}

@@ -11,7 +11,7 @@ from time import monotonic
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.timeout(300), pytest.mark.long]
 
 
 def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -55,7 +55,7 @@ def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_le
     ("number", "moment", "processes"),
     [
         (signal.SIGTERM, "starting Kafka and Redis", 1),
-        (signal.SIGKILL, "starting the processes", 2),
+        (signal.SIGKILL, "starting Kafka and Redis", 2),
         (signal.SIGINT, "requests,", 5),
     ],
     ids=lambda value: getattr(value, "name", value) if isinstance(value, str | int) else None,

@@ -249,6 +249,7 @@ class Mix:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_the_joined_set_is_the_oracles_though_the_joiner_is_killed_five_times(system, capsys):
     mix = Mix.drawn(seed=1)
     oracle = mix.judged()
