@@ -32,12 +32,12 @@ demo-full: $(READY) ## The same for April to December 2013, about 250,000 flight
 up: $(READY) ## Run the whole system until Ctrl-C, for your own requests.
 	@$(BIN)/modstream up
 
-test: $(READY) lint ## Everything: lint, unit tests with coverage, real servers, every fault once.
+test: $(READY) lint ## Everything: lint, the suite on real servers with coverage, every fault once.
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -q -n 2 $(UNIT)
+	$(BIN)/coverage run -m pytest -q $(REAL)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
-	$(BIN)/pytest -q $(REAL)
 	$(FAULTS) $(BESIDE)
 	$(FAULTS) $(ALONE)
 
