@@ -59,18 +59,25 @@ class Admin:
             BrokerUnavailable: nobody answered.
         """
         wanted = {spec.name: spec for spec in specs}
-        new = [
-            NewTopic(spec.name, num_partitions=spec.partitions, config=spec.config)
-            for spec in wanted.values()
-        ]
+        created = self._created(
+            [
+                NewTopic(spec.name, num_partitions=spec.partitions, config=spec.config)
+                for spec in wanted.values()
+            ]
+        )
+        self.wait_ready(wanted)
+        return created
+
+    @patient
+    def _created(self, topics: list[NewTopic]) -> list[str]:
+        """The names of those that were not there; an answer that got lost counts as "there"."""
         created = []
-        for name, future in self._client.create_topics(new, request_timeout=SECONDS).items():
+        for name, future in self._client.create_topics(topics, request_timeout=SECONDS).items():
             try:
                 self._answer(future)
                 created.append(name)
             except KafkaException as error:
                 self._unless_there(name, error)
-        self.wait_ready(wanted)
         return created
 
     def wait_ready(self, names: Iterable[str]) -> None:

@@ -18,6 +18,8 @@ UNREACHABLE = frozenset(
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._TIMED_OUT,
         KafkaError._RESOLVE,
+        # A bootstrap address turns out to be a broker that is known by its id already.
+        KafkaError._DESTROY_BROKER,
         # A partition that has no leader yet, when offsets are asked for.
         KafkaError._NOENT,
         KafkaError.NOT_LEADER_FOR_PARTITION,

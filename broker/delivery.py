@@ -14,7 +14,7 @@ from broker.consumer import GroupConsumer
 from broker.errors import DeliveryFailed
 from broker.messages import kafka_offsets
 from broker.records import Headers, Outgoing, Record, next_offsets
-from broker.transactions import TransactionalProducer, repeated
+from broker.transactions import CALL, TransactionalProducer, repeated
 
 Delivered = Callable[[KafkaError | None, object], None]
 """Told how the delivery of a record ended."""
@@ -68,7 +68,8 @@ class ExactlyOnce:
         with self._producers[0].transaction() as producer:  # Step 1, and 4 in the end.
             produce_all(producer, outgoing)  # Step 2.
             offsets, member = kafka_offsets(next_offsets(batch)), self._source.group_metadata()
-            repeated(lambda: producer.send_offsets_to_transaction(offsets, member))  # Step 3.
+            # Step 3.
+            repeated(lambda: producer.send_offsets_to_transaction(offsets, member, CALL))
         self._producers.reverse()
 
     def close(self) -> None:

@@ -16,6 +16,10 @@ from broker.errors import BrokerUnavailable, ProducerLost, TransactionAborted
 CONNECTING = re.compile(r"in state (TRY_CONNECT|CONNECT|APIVERSION_QUERY)\b")
 """How the client's log says that a connection failed before it was one."""
 
+CALL = 10.0
+"""Seconds for one call. A commit that had been written was waited for until the worker was ended,
+a minute after its coordinator had died; after 15 s the coordinator would abort by itself."""
+
 
 class Verdict(Enum):
     """What a transactional call's failure asks for."""
@@ -76,7 +80,7 @@ class TransactionalProducer:
         try:
             self._producer.begin_transaction()
             yield self._producer
-            repeated(self._producer.commit_transaction)
+            repeated(lambda: self._producer.commit_transaction(CALL))
         except KafkaException as error:
             raise given_up(self._producer, error) from error
 
@@ -136,7 +140,7 @@ def given_up(producer: Producer, error: KafkaException) -> TransactionAborted | 
         return ProducerLost(f"{cause.name()}: {cause.str()}")
     structlog.get_logger(__name__).warning("aborting transaction", cause=cause.str())
     try:
-        repeated(producer.abort_transaction)
+        repeated(lambda: producer.abort_transaction(CALL))
     except KafkaException as worse:
         return ProducerLost(f"abort failed: {worse.args[0].str()}")
     return TransactionAborted(cause.str())

@@ -4,6 +4,7 @@ Kafka clients are known to stop silently, and `send_offsets_to_transaction` to i
 (https://github.com/confluentinc/librdkafka/issues/5456): from within neither can be noticed.
 """
 
+import faulthandler
 from collections.abc import Callable, Mapping
 from threading import Event, Thread
 from time import monotonic, time
@@ -145,6 +146,7 @@ class StallWatch:
         reason = f"{lag:,} offsets of {where} wait and none was delivered for {self._patience:g} s"
         self._report(lag, healthy=False, reason=reason)
         structlog.get_logger(__name__).error("stalled", name=self._name, reason=reason)
+        faulthandler.dump_traceback()  # Where every thread stands: only now can that be seen.
         self._end(STALLED)
 
     def _report(self, lag: int | None, *, healthy: bool, reason: str) -> None:

@@ -167,6 +167,34 @@ def test_a_question_that_nobody_answers_in_time_is_told_as_such(connection, monk
         Admin(connection)._answer(Future())
 
 
+class Distracted:
+    """A client whose first question is lost, because a broker turns out to be another."""
+
+    def __init__(self, client):
+        self._client = client
+        self.asked = 0
+
+    def list_topics(self, **how):
+        return self._client.list_topics(**how)
+
+    def create_topics(self, topics, **how):
+        self.asked += 1
+        if self.asked > 1:
+            return self._client.create_topics(topics, **how)
+        answers = {topic.topic: Future() for topic in topics}
+        for answer in answers.values():
+            answer.set_exception(KafkaException(KafkaError(KafkaError._DESTROY_BROKER)))
+        return answers
+
+
+def test_topics_are_created_though_a_question_gets_lost(connection, prefix):
+    admin = Admin(connection)
+    admin._client = Distracted(admin._client)
+
+    assert admin.create([TopicSpec(f"{prefix}words", 1)]) == [f"{prefix}words"]
+    assert admin._client.asked == 2
+
+
 class Silent:
     """A client whose question nobody answers."""
 
