@@ -184,12 +184,25 @@ def misfit_of(one: Sighting, asked: Sent) -> str:
     """What about a way out does not fit its request; empty if all does."""
     if one.kind == PREDICTION and one.value != asked.value:
         return f"says {one.value}, not {asked.value}"
-    place = Place(asked.partition, asked.offset)
-    if asked.offset == UNKNOWN_OFFSET and one.source is not None:
-        place = place._replace(offset=one.source.offset)
+    place = place_of(asked, one)
     if asked.fate is Fate.OK and one.source != place:
         return f"names {one.source} as its request's place, not {place}"
     return ""
+
+
+def place_of(asked: Sent, one: Sighting) -> Place:
+    """Where a request was acknowledged; if its offset was not told, where its way out has it."""
+    if asked.offset == UNKNOWN_OFFSET and one.source is not None:
+        return Place(asked.partition, one.source.offset)
+    return Place(asked.partition, asked.offset)
+
+
+def elsewhere(sent: Mapping[str, Sent], final: Iterable[Sighting]) -> Iterator[tuple[str, Place]]:
+    """Ids and places of ways out that name another place than was acknowledged."""
+    for one in final:
+        asked = sent.get(one.id)
+        if asked is not None and one.source is not None and one.source != place_of(asked, one):
+            yield one.id, one.source
 
 
 def identified(

@@ -10,6 +10,7 @@ from broker.contracts import Request
 from broker.publisher import UNKNOWN_OFFSET, Delivered
 from broker.records import Outgoing
 from models.echo import FEATURE
+from modstream.verify.sightings import Place
 
 
 class Fate(StrEnum):
@@ -68,6 +69,14 @@ class Journal:
             sent.fate = Fate.OK
         elif delivered.error is not None and delivered.error.refused:
             sent.fate = Fate.FAILED
+
+    def relocate(self, name: str, place: Place) -> None:
+        """A request lies at another place as well, and that is the one that was answered.
+
+        An idempotent producer may do so: when a leader dies, librdkafka can write with a new epoch
+        what it had written already. Requests are told apart by id, so the first copy is answered.
+        """
+        self.sent[name].partition, self.sent[name].offset = place
 
 
 def hashed(name: str) -> int:

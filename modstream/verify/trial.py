@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from broker.admin import Admin
 from modstream.settings import Settings
-from modstream.verify.account import Verdict, account
+from modstream.verify.account import Verdict, account, elsewhere
 from modstream.verify.journal import Fate, Journal
 from modstream.verify.load import Plan, send
 from modstream.verify.standing import come_to_rest
-from modstream.verify.witness import Witness, exits, final_truth
+from modstream.verify.witness import Witness, copies_among, exits, final_truth
 
 LOOK_EVERY = 0.2
 
@@ -127,6 +127,9 @@ class Trial:
         if self._sending is not None:
             self._sending.result()
         final = list(final_truth(self._connection, self._topics, self._start, self._scope))
+        named = elsewhere(self.journal.sent, final)
+        for name, place in copies_among(self._connection, self._topics.requests, named):
+            self.journal.relocate(name, place)
         return account(
             self.journal.sent,
             self._committed.seen,

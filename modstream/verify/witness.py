@@ -1,6 +1,6 @@
 """Witnesses: readers beside the run that note everything that leaves the stream."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Condition, Event, Thread
 from time import monotonic
 from types import TracebackType
@@ -8,12 +8,13 @@ from typing import Self
 
 import structlog
 
+from broker.codec import decode_request
 from broker.connection import Connection
-from broker.errors import BrokerError
+from broker.errors import BrokerError, DecodeError
 from broker.names import Topics
-from broker.reader import Reader
-from broker.records import Offsets
-from modstream.verify.sightings import Sighting, sighting
+from broker.reader import Reader, read_spans
+from broker.records import Offsets, Record, TopicPartition
+from modstream.verify.sightings import Place, Sighting, sighting
 
 PAUSE = 0.2
 LAST_LOOK = 10.0
@@ -110,3 +111,29 @@ def final_truth(
                 one = sighting(record, topics)
                 if not one.id or one.id.startswith(scope):
                     yield one
+
+
+def copies_among(
+    connection: Connection, topic: str, named: Iterable[tuple[str, Place]]
+) -> set[tuple[str, Place]]:
+    """Those of the named places at which the request of that id lies indeed.
+
+    Raises:
+        BrokerError: reading failed; then nothing is known.
+    """
+    wanted = set(named)
+    spans: dict[TopicPartition, tuple[int, int]] = {}
+    for _, (partition, offset) in wanted:
+        home = TopicPartition(topic, partition)
+        first, stop = spans.get(home, (offset, offset))
+        spans[home] = min(first, offset), max(stop, offset + 1)
+    found = read_spans(connection, topic, spans) if spans else ()
+    return wanted & {(id_in(one) or "", Place(one.partition, one.offset)) for one in found}
+
+
+def id_in(request: Record) -> str | None:
+    """A request's id; None where none is legible."""
+    try:
+        return decode_request(request).id
+    except DecodeError as error:
+        return error.request_id

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from broker.errors import DeliveryFailed
 from broker.publisher import UNKNOWN_OFFSET, Delivered
 from broker.records import Record
-from modstream.verify.account import Fault, Standing, account
+from modstream.verify.account import Fault, Standing, account, elsewhere
 from modstream.verify.journal import Fate, Journal, hashed
 from modstream.verify.sightings import DEAD_LETTER, PREDICTION, REFUSAL, Place, Sighting
 
@@ -121,6 +121,16 @@ def test_what_went_wrong_is_found_and_nothing_else(journal, harm, found):
     assert all(verdict.findings[Fault(fault)].examples for fault in found)
 
 
+def test_an_answer_may_name_the_other_place_of_a_request_that_its_client_wrote_twice(journal):
+    final = answers(journal)
+    change_the_source(final)
+    assert list(elsewhere(journal.sent, final)) == [(final[1].id, Place(0, 77))]
+
+    journal.relocate(final[1].id, Place(0, 77))
+
+    assert judged(journal, final).is_sound
+
+
 def test_where_the_broker_could_not_tell_a_requests_place_its_partition_must_fit():
     journal = Journal("run")
     sent = journal.enter("a")
@@ -128,8 +138,8 @@ def test_where_the_broker_could_not_tell_a_requests_place_its_partition_must_fit
     said = answer(sent, 0, source=Place(sent.partition, 7))
 
     assert judged(journal, [said]).is_sound
-    elsewhere = said._replace(source=Place(sent.partition + 1, 7))
-    assert judged(journal, [elsewhere]).found == {"corrupted": 1}
+    moved = said._replace(source=Place(sent.partition + 1, 7))
+    assert judged(journal, [moved]).found == {"corrupted": 1}
     assert judged(journal, [said._replace(source=None)]).found == {"corrupted": 1}
 
 
@@ -193,9 +203,9 @@ def test_a_dead_letter_that_nobody_can_read_belongs_to_the_request_whose_place_i
     final[4] = final[4]._replace(**letter)
 
     assert judged(journal, final).is_sound
-    elsewhere = final[4]._replace(source=Place(0, 99), offset=8)
-    assert judged(journal, [*final, elsewhere]).found == {"phantom": 1}
-    assert judged(journal, [*final, elsewhere], scope="run-").is_sound
+    moved = final[4]._replace(source=Place(0, 99), offset=8)
+    assert judged(journal, [*final, moved]).found == {"phantom": 1}
+    assert judged(journal, [*final, moved], scope="run-").is_sound
 
 
 def test_other_peoples_traffic_is_judged_only_by_who_is_alone_on_the_stream(journal):
