@@ -5,6 +5,7 @@ transaction protocol of clients before KIP-890 goes (docs/delivery.md says how f
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from confluent_kafka import KafkaError, Producer
@@ -14,7 +15,7 @@ from broker.consumer import GroupConsumer
 from broker.errors import DeliveryFailed
 from broker.messages import kafka_offsets
 from broker.records import Headers, Outgoing, Record, next_offsets
-from broker.transactions import CALL, TransactionalProducer, repeated
+from broker.transactions import CALL, TransactionalProducer, bounded, repeated
 
 Delivered = Callable[[KafkaError | None, object], None]
 """Told how the delivery of a record ended."""
@@ -68,8 +69,8 @@ class ExactlyOnce:
         with self._producers[0].transaction() as producer:  # Step 1, and 4 in the end.
             produce_all(producer, outgoing)  # Step 2.
             offsets, member = kafka_offsets(next_offsets(batch)), self._source.group_metadata()
-            # Step 3.
-            repeated(lambda: producer.send_offsets_to_transaction(offsets, member, CALL))
+            send = partial(producer.send_offsets_to_transaction, offsets, member, CALL)
+            repeated(lambda: bounded(send))  # Step 3.
         self._producers.reverse()
 
     def close(self) -> None:

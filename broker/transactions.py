@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Self
 
 import structlog
@@ -17,8 +19,9 @@ CONNECTING = re.compile(r"in state (TRY_CONNECT|CONNECT|APIVERSION_QUERY)\b")
 """How the client's log says that a connection failed before it was one."""
 
 CALL = 10.0
-"""Seconds for one call. A commit that had been written was waited for until the worker was ended,
-a minute after its coordinator had died; after 15 s the coordinator would abort by itself."""
+"""Seconds for one call to a coordinator: after 15 s it would abort by itself."""
+GRACE = 1.0
+"""Seconds more for a call to keep its own timeout."""
 
 
 class Verdict(Enum):
@@ -155,3 +158,31 @@ def repeated(call: Callable[[], None]) -> None:
         except KafkaException as error:
             if verdict(error.args[0]) is not Verdict.REPEAT:
                 raise
+
+
+def bounded(call: Callable[[], None]) -> None:
+    """Make a call that is known to ignore its timeout, in a thread that is left behind if it does.
+
+    When a group's coordinator dies, `send_offsets_to_transaction` may wait for ever for word of
+    another one (docs/adr/0017).
+
+    Raises:
+        ProducerLost: it has not come back in time.
+    """
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - it is raised again, by who waits for it
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    Thread(target=run, name="coordinator", daemon=True).start()
+    try:
+        error = ended.get(timeout=CALL + GRACE)
+    except Empty:
+        raise ProducerLost(f"a call has ignored its timeout of {CALL:g} s") from None
+    if error is not None:
+        raise error

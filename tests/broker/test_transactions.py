@@ -1,8 +1,11 @@
 """Which failure of a transactional call asks for what, and when a producer hands over."""
 
-import pytest
-from confluent_kafka import KafkaError
+from threading import Event
 
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from broker import transactions
 from broker.admin import Admin
 from broker.connection import Connection
 from broker.delivery import produce
@@ -11,7 +14,7 @@ from broker.names import TopicSpec
 from broker.reader import read_to_end
 from broker.records import Outgoing
 from broker.transactional import TransactionalPublisher
-from broker.transactions import TransactionalProducer, Verdict, verdict
+from broker.transactions import TransactionalProducer, Verdict, bounded, verdict
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,26 @@ def test_a_producer_is_spent_when_a_connection_that_stood_has_broken(producer, l
 
     assert producer.is_spent == spent
     assert not producer.successor().is_spent
+
+
+def test_a_call_that_ignores_its_timeout_is_left_behind(monkeypatch):
+    monkeypatch.setattr(transactions, "CALL", 0.01)
+    monkeypatch.setattr(transactions, "GRACE", 0.01)
+    answer = Event()
+
+    with pytest.raises(ProducerLost, match="ignored its timeout"):
+        bounded(answer.wait)
+
+    answer.set()
+
+
+def test_a_call_in_time_fails_or_not_as_it_would_have_by_itself():
+    def fail():
+        raise KafkaException(KafkaError(KafkaError._FENCED))
+
+    bounded(lambda: None)
+    with pytest.raises(KafkaException, match="_FENCED"):
+        bounded(fail)
 
 
 @pytest.mark.real
