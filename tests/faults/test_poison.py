@@ -20,7 +20,8 @@ from tests.faults.poison import LARGE, Poisoner
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
-REQUESTS = 8_000
+REQUESTS = 24_000
+"""Of a part: a second and more, so that it is not its beginning that is measured."""
 ONE_IN = 100
 ROUNDS = 4
 """Each of a clean part, one with poison, and one with a record of 10 MB among the poison; that
