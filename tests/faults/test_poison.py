@@ -25,7 +25,7 @@ REQUESTS = 24_000
 ONE_IN = 100
 ROUNDS = 4
 """Each of a clean part, one with poison, and one with a record of 10 MB among the poison; that
-alone has ten times the bytes of the part's good requests."""
+alone has three times the bytes of the part's good requests."""
 
 LONG_SESSIONS = {"session.timeout.ms": "45000"}
 """A worker that is stopped for a while shall stay in its group."""
