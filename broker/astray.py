@@ -48,7 +48,8 @@ class Astray:
         self._homes: set[TopicPartition] = set()
         self._sent: dict[TopicPartition, int] = {}
         self._without: set[TopicPartition] = set()
-        self._silent: AbstractSet[TopicPartition] = frozenset()
+        self._looks: dict[TopicPartition, int] = {}
+        self._enough: dict[TopicPartition, int] = {}
         self._look_at = 0.0
         self._due = 0.0
         self._log = structlog.get_logger(__name__)
@@ -63,7 +64,8 @@ class Astray:
         self._homes.discard(home)
         self._sent.pop(home, None)
         self._without.discard(home)
-        self._silent -= {home}
+        self._looks.pop(home, None)
+        self._enough.pop(home, None)
 
     def place(self, silent: AbstractSet[TopicPartition] = frozenset()) -> None:
         """Begin what can be placed: at what is committed, or its first record where nothing is.
@@ -83,6 +85,8 @@ class Astray:
                 self._consumer.incremental_unassign([KafkaPartition(*home)])
                 self._consumer.incremental_assign([KafkaPartition(*home, offset)])
                 self._homes.discard(home)
+                self._looks.pop(home, None)
+                self._enough[home] = 2 * self._enough.get(home, 2)
                 self._log.info("partition placed", partition=home.partition, offset=offset)
         except KafkaException as error:
             if error.args[0].code() not in UNSETTLED:
@@ -124,12 +128,16 @@ class Astray:
         return places.keys()
 
     def _suspects(self, silent: AbstractSet[TopicPartition]) -> AbstractSet[TopicPartition]:
-        """Now and then: who was silent at the last look as well."""
+        """Now and then: who has been silent for two looks; once begun, for four, then eight, ...
+
+        To begin a partition anew ends a fetch that may be under way: it gets longer each time.
+        """
         if monotonic() < self._look_at:
             return frozenset()
-        before, self._silent = self._silent, silent
         self._look_at = monotonic() + LOOK_EVERY
-        return (silent & before) - self._homes
+        self._looks = {home: self._looks.get(home, 0) + 1 for home in silent}
+        due = {home for home, looks in self._looks.items() if looks >= self._enough.get(home, 2)}
+        return due - self._homes
 
     def _found(self, suspects: AbstractSet[TopicPartition]) -> dict[TopicPartition, int]:
         """Where partitions go on, as far as that is settled; suspects only if they wait."""

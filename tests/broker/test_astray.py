@@ -126,6 +126,12 @@ def test_who_is_silent_and_was_never_committed_begins_at_the_first_record():
     assert looked(Client(NONE), True, True, True) == [OFFSET_BEGINNING]
 
 
+def test_who_stays_silent_is_given_twice_as_long_each_time():
+    begun = [len(looked(Client(320), *[True] * looks)) for looks in range(15)]
+
+    assert begun == [0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("client", "silences"),
     [
