@@ -3,9 +3,9 @@
 import logging
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from enum import Enum
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Self
 
@@ -169,20 +169,17 @@ def bounded(call: Callable[[], None]) -> None:
     Raises:
         ProducerLost: it has not come back in time.
     """
-    ended: SimpleQueue[BaseException | None] = SimpleQueue()
+    ended: Future[None] = Future()
 
     def run() -> None:
         try:
             call()
         except BaseException as error:  # noqa: BLE001 - it is raised again, by who waits for it
-            ended.put(error)
+            ended.set_exception(error)
         else:
-            ended.put(None)
+            ended.set_result(None)
 
     Thread(target=run, name="coordinator", daemon=True).start()
-    try:
-        error = ended.get(timeout=CALL + GRACE)
-    except Empty:
-        raise ProducerLost(f"a call has ignored its timeout of {CALL:g} s") from None
-    if error is not None:
-        raise error
+    if not wait([ended], CALL + GRACE).done:
+        raise ProducerLost(f"a call has ignored its timeout of {CALL:g} s")
+    ended.result()

@@ -184,10 +184,14 @@ def misfit_of(one: Sighting, asked: Sent) -> str:
     """What about a way out does not fit its request; empty if all does."""
     if one.kind == PREDICTION and one.value != asked.value:
         return f"says {one.value}, not {asked.value}"
-    place = place_of(asked, one)
-    if asked.fate is Fate.OK and one.source != place:
-        return f"names {one.source} as its request's place, not {place}"
+    if is_misplaced(one, asked):
+        return f"names {one.source} as its request's place, not {place_of(asked, one)}"
     return ""
+
+
+def is_misplaced(one: Sighting, asked: Sent) -> bool:
+    """Whether a way out names another place than was acknowledged, or none."""
+    return asked.fate is Fate.OK and one.source != place_of(asked, one)
 
 
 def place_of(asked: Sent, one: Sighting) -> Place:
@@ -201,7 +205,7 @@ def elsewhere(sent: Mapping[str, Sent], final: Iterable[Sighting]) -> Iterator[t
     """Ids and places of ways out that name another place than was acknowledged."""
     for one in final:
         asked = sent.get(one.id)
-        if asked is not None and one.source is not None and one.source != place_of(asked, one):
+        if asked is not None and one.source is not None and is_misplaced(one, asked):
             yield one.id, one.source
 
 

@@ -8,12 +8,12 @@ from typing import Self
 
 import structlog
 
-from broker.codec import decode_request
 from broker.connection import Connection
-from broker.errors import BrokerError, DecodeError
+from broker.errors import BrokerError
 from broker.names import Topics
 from broker.reader import Reader, read_spans
-from broker.records import Offsets, Record, TopicPartition
+from broker.records import Offsets, TopicPartition
+from modstream.observe.facts import asked
 from modstream.verify.sightings import Place, Sighting, sighting
 
 PAUSE = 0.2
@@ -128,12 +128,5 @@ def copies_among(
         first, stop = spans.get(home, (offset, offset))
         spans[home] = min(first, offset), max(stop, offset + 1)
     found = read_spans(connection, topic, spans) if spans else ()
-    return wanted & {(id_in(one) or "", Place(one.partition, one.offset)) for one in found}
-
-
-def id_in(request: Record) -> str | None:
-    """A request's id; None where none is legible."""
-    try:
-        return decode_request(request).id
-    except DecodeError as error:
-        return error.request_id
+    legible = ((asked(one.value), Place(one.partition, one.offset)) for one in found)
+    return wanted & {(request.id, place) for request, place in legible if request is not None}
