@@ -1,7 +1,6 @@
 """A process that no longer moves ends, so that its supervisor can start it again.
 
-Kafka clients are known to stop silently, and `send_offsets_to_transaction` to ignore its timeout
-(https://github.com/confluentinc/librdkafka/issues/5456): from within neither can be noticed.
+Kafka clients are known to stop silently (docs/adr/0015): from within that can't be noticed.
 """
 
 import faulthandler
