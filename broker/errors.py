@@ -100,6 +100,10 @@ class DeliveryFailed(BrokerError):
         self.refused = refused
 
 
+class DeliveryPending(DeliveryFailed):
+    """Records are still on their way after the time that they were given."""
+
+
 class TransactionAborted(BrokerError):
     """The transaction was rolled back; its records are invisible and its offsets uncommitted."""
 

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, Producer
 
 from broker.connection import Connection, producer_config
 from broker.delivery import produce
-from broker.errors import DeliveryFailed
+from broker.errors import DeliveryFailed, DeliveryPending
 from broker.messages import read
 from broker.records import Outgoing, Record
 
@@ -81,14 +81,15 @@ class Publisher:
         """Wait until every record sent so far is acknowledged.
 
         Raises:
-            DeliveryFailed: one was given up, or is still on its way after `timeout` seconds.
+            DeliveryPending: one is still on its way after `timeout` seconds.
+            DeliveryFailed: one was given up; of several that were, one that may be sent again.
         """
         waiting = self._producer.flush(timeout)
         if waiting:
-            raise DeliveryFailed("several topics", f"{waiting} records after {timeout:g} s")
+            raise DeliveryPending("several topics", f"{waiting} records after {timeout:g} s")
         if self._failures:
-            failure, self._failures = self._failures[0], []
-            raise failure
+            failures, self._failures = self._failures, []
+            raise min(failures, key=lambda failure: failure.refused)
 
     def close(self) -> None:
         """Wait briefly for what is on its way."""

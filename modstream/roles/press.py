@@ -7,6 +7,7 @@ import structlog
 
 from broker.codec import encode
 from broker.contracts import Metrics
+from broker.errors import DeliveryFailed, DeliveryPending
 from broker.names import Topics
 from broker.publisher import Publisher
 from broker.records import Outgoing
@@ -17,6 +18,9 @@ from modstream.roles.events import model_event
 from modstream.roles.members import note
 from processors.learn import Learner
 from processors.split import CHAMPION
+
+PATIENCE = 5.0
+"""Seconds that what was sent may take to be acknowledged before a version is put off."""
 
 
 @dataclass(slots=True)
@@ -40,10 +44,14 @@ class Press:
         return self.learner.offsets != self.learner.card.offsets
 
     def publish(self, evidence: str = "") -> bool:
-        """Publish the learner's state and offsets as one version; False while Redis is away.
+        """Publish the learner's state and offsets as one version; False while a server is away.
 
-        The state stays in memory and is published when the registry is back: the version carries
-        the offsets, so a crash before that costs time and no row.
+        The state stays in memory and is published when the server is back: the version carries
+        the offsets, so a crash before that costs time and no row. For the same reason the rows
+        before them that were refused must lie in quarantine first.
+
+        Raises:
+            DeliveryFailed: a refused row was given up by the client; the next start sends it again.
         """
         learner, parent = self.learner, self.learner.card
         learned = {"learned": learner.counts.learned, "event_time": learner.event_time}
@@ -56,10 +64,11 @@ class Press:
             note=note(self.member),
         )
         try:
+            self._await_delivery()
             card = self.registry.publish(
                 draft, learner.runtime.snapshot(), alias=self.alias, evidence=evidence
             )
-        except RegistryError as error:
+        except (RegistryError, DeliveryPending) as error:
             structlog.get_logger(__name__).warning("not published, going on", cause=str(error))
             return False
         learner.card = card
@@ -87,6 +96,15 @@ class Press:
         """Send records; their delivery is served in passing."""
         for record in outgoing:
             self.publisher.send(record)
+
+    def _await_delivery(self) -> None:
+        """Wait until everything sent is acknowledged, but for what the cluster will never take."""
+        try:
+            self.publisher.flush(PATIENCE)
+        except DeliveryFailed as error:
+            if not error.refused:
+                raise
+            structlog.get_logger(__name__).error("not told, going on", cause=str(error))
 
     def _record(self, metrics: Metrics) -> Outgoing:
         return Outgoing(self.topics.metrics, metrics.kind.encode(), encode(metrics))

@@ -15,7 +15,14 @@ from broker.connection import (
     producer_config,
     transactional_config,
 )
-from broker.errors import BrokerUnavailable, DeliveryFailed, TopicMissing, TopicRefused, Undecided
+from broker.errors import (
+    BrokerUnavailable,
+    DeliveryFailed,
+    DeliveryPending,
+    TopicMissing,
+    TopicRefused,
+    Undecided,
+)
 from broker.names import TopicSpec
 from broker.partitioner import partition_of
 from broker.publisher import Publisher
@@ -265,6 +272,19 @@ def test_a_record_that_nobody_acknowledged_may_lie_in_its_topic_all_the_same():
 
     assert reports[0].record is None
     assert not reports[0].error.refused
+
+
+def test_records_still_on_their_way_are_told_apart_from_those_given_up():
+    away = Connection("127.0.0.1:1", {"message.timeout.ms": "2000"})
+
+    with Publisher(away) as publisher:
+        publisher.send(Outgoing("words", None, b""))
+        with pytest.raises(DeliveryPending):
+            publisher.flush(0.1)
+        with pytest.raises(DeliveryFailed) as given_up:
+            publisher.flush()
+
+    assert not isinstance(given_up.value, DeliveryPending)
 
 
 def test_the_committed_end_of_a_topic_stays_before_an_open_transaction(connection, topic):

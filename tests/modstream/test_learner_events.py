@@ -1,4 +1,4 @@
-"""What a learner that starts anew says of the version it resumes from."""
+"""What a learner says of its versions, and what must be told before one is published."""
 
 from types import SimpleNamespace
 
@@ -6,10 +6,14 @@ import pytest
 
 from broker.codec import decode
 from broker.contracts import ModelEvent
+from broker.errors import DeliveryFailed, DeliveryPending
 from broker.names import Topics
 from broker.records import Record
+from models.loading import fetch
 from models.registry import Registry, RegistrySettings
-from modstream.roles.learner import Press
+from models.signing import Trust
+from modstream.roles.press import Press
+from processors.learn import Learner
 from tests.models.biased import publish
 
 pytestmark = pytest.mark.real
@@ -29,3 +33,58 @@ def test_the_version_is_told_of_again_with_the_alias_that_it_has(redis_url, pref
     (outgoing,) = sent
     event = decode(ModelEvent, Record(outgoing.topic, 0, 0, outgoing.key, outgoing.value).value)
     assert (event.version, event.alias, outgoing.key) == (2, told, b"flights/2")
+
+
+class Stubborn(list):
+    """A publisher whose flush fails as it is told to."""
+
+    fault = None
+
+    def send(self, outgoing):
+        self.append(outgoing)
+
+    def flush(self, timeout):
+        if self.fault is not None:
+            raise self.fault
+
+
+@pytest.fixture
+def press(redis_url, prefix):
+    """A learner's, that has read on since its version."""
+    with Registry(redis_url, RegistrySettings(prefix=prefix)) as registry:
+        card = publish(registry, 1)
+        runtime = fetch(registry, Trust(), card, 1)
+        learner = Learner(card, runtime, Topics("s"), offsets={"s.feedback:0": 7})
+        yield Press(registry, Stubborn(), learner, Topics("s"))
+
+
+def newest(press):
+    return press.registry.newest("flights").version
+
+
+def test_no_version_is_published_while_a_row_that_it_covers_is_on_its_way_to_quarantine(press):
+    press.publisher.fault = DeliveryPending("s.quarantine", "a drill")
+
+    assert not press.publish()
+    assert newest(press) == 1
+    assert press.is_behind()
+
+    press.publisher.fault = None
+    assert press.publish()
+    assert newest(press) == 2
+
+
+def test_a_learner_ends_when_the_client_gives_a_refused_row_up(press):
+    press.publisher.fault = DeliveryFailed("s.quarantine", "a drill")
+
+    with pytest.raises(DeliveryFailed):
+        press.publish()
+
+    assert newest(press) == 1, "the next start reads the row again"
+
+
+def test_a_row_that_the_cluster_will_never_take_does_not_end_the_learner(press):
+    press.publisher.fault = DeliveryFailed("s.quarantine", "too large", refused=True)
+
+    assert press.publish()
+    assert newest(press) == 2
