@@ -1,10 +1,12 @@
 """Kafka's jars by their Maven coordinates, fetched once by jgo and cached in the home folder."""
 
+import fcntl
 import shutil
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import jgo
@@ -28,11 +30,27 @@ def jars() -> list[Path]:
         JarsUnavailable: they are neither cached nor to be fetched, or one is damaged.
     """
     try:
-        found: list[Path] = jgo.build(COORDINATES).all_jars
+        with _alone():
+            found: list[Path] = jgo.build(COORDINATES).all_jars
     except Exception as error:  # jgo has no error tree: it lets any library's error through
         raise JarsUnavailable(KAFKA, _first_line(error)) from error
     require_whole(found)
     return found
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for other processes: two that fill jgo's cache at once trip over each other's files."""
+    cache = Path(GlobalSettings.load().cache_dir)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "modstream.lock").open("w")
+    except OSError:  # Nobody fills a cache that cannot be written.
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def cached() -> bool:

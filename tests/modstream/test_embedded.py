@@ -7,7 +7,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -230,6 +233,38 @@ def test_jars_that_cannot_be_fetched_are_one_clear_error(tmp_path, monkeypatch):
     assert not jars.registry_answers()
     with pytest.raises(JarsUnavailable, match="reach the Maven registry once"):
         jars.jars()
+
+
+def test_an_empty_cache_is_filled_by_one_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    inside, seen, meeting = [], [], threading.Barrier(2)
+
+    def build(_):
+        inside.append(None)
+        time.sleep(0.1)
+        seen.append(len(inside))
+        inside.pop()
+        return SimpleNamespace(all_jars=[])
+
+    def fill():
+        meeting.wait()
+        return jars.jars()
+
+    monkeypatch.setattr(jars.jgo, "build", build)
+    with ThreadPoolExecutor(2) as pool:
+        for filled in [pool.submit(fill), pool.submit(fill)]:
+            assert filled.result() == []
+
+    assert seen == [1, 1]
+
+
+def test_a_filled_cache_need_not_be_writable(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    caches = SimpleNamespace(cache_dir=tmp_path / "file" / "cache")
+    monkeypatch.setattr(jars.GlobalSettings, "load", lambda: caches)
+    monkeypatch.setattr(jars.jgo, "build", lambda _: SimpleNamespace(all_jars=[]))
+
+    assert jars.jars() == []
 
 
 def test_a_jar_cut_short_is_named(tmp_path):
