@@ -48,7 +48,7 @@ class Family:
     def __post_init__(self) -> None:
         """Let the pacer show each batch to all members before any learns it, and watch for all."""
         self._ripe_at = self.gate.settings.ripe
-        self._recall = Recall(self.gate.settings.spoilt)
+        self._recall = Recall(self.gate.settings.spared)
         if self.is_judged:
             self.pacer.test = self._test
         for learner in self.learners.values():
@@ -131,13 +131,14 @@ class Family:
     def _heed(self, decision: Decision | None, batch: Batch, labels: Sequence[Scalar]) -> None:
         """While labels contradict the champion, hold what was known before; members learn on."""
         turn = self.gate.turn
+        self._recall.compare(self.learners, batch, labels)
         if turn is not None and turn.is_turned:
             sound = self._tested - batch.size - turn.since
             self._recall.hold(sound, self._pasts)
             if decision is not None and decision.member == GOOD:
                 self.stills[GOOD] = self._recall.before(sound) or self.stills[GOOD]
         elif turn is not None:
-            self._recall.judge(turn, self.learners, batch, labels)
+            self._recall.judge(turn)
         elif not self.gate.is_contradicted:
             self._recall.drop()
 

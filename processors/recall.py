@@ -5,18 +5,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from models.card import ModelCard
 from models.runtime import LearningRuntime, Runtime
 from models.schema import Batch, Scalar
+from models.scoring import auc
 from processors.doubt import Turn
 from processors.learn import Learner
-from processors.losses import answers, losses
+from processors.losses import Floats, answers, positives
 from processors.past import Past, frozen
 
 ASIDE, EVERY = 3, 250
 """So many versions that served are taken aside, so many labels apart."""
 CHUNKS = 200
-"""Of so many chunks it is known when they were learned."""
+"""Of so many chunks it is known when they were learned, and what both states said of them."""
+
+LATEST = 200
+"""Labels to compare two states by: those before may have come before labels agreed again."""
 
 
 class Still(NamedTuple):
@@ -33,18 +39,26 @@ class Sound(NamedTuple):
     states: Mapping[str, LearningRuntime]
 
 
+class Compared(NamedTuple):
+    """Labels as 0 and 1, (n,), and of each learner what its state from before and it say, (2, n)."""
+
+    truths: Floats
+    said: Mapping[str, Floats]
+
+
 @dataclass(slots=True)
 class Recall:
     """Versions and states from shortly before now; counts are of labels tested.
 
-    `spoilt` is by how much, in mean loss, a learner's state must be worse than the one from before
-    the contradiction, on labels that agree again, to be given up for it.
+    A learner's state is given up for the one from before the contradiction unless its AUC on the
+    labels that agree again is higher by `spared`.
     """
 
-    spoilt: float
+    spared: float
     _times: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=CHUNKS))
     _aside: deque[tuple[int, Still]] = field(default_factory=lambda: deque(maxlen=ASIDE))
     _sound: Sound | None = None
+    _compared: deque[Compared] = field(default_factory=lambda: deque(maxlen=CHUNKS))
     _spoilt: list[str] = field(default_factory=list)
 
     def note(self, count: int, time: int) -> None:
@@ -68,25 +82,35 @@ class Recall:
         """Keep what learners knew when so many labels had been tested."""
         time = next((at for known, at in reversed(self._times) if known <= count), 0)
         self._sound = Sound(time, {name: past.at(time) for name, past in pasts.items()})
+        self._compared.clear()
 
     def drop(self) -> None:
         """Labels count as they were told: nothing is given up."""
         self._sound = None
 
-    def judge(
-        self,
-        turn: Turn,
-        learners: Mapping[str, Learner],
-        batch: Batch,
-        labels: Sequence[Scalar],
+    def compare(
+        self, learners: Mapping[str, Learner], batch: Batch, labels: Sequence[Scalar]
     ) -> None:
+        """Ask both states of each learner about labels that none has learned yet."""
+        if self._sound is None:
+            return
+        said = {
+            name: np.array([scores(state, batch), scores(learners[name].runtime, batch)])
+            for name, state in self._sound.states.items()
+        }
+        card = next(iter(learners.values())).card
+        self._compared.append(Compared(positives(card, labels), said))
+
+    def judge(self, turn: Turn) -> None:
         """Hold both states of each learner against the newest labels, which agree again."""
-        newest = range(max(0, batch.size - turn.since), batch.size)
-        rows, told = batch.take(newest), [labels[at] for at in newest]
-        for name, state in self._sound.states.items() if self._sound else ():
-            card, runtime = learners[name].card, learners[name].runtime
-            before, after = (losses(card, answers(one, rows), told) for one in (state, runtime))
-            if (after - before).mean() > self.spoilt:
+        if self._sound is None or not self._compared:
+            return
+        newest = slice(-min(turn.since, LATEST), None)
+        truths = np.concatenate([one.truths for one in self._compared])[newest]
+        for name in self._sound.states:
+            said = np.concatenate([one.said[name] for one in self._compared], axis=1)[:, newest]
+            before, after = (auc(truths, one) for one in said)
+            if after - before < self.spared:
                 self._spoilt.append(name)
 
     def restored(self) -> Iterator[tuple[str, int, LearningRuntime]]:
@@ -96,3 +120,9 @@ class Recall:
                 yield name, self._sound.time, self._sound.states[name].copy()
             self._sound = None
         self._spoilt = []
+
+
+def scores(runtime: Runtime, batch: Batch) -> Floats:
+    """What a model says of the rows of a binary task, (n,); one half where it fails."""
+    said = answers(runtime, batch)
+    return np.full(batch.size, 0.5) if said is None else np.nan_to_num(said, nan=0.5)

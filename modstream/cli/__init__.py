@@ -10,6 +10,7 @@ from models.errors import ModelError
 from modstream import logs
 from modstream.cli.app import app
 from modstream.errors import StackError
+from modstream.garbage import uncollected_at_exit
 from processors.errors import ProcessorError
 from producers.errors import ProducerError
 
@@ -17,6 +18,7 @@ from producers.errors import ProducerError
 def main() -> None:
     """Run a command; what goes wrong is one sentence on standard error, never a traceback."""
     logs.quiet()
+    uncollected_at_exit()
     try:
         app()
     except (BrokerError, ModelError, ProcessorError, ProducerError, StackError) as error:

@@ -31,7 +31,7 @@ def test_five_workers_asked_to_end_do_so_in_five_seconds_and_lose_and_double_not
             seconds.append(scene.stop(slot))
             codes.append(scene.row(slot).exit_code)
             scene.start(slot)
-        verdict = scene.judge("SIGTERM", trial, len(seconds))
+        verdict = scene.judge(f"SIGTERM, at most {max(seconds):.1f} s", trial, len(seconds))
 
     assert codes == [0] * 5 * scene.times
     assert max(seconds) < 5

@@ -14,6 +14,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from broker.consumer import GroupConsumer
 from modstream import logs
+from modstream.garbage import uncollected_at_exit
 from modstream.roles.worker import Parts, consumer, delivery, run_worker
 from modstream.settings import load_settings
 from modstream.stopping import stop_signals
@@ -63,6 +64,7 @@ def caught(trap):
 def main(page: str, *traps: str) -> None:
     settings = load_settings()
     logs.configure(settings)
+    uncollected_at_exit()
     laid = {Path(trap).name: Path(trap) for trap in traps}
 
     def watched(settings, client, source):

@@ -3,10 +3,11 @@
 import pytest
 
 from bench.gate import small_family, synthetic
+from models.errors import PredictError
 from processors.doubt import Turn
 from processors.gate_settings import GateSettings
 from processors.past import Past
-from processors.recall import Recall
+from processors.recall import LATEST, Recall
 from tests.processors.test_family import records
 
 ENDED = Turn(is_turned=False, since=50)
@@ -22,15 +23,15 @@ def learner():
 @pytest.fixture
 def recall(learner):
     """What holds the state of a learner that is still sound."""
-    past, recall = Past(), Recall(spoilt=0.02)
+    past, recall = Past(), Recall(spared=0.0)
     past.keep(7, learner.runtime)
     recall.note(500, 7)
     recall.hold(500, {"a": past})
     return recall
 
 
-def rows(learner, *, turned=False):
-    found = [row for row in synthetic(2, 100) if row.is_label]
+def rows(learner, *, turned=False, count=100):
+    found = [row for row in synthetic(2, count) if row.is_label]
     batch = learner.card.input_schema.batch([row.features for row in found]).batch
     return batch, [row.truth != turned for row in found]
 
@@ -41,7 +42,8 @@ def test_a_learner_that_learned_what_was_wrong_goes_back(recall, learner):
     for _ in range(3):
         learner.runtime.learn(*rows(learner, turned=True))
 
-    recall.judge(ENDED, {"a": learner}, batch, labels)
+    recall.compare({"a": learner}, batch, labels)
+    recall.judge(ENDED)
 
     ((name, time, state),) = recall.restored()
     assert (name, time) == ("a", 7)
@@ -49,8 +51,32 @@ def test_a_learner_that_learned_what_was_wrong_goes_back(recall, learner):
     assert not list(recall.restored())
 
 
+def test_labels_from_before_they_agreed_again_speak_for_nobody(recall, learner):
+    for _ in range(3):
+        learner.runtime.learn(*rows(learner, turned=True))
+
+    recall.compare({"a": learner}, *rows(learner, turned=True, count=500))
+    recall.compare({"a": learner}, *rows(learner, count=LATEST))
+    recall.judge(Turn(is_turned=False, since=700))
+
+    assert [name for name, _, _ in recall.restored()] == ["a"]
+
+
+def test_a_learner_that_fails_now_goes_back_to_when_it_did_not(recall, learner, monkeypatch):
+    def fails(_):
+        raise PredictError("river", "a drill")
+
+    monkeypatch.setattr(learner.runtime, "predict", fails)
+
+    recall.compare({"a": learner}, *rows(learner))
+    recall.judge(ENDED)
+
+    assert [name for name, _, _ in recall.restored()] == ["a"]
+
+
 def test_a_learner_that_answers_as_well_as_before_keeps_what_it_learned(recall, learner):
-    recall.judge(ENDED, {"a": learner}, *rows(learner))
+    recall.compare({"a": learner}, *rows(learner))
+    recall.judge(ENDED)
 
     assert not list(recall.restored())
 
@@ -59,13 +85,14 @@ def test_nothing_is_given_up_once_labels_count_as_they_were_told(recall, learner
     learner.runtime.learn(*rows(learner, turned=True))
     recall.drop()
 
-    recall.judge(ENDED, {"a": learner}, *rows(learner))
+    recall.compare({"a": learner}, *rows(learner))
+    recall.judge(ENDED)
 
     assert not list(recall.restored())
 
 
 def test_the_newest_version_from_before_is_found(learner):
-    recall = Recall(spoilt=0.02)
+    recall = Recall(spared=0.0)
     assert recall.before(100) is None
 
     first, none, second = (recall.take_aside(count, learner) for count in (100, 200, 400))
