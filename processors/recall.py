@@ -40,7 +40,7 @@ class Sound(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Labels as 0 and 1, (n,), and of each learner what its state from before and it say, (2, n)."""
+    """Labels as 0 and 1, (n,); of each learner what its state from before and it say, (2, n)."""
 
     truths: Floats
     said: Mapping[str, Floats]
