@@ -19,7 +19,9 @@ from broker.records import TopicPartition
 Answer = TypeVar("Answer")
 
 SECONDS = 15.0
-"""Bound of one administrative request."""
+"""Bound of one administrative request, and of asking again."""
+QUESTION = 3.0
+"""Bound of one question to whichever broker is there: one that has just died may be waited for."""
 DECIDED = 20.0
 """Seconds; the brokers abort our transactions after 15."""
 
@@ -182,7 +184,7 @@ class Admin:
     @patient
     def _metadata(self) -> dict[str, TopicMetadata]:
         try:
-            return self._client.list_topics(timeout=SECONDS).topics
+            return self._client.list_topics(timeout=QUESTION).topics
         except KafkaException as error:
             raise BrokerUnavailable(self._connection.bootstrap, error.args[0].str()) from error
 
@@ -202,7 +204,7 @@ class Admin:
             self._groups[group] = Consumer(config)
         asked = [KafkaPartition(home.topic, home.partition) for home in homes]
         try:
-            answers = self._groups[group].committed(asked, timeout=SECONDS)
+            answers = self._groups[group].committed(asked, timeout=QUESTION)
         except KafkaException as error:
             raise self._connection.translated(error) from error
         return {TopicPartition(p.topic, p.partition): p.offset for p in answers if p.offset >= 0}

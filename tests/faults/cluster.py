@@ -10,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
+from confluent_kafka import ElectionType
 from confluent_kafka.admin import AdminClient
 
 from broker.connection import Connection, client_config
@@ -94,6 +95,12 @@ class Cluster:
         self._await_brokers(NODES)
         await_(self._is_whole, "every copy in sync")
 
+    def spread(self) -> None:
+        """Give every partition back to the node that is meant to lead it: others were killed."""
+        self.await_whole()
+        client = self._client()
+        client.elect_leaders(ElectionType.PREFERRED).result(SECONDS)
+
     def leader(self, home: TopicPartition) -> int:
         """The node that leads a partition now."""
         return await_(lambda: self._leader(home), f"a leader of {home}")
@@ -128,8 +135,10 @@ class Cluster:
         )
 
     def _metadata(self):
-        client = AdminClient(client_config(Connection(self.bootstrap), "modstream-faults"))
-        return client.list_topics(timeout=SECONDS)
+        return self._client().list_topics(timeout=SECONDS)
+
+    def _client(self) -> AdminClient:
+        return AdminClient(client_config(Connection(self.bootstrap), "modstream-faults"))
 
 
 def distinct_ports(count: int) -> list[int]:

@@ -18,6 +18,12 @@ from tests.words import publish
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 
 
+def known(client, names):
+    """All topics; none while the broker that is asked does not know these."""
+    topics = client.list_topics(timeout=10).topics
+    return topics if topics.keys() >= set(names) else {}
+
+
 def described(client, names):
     """The settings of some topics; none while the broker that is asked does not know them all."""
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
@@ -36,7 +42,7 @@ def test_every_topic_has_three_copies_of_which_two_must_be_there(cluster, prefix
     client = AdminClient({"bootstrap.servers": cluster.bootstrap})
     names = (topic, "__consumer_offsets", "__transaction_state")
 
-    topics = client.list_topics(timeout=10).topics
+    topics = await_(lambda: known(client, names), "the topics are known")
     configs = await_(lambda: described(client, names), "the topics are described")
 
     assert {len(p.replicas) for name in names for p in topics[name].partitions.values()} == {3}
@@ -48,7 +54,9 @@ def test_what_was_acknowledged_outlives_its_leader_and_others_take_over_what_tha
 ):
     topic, connection = f"{prefix}words", Connection(cluster.bootstrap)
     Admin(connection).create([TopicSpec(topic, 1)])
-    cluster.await_whole()
+    for kind in Coordinator:
+        cluster.coordinator(kind, "anyone")
+    cluster.spread()
     home = TopicPartition(topic, 0)
     publish(connection, topic, [b"before"])
 
