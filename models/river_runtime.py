@@ -14,6 +14,7 @@ from models.foreign import translated
 from models.pickles import copied
 from models.river_artifact import pack, unpack
 from models.river_forecast import ForecastRuntime
+from models.river_pass import learner
 from models.runtime import LearningRuntime, Outputs, output_shape
 from models.schema import Batch, Scalar
 
@@ -44,6 +45,7 @@ class RiverRuntime:
     def __init__(self, model: Estimator, card: ModelCard) -> None:
         self._model = model
         self._card = card
+        self._learn = learner(model)
 
     def predict(self, batch: Batch) -> Outputs:
         """Answer every row as `Runtime.predict` says; an untrained model is undecided."""
@@ -60,7 +62,7 @@ class RiverRuntime:
                     self._model.learn_one(row)
                 return
             for row, label in zip(batch.rows(), labels, strict=True):
-                self._model.learn_one(row, label)
+                self._learn(row, label)
 
     def copy(self) -> Self:
         """Copy by way of a pickle, which is several times faster than `copy.deepcopy`."""
