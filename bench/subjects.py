@@ -80,13 +80,12 @@ def modstream(delivery: Delivery, job: Job) -> Command:
     )
 
 
-def relay(delivery: Delivery, job: Job) -> Command:
-    """The raw pass-through."""
+def relay(delivery: Delivery, job: Job, *model: str) -> Command:
+    """The raw pass-through; with a model the plain loop."""
     bootstrap, topics = job.ground.settings.bootstrap, job.topics
     places = (bootstrap, topics.requests, topics.predictions, job.group, str(job.slot), delivery)
-    return Command(
-        f"relay-{job.slot}", (sys.executable, "-m", "bench.relay", *places), without_settings()
-    )
+    argv = (sys.executable, "-m", "bench.relay", *places, *model)
+    return Command(f"relay-{job.slot}", argv, without_settings())
 
 
 DELIVERIES: tuple[Delivery, ...] = ("exactly_once", "at_least_once")
