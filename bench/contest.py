@@ -7,7 +7,7 @@ from bench.findings import Finding, Gap, with_limits
 from bench.goals import CPU, MEMORY, THROUGHPUT
 from bench.ground import PARTITIONS, Ground
 from bench.saturation import Saturation, Unanswered, saturate
-from bench.subjects import LIMITS, OURS, Job, Subject
+from bench.subjects import LEAN, LIMITS, OURS, Job, Subject
 from bench.workloads import Workload
 from broker.errors import BrokerError
 
@@ -53,7 +53,7 @@ def contest(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
         plan.tell(f"{workload.name}, {workload.meaning}: laying requests ready")
         count = plan.count(workload)
         match = Match(PART, workload.name, laid(ground, workload, count), count)
-        everyone = (*LIMITS, *OURS, *plan.peers)
+        everyone = (*LIMITS, *OURS, *LEAN, *plan.peers)
         able = [subject for subject in everyone if subject.reads(workload)]
         yield from turns(match, able, plan)
         cleared(match)

@@ -62,8 +62,8 @@ class Subject:
         return workload.form in self.forms
 
 
-def modstream(delivery: Delivery, job: Job) -> Command:
-    """A worker, by the command line that users type."""
+def modstream(delivery: Delivery, job: Job, *, features: bool = True) -> Command:
+    """A worker, by the command line that users type; answers with or without their features."""
     settings = job.ground.settings.model_copy(
         update={
             "stream": job.topics.stream,
@@ -71,6 +71,7 @@ def modstream(delivery: Delivery, job: Job) -> Command:
             "delivery": delivery,
             "slot": str(job.slot),
             "log_format": "json",
+            "record_features": features,
         }
     )
     return Command(
@@ -91,3 +92,8 @@ def relay(delivery: Delivery, job: Job, *model: str) -> Command:
 DELIVERIES: tuple[Delivery, ...] = ("exactly_once", "at_least_once")
 LIMITS = tuple(Subject("pass-through", mode, partial(relay, mode)) for mode in DELIVERIES)
 OURS = tuple(Subject("modstream", mode, partial(modstream, mode)) for mode in DELIVERIES)
+LEAN = tuple(
+    Subject("modstream, no features", mode, partial(modstream, mode, features=False))
+    for mode in DELIVERIES
+)
+"""What the peers answer, too: the answer alone. Nothing could be learned from it."""
