@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from river.base import Classifier, Estimator, Regressor
 
+from models import river_batch
 from models.card import ModelCard, Task
 from models.errors import LearnError, PredictError
 from models.foreign import translated
@@ -21,7 +22,7 @@ from models.schema import Batch, Scalar
 __all__ = ["RiverRuntime", "load", "pack"]
 
 Row = dict[str, Scalar]
-Classes = tuple[Scalar, ...]
+Classes = river_batch.Classes
 
 
 def load(artifact: bytes, card: ModelCard) -> LearningRuntime:
@@ -51,8 +52,12 @@ class RiverRuntime:
         """Answer every row as `Runtime.predict` says; an untrained model is undecided."""
         answer = _ANSWERS[self._card.task]
         with translated(partial(PredictError, self.name)):
-            answers = [answer(self._model, self._card.classes, row) for row in batch.rows()]
-            return np.array(answers, np.float64).reshape(output_shape(self._card, batch.size))
+            known = self._card.classes
+            answers = river_batch.answers(self._model, self._card.task, known, batch)
+            if answers is None:
+                one_by_one = [answer(self._model, known, row) for row in batch.rows()]
+                answers = np.array(one_by_one, np.float64)
+            return answers.reshape(output_shape(self._card, batch.size))
 
     def learn(self, batch: Batch, labels: Sequence[Scalar]) -> None:
         """Learn row by row, in order; a detector of anomalies learns rows without their labels."""
