@@ -8,7 +8,7 @@ whole handlers drowns in noise. The model is the echo, so that little hides the 
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from statistics import median
 from time import process_time
@@ -21,7 +21,6 @@ from models.card import ModelCard
 from models.echo import FEATURE, make_echo
 from models.residents import Loaded
 from models.runtime import load
-from processors.assemble import Ask
 from processors.fences import Fences
 from processors.predict import Predict
 from processors.serving import PredictSettings
@@ -35,14 +34,14 @@ def main(records: int, turns: int) -> None:
     handle = Predict(topics, shelf, PredictSettings(("echo",)))
     fences = Fences(topics.fences, lambda _home: 1)
     batches = [requests(topics, records, turn) for turn in range(turns)]
-    asks = [[Ask(0, record, request, 0) for record, request in b] for b in batches]
-    tell("answering", records, [taken(partial(handle, [r for r, _ in batch])) for batch in batches])
-    tell("fences", records, [taken(partial(crossed, fences, shelf.card, some)) for some in asks])
+    firsts = [dict(enumerate(batch)) for batch in batches]
+    tell("answering", records, [taken(partial(handle, batch)) for batch in batches])
+    tell("fences", records, [taken(partial(crossed, fences, shelf.card, some)) for some in firsts])
 
 
-def crossed(fences: Fences, card: ModelCard, asks: Sequence[Ask]) -> int:
+def crossed(fences: Fences, card: ModelCard, firsts: Mapping[int, Record]) -> int:
     """Look for new fences; returns how many there are."""
-    return sum(1 for _ in fences.crossed(card, "champion", asks))
+    return sum(1 for _ in fences.crossed(card, "champion", firsts))
 
 
 class OneModel:
@@ -58,14 +57,13 @@ class OneModel:
         return self._loaded
 
 
-def requests(topics: Topics, count: int, turn: int) -> list[tuple[Record, Request]]:
+def requests(topics: Topics, count: int, turn: int) -> list[Record]:
     """A batch that goes on where the last one ended, in all partitions."""
     found = []
     for number in range(count):
         request = Request(id=f"r-{turn}-{number}", features={FEATURE: float(number)})
         offset = (turn * count + number) // PARTITIONS
-        record = Record(topics.requests, number % PARTITIONS, offset, b"key", encode(request))
-        found.append((record, request))
+        found.append(Record(topics.requests, number % PARTITIONS, offset, b"key", encode(request)))
     return found
 
 

@@ -7,6 +7,7 @@ it leaves whatever is not usual or does not come out well: by itself it refuses 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import repeat
 from types import MappingProxyType
 from typing import Any
@@ -206,6 +207,7 @@ def split_all(batch: Sequence[Record], largest: int) -> tuple[list[bytes], list[
     return documents, tails
 
 
+@lru_cache(1024)
 def is_valid(model: str | None, ref: int | str) -> bool:
     """Whether the contract lets a request name a model and a version so."""
     try:

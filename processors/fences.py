@@ -6,14 +6,14 @@ follows a reader that is rewound, and begins anew where a partition was somebody
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from broker.codec import encode
+from broker.codec import decode_request, encode
 from broker.contracts import Fence, Source
 from broker.records import Outgoing, Record, TopicPartition
 from models.card import ModelCard
-from processors.assemble import Ask, key_of
+from processors.assemble import key_of
 
 Pair = tuple[str, int | str]
 """A model's name with the version or alias that requests ask for."""
@@ -43,20 +43,28 @@ class Fences:
         self._runs: OrderedDict[Pair, Run] = OrderedDict()
 
     def crossed(
-        self, card: ModelCard, ref: int | str, asks: Sequence[Ask]
-    ) -> Iterator[tuple[Ask, Outgoing]]:
-        """The fences that a version's answers under a reference come to; mostly none."""
-        if not asks:
+        self, card: ModelCard, ref: int | str, firsts: Mapping[int, Record]
+    ) -> Iterator[tuple[int, Outgoing]]:
+        """The fences that a version's answers under a reference come to; mostly none.
+
+        Args:
+            card: the version's.
+            ref: what the requests called it.
+            firsts: by its place in the batch, the first of them in each partition.
+
+        Returns:
+            Each fence with the place of the request whose answer it stands beside.
+        """
+        if not firsts:
             return
         self._forget_what_was_lost()
         since = self._run(card, ref).since
-        for ask in asks:
-            record = ask.record
+        for place, record in firsts.items():
             # At or before what is known, the batch is being handled again: that fence was aborted.
             if record.offset <= since.get(record.partition, record.offset):
                 since[record.partition] = record.offset
                 self._tenures[record.home] = self._tenure(record.home)
-                yield ask, self._fence(card, ref, record, ask.request.id)
+                yield place, self._fence(card, ref, record)
 
     def _run(self, card: ModelCard, ref: int | str) -> Run:
         pair = card.name, ref
@@ -75,7 +83,7 @@ class Fences:
             for run in self._runs.values():
                 run.since.pop(home.partition, None)
 
-    def _fence(self, card: ModelCard, ref: int | str, record: Record, request_id: str) -> Outgoing:
+    def _fence(self, card: ModelCard, ref: int | str, record: Record) -> Outgoing:
         fence = Fence(
             model=card.name,
             ref=ref,
@@ -84,4 +92,4 @@ class Fences:
             parent=card.parent,
             source=Source(topic=record.topic, partition=record.partition, offset=record.offset),
         )
-        return Outgoing(self._topic, key_of(record, request_id), encode(fence))
+        return Outgoing(self._topic, key_of(record, decode_request(record).id), encode(fence))

@@ -11,7 +11,7 @@ from broker.contracts import Request
 from broker.dead_letters import dead_letter
 from broker.errors import DecodeError
 from broker.names import Topics
-from broker.records import Outgoing, Record
+from broker.records import HOME, Outgoing, Record
 from processors.answers import Answers, refused
 from processors.assemble import Ask
 from processors.deadline import all_overdue
@@ -170,13 +170,10 @@ class Predict:
         for (model, ref, number), places in work.served.items():
             loaded = work.hand.take(model, ref)
             if not isinstance(loaded, Refusal):
-                firsts = {work.batch[place][:2]: place for place in sorted(places, reverse=True)}
-                asks = [
-                    Ask(place, work.batch[place], decode_request(work.batch[place]), number)
-                    for place in firsts.values()
-                ]
-                for ask, fence in self._fences.crossed(loaded.card, ref, asks):
-                    work.answers.follow(ask.place, number, fence)
+                first = {HOME(work.batch[place]): place for place in sorted(places, reverse=True)}
+                firsts = {place: work.batch[place] for place in first.values()}
+                for place, fence in self._fences.crossed(loaded.card, ref, firsts):
+                    work.answers.follow(place, number, fence)
 
     def _unreadable(self, record: Record, error: DecodeError) -> Outgoing:
         """Tell the sender where its id is legible, else keep the record as a dead letter."""
