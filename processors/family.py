@@ -48,7 +48,7 @@ class Family:
     def __post_init__(self) -> None:
         """Let the pacer show each batch to all members before any learns it, and watch for all."""
         self._ripe_at = self.gate.settings.ripe
-        self._recall = Recall(self.gate.settings.spared)
+        self._recall = Recall(self.gate.settings.spoilt)
         if self.is_judged:
             self.pacer.test = self._test
         for learner in self.learners.values():

@@ -34,9 +34,9 @@ class GateSettings:
     doubt: float = 5e8
     """Labels contradict the champion once they are so many times likelier turned round than as they
     were told; infinity never finds that. Binary tasks only."""
-    spared: float = 0.0
-    """A learner that was contradicted goes back to what it knew before, unless its AUC on the
-    labels that agree again has become so much higher."""
+    spoilt: float = 0.05
+    """A learner that was contradicted goes back to what it knew before, if its AUC on the labels
+    that agree again has become so much lower."""
     loss: Literal["rank", "score"] = "rank"
     """What members of a binary task are compared by: the order of their answers, as in AUC, or
     Brier's score, which also asks how sure they are."""

@@ -50,11 +50,11 @@ class Compared(NamedTuple):
 class Recall:
     """Versions and states from shortly before now; counts are of labels tested.
 
-    A learner's state is given up for the one from before the contradiction unless its AUC on the
-    labels that agree again is higher by `spared`.
+    A learner's state is given up for the one from before the contradiction if its AUC on the
+    labels that agree again is lower by `spoilt`.
     """
 
-    spared: float
+    spoilt: float
     _times: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=CHUNKS))
     _aside: deque[tuple[int, Still]] = field(default_factory=lambda: deque(maxlen=ASIDE))
     _sound: Sound | None = None
@@ -110,7 +110,7 @@ class Recall:
         for name in self._sound.states:
             said = np.concatenate([one.said[name] for one in self._compared], axis=1)[:, newest]
             before, after = (auc(truths, one) for one in said)
-            if after - before < self.spared:
+            if before - after > self.spoilt:
                 self._spoilt.append(name)
 
     def restored(self) -> Iterator[tuple[str, int, LearningRuntime]]:

@@ -23,7 +23,7 @@ def learner():
 @pytest.fixture
 def recall(learner):
     """What holds the state of a learner that is still sound."""
-    past, recall = Past(), Recall(spared=0.0)
+    past, recall = Past(), Recall(spoilt=0.05)
     past.keep(7, learner.runtime)
     recall.note(500, 7)
     recall.hold(500, {"a": past})
@@ -92,7 +92,7 @@ def test_nothing_is_given_up_once_labels_count_as_they_were_told(recall, learner
 
 
 def test_the_newest_version_from_before_is_found(learner):
-    recall = Recall(spared=0.0)
+    recall = Recall(spoilt=0.05)
     assert recall.before(100) is None
 
     first, none, second = (recall.take_aside(count, learner) for count in (100, 200, 400))
