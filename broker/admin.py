@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
 from broker.connection import UNREACHABLE, Connection, client_config
 from broker.errors import BrokerUnavailable, TopicMissing, TopicRefused, Undecided
-from broker.lookup import EARLIEST, LATEST, Lookup
+from broker.lookup import EARLIEST, LATEST, QUESTION, Lookup
 from broker.names import TopicSpec
 from broker.records import TopicPartition
 
@@ -20,8 +20,6 @@ Answer = TypeVar("Answer")
 
 SECONDS = 15.0
 """Bound of one administrative request, and of asking again."""
-QUESTION = 3.0
-"""Bound of one question to whichever broker is there: one that has just died may be waited for."""
 DECIDED = 20.0
 """Seconds; the brokers abort our transactions after 15."""
 

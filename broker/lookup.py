@@ -18,8 +18,8 @@ UNKNOWN = frozenset(
         KafkaError._UNKNOWN_PARTITION,
     }
 )
-SECONDS = 3.0
-"""Bound of one question. Who asked a leader that has died waits for it, though there is another."""
+QUESTION = 3.0
+"""Bound of one question. Who asked a broker that has died waits for it, though there is another."""
 
 
 class Lookup:
@@ -53,7 +53,7 @@ class Lookup:
             self._client = Consumer(self._config)
         asked = [KafkaPartition(home.topic, home.partition, time) for home in homes]
         try:
-            answers = self._client.offsets_for_times(asked, timeout=SECONDS)
+            answers = self._client.offsets_for_times(asked, timeout=QUESTION)
         except KafkaException as error:
             self._client = None
             raise self._translated(homes[0].topic, error) from error

@@ -173,6 +173,8 @@ def read_spans(
     connection: Connection, topic: str, spans: Mapping[TopicPartition, tuple[int, int]]
 ) -> Iterator[Record]:
     """The records of some partitions from a first offset up to before another, as far as kept."""
+    if not spans:
+        return
     ends = {home: stop for home, (_, stop) in spans.items()}
     start = {home: first for home, (first, _) in spans.items()}
     with Reader(connection, [topic], start, only=ends.keys()) as reader:

@@ -5,28 +5,30 @@ its distance from the mean in many, and a step may know the type of a number by 
 this is for linear models of numbers, alone or behind scalers that have seen every feature vary.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from river.compose import Pipeline
 
 from models.card import Task
+from models.runtime import Outputs
 from models.schema import Batch, Scalar
 
-Answers = npt.NDArray[np.float64]
 Classes = tuple[Scalar, ...]
 
 FEWEST = 300
 """Rows below which it does not pay: a table costs 0.55 ms, a row by itself 2 us."""
 
 
-def answers(model: Any, task: Task, classes: Classes, batch: Batch) -> Answers | None:  # noqa: ANN401
+def answers_at_once(model: Any, task: Task, classes: Classes, batch: Batch) -> Outputs | None:  # noqa: ANN401
     """What a model says of all rows, (n,); None where it has to be asked row by row."""
-    ask = _ASK.get((_kind(_final(model)), task))
-    if ask is None or batch.size < FEWEST or not (_are_numbers(batch) and _is_scaled(model, batch)):
+    if batch.size < FEWEST:
+        return None
+    *scalers, final = model.steps.values() if type(model) is Pipeline else (model,)
+    ask = _ASK.get((_kind(final), task))
+    if ask is None or not (_are_numbers(batch) and _know_spread(scalers, batch)):
         return None
     return ask(model, classes, _table(batch))
 
@@ -42,29 +44,18 @@ def _table(batch: Batch) -> Any:  # noqa: ANN401 - pandas says DataFrame
     return pd.DataFrame(batch.columns, copy=False)
 
 
-def _final(model: Any) -> Any:  # noqa: ANN401 - any of River's kinds
-    """The last step, behind scalers at most; None if others stand before it."""
-    if type(model) is not Pipeline:
-        return model
-    *before, final = model.steps.values()
-    return final if all(_kind(step) == _SCALER for step in before) else None
-
-
 def _are_numbers(batch: Batch) -> bool:
     return all(column.dtype == np.float64 for column in batch.columns.values())
 
 
-def _is_scaled(model: Any, batch: Batch) -> bool:  # noqa: ANN401 - any of River's kinds
-    """Whether every scaler that there is knows the spread of every feature."""
-    scalers = list(model.steps.values())[:-1] if type(model) is Pipeline else []
+def _know_spread(steps: Sequence[Any], batch: Batch) -> bool:
+    """Whether all steps are scalers, and have seen every feature vary."""
     return all(
-        scaler.with_std and scaler.window_size is None and scaler.vars.get(name, 0.0) > 0
-        for scaler in scalers
-        for name in batch.columns
-    )
+        _kind(step) == _SCALER and step.with_std and step.window_size is None for step in steps
+    ) and all(step.vars.get(name, 0.0) > 0 for step in steps for name in batch.columns)
 
 
-def _probability(model: Any, classes: Classes, table: Any) -> Answers:  # noqa: ANN401 - River's
+def _probability(model: Any, classes: Classes, table: Any) -> Outputs:  # noqa: ANN401 - River's
     positive = classes[1] if classes else True
     with np.errstate(over="ignore"):  # Far from the border a probability is 0 or 1.
         found = model.predict_proba_many(table)
@@ -72,12 +63,12 @@ def _probability(model: Any, classes: Classes, table: Any) -> Answers:  # noqa: 
     return np.asarray(known.get(positive, np.zeros(len(table))))
 
 
-def _value(model: Any, _classes: Classes, table: Any) -> Answers:  # noqa: ANN401 - River's
+def _value(model: Any, _classes: Classes, table: Any) -> Outputs:  # noqa: ANN401 - River's
     return np.asarray(model.predict_many(table), np.float64)
 
 
 _SCALER = "river.preprocessing.scale.StandardScaler"
-_ASK: Mapping[tuple[str, Task], Callable[[Any, Classes, Any], Answers]] = MappingProxyType(
+_ASK: Mapping[tuple[str, Task], Callable[[Any, Classes, Any], Outputs]] = MappingProxyType(
     {
         ("river.linear_model.log_reg.LogisticRegression", "binary"): _probability,
         ("river.linear_model.lin_reg.LinearRegression", "regression"): _value,

@@ -9,7 +9,7 @@ the same calls, without those that are made twice.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from river.base import AnomalyFilter, Transformer
+from river.base import Transformer
 from river.compose import Pipeline, TransformerUnion
 
 Features = dict[str, Any]
@@ -29,15 +29,13 @@ def learner(model: Any) -> Callable[[Features, Any], None]:  # noqa: ANN401 - an
 
 
 def is_plain(model: Any) -> bool:  # noqa: ANN401 - any of River's kinds
-    """Whether a model is a pipeline whose transformers learn without labels and let all pass."""
+    """Whether all before the last step of a pipeline are transformers that learn without labels."""
     if type(model) is not Pipeline or not model.steps:
         return False
     *before, final = model.steps.values()
     leaves = [leaf for step in before for leaf in _leaves(step)]
-    return (
-        not isinstance(final, Transformer)
-        and all(isinstance(leaf, Transformer) and not is_supervised(leaf) for leaf in leaves)
-        and not any(isinstance(leaf, AnomalyFilter) for leaf in leaves)
+    return not isinstance(final, Transformer) and all(
+        isinstance(leaf, Transformer) and not is_supervised(leaf) for leaf in leaves
     )
 
 

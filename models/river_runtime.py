@@ -1,19 +1,19 @@
 """Models that learn row by row, by River: https://riverml.xyz."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 from river.base import Classifier, Estimator, Regressor
 
-from models import river_batch
 from models.card import ModelCard, Task
 from models.errors import LearnError, PredictError
 from models.foreign import translated
 from models.pickles import copied
 from models.river_artifact import pack, unpack
+from models.river_batch import Classes, answers_at_once
 from models.river_forecast import ForecastRuntime
 from models.river_pass import learner
 from models.runtime import LearningRuntime, Outputs, output_shape
@@ -22,7 +22,6 @@ from models.schema import Batch, Scalar
 __all__ = ["RiverRuntime", "load", "pack"]
 
 Row = dict[str, Scalar]
-Classes = river_batch.Classes
 
 
 def load(artifact: bytes, card: ModelCard) -> LearningRuntime:
@@ -46,14 +45,13 @@ class RiverRuntime:
     def __init__(self, model: Estimator, card: ModelCard) -> None:
         self._model = model
         self._card = card
-        self._learn = learner(model)
 
     def predict(self, batch: Batch) -> Outputs:
         """Answer every row as `Runtime.predict` says; an untrained model is undecided."""
         answer = _ANSWERS[self._card.task]
         with translated(partial(PredictError, self.name)):
             known = self._card.classes
-            answers = river_batch.answers(self._model, self._card.task, known, batch)
+            answers = answers_at_once(self._model, self._card.task, known, batch)
             if answers is None:
                 one_by_one = [answer(self._model, known, row) for row in batch.rows()]
                 answers = np.array(one_by_one, np.float64)
@@ -68,6 +66,11 @@ class RiverRuntime:
                 return
             for row, label in zip(batch.rows(), labels, strict=True):
                 self._learn(row, label)
+
+    @cached_property
+    def _learn(self) -> Callable[[Row, Scalar], None]:
+        """Made by those that learn: most copies only answer."""
+        return learner(self._model)
 
     def copy(self) -> Self:
         """Copy by way of a pickle, which is several times faster than `copy.deepcopy`."""

@@ -127,6 +127,6 @@ def copies_among(
         home = TopicPartition(topic, partition)
         first, stop = spans.get(home, (offset, offset))
         spans[home] = min(first, offset), max(stop, offset + 1)
-    found = read_spans(connection, topic, spans) if spans else ()
+    found = read_spans(connection, topic, spans)
     legible = ((asked(one.value), Place(one.partition, one.offset)) for one in found)
     return wanted & {(request.id, place) for request, place in legible if request is not None}

@@ -1,6 +1,5 @@
 """Many rows at once are answered as they are one by one, or else one by one."""
 
-from datetime import UTC, datetime
 from functools import cache
 from random import Random
 
@@ -10,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river import compose, linear_model, naive_bayes, preprocessing
 
-from models.card import ModelCard
-from models.river_batch import FEWEST, answers
+from models.draft import Draft
+from models.river_batch import FEWEST, answers_at_once
 from models.river_runtime import RiverRuntime
 from models.schema import Feature, InputSchema
 
@@ -20,10 +19,8 @@ FLOATS = InputSchema.floats(NAMES)
 
 
 def card_of(task, classes, schema):
-    return ModelCard(
-        name="m", version=1, runtime="river", task=task, classes=classes, input_schema=schema,
-        sha256="0" * 64, size=0, created=datetime.now(UTC),
-    )  # fmt: skip
+    facts = {"runtime": "river", "task": task, "classes": classes, "input_schema": schema}
+    return Draft(name="m", **facts).card(1, b"")
 
 
 def logistic(*steps):
@@ -69,7 +66,7 @@ def test_the_same_answers(known, rows):
     few = FLOATS.batch([dict(zip(NAMES, row, strict=True)) for row in rows]).batch
     batch = few.take([at % few.size for at in range(FEWEST)])
 
-    at_once = answers(model, task, classes, batch)
+    at_once = answers_at_once(model, task, classes, batch)
 
     assert at_once is not None
     assert at_once[: few.size] == pytest.approx(one_by_one(model, card, few), rel=1e-9, abs=1e-9)
@@ -79,9 +76,9 @@ def test_the_same_answers(known, rows):
 def test_an_untrained_model_is_undecided_at_once_too():
     batch = FLOATS.batch([dict.fromkeys(NAMES, 1.0)] * FEWEST).batch
 
-    assert (
-        answers(linear_model.LogisticRegression(), "binary", (), batch).tolist() == [0.5] * FEWEST
-    )
+    found = answers_at_once(linear_model.LogisticRegression(), "binary", (), batch)
+
+    assert found.tolist() == [0.5] * FEWEST
 
 
 def still():
@@ -107,7 +104,7 @@ ROW_BY_ROW = {
 def test_what_could_be_answered_otherwise_is_asked_row_by_row(make):
     batch = FLOATS.batch([dict.fromkeys(NAMES, 3.0)] * FEWEST).batch
 
-    assert answers(make(), "binary", (), batch) is None
+    assert answers_at_once(make(), "binary", (), batch) is None
 
 
 def test_rivers_scaler_answers_many_rows_otherwise_than_one():
@@ -125,5 +122,5 @@ def test_words_and_few_rows_are_asked_row_by_row():
 
     model = linear_model.LogisticRegression()
 
-    assert answers(model, "binary", (), whole) is None
-    assert answers(model, "binary", (), few) is None
+    assert answers_at_once(model, "binary", (), whole) is None
+    assert answers_at_once(model, "binary", (), few) is None

@@ -135,7 +135,7 @@ class System:
         done = self.admin.committed(self.topics.group("joiner"), [topic])
         spans = {p: (done.get(p, 0), end) for p, end in self.admin.ends([topic]).items()}
         waiting = {home: span for home, span in spans.items() if span[0] < span[1]}
-        return read_spans(self.connection, topic, waiting) if waiting else ()
+        return read_spans(self.connection, topic, waiting)
 
     def waiting(self):
         """What holds the inputs back: by partition the committed, the stable and the last end."""
