@@ -192,7 +192,7 @@ def measured(form: Form) -> dict[str, float]:
         clock("repeats", partial(repeats.admit, batch, [head.id for head in lot.heads]), count)
         rows = clock("assemble", partial(lot.form.batch, lot.cells), count)
         scores = clock("predict", partial(rack.runtime.predict, rows), count)
-        outgoing = clock("encode", partial(express.written, lot, rows, scores, batch), count)
+        outgoing = clock("encode", partial(express.written, lot, scores, batch), count)
         clock("whole", partial(predict, batch), count)
         producer = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
         clock("produce", partial(produce_all, producer, outgoing), count)

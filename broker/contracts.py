@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Scalar = bool | int | float | str
-Row = dict[str, Scalar | None]
+from broker.features import NamedRow, Row, Scalar
+
 RequestId = Annotated[str, Field(min_length=1, max_length=256)]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
 
@@ -77,14 +77,15 @@ class Prediction(Contract):
 
     `outputs` are values by name for a row, a list of them for several rows, tensors for tensors.
     `features` are those of a single row as they were when it was predicted, kept with the
-    answer of the route's first model, so that the learner never recomputes them.
+    answer of the route's first model, so that the learner never recomputes them. Those of a
+    tensor are written as its numbers and their names (`broker.features.Columns`).
     """
 
     id: RequestId
     model: ModelName
     version: int
     outputs: dict[str, Any] | tuple[Tensor, ...] | tuple[dict[str, Any], ...]
-    features: Row | None = None
+    features: NamedRow | None = None
     event_time: int | None = None
     source: Source
 

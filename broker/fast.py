@@ -138,6 +138,24 @@ class Matrices:
     def _fits(self, tensor: Matrix) -> bool:
         return tensor.shape == self._shape and len(tensor.data) == self._shape[1]
 
+    def data(self, inputs: Sequence[Raw]) -> list[bytes] | None:
+        """The numbers of tensors that were read, as the JSON that came; None if it is ambiguous.
+
+        A tensor has four colons, one behind each key. If all together have no more, none stands
+        in a name and no key twice, so what follows `"data":` is the list that we have read.
+        """
+        documents = list(map(bytes, inputs))
+        if sum(document.count(b":") for document in documents) != 4 * len(documents):
+            return None
+        found = []
+        for document in documents:
+            key = document.find(b'"data":')
+            start = document.find(b"[", key)
+            if key < 0:
+                return None
+            found.append(document[start : document.find(b"]", start) + 1])
+        return found
+
 
 class RawMatrices:
     """Reads requests of one row of numbers, given as a single [1, k] tensor of raw float32."""

@@ -10,7 +10,8 @@ from msgspec import Meta, MsgspecError, Struct
 from msgspec.json import Decoder
 
 from broker.codec import decode
-from broker.contracts import Feedback, Scalar, Scored
+from broker.contracts import Feedback, Scored
+from broker.features import Scalar
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
 

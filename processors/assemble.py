@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from broker import contracts
 from broker.contracts import Request
+from broker.features import Row
 from broker.records import Record
 from models.errors import InputError
 from models.schema import Batch, InputSchema, Tensor
@@ -43,7 +43,7 @@ class Assembled:
 
 def assemble(schema: InputSchema, asks: Sequence[Ask]) -> Assembled:
     """Turn asks into one batch. A bad row costs its own request and no other."""
-    rows: list[dict[str, contracts.Scalar | None]] = []
+    rows: list[Row] = []
     spans: list[Share] = []
     tensors: list[tuple[Ask, Batch]] = []
     refused: list[tuple[Ask, Refusal]] = []

@@ -25,7 +25,6 @@ from broker.records import HOME, OFFSET, Headers, Outgoing, Record, outgoing_of
 from models.card import ModelCard
 from models.errors import PredictError
 from models.runtime import Outputs, answered
-from models.schema import Batch
 from processors.answers import passed_through
 from processors.assemble import key_of
 from processors.errors import Refusal
@@ -144,22 +143,19 @@ class Express:
 
     def answer(self, lot: Lot, batch: Sequence[Record]) -> tuple[Lot, list[Outgoing]]:
         """The requests of a lot that have an answer, and the answers."""
-        rows = lot.form.batch(lot.cells)
         try:
-            scores = lot.loaded.runtime.predict(rows)
+            scores = lot.loaded.runtime.predict(lot.form.batch(lot.cells))
         except PredictError:
             return lot.picked([]), []
         finite = answered(scores, lot.loaded.card.task)
         if not finite.all():
             good = np.flatnonzero(finite).tolist()
-            lot, rows, scores = lot.picked(good), rows.take(good), scores[good]
+            lot, scores = lot.picked(good), scores[good]
         records = [batch[place] for place in lot.places]
-        return lot, self.written(lot, rows, scores, records) if records else []
+        return lot, self.written(lot, scores, records) if records else []
 
-    def written(
-        self, lot: Lot, rows: Batch, scores: Outputs, records: Sequence[Record]
-    ) -> list[Outgoing]:
-        """The answers to a lot's records with its rows and their finite scores."""
+    def written(self, lot: Lot, scores: Outputs, records: Sequence[Record]) -> list[Outgoing]:
+        """The answers to a lot's records with their finite scores."""
         card = lot.loaded.card
         ids = [head.id for head in lot.heads]
         values = joined(
@@ -168,7 +164,7 @@ class Express:
                 json_texts(ids),
                 b'","model":%b,"version":%d,"outputs":' % (json_document(card.name), card.version),
                 *lot.form.outputs(scores),
-                *self._features(lot, rows),
+                *self._features(lot),
                 *event_times(lot.heads),
                 sources(records),
                 json_numbers(list(map(OFFSET, records))),
@@ -184,10 +180,10 @@ class Express:
         fields = zip(repeat(self._topic), keys, values, headers, repeat(None), strict=False)
         return list(map(outgoing_of, fields))
 
-    def _features(self, lot: Lot, rows: Batch) -> Parts:
+    def _features(self, lot: Lot) -> Parts:
         if lot.number or not self._settings.record_features:
             return ()
-        return (b',"features":', lot.form.features(lot.heads, lot.cells, rows))
+        return (b',"features":', *lot.form.features(lot.heads, lot.cells))
 
 
 def split_all(batch: Sequence[Record], largest: int) -> tuple[list[bytes], list[bytes | None]]:

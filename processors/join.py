@@ -21,7 +21,15 @@ from typing import NamedTuple
 
 from pydantic import ConfigDict, with_config
 
-from broker.contracts import Feedback, Label, Prediction, Row, Scored, Unjoined, UnjoinedReason
+from broker.contracts import (
+    Feedback,
+    Label,
+    Prediction,
+    Scored,
+    Unjoined,
+    UnjoinedReason,
+)
+from broker.features import Row
 
 
 class State(StrEnum):

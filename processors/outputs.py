@@ -6,13 +6,14 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from msgspec import Raw
 
 from broker.contracts import Tensor
 from broker.fast import json_document, json_numbers
 from models.card import ModelCard, Task
 from models.runtime import Outputs
 
-Parts = Sequence[bytes | Sequence[bytes]]
+Parts = Sequence[bytes | Sequence[bytes | Raw]]
 """What many JSON documents are joined of: parts they share, and parts with a value for each."""
 
 NAMES: Mapping[Task, str] = MappingProxyType(

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.contracts import Metrics, Scalar
+from broker.contracts import Metrics
+from broker.features import Scalar
 from broker.feedback import Saying, Told
 from models.card import Task
 from models.scoring import Answer, figures

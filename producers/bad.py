@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from broker.codec import encode
-from broker.contracts import Request, Row
+from broker.contracts import Request
+from broker.features import Row
 from producers.errors import NoNumericFeature
 from producers.rows import padded, tensors
 

@@ -9,8 +9,9 @@ import structlog
 
 from broker.codec import decode_answer, encode
 from broker.connection import Connection
-from broker.contracts import ErrorAnswer, Label, Prediction, Request, Row, Scalar
+from broker.contracts import ErrorAnswer, Label, Prediction, Request
 from broker.errors import BrokerError, DecodeError
+from broker.features import Row, Scalar
 from broker.names import Topics
 from broker.publisher import Delivered, Publisher
 from broker.reader import Reader

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from broker.contracts import Request, Row, Scalar, Tensor
+from broker.contracts import Request, Tensor
+from broker.features import Row, Scalar
 
 Form = Literal["row", "tensor"]
 

@@ -6,7 +6,8 @@ The figures are the prequential ones of `processors/prequential.py`, as the lear
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from broker.contracts import Feedback, Metrics, ModelEvent, Quarantined, Scalar, Scored
+from broker.contracts import Feedback, Metrics, ModelEvent, Quarantined, Scored
+from broker.features import Scalar
 from broker.records import Record
 from models.scoring import figures
 from modstream.trace.trail import Seen

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from broker.codec import decode
-from broker.contracts import Feedback, Row, Scalar
+from broker.contracts import Feedback
 from broker.errors import DecodeError
+from broker.features import Row, Scalar
 from broker.records import Record
 from models.card import ModelCard
 from models.scoring import Answer

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from broker.contracts import Scalar, Tensor
+from broker.contracts import Tensor
+from broker.features import Scalar
 from models.card import Task
 from models.scoring import figures
 from processors.prequential import answer_of, comparable

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from broker.admin import Admin
 from broker.codec import decode, decode_answer
 from broker.connection import Connection
-from broker.contracts import ErrorAnswer, Label, Prediction, Scalar
+from broker.contracts import ErrorAnswer, Label, Prediction
 from broker.errors import DecodeError
+from broker.features import Scalar
 from broker.names import Header, Topics
 from broker.records import Outgoing, Record
 from models.card import ModelCard

@@ -152,6 +152,35 @@ def test_a_row_is_written_so_that_every_reader_finds_what_was_read(row, twice):
     assert len(pairs) == len(row)
 
 
+tensor_names = text | st.sampled_from(["data", '"data":[9,9]', ":", "[", "x"])
+numbers = st.lists(finite, min_size=2, max_size=2)
+
+
+@given(st.lists(st.tuples(tensor_names, numbers, st.booleans(), st.booleans()), max_size=4))
+def test_the_numbers_of_a_tensor_are_kept_as_they_were_read(tensors):
+    inputs = []
+    for name, data, twice, spaced in tensors:
+        one = {"name": name, "shape": [1, 2], "datatype": "FP32", "data": data}
+        if spaced:
+            one = dict(reversed(one.items()))
+        written = json.dumps([one], separators=None if spaced else (",", ":"))
+        if twice:
+            written = '[{"d\\u0061ta": [8, 8], ' + written[2:]
+        (head_,) = HEADS.read([b'{"id":"r","inputs":%b}' % written.encode()])
+        if head_ is not None:
+            inputs.append(head_.inputs)
+    read = MATRICES.read(inputs)
+    if None in read:
+        return
+
+    kept = MATRICES.data(inputs)
+
+    if kept is not None:
+        assert [json.loads(one, parse_int=float) for one in kept] == read
+    plain_names = all(":" not in name and not twice for name, _, twice, _ in tensors)
+    assert (kept is not None) == plain_names
+
+
 @given(st.lists(text))
 def test_texts_come_back_each_for_itself(texts):
     assert [json.loads(b'"%b"' % one) for one in json_texts(texts)] == texts
