@@ -30,6 +30,7 @@ from sklearn.neural_network import MLPClassifier
 from broker.delivery import produce_all
 from broker.messages import read_all
 from broker.names import Header, Topics
+from broker.polled import Polled
 from broker.records import Headers
 from models.columns import Column
 from models.draft import Draft
@@ -47,7 +48,7 @@ from producers.rows import random_row, specs
 T = TypeVar("T")
 
 STAGES = (
-    *("poll", "deadline", "decode", "repeats", "assemble", "predict", "encode"),
+    *("poll", "look", "deadline", "decode", "repeats", "assemble", "predict", "encode"),
     *("whole", "produce"),
 )
 ROUNDS = 7
@@ -184,15 +185,16 @@ def measured(form: Form) -> dict[str, float]:
     repeats = Repeats(10_000, lambda _: [], lambda _: 1)
     predict = Predict(TOPICS, rack, settings, Repeats(10_000, lambda _: [], lambda _: 1))
     for number in range(ROUNDS):
-        polled, count = messages(form, number), form.batch
-        batch = clock("poll", partial(read_all, polled), count)
-        clock("deadline", partial(all_overdue, batch, 0), count)
-        (lot,) = clock("decode", partial(express.read, batch, Hand(rack), ()), count)
-        repeats.prepare(batch)
+        count = form.batch
+        batch = clock("poll", partial(read_all, messages(form, number)), count)
+        polled = clock("look", partial(Polled.of, batch), count)
+        clock("deadline", partial(all_overdue, polled.marks, 0), count)
+        (lot,) = clock("decode", partial(express.read, polled, Hand(rack), ()), count)
+        repeats.prepare(polled.firsts)
         clock("repeats", partial(repeats.admit, batch, [head.id for head in lot.heads]), count)
         rows = clock("assemble", partial(lot.form.batch, lot.cells), count)
         scores = clock("predict", partial(rack.runtime.predict, rows), count)
-        outgoing = clock("encode", partial(express.written, lot, scores, batch), count)
+        outgoing = clock("encode", partial(express.written, lot, scores, polled), count)
         clock("whole", partial(predict, batch), count)
         producer = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
         clock("produce", partial(produce_all, producer, outgoing), count)

@@ -32,11 +32,18 @@ def split(record: Record) -> tuple[bytes, bytes | None]:
     if record.value is None:
         raise NotJson("the record has no value")
     length = record.header(Header.JSON_LENGTH) if record.headers else None
-    if length is None:
-        return record.value, None
-    if not length.isdigit() or len(length) > MOST_DIGITS or int(length) > len(record.value):
-        raise NotJson(f"its length is said to be {length[:40]!r} of {len(record.value)} bytes")
-    return record.value[: int(length)], record.value[int(length) :]
+    return (record.value, None) if length is None else cut(record.value, length)
+
+
+def cut(value: bytes, length: bytes) -> tuple[bytes, bytes]:
+    """A request's JSON and the raw bytes behind it, by what its header says of their length.
+
+    Raises:
+        NotJson: the value is shorter, or that is no length.
+    """
+    if not length.isdigit() or len(length) > MOST_DIGITS or (end := int(length)) > len(value):
+        raise NotJson(f"its length is said to be {length[:40]!r} of {len(value)} bytes")
+    return value[:end], value[end:]
 
 
 def filled(document: Any, tail: bytes) -> Any:  # noqa: ANN401 - JSON of any kind, to be judged later

@@ -84,9 +84,11 @@ class Heads:
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(Head).decode
 
-    def read(self, documents: Iterable[bytes]) -> list[Head | None]:
+    def read(self, documents: Sequence[bytes]) -> list[Head | None]:
         """The head of each JSON document; None for one that codec.py must look at."""
-        return each(self._decode, (text if is_plain(text) else b"" for text in documents))
+        if not are_plain(documents):
+            documents = [text if is_plain(text) else b"" for text in documents]
+        return each(self._decode, documents)
 
 
 class Rows:
@@ -175,6 +177,13 @@ class RawMatrices:
 
     def _fits(self, tensor: RawMatrix) -> bool:
         return tensor.shape == self._shape and tensor.parameters.binary_data_size == self._size
+
+
+def are_plain(documents: Sequence[bytes]) -> bool:
+    """Whether all documents are ASCII and none is deep: what most batches are, soon found out."""
+    braces = max(map(bytes.count, documents, repeat(b"{")), default=0)
+    brackets = max(map(bytes.count, documents, repeat(b"[")), default=0)
+    return braces + brackets <= DEEPEST and all(map(bytes.isascii, documents))
 
 
 def is_plain(document: bytes) -> bool:

@@ -6,8 +6,9 @@ from itertools import chain
 from broker.codec import ERROR, encode
 from broker.contracts import ErrorAnswer, Source
 from broker.errors import DecodeError
-from broker.names import PASS_THROUGH, Header
-from broker.records import Headers, Outgoing, Record
+from broker.names import Header
+from broker.polled import marks_of
+from broker.records import Outgoing, Record
 from processors.assemble import key_of
 from processors.errors import Refusal
 
@@ -53,19 +54,10 @@ def refused(
     answer = ErrorAnswer(
         id=request_id, code=reason.code, message=str(reason), model=model, source=source(record)
     )
-    headers = ((Header.KIND, ERROR), *passed_through(record))
+    headers = ((Header.KIND, ERROR), *marks_of(record.headers).passed)
     return Outgoing(topic, key_of(record, request_id), encode(answer), headers)
 
 
 def source(record: Record) -> Source:
     """Where the record that is answered lies."""
     return Source(topic=record.topic, partition=record.partition, offset=record.offset)
-
-
-def passed_through(record: Record) -> Headers:
-    """The request's headers that travel on to its answer: tracing, CloudEvents, reply address."""
-    if not record.headers:
-        return ()
-    return tuple(
-        [header for header in record.headers if header[0] in PASS_THROUGH or header[0][:3] == "ce_"]
-    )

@@ -2,28 +2,26 @@
 
 from collections.abc import Sequence
 
-from broker.names import Header
-from broker.records import Record
+from broker.polled import Marks
 from processors.errors import DeadlineUnreadable, Expired, Refusal
 
 LONGEST = 19
 """Digits that fit into 64 bits."""
 
 
-def overdue(record: Record, now_ms: int) -> Refusal | None:
+def overdue(deadline: bytes | None, now_ms: int) -> Refusal | None:
     """Why a record is not to be answered for its deadline's sake, or None."""
-    if not record.headers:
+    if deadline is None:
         return None
-    value = record.header(Header.DEADLINE)
-    if value is None:
-        return None
-    if not value.isdigit() or len(value) > LONGEST:
-        return DeadlineUnreadable(value)
-    deadline = int(value)
-    return Expired(deadline, now_ms) if now_ms > deadline else None
+    if not deadline.isdigit() or len(deadline) > LONGEST:
+        return DeadlineUnreadable(deadline)
+    return Expired(int(deadline), now_ms) if now_ms > int(deadline) else None
 
 
-def all_overdue(batch: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
+def all_overdue(marks: Sequence[Marks], now_ms: int) -> dict[int, Refusal]:
     """Why records of a batch are not to be answered for their deadline's sake, by place."""
-    found = ((place, overdue(record, now_ms)) for place, record in enumerate(batch) if record[5])
+    deadlines = [mark.deadline for mark in marks]
+    if deadlines.count(None) == len(deadlines):
+        return {}
+    found = ((place, overdue(deadline, now_ms)) for place, deadline in enumerate(deadlines))
     return {place: refusal for place, refusal in found if refusal is not None}

@@ -5,8 +5,8 @@ it leaves whatever is not usual or does not come out well: by itself it refuses 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
 from types import MappingProxyType
@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from broker.binary import split
+from broker.binary import cut
 from broker.codec import PREDICTION
 from broker.contracts import Request
 from broker.errors import NotJson
 from broker.fast import ABSENT, Head, Heads, joined, json_document, json_numbers, json_texts
 from broker.names import Header, Topics
+from broker.polled import PASSED, Polled
 from broker.records import HOME, OFFSET, Headers, Outgoing, Record, outgoing_of
 from models.card import ModelCard
 from models.errors import PredictError
 from models.runtime import Outputs, answered
-from processors.answers import passed_through
 from processors.assemble import key_of
 from processors.errors import Refusal
 from processors.forms import Form, Kind, form_of
@@ -35,10 +35,10 @@ from processors.serving import Hand, Loaded, PredictSettings
 MOST_FORMS = 256
 """Forms that are kept, one for each model version and kind of request."""
 
-Found = tuple[str | None, int | str, tuple[bool, bool, bool]]
+Found = tuple[str | None, int | str, bool, bool, bool]
 """What the requests of one lot share: model, reference, and which parts of KINDS they lack."""
 
-KINDS: Mapping[tuple[bool, bool, bool], Kind] = MappingProxyType(
+KINDS: Mapping[tuple[bool, ...], Kind] = MappingProxyType(
     {(False, True, True): "row", (True, False, True): "matrix", (True, False, False): "raw"}
 )
 """The kind of a request by whether it lacks features, inputs, and raw bytes behind the JSON."""
@@ -46,11 +46,21 @@ KINDS: Mapping[tuple[bool, bool, bool], Kind] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Requests that name the same: their places in the batch, heads and raw bytes run alike."""
+    """Usual requests: their places in the batch, heads and raw bytes run alike."""
 
-    places: list[int] = field(default_factory=list)
-    heads: list[Head] = field(default_factory=list)
-    tails: list[bytes | None] = field(default_factory=list)
+    places: list[int]
+    heads: list[Head]
+    tails: list[bytes | None]
+
+    def picked(self, positions: Sequence[int]) -> "Group":
+        """The requests at some ascending positions."""
+        if len(positions) == len(self.places):
+            return self
+        return Group(
+            [self.places[at] for at in positions],
+            [self.heads[at] for at in positions],
+            [self.tails[at] for at in positions],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +104,41 @@ class Express:
         self._heads = Heads()
         self._forms: dict[tuple[str, int, Kind], tuple[ModelCard, Form | None]] = {}
 
-    def read(self, batch: Sequence[Record], hand: Hand, late: Collection[int]) -> list[Lot]:
+    def read(self, polled: Polled, hand: Hand, late: Collection[int]) -> list[Lot]:
         """The usual requests; one that asks several models stands in a lot of each, or in none."""
-        settings, shared = self._settings, self._settings.challenger_share > 0
-        documents, tails = split_all(batch, settings.largest)
+        documents, tails = split_all(polled, self._settings.largest)
         heads = self._heads.read(documents)
-        groups: defaultdict[Found, Group] = defaultdict(Group)
-        for place, (head, tail) in enumerate(zip(heads, tails, strict=True)):
-            if head is not None and place not in late:
-                form = head.features is ABSENT, head.inputs is ABSENT, tail is None
-                ref = settings.ref_of(batch[place], head) if shared else head.version
-                group = groups[head.model, ref, form]
-                group.places.append(place)
-                group.heads.append(head)
-                group.tails.append(tail)
-        return [lot for found, group in groups.items() for lot in self._lots(found, group, hand)]
+        places = [at for at, head in enumerate(heads) if head is not None and at not in late]
+        usual = [head for head in map(heads.__getitem__, places) if head is not None]
+        whole = Group(places, usual, list(map(tails.__getitem__, places)))
+        groups: defaultdict[Found, list[int]] = defaultdict(list)
+        for position, found in enumerate(self._found(whole, polled)):
+            groups[found].append(position)
+        return [
+            lot
+            for found, positions in groups.items()
+            for lot in self._lots(found, whole.picked(positions), hand)
+        ]
+
+    def _found(self, group: Group, polled: Polled) -> Iterator[Found]:
+        """What decides of each request to which lots it belongs."""
+        heads, refs = group.heads, [head.version for head in group.heads]
+        if self._settings.challenger_share:
+            records = map(polled.records.__getitem__, group.places)
+            refs = list(map(self._settings.ref_of, records, heads))
+        return zip(
+            [head.model for head in heads],
+            refs,
+            [head.features is ABSENT for head in heads],
+            [head.inputs is ABSENT for head in heads],
+            [tail is None for tail in group.tails],
+            strict=True,
+        )
 
     def _lots(self, found: Found, group: Group, hand: Hand) -> list[Lot]:
         """A lot for each model that requests ask; none if one of the models is not to be had."""
-        model, ref, lacks = found
-        kind = KINDS.get(lacks)
+        model, ref, *lacks = found
+        kind = KINDS.get(tuple(lacks))
         if kind is None or not is_valid(model, ref):
             return []
         lots = []
@@ -141,7 +166,7 @@ class Express:
             known = self._forms[key] = card, form_of(card, kind)
         return known[1]
 
-    def answer(self, lot: Lot, batch: Sequence[Record]) -> tuple[Lot, list[Outgoing]]:
+    def answer(self, lot: Lot, polled: Polled) -> tuple[Lot, list[Outgoing]]:
         """The requests of a lot that have an answer, and the answers."""
         try:
             scores = lot.loaded.runtime.predict(lot.form.batch(lot.cells))
@@ -151,12 +176,13 @@ class Express:
         if not finite.all():
             good = np.flatnonzero(finite).tolist()
             lot, scores = lot.picked(good), scores[good]
-        records = [batch[place] for place in lot.places]
-        return lot, self.written(lot, scores, records) if records else []
+        return lot, self.written(lot, scores, polled) if lot.places else []
 
-    def written(self, lot: Lot, scores: Outputs, records: Sequence[Record]) -> list[Outgoing]:
-        """The answers to a lot's records with their finite scores."""
+    def written(self, lot: Lot, scores: Outputs, polled: Polled) -> list[Outgoing]:
+        """The answers to a lot's requests with their finite scores."""
         card = lot.loaded.card
+        records = list(map(polled.records.__getitem__, lot.places))
+        passed = map(PASSED, map(polled.marks.__getitem__, lot.places))
         ids = [head.id for head in lot.heads]
         values = joined(
             (
@@ -175,7 +201,7 @@ class Express:
             (Header.KIND, PREDICTION),
             (Header.MODEL, f"{card.name}/{card.version}".encode()),
         )
-        headers = [(*marks, *passed_through(r)) if r[5] else marks for r in records]
+        headers = [(*marks, *more) if more else marks for more in passed]
         keys = list(map(key_of, records, ids))
         fields = zip(repeat(self._topic), keys, values, headers, repeat(None), strict=False)
         return list(map(outgoing_of, fields))
@@ -186,17 +212,17 @@ class Express:
         return (b',"features":', *lot.form.features(lot.heads, lot.cells))
 
 
-def split_all(batch: Sequence[Record], largest: int) -> tuple[list[bytes], list[bytes | None]]:
+def split_all(polled: Polled, largest: int) -> tuple[list[bytes], list[bytes | None]]:
     """The JSON of each record, empty if it cannot be usual, and the raw bytes behind it."""
     documents: list[bytes] = []
-    tails: list[bytes | None] = [None] * len(batch)
-    for place, record in enumerate(batch):
-        value = record[4]
+    tails: list[bytes | None] = [None] * len(polled.records)
+    for place, (record, marks) in enumerate(zip(polled.records, polled.marks, strict=True)):
+        value, length = record[4], marks[0]
         if value is None or len(value) > largest:
             value = b""
-        elif record[5]:
+        elif length is not None:
             try:
-                value, tails[place] = split(record)
+                value, tails[place] = cut(value, length)
             except NotJson:
                 value = b""
         documents.append(value)
@@ -223,8 +249,9 @@ def event_times(heads: Sequence[Head]) -> Parts:
 
 def sources(records: Sequence[Record]) -> list[bytes]:
     """Where each record lies, up to its offset."""
-    homes = {
+    homes = list(map(HOME, records))
+    written = {
         home: b',"source":{"topic":%b,"partition":%d,"offset":' % (json_document(home[0]), home[1])
-        for home in set(map(HOME, records))
+        for home in set(homes)
     }
-    return [homes[home] for home in map(HOME, records)]
+    return list(map(written.__getitem__, homes))

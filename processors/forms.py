@@ -54,7 +54,7 @@ class RowForm:
         self, heads: Sequence[Head], _tails: Sequence[bytes | None]
     ) -> list[msgspec.Struct | None]:
         """Rows of the schema's own type."""
-        return self._rows.read(head.features for head in heads)
+        return self._rows.read([head.features for head in heads])
 
     def batch(self, cells: Sequence[msgspec.Struct]) -> Batch:
         """A matrix if all features are floats, else columns of their kinds."""
@@ -87,7 +87,7 @@ class MatrixForm:
 
     def read(self, heads: Sequence[Head], _tails: Sequence[bytes | None]) -> list[Any]:
         """Lists of k numbers."""
-        return self._matrices.read(head.inputs for head in heads)
+        return self._matrices.read([head.inputs for head in heads])
 
     def batch(self, cells: Sequence[Any]) -> Batch:
         """One matrix."""
@@ -112,7 +112,7 @@ class RawForm(MatrixForm):
 
     def read(self, heads: Sequence[Head], tails: Sequence[bytes | None]) -> list[Any]:
         """Bytes of k finite numbers."""
-        found = self._raw.read((head.inputs for head in heads), (tail or b"" for tail in tails))
+        found = self._raw.read([head.inputs for head in heads], [tail or b"" for tail in tails])
         good = [tail for tail in found if tail is not None]
         if np.isfinite(self._numbers(b"".join(good))).all():
             return found

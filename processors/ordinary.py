@@ -6,12 +6,13 @@ from typing import Any
 from broker.codec import PREDICTION, encode
 from broker.contracts import Prediction
 from broker.names import Header, Topics
+from broker.polled import marks_of
 from broker.records import Outgoing
 from models.card import ModelCard
 from models.errors import PredictError
 from models.runtime import Outputs, answered
 from models.schema import Batch
-from processors.answers import passed_through, refused, source
+from processors.answers import refused, source
 from processors.assemble import Ask, Share, assemble, key_of
 from processors.errors import NoAnswer, Refusal
 from processors.outputs import as_tensors, by_name
@@ -90,7 +91,11 @@ class Ordinary:
             event_time=request.event_time,
             source=source(record),
         )
-        headers = ((Header.KIND, PREDICTION), (Header.MODEL, tail), *passed_through(record))
+        headers = (
+            (Header.KIND, PREDICTION),
+            (Header.MODEL, tail),
+            *marks_of(record.headers).passed,
+        )
         return Outgoing(self._topic, key_of(record, request.id), encode(answer), headers)
 
     def _refuse(

@@ -11,6 +11,7 @@ from broker.contracts import Request
 from broker.dead_letters import dead_letter
 from broker.errors import DecodeError
 from broker.names import Topics
+from broker.polled import Polled
 from broker.records import HOME, Outgoing, Record
 from processors.answers import Answers, refused
 from processors.assemble import Ask
@@ -33,7 +34,7 @@ class Work:
     places of predictions, by model, reference and the model's number among those asked.
     """
 
-    batch: Sequence[Record]
+    polled: Polled
     hand: Hand
     answers: Answers
     asks: defaultdict[tuple[str, int | str], list[Ask]]
@@ -42,7 +43,8 @@ class Work:
     @classmethod
     def on(cls, batch: Sequence[Record], hand: Hand) -> Self:
         """Begin with a batch."""
-        return cls(batch, hand, Answers(len(batch)), defaultdict(list), defaultdict(list))
+        answers = Answers(len(batch))
+        return cls(Polled.of(batch), hand, answers, defaultdict(list), defaultdict(list))
 
 
 class Predict:
@@ -79,10 +81,10 @@ class Predict:
     def __call__(self, batch: Sequence[Record]) -> list[Outgoing]:
         """Answer one polled batch."""
         work = Work.on(batch, Hand(self._shelf, self._settings.challenger_share))
-        late = all_overdue(batch, int(self._timing.now() * 1000))
-        lots = self._express.read(batch, work.hand, late)
+        late = all_overdue(work.polled.marks, int(self._timing.now() * 1000))
+        lots = self._express.read(work.polled, work.hand, late)
         others = self._open(batch, lots)
-        again = self._repeated(batch, lots, others)
+        again = self._repeated(work.polled, lots, others)
         for lot in lots:
             self._hurry(lot.without(again), work)
         for place, opened in others.items():
@@ -109,21 +111,21 @@ class Predict:
 
     def _repeated(
         self,
-        batch: Sequence[Record],
+        polled: Polled,
         lots: Sequence[Lot],
         others: Mapping[int, Opened],
     ) -> Collection[int]:
         """The places of requests that repeat an earlier one."""
         if self._repeats is None:
             return ()
-        ids: list[str | None] = [None] * len(batch)
+        ids: list[str | None] = [None] * len(polled.records)
         for lot in lots:
             for place, head in zip(lot.places, lot.heads, strict=True):
                 ids[place] = head.id
         for place, opened in others.items():
             ids[place] = opened.id if isinstance(opened, Request) else opened.request_id
-        self._repeats.prepare(batch)
-        return self._repeats.admit(batch, ids)
+        self._repeats.prepare(polled.firsts)
+        return self._repeats.admit(polled.records, ids)
 
     def _hurry(self, lot: Lot, work: Work) -> None:
         """Answer a lot by columns; what does not come out well goes the ordinary way."""
@@ -131,17 +133,17 @@ class Predict:
             return
         model, ref = lot.loaded.card.name, lot.ref
         began = perf_counter()
-        done, found = self._express.answer(lot, work.batch)
+        done, found = self._express.answer(lot, work.polled)
         self._timing.took(model, len(done.places), perf_counter() - began)
         work.answers.put(done.places, lot.number, found)
         work.served[model, ref, lot.number] += done.places
         for place in lot.without(set(done.places)).places if done is not lot else ():
-            record = work.batch[place]
+            record = work.polled.records[place]
             work.asks[model, ref].append(Ask(place, record, decode_request(record), lot.number))
 
     def _sort(self, place: int, opened: Opened, late: Refusal | None, work: Work) -> None:
         """Refuse a request at once, or note what it asks of which model."""
-        record, topic = work.batch[place], self._topics.predictions
+        record, topic = work.polled.records[place], self._topics.predictions
         if isinstance(opened, DecodeError):
             work.answers.put([place], 0, [self._unreadable(record, opened)])
         elif late is not None:
@@ -168,10 +170,12 @@ class Predict:
         if self._fences is None:
             return
         for (model, ref, number), places in work.served.items():
-            loaded = work.hand.take(model, ref)
-            if not isinstance(loaded, Refusal):
-                first = {HOME(work.batch[place]): place for place in sorted(places, reverse=True)}
-                firsts = {place: work.batch[place] for place in first.values()}
+            loaded, batch = work.hand.take(model, ref), work.polled.records
+            if isinstance(loaded, Refusal):
+                continue
+            if not self._fences.is_settled(loaded.card, ref, work.polled.firsts):
+                first = {HOME(batch[place]): place for place in sorted(places, reverse=True)}
+                firsts = {place: batch[place] for place in first.values()}
                 for place, fence in self._fences.crossed(loaded.card, ref, firsts):
                     work.answers.follow(place, number, fence)
 

@@ -15,7 +15,7 @@ from broker.codec import bounded, decode
 from broker.contracts import Contract, RequestId
 from broker.errors import ContractViolated, DecodeError
 from broker.names import Header
-from broker.records import HOME, Record, TopicPartition, first_offsets
+from broker.records import Offsets, Record, TopicPartition
 
 Spans = Mapping[TopicPartition, tuple[int, int]]
 """By partition: the first offset, and the one before which to stop."""
@@ -121,10 +121,10 @@ class Repeats:
         self._largest = largest
         self._windows: dict[TopicPartition, tuple[int, Window]] = {}
 
-    def prepare(self, batch: Sequence[Record]) -> None:
+    def prepare(self, firsts: Offsets) -> None:
         """Read back what lies before a batch in partitions that are new here."""
         spans = {}
-        for home, first in first_offsets(batch).items():
+        for home, first in firsts.items():
             tenure = self._tenure(home)
             known = self._windows.get(home)
             if known is None or known[0] != tenure:
@@ -151,16 +151,17 @@ class Repeats:
     def _note(self, batch: Sequence[Record], ids: Sequence[str | None]) -> list[int]:
         """Note ids partition by partition; the places of those that repeat an earlier one."""
         found: list[int] = []
-        by_home: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
-        for place, home in enumerate(map(HOME, batch)):
-            by_home[home].append(place)
-        for home, all_places in by_home.items():
-            places = [place for place in all_places if ids[place] is not None]
-            named = [name for name in map(ids.__getitem__, places) if name is not None]
-            if places:
-                _, window = self._windows[TopicPartition(*home)]
-                offsets = [batch[place][2] for place in places]
-                found += [places[position] for position in window.note(offsets, named)]
+        by_home: defaultdict[tuple[str, int], tuple[list[int], list[int], list[str]]]
+        by_home = defaultdict(lambda: ([], [], []))
+        for place, (record, name) in enumerate(zip(batch, ids, strict=True)):
+            if name is not None:
+                places, offsets, names = by_home[record[:2]]
+                places.append(place)
+                offsets.append(record[2])
+                names.append(name)
+        for home, (places, offsets, names) in by_home.items():
+            _, window = self._windows[TopicPartition(*home)]
+            found += [places[position] for position in window.note(offsets, names)]
         return found
 
 

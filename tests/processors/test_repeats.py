@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from broker.codec import encode
 from broker.contracts import Request
 from broker.names import Header
-from broker.records import Record, TopicPartition
+from broker.records import Record, TopicPartition, first_offsets
 from processors.repeats import Repeats, Window, identify
 from tests.processors.small import record
 
@@ -60,7 +60,7 @@ def test_a_worker_that_begins_in_the_middle_finds_the_same(ids, begin):
     log = [named(each, at) for at, each in enumerate(ids)]
     worker = Repeats(SIZE, lambda spans: read(log, spans), lambda _home: 1)
     rest = log[begin:]
-    worker.prepare(rest)
+    worker.prepare(first_offsets(rest))
 
     again = {rest[at].offset for at in worker.admit(rest, [identify(r) for r in rest])}
 
@@ -82,10 +82,10 @@ def test_a_partition_that_was_away_is_looked_back_on_again():
 
     worker = Repeats(SIZE, lookback, lambda home: tenures[home.partition])
     homes = [TopicPartition("s.requests", number) for number in (0, 1)]
-    worker.prepare([named("a", 20, 0), named("b", 3, 1)])
-    worker.prepare([named("c", 21, 0), named("d", 4, 1)])
+    worker.prepare(first_offsets([named("a", 20, 0), named("b", 3, 1)]))
+    worker.prepare(first_offsets([named("c", 21, 0), named("d", 4, 1)]))
     tenures[1] = 2
-    worker.prepare([named("e", 22, 0), named("f", 40, 1)])
+    worker.prepare(first_offsets([named("e", 22, 0), named("f", 40, 1)]))
 
     assert spans == [{homes[0]: (15, 20), homes[1]: (0, 3)}, {homes[1]: (35, 40)}]
 
@@ -93,7 +93,7 @@ def test_a_partition_that_was_away_is_looked_back_on_again():
 def test_a_record_sent_again_from_the_dead_letters_is_no_repeat():
     worker = Repeats(SIZE, lambda _: [], lambda _home: 1)
     first, again = named("a", 0), named("a", 1, headers=((Header.REDRIVE_OF, b"s.dlq:0:7"),))
-    worker.prepare([first, again])
+    worker.prepare(first_offsets([first, again]))
 
     assert not worker.admit([first, again], ["a", "a"])
 
