@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -121,6 +122,10 @@ def reader_config(connection: Connection, client_id: str, *, committed: bool) ->
     }
 
 
+FLUSHED: Mapping[str, int] = MappingProxyType({"linger.ms": 50})
+"""For who flushes behind each batch: full requests go out at once, the rest when it flushes."""
+
+
 def producer_config(connection: Connection, client_id: str) -> Config:
     """An idempotent producer."""
     return {
@@ -150,6 +155,5 @@ def transactional_config(connection: Connection, transactional_id: str) -> Confi
         "log_level": 7,
         # A batch that nobody acknowledges is aborted before its transaction's timeout fences us.
         "message.timeout.ms": 8_000,
-        # commit_transaction flushes; nothing is gained by lingering before it.
-        "linger.ms": 0,
+        **FLUSHED,
     }

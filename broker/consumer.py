@@ -35,7 +35,7 @@ class BatchSettings:
     """
 
     most: int = 10_000
-    seconds: float = 0.5
+    seconds: float = 0.1
     linger: float = 0.005
     idle: float = 0.2
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from confluent_kafka import KafkaError, Producer
 
-from broker.connection import Connection, producer_config
+from broker.connection import FLUSHED, Connection, producer_config
 from broker.consumer import GroupConsumer
 from broker.errors import DeliveryFailed
 from broker.messages import kafka_offsets
@@ -86,7 +86,7 @@ class AtLeastOnce:
         self._source = source
         config = producer_config(connection, client_id)
         # `delivered` hears of failures only: a call into Python for each record took 0.3 us.
-        self._producer = Producer({**config, "delivery.report.only.error": True})
+        self._producer = Producer({**config, **FLUSHED, "delivery.report.only.error": True})
 
     def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
         """Deliver one batch: produce, wait for every acknowledgement, commit the offsets."""

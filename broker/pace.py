@@ -68,7 +68,7 @@ class Pace:
     """
 
     most: int = 10_000
-    seconds: float = 0.5
+    seconds: float = 0.1
     size: int = 256
     besides: Cost = field(default_factory=Cost)
     models: dict[str, Cost] = field(default_factory=dict)
