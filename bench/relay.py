@@ -15,6 +15,7 @@ import numpy as np
 from confluent_kafka import Consumer, Message, Producer
 
 from broker.connection import (
+    FLUSHED,
     Connection,
     consumer_config,
     producer_config,
@@ -23,8 +24,8 @@ from broker.connection import (
 from modstream.stopping import stop_signals
 
 MOST = 10_000
-LINGER = 0.02
-"""Seconds in which a batch is filled."""
+IDLE = 0.2
+"""Seconds to wait for a first record; what is there by then is the batch."""
 
 Forward = Callable[[Sequence[Message]], None]
 Produced = list[dict[str, bytes | None]]
@@ -72,7 +73,7 @@ def at_least_once(
     connection: Connection, answers: str, name: str, source: Consumer, make: Make
 ) -> Forward:
     """Forward each batch, and commit its offsets when all of it is acknowledged."""
-    producer = Producer(producer_config(connection, name))
+    producer = Producer({**producer_config(connection, name), **FLUSHED})
 
     def forward(batch: Sequence[Message]) -> None:
         producer.produce_batch(answers, make(batch))
@@ -127,7 +128,8 @@ def main(bootstrap: str, requests: str, answers: str, group: str, slot: str, *ho
     with stop_signals() as stop:
         owned: set[int] = set()
         while not stop.is_set():
-            batch, before = source.consume(MOST, LINGER), owned
+            batch, before = source.consume(1, IDLE), owned
+            batch += source.consume(MOST - 1, 0.0) if batch else []
             owned = {home.partition for home in source.assignment()}
             if owned != before:
                 # A rebalance inside consume() may have taken what it had read already.

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -29,14 +30,15 @@ HARMLESS = frozenset({KafkaError._PARTITION_EOF, KafkaError._MAX_POLL_EXCEEDED})
 class BatchSettings:
     """What makes a batch: at most `most` records, that can be handled in `seconds`.
 
-    A batch is complete after `linger`; `idle` bounds a poll. Times in seconds. `linger` stays
-    below 0.2 s: beyond it `Consumer.consume` has changed its meaning twice
-    (https://github.com/confluentinc/confluent-kafka-python/issues/2205).
+    Once a first record has come, what is there makes the batch, and what comes within `linger`:
+    mostly no time is best, since a batch under way lets the next one grow. `idle` bounds a poll.
+    Times in seconds. `linger` stays below 0.2 s: beyond it `Consumer.consume` has changed its
+    meaning twice (https://github.com/confluentinc/confluent-kafka-python/issues/2205).
     """
 
     most: int = 10_000
     seconds: float = 0.1
-    linger: float = 0.005
+    linger: float = 0.0
     idle: float = 0.2
 
 
@@ -65,7 +67,8 @@ class GroupConsumer:
         self._due_lock = Lock()
         self._finish: Callable[[], None] = lambda: None
         self._log = structlog.get_logger(__name__).bind(group=group)
-        self._consumer = Consumer(consumer_config(connection, client_id, group))
+        config = consumer_config(connection, client_id, group)
+        self._consumer = Consumer({**config, "on_commit": self._committed})
         self._astray = Astray(self._consumer)
         self._silent: set[TopicPartition] = set()
         self.drained = 0
@@ -93,7 +96,8 @@ class GroupConsumer:
             TopicMissing: a subscribed topic does not exist.
             BrokerError: the client gave up.
         """
-        self._commit_due()
+        # To wait for the group's coordinator would make up a quarter of a short turn.
+        self._commit_due(wait=False)
         most = self._batch.most if most is None else min(most, self._batch.most)
         try:
             first = self._first()
@@ -164,17 +168,25 @@ class GroupConsumer:
     def _seek(self, home: TopicPartition, offset: int) -> None:
         self._consumer.seek(KafkaPartition(home.topic, home.partition, offset))
 
-    def _commit_due(self) -> None:
-        """Commit what is due. A failure costs answers given twice later, no record."""
+    def _commit_due(self, *, wait: bool = True) -> None:
+        """Commit what is due. A failure costs answers given twice later, no record.
+
+        The client itself waits for commits on their way before it lets partitions go.
+        """
         with self._due_lock:
             due, self._due = self._due, {}
         mine = {home: offset for home, offset in due.items() if home in self._owned}
         if not mine:
             return
+        commit = partial(self._consumer.commit, offsets=kafka_offsets(mine))
         try:
-            self._consumer.commit(offsets=kafka_offsets(mine), asynchronous=False)
+            commit(asynchronous=False) if wait else commit(asynchronous=True)
         except KafkaException as error:
-            self._log.warning("offsets not committed", cause=error.args[0].str())
+            self._committed(error.args[0], [])
+
+    def _committed(self, error: KafkaError | None, _: list[KafkaPartition]) -> None:
+        if error is not None:
+            self._log.warning("offsets not committed", cause=error.str())
 
     def _begun(self, records: list[Record]) -> list[Record]:
         """Note where partitions began; without the records of those that began at a wrong place."""

@@ -75,7 +75,7 @@ class Reader:
         try:
             messages = self._consumer.consume(1, timeout)
             if messages and most > 1:
-                messages += self._consumer.consume(most - 1, LINGER)
+                messages += self._consumer.consume(most - 1, min(LINGER, timeout))
         except KafkaException as error:
             raise self._connection.translated(error) from error
         records = []
