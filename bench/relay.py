@@ -24,6 +24,12 @@ from broker.connection import (
 from modstream.stopping import stop_signals
 
 MOST = 10_000
+READING = {
+    "auto.offset.reset": "earliest",
+    "enable.auto.commit": True,
+    "auto.commit.interval.ms": 1000,
+}
+"""Whose offsets lie in a transaction, has none that would be committed besides."""
 IDLE = 0.2
 """Seconds to wait for a first record; what is there by then is the batch."""
 
@@ -72,13 +78,13 @@ def once(connection: Connection, answers: str, name: str, source: Consumer, make
 def at_least_once(
     connection: Connection, answers: str, name: str, source: Consumer, make: Make
 ) -> Forward:
-    """Forward each batch, and commit its offsets when all of it is acknowledged."""
+    """Forward each batch; its offsets may be committed when all of it is acknowledged."""
     producer = Producer({**producer_config(connection, name), **FLUSHED})
 
     def forward(batch: Sequence[Message]) -> None:
         producer.produce_batch(answers, make(batch))
         producer.flush()
-        source.commit(offsets=source.position(source.assignment()), asynchronous=True)
+        source.store_offsets(offsets=source.position(source.assignment()))
 
     return forward
 
@@ -121,7 +127,7 @@ def main(bootstrap: str, requests: str, answers: str, group: str, slot: str, *ho
     """Forward until SIGTERM."""
     delivery, *model = how
     connection, name = Connection(bootstrap), f"{group}-relay-{slot}"
-    source = Consumer({**consumer_config(connection, name, group), "auto.offset.reset": "earliest"})
+    source = Consumer({**consumer_config(connection, name, group), **READING})
     source.subscribe([requests])
     make = Scored(*model) if model else copied
     forward = DELIVERIES[delivery](connection, answers, name, source, make)

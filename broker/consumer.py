@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from threading import Lock
 from typing import Any
 
 import structlog
@@ -12,9 +10,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from broker.astray import Astray
+from broker.commits import Commits
 from broker.connection import Connection, consumer_config
 from broker.errors import TopicMissing
-from broker.messages import kafka_offsets, read, read_all
+from broker.messages import read, read_all
 from broker.records import (
     HOME,
     Offsets,
@@ -63,12 +62,11 @@ class GroupConsumer:
         self._tenures: Counter[TopicPartition] = Counter()
         self._since: dict[TopicPartition, int] = {}
         self._member: Any = None
-        self._due: dict[TopicPartition, int] = {}
-        self._due_lock = Lock()
         self._finish: Callable[[], None] = lambda: None
         self._log = structlog.get_logger(__name__).bind(group=group)
+        self._commits = Commits(self._log)
         config = consumer_config(connection, client_id, group)
-        self._consumer = Consumer({**config, "on_commit": self._committed})
+        self._consumer = Consumer({**config, "on_commit": self._commits.done})
         self._astray = Astray(self._consumer)
         self._silent: set[TopicPartition] = set()
         self.drained = 0
@@ -96,8 +94,7 @@ class GroupConsumer:
             TopicMissing: a subscribed topic does not exist.
             BrokerError: the client gave up.
         """
-        # To wait for the group's coordinator would make up a quarter of a short turn.
-        self._commit_due(wait=False)
+        self._commits.send(self._consumer, self._owned)
         most = self._batch.most if most is None else min(most, self._batch.most)
         try:
             first = self._first()
@@ -153,8 +150,7 @@ class GroupConsumer:
 
     def commit(self, offsets: Offsets) -> None:
         """Have next offsets committed before the next poll, the next revocation or the end."""
-        with self._due_lock:
-            self._due.update(offsets)
+        self._commits.add(offsets)
 
     def group_metadata(self) -> Any:  # noqa: ANN401 - opaque to everyone but the producer
         """Who this member was in its group when it last polled: what fences a zombie (KIP-447)."""
@@ -162,31 +158,11 @@ class GroupConsumer:
 
     def close(self) -> None:
         """Leave the group at once, so that others take over without waiting for a timeout."""
-        self._commit_due()
+        self._commits.finish(self._consumer, self._owned)
         self._consumer.close()
 
     def _seek(self, home: TopicPartition, offset: int) -> None:
         self._consumer.seek(KafkaPartition(home.topic, home.partition, offset))
-
-    def _commit_due(self, *, wait: bool = True) -> None:
-        """Commit what is due. A failure costs answers given twice later, no record.
-
-        The client itself waits for commits on their way before it lets partitions go.
-        """
-        with self._due_lock:
-            due, self._due = self._due, {}
-        mine = {home: offset for home, offset in due.items() if home in self._owned}
-        if not mine:
-            return
-        commit = partial(self._consumer.commit, offsets=kafka_offsets(mine))
-        try:
-            commit(asynchronous=False) if wait else commit(asynchronous=True)
-        except KafkaException as error:
-            self._committed(error.args[0], [])
-
-    def _committed(self, error: KafkaError | None, _: list[KafkaPartition]) -> None:
-        if error is not None:
-            self._log.warning("offsets not committed", cause=error.str())
 
     def _begun(self, records: list[Record]) -> list[Record]:
         """Note where partitions began; without the records of those that began at a wrong place."""
@@ -237,7 +213,7 @@ class GroupConsumer:
 
     def _revoked(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         self._finish()
-        self._commit_due()
+        self._commits.finish(self._consumer, self._owned)
         self._drop(partitions)
         self._log.info("partitions revoked", partitions=[p.partition for p in partitions])
 
