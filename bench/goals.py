@@ -5,6 +5,8 @@ from typing import Literal, Protocol
 
 THROUGHPUT = "records/s"
 CPU = "CPU us/record"
+P50 = "p50 ms"
+P99 = "p99 ms"
 MEMORY = "memory MiB"
 SHARE = "of the smallest's"
 """Throughput as a share of the same subject's in the same round, before anything has grown."""
@@ -28,13 +30,20 @@ class Named(Protocol):
         """Of whom."""
 
     @property
+    def mode(self) -> str:
+        """By which delivery."""
+
+    @property
     def measure(self) -> str:
         """Which figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound on a figure of modstream's, or on its ratio to the limit's."""
+    """A bound on a figure of modstream's, or on its ratio to the limit's.
+
+    `case` is the first word of the case; `mode` the delivery that it holds for, None for both.
+    """
 
     part: str
     case: str
@@ -42,6 +51,7 @@ class Goal:
     of: Literal["value", "ratio"]
     least: float | None = None
     most: float | None = None
+    mode: str | None = None
 
     def __str__(self) -> str:
         bound = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
@@ -49,8 +59,12 @@ class Goal:
 
     def is_for(self, found: Named) -> bool:
         """Whether this is the goal of a figure."""
-        wanted = (self.part, self.case, self.measure, "modstream")
-        return wanted == (found.part, found.case, found.measure, found.subject)
+        wanted = (self.part, self.measure, "modstream")
+        return (
+            wanted == (found.part, found.measure, found.subject)
+            and found.case.split(maxsplit=1)[0] == self.case
+            and self.mode in {None, found.mode}
+        )
 
     def is_reached(self, value: float) -> bool:
         """Whether a figure, or its ratio, is good enough."""
@@ -68,6 +82,10 @@ GOALS = (
     Goal("saturation", "forest", THROUGHPUT, "ratio", least=0.9),
     Goal("saturation", "ffnn", THROUGHPUT, "ratio", least=1.0),
     Goal("saturation", "flights", THROUGHPUT, "ratio", least=0.8),
+    Goal("latency", "50%", P50, "value", most=8, mode="at_least_once"),
+    Goal("latency", "50%", P99, "value", most=25, mode="at_least_once"),
+    Goal("latency", "50%", P50, "value", most=20, mode="exactly_once"),
+    Goal("latency", "50%", P99, "value", most=60, mode="exactly_once"),
     Goal("models", "64", SHARE, "value", least=0.8),
     Goal("standing", "idle", "CPU %", "value", most=2.0),
     Goal("standing", "start", "seconds", "value", most=3.0),

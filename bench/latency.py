@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from bench.contest import Plan, laid
-from bench.findings import Finding, Gap
+from bench.contest import Plan, is_limit, laid
+from bench.findings import Finding, Gap, with_limits
+from bench.goals import P50, P99
 from bench.ground import Ground
 from bench.running import Running
 from bench.saturation import Unanswered, roused
@@ -56,9 +57,13 @@ def latency(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
                 yield Gap(PART, workload.name, subject.name, subject.delivery, str(error))
         for load in loads(capacity(jobs[OURS[0]], plan), plan):
             for _ in range(plan.rounds):
+                found: list[Finding | Gap] = []
                 for subject, job in jobs.items():
                     plan.tell(f"{PART} {load.case}: {subject}")
-                    yield from measured(load, subject, job)
+                    found += measured(load, subject, job)
+                yield from (one for one in found if isinstance(one, Gap))
+                findings = [one for one in found if isinstance(one, Finding)]
+                yield from with_limits(findings, is_limit)
 
 
 def started(undo: ExitStack, ground: Ground, workload: Workload, subject: Subject) -> Job:
@@ -117,7 +122,7 @@ def percentiles(load: Load, subject: Subject, report: LoadReport) -> Iterator[Fi
     if report.latency_ms is None or report.unanswered:
         yield Gap(*about, f"{subject}: {report.unanswered} of {report.sent} requests unanswered")
         return
-    yield Finding(*about, "p50 ms", report.latency_ms.p50)
-    yield Finding(*about, "p99 ms", report.latency_ms.p99)
+    yield Finding(*about, P50, report.latency_ms.p50)
+    yield Finding(*about, P99, report.latency_ms.p99)
     yield Finding(*about, "p99.9 ms", report.latency_ms.p99_9)
     yield Finding(*about, "late sends %", 100 * report.late_sends / report.sent)

@@ -67,3 +67,12 @@ def test_a_book_keeps_figures_and_gaps_apart():
 
     assert book.gaps == [gap]
     assert book.findings == [found("modstream", 1)]
+
+
+def test_a_goal_of_one_delivery_holds_for_the_load_that_it_names():
+    goal = next(goal for goal in GOALS if goal.part == "latency" and goal.mode == EO)
+    at_half = Finding("latency", "50% of capacity, 9/s", "modstream", EO, goal.measure, 1.0)
+
+    assert goal.is_for(at_half)
+    assert not goal.is_for(at_half._replace(case="75% of capacity, 14/s"))
+    assert not goal.is_for(at_half._replace(mode="at_least_once"))
