@@ -8,6 +8,9 @@ from broker.names import PASS_THROUGH, Header
 from broker.records import Headers, Offsets, Record, first_offsets
 
 HEADERS = itemgetter(5)
+"""A record's headers."""
+PASSED = itemgetter(2)
+"""Of a record's marks, the headers that travel on."""
 CLOUD_EVENTS = "ce_"
 
 
@@ -17,10 +20,6 @@ class Marks(NamedTuple):
     json_length: bytes | None
     deadline: bytes | None
     passed: Headers
-
-
-PASSED = itemgetter(2)
-"""The headers of a record that travel on."""
 
 
 def marks_of(headers: Headers) -> Marks:
