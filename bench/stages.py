@@ -184,8 +184,8 @@ def measured(form: Form) -> dict[str, float]:
     express = Express(TOPICS, settings)
     repeats = Repeats(10_000, lambda _: [], lambda _: 1)
     predict = Predict(TOPICS, rack, settings, Repeats(10_000, lambda _: [], lambda _: 1))
+    count = form.batch
     for number in range(ROUNDS):
-        count = form.batch
         batch = clock("poll", partial(read_all, messages(form, number)), count)
         polled = clock("look", partial(Polled.of, batch), count)
         clock("deadline", partial(all_overdue, polled.marks, 0), count)

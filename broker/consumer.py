@@ -149,7 +149,7 @@ class GroupConsumer:
                 self._seek(home, max(offset, self._since[home]))
 
     def commit(self, offsets: Offsets) -> None:
-        """Have next offsets committed before the next poll, the next revocation or the end."""
+        """Have next offsets committed soon: behind a next poll, or else before partitions go."""
         self._commits.add(offsets)
 
     def group_metadata(self) -> Any:  # noqa: ANN401 - opaque to everyone but the producer

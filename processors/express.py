@@ -38,7 +38,7 @@ MOST_FORMS = 256
 Found = tuple[str | None, int | str, bool, bool, bool]
 """What the requests of one lot share: model, reference, and which parts of KINDS they lack."""
 
-KINDS: Mapping[tuple[bool, ...], Kind] = MappingProxyType(
+KINDS: Mapping[tuple[bool, bool, bool], Kind] = MappingProxyType(
     {(False, True, True): "row", (True, False, True): "matrix", (True, False, False): "raw"}
 )
 """The kind of a request by whether it lacks features, inputs, and raw bytes behind the JSON."""
@@ -137,8 +137,7 @@ class Express:
 
     def _lots(self, found: Found, group: Group, hand: Hand) -> list[Lot]:
         """A lot for each model that requests ask; none if one of the models is not to be had."""
-        model, ref, *lacks = found
-        kind = KINDS.get(tuple(lacks))
+        model, ref, kind = found[0], found[1], KINDS.get(found[2:])
         if kind is None or not is_valid(model, ref):
             return []
         lots = []
@@ -197,11 +196,11 @@ class Express:
                 b"}}",
             )
         )
-        marks: Headers = (
+        shared: Headers = (
             (Header.KIND, PREDICTION),
             (Header.MODEL, f"{card.name}/{card.version}".encode()),
         )
-        headers = [(*marks, *more) if more else marks for more in passed]
+        headers = [(*shared, *more) if more else shared for more in passed]
         keys = list(map(key_of, records, ids))
         fields = zip(repeat(self._topic), keys, values, headers, repeat(None), strict=False)
         return list(map(outgoing_of, fields))

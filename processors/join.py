@@ -21,14 +21,7 @@ from typing import NamedTuple
 
 from pydantic import ConfigDict, with_config
 
-from broker.contracts import (
-    Feedback,
-    Label,
-    Prediction,
-    Scored,
-    Unjoined,
-    UnjoinedReason,
-)
+from broker.contracts import Feedback, Label, Prediction, Scored, Unjoined, UnjoinedReason
 from broker.features import Row
 
 

@@ -173,11 +173,12 @@ class Predict:
             loaded, batch = work.hand.take(model, ref), work.polled.records
             if isinstance(loaded, Refusal):
                 continue
-            if not self._fences.is_settled(loaded.card, ref, work.polled.firsts):
-                first = {HOME(batch[place]): place for place in sorted(places, reverse=True)}
-                firsts = {place: batch[place] for place in first.values()}
-                for place, fence in self._fences.crossed(loaded.card, ref, firsts):
-                    work.answers.follow(place, number, fence)
+            if self._fences.is_settled(loaded.card, ref, work.polled.firsts):
+                continue
+            first = {HOME(batch[place]): place for place in sorted(places, reverse=True)}
+            firsts = {place: batch[place] for place in first.values()}
+            for place, fence in self._fences.crossed(loaded.card, ref, firsts):
+                work.answers.follow(place, number, fence)
 
     def _unreadable(self, record: Record, error: DecodeError) -> Outgoing:
         """Tell the sender where its id is legible, else keep the record as a dead letter."""
