@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.contest import Plan, contest
-from bench.findings import Book, Finding, Gap, summaries
-from bench.ground import Ground, ground
-from bench.growth import growth
+from bench.competitors import RIVALS
+from bench.environment import Ground, ground
+from bench.idle import standing
 from bench.latency import latency
 from bench.machine import machine
 from bench.page import write_page
-from bench.rivals import RIVALS
-from bench.standing import standing
-from bench.subjects import Subject
+from bench.results import Book, Finding, Gap, summaries
+from bench.rounds import Plan, contest
+from bench.scaling import growth
+from bench.systems import Subject
 from bench.table import show
 from bench.workloads import WORKLOADS, Workload
 from modstream import logs

@@ -7,11 +7,11 @@ from time import monotonic
 from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from broker.codec import ERROR
-from broker.connection import Connection, reader_config
-from broker.errors import BrokerError
-from broker.names import Header
-from broker.records import TopicPartition
+from modstream.broker.client.connection import Connection, reader_config
+from modstream.broker.errors import BrokerError
+from modstream.broker.wire.codec import ERROR
+from modstream.broker.wire.records import TopicPartition
+from modstream.broker.wire.topics import Header
 
 MANY = 10_000
 LINGER = 0.2

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from bench.findings import Summary
-from bench.goals import CPU, GROWING, THROUGHPUT
+from bench.results import Summary
 from bench.table import who
-from modstream.observe.plots import MODELS, MUTED, ROLES, svg
+from bench.targets import CPU, GROWING, THROUGHPUT
+from modstream.report.plots import MODELS, MUTED, ROLES, svg
 
 COLOURS = (*MODELS[:2], *ROLES, *MODELS[2:])
 WIDE, HALF = (10.0, 3.4), (4.9, 3.0)

@@ -19,23 +19,23 @@ import numpy as np
 import typer
 from river import linear_model, optim
 
-from bench import reigns
-from broker.names import Topics
-from models import river_runtime
-from models.card import ModelCard
-from models.river_runtime import RiverRuntime
-from models.runtime import load
-from models.schema import InputSchema
-from modstream.rehearsal import TURN, Rehearsal, Row
-from modstream.seed import FAMILY, landed, make_frozen, make_member
-from processors.family import Family
-from processors.gate import GOOD, Gate
-from processors.gate_settings import GateSettings
-from processors.learn import Learner
-from processors.past import MINUTE_MS
-from processors.recall import Still
-from producers.flights import flights_between, load_flights
-from producers.replay import What, timeline
+from bench import gate_report
+from bench.simulation import TURN, Rehearsal, Row
+from modstream.broker.wire.topics import Topics
+from modstream.demo.seed import FAMILY, landed, make_frozen, make_member
+from modstream.models.runtimes.river import runtime
+from modstream.models.runtimes.river.runtime import RiverRuntime
+from modstream.models.runtimes.runtime import load
+from modstream.models.schema.card import ModelCard
+from modstream.models.schema.input_schema import InputSchema
+from modstream.processors.learn.learner import Learner
+from modstream.processors.promote.champion_challenger import Family
+from modstream.processors.promote.gate import GOOD, Gate
+from modstream.processors.promote.settings import GateSettings
+from modstream.processors.promote.state_history import MINUTE_MS
+from modstream.processors.promote.state_rollback import Still
+from modstream.producers.replay.flights import flights_between, load_flights
+from modstream.producers.replay.replay import What, timeline
 
 app = typer.Typer(help=__doc__, add_completion=False)
 MAY, JUNE = date(2013, 5, 1), (date(2013, 6, 1), date(2013, 7, 1))
@@ -57,7 +57,7 @@ def flight_family(settings: GateSettings, *members: str) -> Family:
     for name in members:
         made, artifact = make_member(past, lambda *_: None, name, FAMILY[name])
         card = made.card(1, artifact)
-        learners[name] = Learner(card, river_runtime.load(artifact, card), Topics("s"))
+        learners[name] = Learner(card, runtime.load(artifact, card), Topics("s"))
     return Family(learners, Gate(members[0], settings))
 
 
@@ -87,15 +87,15 @@ def flights(start: str, end: str, page: Path = Path("report/gate.html")) -> None
     for label, decision in run.decided:
         say(f"label {label}: {decision.action} {decision.member}: {decision.because}")
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(reigns.page(run, told), encoding="utf-8")
+    page.write_text(gate_report.page(run, told), encoding="utf-8")
     say(f"report: {page}")
 
 
 def figures(run: Rehearsal) -> list[str]:
     """What came of a family, in sentences."""
     found = {name: run.auc(name) for name in run.said}
-    best = max(value for name, value in found.items() if name != reigns.SERVED)
-    served = found[reigns.SERVED]
+    best = max(value for name, value in found.items() if name != gate_report.SERVED)
+    served = found[gate_report.SERVED]
     return [
         *(f"{name}: AUC {value:.4f}" for name, value in found.items()),
         f"{len(run.alarmed)} alarms, held for {held(run):,} of {run.labels:,} labels",

@@ -10,19 +10,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from bench.contest import Plan, is_limit, laid
-from bench.findings import Finding, Gap, with_limits
-from bench.goals import P50, P99
-from bench.ground import Ground
+from bench.environment import Ground
+from bench.results import Finding, Gap, with_limits
+from bench.rounds import Plan, is_limit, laid
 from bench.running import Running
 from bench.saturation import Unanswered, roused
-from bench.subjects import LIMITS, OURS, Job, Subject
+from bench.systems import LIMITS, OURS, Job, Subject
+from bench.targets import P50, P99
 from bench.workloads import WORKLOADS, Workload
-from broker.errors import BrokerError
-from producers.load import run_load
-from producers.report import LoadReport
-from producers.rows import FeatureSpec
-from producers.schedule import CRAYFISH, STEADY, LoadPlan, Phase
+from modstream.broker.errors import BrokerError
+from modstream.producers.load.report import LoadReport
+from modstream.producers.load.run import run_load
+from modstream.producers.load.schedule import CRAYFISH, STEADY, LoadPlan, Phase
+from modstream.producers.records.random_rows import FeatureSpec
 
 PART = "latency"
 SHARES = (0.25, 0.5, 0.75)

@@ -23,22 +23,22 @@ from typing import Any
 
 from river import forest, metrics
 
-from broker.codec import encode
-from broker.contracts import Feedback, Scored
-from broker.names import Topics
-from broker.records import Record
-from models.card import ModelCard
-from models.draft import Draft
-from models.flights import FLIGHT_FEATURES, online_pipeline
-from models.registry import Registry, RegistrySettings
-from models.river_runtime import RiverRuntime
-from models.schema import InputSchema
-from modstream.cadence import Cadence, CadenceSettings
-from modstream.embedded import EmbeddedRedis, Server
-from modstream.garbage import seldom_collected
-from modstream.roles.learner import METRICS
-from processors.learn import Learner
-from producers.flights import FEATURES, load_flights
+from modstream.broker.wire.codec import encode
+from modstream.broker.wire.contracts import Feedback, Scored
+from modstream.broker.wire.records import Record
+from modstream.broker.wire.topics import Topics
+from modstream.models.examples.flights import FLIGHT_FEATURES, online_pipeline
+from modstream.models.registry.registry import Registry, RegistrySettings
+from modstream.models.runtimes.river.runtime import RiverRuntime
+from modstream.models.schema.card import ModelCard
+from modstream.models.schema.input_schema import InputSchema
+from modstream.models.schema.version_spec import Draft
+from modstream.process.gc_tuning import seldom_collected
+from modstream.processors.learn.learner import Learner
+from modstream.processors.learn.publish_throttle import Cadence, CadenceSettings
+from modstream.producers.replay.flights import FEATURES, load_flights
+from modstream.services.learner import METRICS
+from modstream.stack.embedded import EmbeddedRedis, Server
 
 TURNS = 4
 BATCH = 1000

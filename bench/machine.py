@@ -8,7 +8,7 @@ from typing import NamedTuple
 import psutil
 from confluent_kafka import libversion
 
-from modstream.embedded.jars import KAFKA
+from modstream.stack.embedded.jars import KAFKA
 
 
 class Machine(NamedTuple):

@@ -5,10 +5,10 @@ from html import escape
 from pathlib import Path
 
 from bench.charts import Chart, charts
-from bench.findings import Gap, Summary
 from bench.machine import Machine
+from bench.results import Gap, Summary
 from bench.table import COLUMNS, cells
-from modstream.observe.style import CSS
+from modstream.report.style import CSS
 
 OWN = """
 td:nth-child(-n+4), th:nth-child(-n+4) { text-align: left; }

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from broker.records import Headers
+from modstream.broker.wire.records import Headers
 
 ID = "{0123456789}"
 """Stands where a request's id goes; ids are as long, so that lengths told in a record stay true."""

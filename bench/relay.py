@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer, Message, Producer
 
-from broker.connection import (
+from modstream.broker.client.connection import (
     FLUSHED,
     Connection,
     consumer_config,
     producer_config,
     transactional_config,
 )
-from modstream.stopping import stop_signals
+from modstream.process.signals import stop_signals
 
 MOST = 10_000
 READING = {

@@ -8,9 +8,9 @@ from typing import NamedTuple, Self
 
 import psutil
 
-from bench.ground import Ground
-from modstream import children
-from modstream.supervisor import Command
+from bench.environment import Ground
+from modstream.process import children
+from modstream.process.supervisor import Command
 
 GRACE = 15.0
 """Seconds in which a process that was asked to end does so."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from bench.answers import Answers, answers_since
 from bench.running import Glance, Running
-from bench.subjects import Job, Subject
-from broker.records import TopicPartition
+from bench.systems import Job, Subject
+from modstream.broker.wire.records import TopicPartition
 
 GLANCE = 0.1
 """Seconds between two looks at a subject."""

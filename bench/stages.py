@@ -27,23 +27,23 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from broker.delivery import produce_all
-from broker.messages import read_all
-from broker.names import Header, Topics
-from broker.polled import Polled
-from broker.records import Headers
-from models.columns import Column
-from models.draft import Draft
-from models.export import to_onnx
-from models.flights import FLIGHT_FEATURES, frozen_pipeline
-from models.runtime import load
-from models.schema import Batch, InputSchema
-from processors.deadline import all_overdue
-from processors.express import Express
-from processors.predict import Predict
-from processors.repeats import Repeats
-from processors.serving import Hand, PredictSettings
-from producers.rows import random_row, specs
+from modstream.broker.client.conversions import read_all
+from modstream.broker.client.delivery import produce_all
+from modstream.broker.wire.record_batch import Polled
+from modstream.broker.wire.records import Headers
+from modstream.broker.wire.topics import Header, Topics
+from modstream.models.examples.flights import FLIGHT_FEATURES, frozen_pipeline
+from modstream.models.importers.onnx_export import to_onnx
+from modstream.models.runtimes.runtime import load
+from modstream.models.schema.columns import Column
+from modstream.models.schema.input_schema import Batch, InputSchema
+from modstream.models.schema.version_spec import Draft
+from modstream.processors.predict.deadlines import all_overdue
+from modstream.processors.predict.deduplication import Repeats
+from modstream.processors.predict.fast_path import Express
+from modstream.processors.predict.handler import Predict
+from modstream.processors.predict.model_resolver import Hand, PredictSettings
+from modstream.producers.records.random_rows import random_row, specs
 
 T = TypeVar("T")
 

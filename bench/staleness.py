@@ -12,9 +12,9 @@ import sys
 
 import numpy as np
 
-from models.flights import online_pipeline
-from models.scoring import auc, log_loss
-from producers.flights import FEATURES, load_flights
+from modstream.models.evaluation.metrics import auc, log_loss
+from modstream.models.examples.flights import online_pipeline
+from modstream.producers.replay.flights import FEATURES, load_flights
 
 HOUR_MS = 3_600_000
 FIRST_SCORED = 4

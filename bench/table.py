@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.findings import Gap, Summary
+from bench.results import Gap, Summary
 
 COLUMNS = ("part", "case", "subject", "figure", "median", "spread", "of the limit", "goal", "")
 

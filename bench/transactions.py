@@ -18,15 +18,15 @@ from confluent_kafka import TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from broker.admin import Admin
-from broker.connection import Connection
-from broker.consumer import GroupConsumer
-from broker.delivery import produce
-from broker.names import TopicSpec
-from broker.publisher import Publisher
-from broker.records import Outgoing
-from broker.transactions import ready
-from modstream.embedded import EmbeddedKafka, Server
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.connection import Connection
+from modstream.broker.client.consumer import GroupConsumer
+from modstream.broker.client.delivery import produce
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.client.transactions import ready
+from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.topics import TopicSpec
+from modstream.stack.embedded import EmbeddedKafka, Server
 
 TURNS = (1, 2, 3)
 STEPS = ("send offsets", "commit", "whole")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import exhibits, payloads
-from bench.exhibits import PIXELS, Exhibit
+from bench import benchmark_models, payloads
+from bench.benchmark_models import PIXELS, Exhibit
 from bench.payloads import Maker, Payload, request_id
-from broker.records import Headers, Outgoing
+from modstream.broker.wire.records import Headers, Outgoing
 
 VARIETY = 1024
 """Different payloads; together far larger than the 64 KiB in which lz4 finds repetitions."""
@@ -52,7 +52,7 @@ WORKLOADS = (
     Workload(
         "row8",
         "row",
-        exhibits.logistic,
+        benchmark_models.logistic,
         lambda: payloads.row(EIGHT),
         100_000,
         "8 floats by name, JSON; logistic regression",
@@ -60,7 +60,7 @@ WORKLOADS = (
     Workload(
         "oip8",
         "tensor",
-        exhibits.logistic,
+        benchmark_models.logistic,
         lambda: payloads.tensor(8),
         100_000,
         "8 floats as a V2 tensor, JSON; logistic regression",
@@ -68,7 +68,7 @@ WORKLOADS = (
     Workload(
         "bin8",
         "binary",
-        exhibits.logistic,
+        benchmark_models.logistic,
         lambda: payloads.binary_tensor(8),
         100_000,
         "8 floats as a V2 tensor, binary; logistic regression",
@@ -76,7 +76,7 @@ WORKLOADS = (
     Workload(
         "forest",
         "row",
-        exhibits.forest,
+        benchmark_models.forest,
         lambda: payloads.row(EIGHT),
         100_000,
         "8 floats by name, JSON; forest of 50 trees, 8 deep",
@@ -84,7 +84,7 @@ WORKLOADS = (
     Workload(
         "mlp",
         "row",
-        exhibits.mlp,
+        benchmark_models.mlp,
         lambda: payloads.row(EIGHT),
         100_000,
         "8 floats by name, JSON; perceptron, 64 hidden",
@@ -92,7 +92,7 @@ WORKLOADS = (
     Workload(
         "ffnn",
         "tensor",
-        exhibits.ffnn,
+        benchmark_models.ffnn,
         lambda: payloads.tensor(PIXELS),
         8_000,
         "784 floats to 10 classes, JSON; Crayfish's network",
@@ -100,7 +100,7 @@ WORKLOADS = (
     Workload(
         "ffnn-bin",
         "binary",
-        exhibits.ffnn,
+        benchmark_models.ffnn,
         lambda: payloads.binary_tensor(PIXELS),
         16_000,
         "784 floats to 10 classes, binary; Crayfish's network",
@@ -108,16 +108,16 @@ WORKLOADS = (
     Workload(
         "flights",
         "mixed",
-        exhibits.flights,
-        lambda: payloads.rows_of(exhibits.flight_rows()),
+        benchmark_models.flights,
+        lambda: payloads.rows_of(benchmark_models.flight_rows()),
         60_000,
         "16 columns of flights, JSON; one-hot and boosted trees",
     ),
     Workload(
         "river",
         "mixed",
-        exhibits.river,
-        lambda: payloads.rows_of(exhibits.flight_rows()),
+        benchmark_models.river,
+        lambda: payloads.rows_of(benchmark_models.flight_rows()),
         60_000,
         "16 columns of flights, JSON; River pipeline",
     ),

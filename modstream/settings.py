@@ -20,17 +20,17 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from broker.connection import Connection
-from broker.consumer import BatchSettings
-from broker.names import Topics, TopicSpec
-from models.shelf import ShelfSettings
-from models.training_settings import TrainSettings
-from modstream.cadence import CadenceSettings
+from modstream.broker.client.connection import Connection
+from modstream.broker.client.consumer import BatchSettings
+from modstream.broker.wire.topics import Topics, TopicSpec
 from modstream.errors import InvalidSettings
-from processors.gate_settings import GateSettings
-from processors.joiner import JoinerSettings
-from processors.learn_settings import LearnSettings
-from processors.retraining import RetrainSettings
+from modstream.models.serving.model_cache import ShelfSettings
+from modstream.models.training.settings import TrainSettings
+from modstream.processors.join.joiner import JoinerSettings
+from modstream.processors.learn.publish_throttle import CadenceSettings
+from modstream.processors.learn.retrain_policy import RetrainSettings
+from modstream.processors.learn.settings import LearnSettings
+from modstream.processors.promote.settings import GateSettings
 
 RUNNING = "running.json"
 """In the home: where the stack that runs from it answers."""

@@ -16,7 +16,7 @@ ProcessorError
 
 from collections.abc import Mapping
 
-from models.errors import InputError
+from modstream.models.errors import InputError
 
 
 class ProcessorError(Exception):

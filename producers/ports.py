@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from broker.publisher import Delivered
-from broker.records import Outgoing, Record
+from modstream.broker.client.publisher import Delivered
+from modstream.broker.wire.records import Outgoing, Record
 
 
 class Sink(Protocol):
-    """Takes records; met by `broker.publisher.Publisher` and by the tests' in memory."""
+    """Takes records, as `modstream.broker.client.publisher.Publisher` does."""
 
     def send(
         self, outgoing: Outgoing, delivered: Callable[[Delivered], None] | None = None
@@ -20,7 +20,7 @@ class Sink(Protocol):
 
 
 class Source(Protocol):
-    """Gives records; met by `broker.reader.Reader` and by the tests' in memory."""
+    """Gives records, as `modstream.broker.client.reader.Reader` does."""
 
     def poll(self, timeout: float = ..., most: int = ...) -> list[Record]:
         """Up to `most` records; fewer, or none, after `timeout` seconds."""

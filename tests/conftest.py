@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from modstream.embedded import EmbeddedKafka, EmbeddedRedis, Recipe, Server
+from modstream.stack.embedded import EmbeddedKafka, EmbeddedRedis, Recipe, Server
 
 # Coverage is measured in the test processes alone, not in what they start, too.
 if "PYTEST_XDIST_WORKER" in os.environ:

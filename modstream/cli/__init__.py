@@ -5,14 +5,14 @@ import sys
 
 from rich.console import Console
 
-from broker.errors import BrokerError
-from models.errors import ModelError
 from modstream import logs
+from modstream.broker.errors import BrokerError
 from modstream.cli.app import app
 from modstream.errors import StackError
-from modstream.garbage import uncollected_at_exit
-from processors.errors import ProcessorError
-from producers.errors import ProducerError
+from modstream.models.errors import ModelError
+from modstream.process.gc_tuning import uncollected_at_exit
+from modstream.processors.errors import ProcessorError
+from modstream.producers.errors import ProducerError
 
 
 def main() -> None:

@@ -16,22 +16,22 @@ COMMANDS = {
         "modstream.cli.train:retrainer", "Retrain whenever a model decays or is rolled back.", RUN
     ),
     "train": Entry("modstream.cli.train:train", "Retrain a challenger from feedback.", KEEP),
-    "produce": Entry("modstream.cli.messages:produce", "Send requests or labels.", SAY),
-    "consume": Entry("modstream.cli.messages:consume", "Print what a topic holds.", SAY),
+    "produce": Entry("modstream.cli.produce_consume:produce", "Send requests or labels.", SAY),
+    "consume": Entry("modstream.cli.produce_consume:consume", "Print what a topic holds.", SAY),
     "load": Entry("modstream.cli.load:load", "Send an open-loop load, report latencies.", SAY),
     "verify": Entry(
         "modstream.cli.verify:verify", "Prove that every request is answered once.", LOOK
     ),
     "trace": Entry("modstream.cli.trace:trace", "Tell the whole story of one request.", LOOK),
     "replay": Entry(
-        "modstream.cli.whatif:replay", "Score recorded requests with any version.", LOOK
+        "modstream.cli.backtest:replay", "Score recorded requests with any version.", LOOK
     ),
     "fences": Entry(
         "modstream.cli.trace:fences", "List which version answers from which offset on.", LOOK
     ),
-    "config": Entry("modstream.cli.look:config", "Print the settings in force.", LOOK),
-    "health": Entry("modstream.cli.look:health", "Say how the running workers are.", LOOK),
-    "doctor": Entry("modstream.cli.look:doctor", "Check what a run stands on.", LOOK),
+    "config": Entry("modstream.cli.diagnostics:config", "Print the settings in force.", LOOK),
+    "health": Entry("modstream.cli.diagnostics:health", "Say how the running workers are.", LOOK),
+    "doctor": Entry("modstream.cli.diagnostics:doctor", "Check what a run stands on.", LOOK),
 }
 MODELS = {
     "publish": Entry("modstream.cli.publish:publish", "Publish a model file as a new version."),

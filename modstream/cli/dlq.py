@@ -10,15 +10,15 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from broker.dead_letters import attempts_of, cause_of
-from broker.names import CONNECT
-from broker.records import Record
-from broker.transactional import TransactionalPublisher
+from modstream.broker.client.transactional_publisher import TransactionalPublisher
+from modstream.broker.wire.dead_letters import attempts_of, cause_of
+from modstream.broker.wire.records import Record
+from modstream.broker.wire.topics import CONNECT
 from modstream.cli.options import AsJson, Stream
-from modstream.cli.printing import print_json, rows, say
-from modstream.redrive import Outcome, Redrive
+from modstream.cli.output import print_json, rows, say
+from modstream.operations.redrive import Outcome, Redrive
+from modstream.processors.redrive.selection import MOST_ATTEMPTS, Choice, grouped
 from modstream.settings import Settings, load_settings
-from processors.redrive import MOST_ATTEMPTS, Choice, grouped
 
 Cause = Annotated[
     str | None,

@@ -4,7 +4,7 @@ import typer
 
 from modstream import logs
 from modstream.cli.options import Stream
-from modstream.roles.joiner import run_joiner
+from modstream.services.joiner import run_joiner
 from modstream.settings import load_settings
 
 

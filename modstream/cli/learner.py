@@ -6,9 +6,9 @@ import typer
 
 from modstream import logs
 from modstream.cli.options import Stream
-from modstream.roles.learner import run_learner
+from modstream.process.signals import stop_signals
+from modstream.services.learner import run_learner
 from modstream.settings import load_settings
-from modstream.stopping import stop_signals
 
 
 def learner(

@@ -6,14 +6,14 @@ from uuid import uuid4
 import typer
 
 from modstream.cli.options import AsJson, Stream
-from modstream.cli.printing import print_json, rows, say
-from modstream.roles.registry import open_registry
+from modstream.cli.output import print_json, rows, say
+from modstream.process.signals import stop_signals
+from modstream.producers.load.report import LoadReport
+from modstream.producers.load.run import run_load
+from modstream.producers.load.schedule import CRAYFISH, STEADY, LoadPlan
+from modstream.producers.records.random_rows import specs
+from modstream.registry.access import open_registry
 from modstream.settings import Settings, load_settings
-from modstream.stopping import stop_signals
-from producers.load import run_load
-from producers.report import LoadReport
-from producers.rows import specs
-from producers.schedule import CRAYFISH, STEADY, LoadPlan
 
 
 def load(

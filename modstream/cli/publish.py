@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from models.files import read_file
-from models.river_files import Described
-from models.schema import Feature, Scalar
 from modstream.cli.options import Model
-from modstream.cli.printing import say
-from modstream.roles.events import tell
-from modstream.roles.registry import open_registry
-from modstream.seed import seed as seed_models
+from modstream.cli.output import say
+from modstream.demo.seed import seed as seed_models
+from modstream.models.importers.files import read_file
+from modstream.models.importers.river import Described
+from modstream.models.schema.input_schema import Feature, Scalar
+from modstream.producers.replay.flights import load_flights
+from modstream.registry.access import open_registry
+from modstream.registry.events import tell
 from modstream.settings import load_settings
-from producers.flights import load_flights
 
 
 def publish(

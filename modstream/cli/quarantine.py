@@ -5,17 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from broker.codec import decode
-from broker.contracts import Quarantined
-from broker.dead_letters import attempts_of
-from broker.names import Header
-from broker.records import Record
+from modstream.broker.wire.codec import decode
+from modstream.broker.wire.contracts import Quarantined
+from modstream.broker.wire.dead_letters import attempts_of
+from modstream.broker.wire.records import Record
+from modstream.broker.wire.topics import Header
 from modstream.cli.dlq import MostAttempts, legible, looking, report, send_back, when
 from modstream.cli.options import AsJson, Stream
-from modstream.cli.printing import print_json, rows, say
-from modstream.redrive import Quarantine
+from modstream.cli.output import print_json, rows, say
+from modstream.operations.redrive import Quarantine
+from modstream.processors.redrive.selection import MOST_ATTEMPTS, Choice, grouped
 from modstream.settings import load_settings
-from processors.redrive import MOST_ATTEMPTS, Choice, grouped
 
 
 def list_(

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from models.registry import Registry
+from modstream.audit.decisions import told_of
 from modstream.cli.options import AsJson, Model
-from modstream.cli.printing import print_json, rows, say
-from modstream.observe.decisions import told_of
-from modstream.roles.events import tell
-from modstream.roles.registry import open_registry
+from modstream.cli.output import print_json, rows, say
+from modstream.models.registry.registry import Registry
+from modstream.registry.access import open_registry
+from modstream.registry.events import tell
 from modstream.settings import Settings, load_settings
 
 Evidence = Annotated[str, typer.Option("--because", help="Why; kept in the history.")]

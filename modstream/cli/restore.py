@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from models.cellar import Cellar
 from modstream.cli.options import AsJson
-from modstream.cli.printing import rows, say
-from modstream.restore import Fate, Finding, Restorer, read_told, runs
-from modstream.roles.registry import cellar, open_registry
+from modstream.cli.output import rows, say
+from modstream.models.registry.backup import Cellar
+from modstream.operations.restore import Fate, Finding, Restorer, read_told, runs
+from modstream.registry.access import cellar, open_registry
 from modstream.settings import load_settings
 
 

@@ -9,25 +9,25 @@ import pandas as pd
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
-from broker.admin import Admin
 from modstream import logs
+from modstream.broker.client.admin import Admin
 from modstream.cli.options import Models, Stream
-from modstream.cli.printing import out, say
-from modstream.demo.closing import close
+from modstream.cli.output import out, say
 from modstream.demo.drain import await_ready
-from modstream.demo.learned import Learned
+from modstream.demo.learner_progress import Learned
 from modstream.demo.plan import FULL, SHORT
+from modstream.demo.report import close
 from modstream.demo.run import Outcome, Show
-from modstream.doctor import require_python
-from modstream.observe.live import LiveView, Sources
-from modstream.observe.recent import Recent
-from modstream.observe.tail import LagSampler, Tail
-from modstream.roles.registry import open_registry
-from modstream.seed import BATCH, FAMILY, seed, seed_family
+from modstream.demo.seed import BATCH, FAMILY, seed, seed_family
+from modstream.live.follower import LagSampler, Tail
+from modstream.live.rolling_stats import Recent
+from modstream.live.view import LiveView, Sources
+from modstream.process.signals import stop_signals
+from modstream.producers.replay.flights import load_flights
+from modstream.registry.access import open_registry
 from modstream.settings import Settings, announce, are_configured, load_settings
-from modstream.stage import Stage, stage
-from modstream.stopping import stop_signals
-from producers.flights import load_flights
+from modstream.stack.doctor import require_python
+from modstream.stack.local_stack import Stage, stage
 
 ROUTE = ("online", "frozen")
 LEARNER = "online"

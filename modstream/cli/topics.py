@@ -1,8 +1,8 @@
 """`modstream topics`: create, list, lag."""
 
-from broker.admin import Admin
+from modstream.broker.client.admin import Admin
 from modstream.cli.options import AsJson, Stream
-from modstream.cli.printing import rows, say
+from modstream.cli.output import rows, say
 from modstream.settings import load_settings
 
 

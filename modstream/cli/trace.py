@@ -9,13 +9,13 @@ import typer
 from rich.progress import Progress
 
 from modstream.cli.dlq import when
-from modstream.cli.moments import Since
 from modstream.cli.options import AsJson, Stream
-from modstream.cli.printing import out, print_json, rows, say
+from modstream.cli.output import out, print_json, rows, say
+from modstream.cli.time_options import Since
+from modstream.operations.trace.facts import Account
+from modstream.operations.trace.search import Scope, Search
+from modstream.operations.trace.story import told
 from modstream.settings import Settings, load_settings
-from modstream.trace.account import told
-from modstream.trace.facts import Account
-from modstream.trace.search import Scope, Search
 
 HASH = 12
 """Hexadecimal digits of a hash that people are shown."""

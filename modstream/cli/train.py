@@ -8,12 +8,12 @@ from rich.progress import Progress
 
 from modstream import logs
 from modstream.cli.options import AsJson, Stream
-from modstream.cli.printing import out, print_json, rows, say
-from modstream.roles.registry import open_registry
-from modstream.roles.retrainer import run_retrainer
+from modstream.cli.output import out, print_json, rows, say
+from modstream.process.signals import stop_signals
+from modstream.registry.access import open_registry
+from modstream.retrain.retrain import CHALLENGER, Retrained, retrain
+from modstream.services.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
-from modstream.stopping import stop_signals
-from modstream.train.retrain import CHALLENGER, Retrained, retrain
 
 
 def train(

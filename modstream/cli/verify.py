@@ -5,15 +5,15 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from broker.admin import Admin
+from modstream.broker.client.admin import Admin
 from modstream.cli.options import AsJson, Stream
-from modstream.cli.printing import out, print_json, rows, say
+from modstream.cli.output import out, print_json, rows, say
+from modstream.operations.verify.audit import Verdict
+from modstream.operations.verify.echo import ECHO, publish_echo
+from modstream.operations.verify.load import Plan
+from modstream.operations.verify.outcomes import DEAD_LETTER, PREDICTION, REFUSAL
+from modstream.operations.verify.run import Trial
 from modstream.settings import load_settings
-from modstream.verify.account import Verdict
-from modstream.verify.echo import ECHO, publish_echo
-from modstream.verify.load import Plan
-from modstream.verify.sightings import DEAD_LETTER, PREDICTION, REFUSAL
-from modstream.verify.trial import Trial
 
 
 def verify(

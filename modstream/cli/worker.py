@@ -6,9 +6,9 @@ import typer
 
 from modstream import logs
 from modstream.cli.options import Models, Stream
-from modstream.roles.worker import run_worker
+from modstream.process.signals import stop_signals
+from modstream.services.worker import run_worker
 from modstream.settings import load_settings
-from modstream.stopping import stop_signals
 
 
 def worker(

@@ -3,9 +3,9 @@
 from threading import Event
 from time import monotonic
 
-from broker.admin import Admin
-from broker.names import Topics
-from modstream.observe.tail import lag
+from modstream.broker.client.admin import Admin
+from modstream.broker.wire.topics import Topics
+from modstream.live.follower import lag
 
 LOOK_EVERY = 0.25
 QUIET_LOOKS = 3

@@ -7,16 +7,16 @@ from threading import Event
 
 import pandas as pd
 
-from broker.admin import Admin
-from broker.publisher import Publisher
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.publisher import Publisher
+from modstream.demo.chaos import Drill, Hit
 from modstream.demo.drain import drain
-from modstream.demo.drill import Drill, Hit
 from modstream.demo.plan import DemoPlan
-from modstream.stage import Stage
-from producers.bad import BAD
-from producers.flights import flights_between
-from producers.pacing import Progress, leash
-from producers.replay import Controls, Replay, ReplayPlan, timeline
+from modstream.producers.records.bad_records import BAD
+from modstream.producers.replay.flights import flights_between
+from modstream.producers.replay.pacing import Progress, leash
+from modstream.producers.replay.replay import Controls, Replay, ReplayPlan, timeline
+from modstream.stack.local_stack import Stage
 
 LOOK_EVERY = 0.01
 

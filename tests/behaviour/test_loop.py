@@ -6,18 +6,18 @@ from threading import Event
 
 import pytest
 
-from broker.admin import Admin
-from broker.connection import Connection
-from broker.consumer import BatchSettings, GroupConsumer
-from broker.delivery import AtLeastOnce, Deliver, ExactlyOnce
-from broker.errors import ProducerLost, TransactionAborted
-from broker.loop import Loop
-from broker.memory import MemoryBroker, MemoryConsumer, MemoryDelivery
-from broker.names import TopicSpec
-from broker.pace import Pace
-from broker.publisher import Publisher
-from broker.reader import read_to_end
-from broker.records import Outgoing, Record
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.connection import Connection
+from modstream.broker.client.consumer import BatchSettings, GroupConsumer
+from modstream.broker.client.delivery import AtLeastOnce, Deliver, ExactlyOnce
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.errors import ProducerLost, TransactionAborted
+from modstream.broker.loop.batch_sizing import Pace
+from modstream.broker.loop.in_memory import MemoryBroker, MemoryConsumer, MemoryDelivery
+from modstream.broker.loop.loop import Loop
+from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.topics import TopicSpec
 
 GROUP = "shouters"
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.contest import Plan
-from bench.findings import Finding, Gap
 from bench.latency import Load, loads, percentiles
-from bench.subjects import OURS
-from producers.report import Latency, LoadReport
+from bench.results import Finding, Gap
+from bench.rounds import Plan
+from bench.systems import OURS
+from modstream.producers.load.report import Latency, LoadReport
 
 HALF = Load("half", 50.0, 1.0)
 REPORT = LoadReport(

@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 
 from rich.console import Console
 
-from bench.findings import Finding, Gap, summaries, with_limits
-from bench.goals import CPU, GROWING, THROUGHPUT
 from bench.machine import Machine
 from bench.page import page
+from bench.results import Finding, Gap, summaries, with_limits
 from bench.table import show
+from bench.targets import CPU, GROWING, THROUGHPUT
 
 ON = Machine(datetime(2026, 1, 2, 3, 4, tzinfo=UTC), 2, 23.0, 9.5, 12)
 GAP = Gap("saturation", "bin8", "modstream", "exactly_once", "modstream: <not> supported")

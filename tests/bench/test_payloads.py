@@ -8,8 +8,8 @@ import pytest
 
 from bench import payloads
 from bench.payloads import ID, request_id
-from broker.codec import decode
-from broker.contracts import Request
+from modstream.broker.wire.codec import decode
+from modstream.broker.wire.contracts import Request
 
 NAMES = [f"x{i}" for i in range(8)]
 

@@ -6,19 +6,19 @@ import pytest
 
 from bench import payloads
 from bench.answers import Answers, answers_since
-from bench.exhibits import logistic
-from bench.ground import Ground
+from bench.benchmark_models import logistic
+from bench.environment import Ground
 from bench.running import Glance, Running
 from bench.saturation import Unanswered, found, marked, watch
-from bench.subjects import LIMITS, Job
+from bench.systems import LIMITS, Job
 from bench.workloads import Workload
-from broker.admin import Admin
-from broker.dead_letters import dead_letter
-from broker.errors import NotJson
-from broker.publisher import Publisher
-from broker.records import Record
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.errors import NotJson
+from modstream.broker.wire.dead_letters import dead_letter
+from modstream.broker.wire.records import Record
+from modstream.process.supervisor import Command
 from modstream.settings import load_settings
-from modstream.supervisor import Command
 
 COUNT = 500
 ROW = Workload("row2", "row", logistic, lambda: payloads.row(["x0", "x1"]), 1000, "")

@@ -6,12 +6,12 @@ import pytest
 
 from bench.payloads import ID, request_id
 from bench.workloads import WORKLOADS
-from broker.codec import PREDICTION
-from broker.names import Header, Topics
-from broker.records import Record
-from models.runtime import load
-from processors.predict import Predict
-from processors.serving import PredictSettings
+from modstream.broker.wire.codec import PREDICTION
+from modstream.broker.wire.records import Record
+from modstream.broker.wire.topics import Header, Topics
+from modstream.models.runtimes.runtime import load
+from modstream.processors.predict.handler import Predict
+from modstream.processors.predict.model_resolver import PredictSettings
 
 OF_NUMBERS = [workload for workload in WORKLOADS if workload.form in {"row", "tensor"}]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.connection import Connection
+from modstream.broker.client.connection import Connection
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from modstream.roles.worker import Parts, delivery, handler
-from modstream.verify.account import Fault
-from modstream.verify.witness import Witness
-from tests.faults.disturbed import Aborting, DyingConsumer, Hits, Refused
+from modstream.operations.verify.audit import Fault
+from modstream.operations.verify.observer import Witness
+from modstream.services.worker import Parts, delivery, handler
+from tests.faults.injected_faults import Aborting, DyingConsumer, Hits, Refused
 from tests.faults.mutants import (
     DroppingOnRevoke,
     NeverRewinding,

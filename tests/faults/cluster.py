@@ -13,11 +13,11 @@ from typing import Self
 from confluent_kafka import ElectionType
 from confluent_kafka.admin import AdminClient
 
-from broker.connection import Connection, client_config
-from broker.records import TopicPartition
-from modstream.embedded import EmbeddedKafka, Seat, Server
-from modstream.embedded.kafka import new_cluster_id
-from modstream.embedded.ports import HOST, free_port
+from modstream.broker.client.connection import Connection, client_config
+from modstream.broker.wire.records import TopicPartition
+from modstream.stack.embedded import EmbeddedKafka, Seat, Server
+from modstream.stack.embedded.kafka import new_cluster_id
+from modstream.stack.embedded.ports import HOST, free_port
 from tests.faults.proxy import FaultProxy
 
 NODES = (1, 2, 3)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from modstream.process.supervisor import Supervisor
 from modstream.settings import load_settings
-from modstream.supervisor import Supervisor
-from tests.faults.closing import ClosingTable
 from tests.faults.cluster import Cluster
 from tests.faults.harness import SMALL_BATCHES, SOON, Scene
+from tests.faults.summary import ClosingTable
 
 TABLE = pytest.StashKey[ClosingTable]()
 

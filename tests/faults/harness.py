@@ -23,19 +23,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.admin import Admin
-from broker.records import Offsets
+from modstream.broker.client.admin import Admin
+from modstream.broker.wire.records import Offsets
+from modstream.operations.verify.audit import Verdict
+from modstream.operations.verify.echo import ECHO, publish_echo
+from modstream.operations.verify.load import Plan
+from modstream.operations.verify.observer import exits
+from modstream.operations.verify.run import Trial
+from modstream.process.supervisor import Backoff, Command, Row, State, Supervisor
 from modstream.settings import Settings
-from modstream.stage import environment_of
-from modstream.supervisor import Backoff, Command, Row, State, Supervisor
-from modstream.verify.account import Verdict
-from modstream.verify.echo import ECHO, publish_echo
-from modstream.verify.load import Plan
-from modstream.verify.trial import Trial
-from modstream.verify.witness import exits
-from tests.faults.closing import ClosingTable
-from tests.faults.gun import Gun, Target
-from tests.faults.phases import page_at
+from modstream.stack.local_stack import environment_of
+from tests.faults.killer import Gun, Target
+from tests.faults.phase_page import page_at
+from tests.faults.summary import ClosingTable
 
 SECONDS = 90.0
 TRIES = 20

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from modstream import logs
-from modstream.roles.joiner import run_joiner
+from modstream.processors.join.faust import app
+from modstream.services.joiner import run_joiner
 from modstream.settings import load_settings
-from processors import faust_app
-from tests.faults.phases import DELIVERING, IDLE, Page
+from tests.faults.phase_page import DELIVERING, IDLE, Page
 
 FEATURES = b'"features":{'
 """In feedback that a learner learns from; what only repeats an answer has none."""
@@ -34,7 +34,7 @@ def main(path: str, trap_path: str) -> int:
     topics = settings.topics()
     outputs = {topics.feedback, topics.unjoined}
 
-    class Watched(faust_app.Broker):
+    class Watched(app.Broker):
         """Doors that show what goes through them."""
 
         batches = 0
@@ -53,7 +53,7 @@ def main(path: str, trap_path: str) -> int:
                 self.batches += 1
                 page.write(IDLE, self.batches)
 
-    faust_app.Broker = Watched
+    app.Broker = Watched
     page.write(IDLE, 0)
     return run_joiner(settings)
 

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from modstream import logs
-from modstream.roles import learner
+from modstream.process.signals import stop_signals
+from modstream.services import learner
 from modstream.settings import load_settings
-from modstream.stopping import stop_signals
-from tests.faults.phases import DELIVERING, IDLE, Page
+from tests.faults.phase_page import DELIVERING, IDLE, Page
 
 FORGETFUL = "forgetful"
 

@@ -4,11 +4,11 @@ from contextlib import suppress
 
 from confluent_kafka import KafkaException
 
-from broker.codec import decode, encode
-from broker.consumer import GroupConsumer
-from broker.contracts import Prediction
-from broker.errors import DeliveryFailed
-from broker.records import next_offsets
+from modstream.broker.client.consumer import GroupConsumer
+from modstream.broker.errors import DeliveryFailed
+from modstream.broker.wire.codec import decode, encode
+from modstream.broker.wire.contracts import Prediction
+from modstream.broker.wire.records import next_offsets
 
 
 class OffsetsFirst:

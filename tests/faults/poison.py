@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from itertools import count, cycle
 from typing import NamedTuple
 
-from broker.codec import decode_answer
-from broker.connection import Connection
-from broker.contracts import ErrorAnswer
-from broker.dead_letters import cause_of
-from broker.names import Topics
-from broker.publisher import Delivered, Publisher
-from broker.reader import read_to_end
-from broker.records import Outgoing
-from models.echo import FEATURE
-from modstream.verify.sightings import DEAD_LETTER, REFUSAL, Place, sighting
-from modstream.verify.witness import exits
+from modstream.broker.client.connection import Connection
+from modstream.broker.client.publisher import Delivered, Publisher
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.wire.codec import decode_answer
+from modstream.broker.wire.contracts import ErrorAnswer
+from modstream.broker.wire.dead_letters import cause_of
+from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.topics import Topics
+from modstream.models.examples.echo import FEATURE
+from modstream.operations.verify.observer import exits
+from modstream.operations.verify.outcomes import DEAD_LETTER, REFUSAL, Place, sighting
 
 DEPTH = 10_000
 """Ten times what Python's own parsers follow; 20 kB, so that it is the nesting that costs."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Self, TypeVar
 
-from modstream.embedded.ports import HOST
+from modstream.stack.embedded.ports import HOST
 
 Result = TypeVar("Result")
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from broker.delivery import PRODUCERS
+from modstream.broker.client.delivery import PRODUCERS
 from tests.faults.cluster import NODES, Coordinator
 from tests.faults.harness import ENDLESS, SECONDS
-from tests.faults.pulse import Pulse
+from tests.faults.liveness import Pulse
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 

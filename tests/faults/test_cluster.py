@@ -6,14 +6,14 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource
 
-from broker.admin import Admin
-from broker.connection import Connection
-from broker.names import TopicSpec
-from broker.publisher import Publisher
-from broker.reader import read_to_end
-from broker.records import Outgoing, TopicPartition
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.connection import Connection
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.wire.records import Outgoing, TopicPartition
+from modstream.broker.wire.topics import TopicSpec
 from tests.faults.cluster import Coordinator, await_
-from tests.words import publish
+from tests.sample_records import publish
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 

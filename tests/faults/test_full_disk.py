@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from modstream.embedded import EmbeddedKafka, Server
-from modstream.embedded.jars import SPACE_NEEDED
+from modstream.stack.embedded import EmbeddedKafka, Server
+from modstream.stack.embedded.jars import SPACE_NEEDED
 from tests.faults.harness import ENDLESS, SECONDS, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]

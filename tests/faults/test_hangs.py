@@ -2,7 +2,7 @@
 
 import pytest
 
-from modstream.stall import STALLED
+from modstream.process.watchdog import STALLED
 from tests.faults.harness import marks, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]

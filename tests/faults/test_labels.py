@@ -10,30 +10,30 @@ import numpy as np
 import pytest
 from river import compose, naive_bayes, preprocessing
 
-from broker.admin import Admin
-from broker.codec import decode
-from broker.contracts import Feedback
-from broker.reader import read_to_end
-from broker.records import next_offsets
-from models.draft import Draft
-from models.flights import online_pipeline
-from models.loading import fetch
-from models.river_runtime import pack
-from models.schema import Feature, InputSchema
-from modstream.cadence import CadenceSettings
-from modstream.observe.delivery import delivery
-from modstream.observe.labels import labels
-from modstream.observe.learning import learning
-from modstream.observe.ledger import read_ledger
-from modstream.roles.registry import open_registry, trust
+from modstream.audit.delivery import delivery
+from modstream.audit.labels import labels
+from modstream.audit.learning import learning
+from modstream.audit.stream_audit import read_ledger
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.wire.codec import decode
+from modstream.broker.wire.contracts import Feedback
+from modstream.broker.wire.records import next_offsets
+from modstream.models.examples.flights import online_pipeline
+from modstream.models.runtimes.river.runtime import pack
+from modstream.models.schema.input_schema import Feature, InputSchema
+from modstream.models.schema.version_spec import Draft
+from modstream.models.serving.loader import fetch
+from modstream.process.supervisor import Supervisor
+from modstream.processors.join.joiner import JoinerSettings
+from modstream.processors.learn.publish_throttle import CadenceSettings
+from modstream.registry.access import open_registry, trust
 from modstream.settings import load_settings
-from modstream.supervisor import Supervisor
-from processors.joiner import JoinerSettings
+from tests.faults.expected_results import learned_in_one_go, should_be_joined, was_joined
 from tests.faults.harness import SOON, until
-from tests.faults.late import CITIES, DISORDER_MS, HORIZON_MS, LateLoad
+from tests.faults.late_labels import CITIES, DISORDER_MS, HORIZON_MS, LateLoad
 from tests.faults.learner import FORGETFUL
-from tests.faults.truth import learned_in_one_go, should_be_joined, was_joined
-from tests.faults.victims import PATIENCE, Victims, covers
+from tests.faults.processes import PATIENCE, Victims, covers
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 

@@ -6,18 +6,18 @@ from threading import Event
 
 import pytest
 
-from broker.admin import Admin
-from broker.errors import ProducerLost
-from broker.names import TopicSpec
-from modstream.roles.worker import run_worker
-from modstream.verify.account import Fault
-from modstream.verify.echo import ECHO, publish_echo
-from modstream.verify.load import Plan
-from modstream.verify.trial import Trial
-from modstream.verify.witness import Witness
+from modstream.broker.client.admin import Admin
+from modstream.broker.errors import ProducerLost
+from modstream.broker.wire.topics import TopicSpec
+from modstream.operations.verify.audit import Fault
+from modstream.operations.verify.echo import ECHO, publish_echo
+from modstream.operations.verify.load import Plan
+from modstream.operations.verify.observer import Witness
+from modstream.operations.verify.run import Trial
+from modstream.services.worker import run_worker
 from tests.faults.cases import CASES, NARROW
-from tests.faults.disturbed import Hits
 from tests.faults.harness import marks, until
+from tests.faults.injected_faults import Hits
 
 pytestmark = pytest.mark.real
 

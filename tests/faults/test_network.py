@@ -5,17 +5,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from broker.admin import Admin
-from broker.connection import Connection
-from broker.delivery import produce
-from broker.errors import ProducerLost
-from broker.names import TopicSpec
-from broker.reader import read_to_end
-from broker.records import Outgoing
-from broker.transactions import TransactionalProducer
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.connection import Connection
+from modstream.broker.client.delivery import produce
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.client.transactions import TransactionalProducer
+from modstream.broker.errors import ProducerLost
+from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.topics import TopicSpec
 from tests.faults.harness import ENDLESS, SECONDS, until
+from tests.faults.liveness import Pulse
 from tests.faults.proxy import END_TXN, Hold, Way
-from tests.faults.pulse import Pulse
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 

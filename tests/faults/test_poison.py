@@ -9,13 +9,13 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from broker.consumer import BatchSettings
-from modstream.verify.echo import ECHO
-from modstream.verify.journal import Fate
-from modstream.verify.load import Plan
-from modstream.verify.trial import Trial
-from tests.faults.gun import stop
+from modstream.broker.client.consumer import BatchSettings
+from modstream.operations.verify.echo import ECHO
+from modstream.operations.verify.load import Plan
+from modstream.operations.verify.run import Trial
+from modstream.operations.verify.sent_log import Fate
 from tests.faults.harness import SECONDS, until
+from tests.faults.killer import stop
 from tests.faults.poison import LARGE, Poisoner
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]

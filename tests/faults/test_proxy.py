@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from modstream.embedded.ports import HOST, free_port
+from modstream.stack.embedded.ports import HOST, free_port
 from tests.faults.proxy import END_TXN, FaultProxy, Hold, Way
 
 SECONDS = 10.0

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from models.echo import make_echo
-from models.link import RegistrySettings
-from models.registry import Registry
-from modstream.roles.events import tell
-from modstream.roles.registry import open_registry
-from modstream.stage import environment_of
-from modstream.verify.echo import ECHO
+from modstream.models.examples.echo import make_echo
+from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.registry import Registry
+from modstream.operations.verify.echo import ECHO
+from modstream.registry.access import open_registry
+from modstream.registry.events import tell
+from modstream.stack.local_stack import environment_of
 from tests.faults.harness import SECONDS, marks, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]

@@ -10,9 +10,9 @@ from typing import Self
 import psutil
 import pytest
 
-from modstream.embedded import EmbeddedKafka, Server
-from tests.faults.gun import stop
+from modstream.stack.embedded import EmbeddedKafka, Server
 from tests.faults.harness import ENDLESS, SECONDS
+from tests.faults.killer import stop
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 

@@ -18,20 +18,20 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.linear_model import LinearRegression
 
-from broker.codec import decode_answer
-from broker.consumer import BatchSettings
-from broker.contracts import Prediction
-from broker.reader import read_to_end
-from models.draft import Draft
-from models.export import to_onnx
-from models.schema import Feature, InputSchema
-from modstream.roles.registry import open_registry
-from modstream.verify.echo import ECHO
-from modstream.verify.load import Plan
-from modstream.verify.trial import Trial
-from producers.load import run_load
-from producers.rows import specs
-from producers.schedule import LoadPlan
+from modstream.broker.client.consumer import BatchSettings
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.wire.codec import decode_answer
+from modstream.broker.wire.contracts import Prediction
+from modstream.models.importers.onnx_export import to_onnx
+from modstream.models.schema.input_schema import Feature, InputSchema
+from modstream.models.schema.version_spec import Draft
+from modstream.operations.verify.echo import ECHO
+from modstream.operations.verify.load import Plan
+from modstream.operations.verify.run import Trial
+from modstream.producers.load.run import run_load
+from modstream.producers.load.schedule import LoadPlan
+from modstream.producers.records.random_rows import specs
+from modstream.registry.access import open_registry
 from tests.faults.harness import ENDLESS, SECONDS, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]

@@ -12,13 +12,13 @@ from threading import Event
 
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from broker.consumer import GroupConsumer
 from modstream import logs
-from modstream.garbage import uncollected_at_exit
-from modstream.roles.worker import Parts, consumer, delivery, run_worker
+from modstream.broker.client.consumer import GroupConsumer
+from modstream.process.gc_tuning import uncollected_at_exit
+from modstream.process.signals import stop_signals
+from modstream.services.worker import Parts, consumer, delivery, run_worker
 from modstream.settings import load_settings
-from modstream.stopping import stop_signals
-from tests.faults.phases import Page, Watched
+from tests.faults.phase_page import Page, Watched
 
 
 class Hanging:

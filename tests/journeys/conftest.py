@@ -12,17 +12,17 @@ from typing import NamedTuple
 import pytest
 import structlog
 
-from broker.admin import Admin
-from broker.names import Topics
-from models.flights import FLIGHT_FEATURES, online_pipeline
-from models.registry import Draft, Registry
-from models.river_runtime import pack
+from modstream.broker.client.admin import Admin
+from modstream.broker.wire.topics import Topics
 from modstream.cli import main
-from modstream.roles.registry import open_registry
+from modstream.models.examples.flights import FLIGHT_FEATURES, online_pipeline
+from modstream.models.registry.registry import Draft, Registry
+from modstream.models.runtimes.river.runtime import pack
+from modstream.process.supervisor import Command, Supervisor
+from modstream.producers.client.client import Client
+from modstream.registry.access import open_registry
 from modstream.settings import Settings, load_settings
-from modstream.stage import environment_of
-from modstream.supervisor import Command, Supervisor
-from producers.client import Client
+from modstream.stack.local_stack import environment_of
 
 SECONDS = 90.0
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from models.flights import FLIGHT_FEATURES
-from producers.bad import BAD
-from producers.load import run_load
-from producers.rows import specs
-from producers.schedule import LoadPlan
+from modstream.models.examples.flights import FLIGHT_FEATURES
+from modstream.producers.load.run import run_load
+from modstream.producers.load.schedule import LoadPlan
+from modstream.producers.records.bad_records import BAD
+from modstream.producers.records.random_rows import specs
 from tests.journeys.conftest import SECONDS, publish_untrained, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]

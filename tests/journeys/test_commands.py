@@ -5,8 +5,8 @@ from time import monotonic
 
 import pytest
 
-from broker.publisher import Publisher
-from broker.records import Outgoing
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.wire.records import Outgoing
 from tests.journeys.conftest import SECONDS, publish_untrained, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]

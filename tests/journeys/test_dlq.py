@@ -5,13 +5,13 @@ from time import monotonic
 
 import pytest
 
-from broker.codec import decode_answer, encode
-from broker.contracts import Request
-from broker.names import Header
-from broker.publisher import Publisher
-from broker.reader import Reader
-from broker.records import Outgoing
-from models.flights import FLIGHT_FEATURES
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.client.reader import Reader
+from modstream.broker.wire.codec import decode_answer, encode
+from modstream.broker.wire.contracts import Request
+from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.topics import Header
+from modstream.models.examples.flights import FLIGHT_FEATURES
 from tests.journeys.conftest import SECONDS, publish_untrained, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]

@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
-from broker.codec import encode
-from broker.contracts import Feedback, Scored
-from broker.publisher import Publisher
-from broker.reader import read_to_end
-from broker.records import Outgoing
-from models.schema import InputSchema
-from processors.learn import Learner
-from tests.processors.small import river
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.wire.codec import encode
+from modstream.broker.wire.contracts import Feedback, Scored
+from modstream.broker.wire.records import Outgoing
+from modstream.models.schema.input_schema import InputSchema
+from modstream.processors.learn.learner import Learner
+from tests.processors.small_fixtures import river
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 

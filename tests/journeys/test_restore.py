@@ -3,8 +3,8 @@
 import pytest
 import redis
 
-from models.keys import Keys
-from modstream.roles.events import tell
+from modstream.models.registry.keys import Keys
+from modstream.registry.events import tell
 from tests.journeys.conftest import publish_untrained
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]

@@ -19,16 +19,16 @@ from river import anomaly, datasets, linear_model, naive_bayes, optim, preproces
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.tree import DecisionTreeClassifier
 
-from broker.codec import decode
-from broker.contracts import Feedback, Metrics
-from broker.reader import Reader, read_to_end
-from models.files import from_sklearn
-from models.river_artifact import Packed, pack
-from models.river_files import Described, from_river
-from models.runtime import load
-from models.schema import Feature
-from modstream.roles.learner import run_learner
-from processors.outputs import by_name
+from modstream.broker.client.reader import Reader, read_to_end
+from modstream.broker.wire.codec import decode
+from modstream.broker.wire.contracts import Feedback, Metrics
+from modstream.models.importers.files import from_sklearn
+from modstream.models.importers.river import Described, from_river
+from modstream.models.runtimes.river.artifact import Packed, pack
+from modstream.models.runtimes.runtime import load
+from modstream.models.schema.input_schema import Feature
+from modstream.processors.predict.outputs import by_name
+from modstream.services.learner import run_learner
 from tests.journeys.conftest import SECONDS, System, open_system, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]

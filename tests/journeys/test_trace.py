@@ -10,14 +10,14 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from broker.admin import Admin
-from broker.codec import decode, decode_answer
-from broker.contracts import Fence
-from broker.reader import read_to_end
-from modstream.roles.worker import run_worker
-from modstream.trace.account import served
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.reader import read_to_end
+from modstream.broker.wire.codec import decode, decode_answer
+from modstream.broker.wire.contracts import Fence
+from modstream.operations.trace.story import served
+from modstream.services.worker import run_worker
 from tests.journeys.conftest import SECONDS, with_route
-from tests.models.biased import publish
+from tests.models.constant_model import publish
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 

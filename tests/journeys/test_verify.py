@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from broker.codec import encode
-from broker.contracts import Request
-from broker.publisher import Publisher
-from broker.records import Outgoing
+from modstream.broker.client.publisher import Publisher
+from modstream.broker.wire.codec import encode
+from modstream.broker.wire.contracts import Request
+from modstream.broker.wire.records import Outgoing
 from tests.journeys.conftest import publish_untrained, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]

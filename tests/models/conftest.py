@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from models.registry import Registry, RegistrySettings
-from models.signing import Trust
+from modstream.models.registry.registry import Registry, RegistrySettings
+from modstream.models.security.signing import Trust
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from models.transformers import Clip, Crosses
+from modstream.models.transformers import Clip, Crosses
 
 ROW = {"carrier": "UA", "origin": "EWR", "hour": 17.0}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from modstream.observe.figures import Figures
-from tests.modstream.story import Story
+from modstream.audit.figures import Figures
+from tests.modstream.stream_builder import Story
 
 
 @pytest.fixture

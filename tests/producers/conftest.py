@@ -9,19 +9,19 @@ from threading import Condition, Event
 import pandas as pd
 import pytest
 
-from broker.codec import ERROR as IS_ERROR
-from broker.codec import PREDICTION, decode, encode
-from broker.connection import Connection
-from broker.contracts import ErrorAnswer, Prediction, Request, Source
-from broker.dead_letters import dead_letter
-from broker.errors import ContractViolated, DecodeError
-from broker.memory import MemoryBroker
-from broker.names import Header, Topics
-from broker.publisher import Delivered, Publisher
-from broker.reader import Reader
-from broker.records import Outgoing, Record
-from producers.flights import FEATURES, Flight, load_flights
-from producers.ports import arrivals
+from modstream.broker.client.connection import Connection
+from modstream.broker.client.publisher import Delivered, Publisher
+from modstream.broker.client.reader import Reader
+from modstream.broker.errors import ContractViolated, DecodeError
+from modstream.broker.loop.in_memory import MemoryBroker
+from modstream.broker.wire.codec import ERROR as IS_ERROR
+from modstream.broker.wire.codec import PREDICTION, decode, encode
+from modstream.broker.wire.contracts import ErrorAnswer, Prediction, Request, Source
+from modstream.broker.wire.dead_letters import dead_letter
+from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.topics import Header, Topics
+from modstream.producers.ports import arrivals
+from modstream.producers.replay.flights import FEATURES, Flight, load_flights
 
 MOST_BYTES = 1_000_000
 

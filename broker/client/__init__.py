@@ -1,0 +1,1 @@
+"""Kafka clients: consumer, delivery, publisher, reader, admin; alone import confluent-kafka."""

@@ -1,0 +1,1 @@
+"""The consume-process-produce loop, its ports, adaptive batch sizes and an in-memory broker."""

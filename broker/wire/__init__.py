@@ -1,0 +1,1 @@
+"""The wire format: topics, headers, message contracts and codecs."""

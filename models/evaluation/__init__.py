@@ -1,0 +1,1 @@
+"""Metrics of predictions, and detectors of drift in errors and inputs."""

@@ -1,0 +1,1 @@
+"""The models of the demo and of `modstream verify`."""

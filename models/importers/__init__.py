@@ -1,0 +1,1 @@
+"""Model files of other libraries, read and turned into versions that can be published."""

@@ -1,0 +1,1 @@
+"""The model registry in Redis: immutable versions, aliases, history, notifications, backups."""

@@ -1,0 +1,1 @@
+"""The River runtime, and the safe reading and writing of River models."""

@@ -1,0 +1,1 @@
+"""Loaded models in a worker's memory: loading, cache, negative cache."""

@@ -1,0 +1,1 @@
+"""Training of a challenger from labelled rows: data set, search, comparison, export."""

@@ -1,0 +1,1 @@
+"""Operations on a stream's records: audit trails, backtests, verification, redrive, restore."""

@@ -1,0 +1,1 @@
+"""Operating-system processes: supervision, signals, health files, watchdog."""

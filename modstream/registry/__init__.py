@@ -1,0 +1,1 @@
+"""Access to the model registry, and the events that announce its changes."""

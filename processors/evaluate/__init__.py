@@ -1,0 +1,1 @@
+"""Prequential evaluation of predictions and forecasts."""

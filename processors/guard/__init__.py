@@ -1,0 +1,1 @@
+"""The guard of the learner: hard rules, soft rules, budgets."""

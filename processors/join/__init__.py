@@ -1,0 +1,1 @@
+"""The join of late labels with the predictions they belong to."""

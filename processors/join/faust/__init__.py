@@ -1,0 +1,1 @@
+"""The joiner as a Faust application."""

@@ -1,0 +1,1 @@
+"""Online learning from feedback, and when to publish or retrain."""

@@ -1,0 +1,1 @@
+"""The request path: requests in, predictions out."""

@@ -1,0 +1,1 @@
+"""Champion and challengers: sequential tests, alarms, promotion, rollback."""

@@ -1,0 +1,1 @@
+"""Which dead letters and quarantined rows are sent back."""

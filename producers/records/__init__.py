@@ -1,0 +1,1 @@
+"""Generated records: random rows, and bad records with their expected exits."""

@@ -1,0 +1,1 @@
+"""A data set replayed as requests and late labels in event time."""

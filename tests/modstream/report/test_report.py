@@ -1,0 +1,150 @@
+"""The account as people read it: a terminal, a page, a JSON document."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from rich.console import Console
+
+from modstream.audit.figures import to_json
+from modstream.report.page import page, write_page
+from modstream.report.plots import MOST_MARKS, thinned
+from modstream.report.console import print_report
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Outline(HTMLParser):
+    """Checks that elements close in order, and collects what a browser would look at."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.open, self.tags, self.loads, self.ids = [], [], [], []
+        self.feed(document)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.loads += [found[name] for name in ("src", "href", "data") if found.get(name)]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def document(season) -> str:
+    return page(season)
+
+
+def printed(figures, width: int) -> str:
+    console = Console(width=width, force_terminal=False)
+    with console.capture() as capture:
+        print_report(figures, console)
+    return capture.get()
+
+
+def test_the_report_begins_with_its_verdict(season):
+    text = printed(season, 100)
+
+    assert text.startswith("SOUND  Each of 4,080 requests left through exactly one door per model")
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_cell_of_the_report_is_wrapped_or_cut(season, width):
+    lines = printed(season, width).splitlines()
+
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line for line in lines)
+    heads = [line for line, below in pairwise(lines) if below.startswith("──")]
+    assert [head.split()[0] for head in heads] == ["model", "labels", "model", "online", "model"]
+
+
+def test_the_report_sets_online_beside_frozen_with_their_difference(season):
+    lines = printed(season, 100).splitlines()
+
+    online, frozen, difference = next(line.split()[1:] for line in lines if " AUC " in line)
+    assert float(difference) == pytest.approx(float(online) - float(frozen), abs=2e-4)
+
+
+def test_a_fault_stands_in_the_first_line(story):
+    story.flight("good")
+    story.ask("lost")
+
+    text = printed(story.figures(), 100)
+
+    assert text.startswith("NOT SOUND  missing answers: 2.")
+
+
+def test_the_json_holds_verdict_and_figures_and_no_nan(story, season):
+    story.flight("alone")
+
+    small, large = json.loads(to_json(story.figures())), json.loads(to_json(season))
+
+    assert small["quality"][0]["auc"] is None
+    assert large["sound"] is True
+    assert large["delivery"]["models"][0]["answered"] == 4000
+    assert "NaN" not in to_json(story.figures())
+
+
+def test_the_page_is_well_formed(document):
+    outline = Outline(document)
+
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+
+
+def test_the_page_loads_nothing(document):
+    assert re.search(r"https?://", document) is None
+    assert "@import" not in document
+    assert all(target.startswith("#") for target in Outline(document).loads)
+
+
+def test_the_page_holds_every_plot_and_table(document):
+    outline = Outline(document)
+
+    assert outline.tags.count("svg") == outline.tags.count("figure") == 6
+    assert outline.tags.count("table") == 5
+
+
+def test_the_plots_take_their_colours_from_the_page(document):
+    drawn = "".join(re.findall(r"<svg.*?</svg>", document, re.DOTALL))
+
+    assert {"var(--model-0)", "var(--model-1)"} <= set(re.findall(r"var\(--[\w-]+\)", drawn))
+    assert set(re.findall(r"#[0-9a-f]{6}\b", drawn)) <= {"#000000"}
+
+
+def test_hundreds_of_versions_are_thinned_out(season):
+    online, frozen = season.quality
+    many = replace(online, versions=online.versions * 20)
+
+    assert len(thinned(online)) == online.swaps
+    assert len(thinned(many)) <= MOST_MARKS
+    assert thinned(frozen) == []
+
+
+def test_a_stream_with_next_to_nothing_has_a_page_too(story, tmp_path):
+    story.bury(story.ask("illegible", b""))
+
+    write_page(story.figures(), tmp_path / "report" / "index.html")
+
+    text = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert Outline(text).open == []
+    assert "SOUND" in text
+
+
+def test_what_others_wrote_is_escaped_on_the_page(story):
+    story.refuse(story.ask("odd"), None, "<script>")
+
+    assert "<script>" not in page(story.figures())

@@ -1,0 +1,75 @@
+"""What each version said before the truth was known, scored when it is; and when it changes."""
+
+from random import Random
+
+import pytest
+
+from modstream.broker.wire.contracts import Feedback, Scored
+from modstream.models.evaluation.metrics import figures
+from modstream.processors.evaluate.prequential import Prequential
+
+
+def told(number, label, probability, version=1, **more):
+    scored = Scored(model="m", version=version, outputs={"probability": probability})
+    return Feedback(
+        id=f"r{number}", label=label, predictions=(scored,), event_time=0, label_time=1, **more
+    )
+
+
+def values(prequential):
+    """The figures of the model as a whole."""
+    return next(prequential.metrics(0, {})).values
+
+
+def test_a_revised_label_corrects_the_figures_of_the_version_that_predicted():
+    random, prequential = Random(1), Prequential()
+    rows = [(n, random.random() < 0.4, random.random(), 1 + n // 50) for n in range(100)]
+    revised = {n: not truth for n, truth, _, _ in rows if n % 7 == 0}
+    for number, truth, probability, version in rows:
+        prequential.add(told(number, truth, probability, version))
+    for number, truth in revised.items():
+        _, before, probability, version = rows[number]
+        prequential.add(told(number, truth, probability, version, revises=before))
+
+    found = {one.version: one.values for one in prequential.metrics(0, {})}
+    for version in (1, 2):
+        mine = [row for row in rows if row[3] == version]
+        truths = [revised.get(n, truth) for n, truth, _, _ in mine]
+        expected = figures(truths, [probability for _, _, probability, _ in mine], "binary")
+        assert found[version] == pytest.approx({"labelled": 50, "window": 50, **expected})
+
+
+def test_a_join_that_is_repeated_after_a_crash_counts_once():
+    prequential = Prequential()
+    for _ in range(3):
+        prequential.add(told(1, True, 0.75))
+
+    found = values(prequential)
+    assert found["labelled"] == found["window"] == 1
+
+
+def test_a_correction_of_what_was_never_seen_is_no_new_label():
+    prequential = Prequential()
+    prequential.add(told(1, True, 0.75))
+    prequential.add(told(2, True, 0.75, version=9, revises=False))
+
+    assert values(prequential)["labelled"] == 1
+
+
+def test_figures_are_over_the_newest_labels():
+    prequential = Prequential(window=10)
+    for number in range(100):
+        prequential.add(told(number, number >= 90, 0.9))
+
+    found = values(prequential)
+    assert (found["labelled"], found["window"], found["accuracy"]) == (100, 10, 1.0)
+
+
+def test_only_the_newest_versions_are_followed_and_older_ones_count_for_their_model():
+    prequential = Prequential(versions=3)
+    for number in range(10):
+        prequential.add(told(number, True, 0.9, version=number))
+    prequential.add(told(10, True, 0.9, version=1))
+
+    found = {one.version: one.values["labelled"] for one in prequential.metrics(0, {})}
+    assert found == {None: 11, 7: 1, 8: 1, 9: 1}

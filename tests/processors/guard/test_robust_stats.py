@@ -1,0 +1,54 @@
+"""Far from the bulk, whatever the few others are."""
+
+import numpy as np
+import pytest
+
+from modstream.processors.guard.robust_stats import RobustWindow
+
+
+@pytest.fixture
+def normal():
+    return np.random.default_rng(7).normal([50.0, -3.0], [10.0, 0.1], size=(2000, 2))
+
+
+def test_distances_are_standard_deviations_where_numbers_are_normal(normal):
+    window = RobustWindow(1000, 2, 100)
+    window.add(normal)
+
+    far = window.distances(np.array([[50.0, -3.0], [90.0, -3.0], [50.0, -2.5]]))
+
+    assert far == pytest.approx(np.array([[0, 0], [4, 0], [0, 5]]), abs=0.4)
+
+
+def test_a_first_batch_is_judged_by_its_own_bulk(normal):
+    window = RobustWindow(1000, 2, 100)
+
+    far = window.distances(np.vstack([normal[:200], [[1e308, -3.0]] * 50]))
+
+    assert (far[:200] < 8).all()
+    assert (far[200:, 0] > 1e300).all()
+
+
+def test_nothing_is_far_while_few_are_known(normal):
+    window = RobustWindow(1000, 2, 100)
+    window.add(normal[:50])
+
+    assert not window.distances(np.array([[1e9, 1e9]])).any()
+
+
+def test_a_number_that_is_mostly_the_same_has_no_limit():
+    window = RobustWindow(1000, 1, 10)
+    window.add(np.array([[0.0]] * 60 + [[1.0]] * 40))
+
+    assert not window.distances(np.array([[500.0]])).any()
+
+
+def test_the_window_follows_what_is_accepted(normal):
+    window = RobustWindow(1000, 2, 100)
+    for part in (normal, normal + 500.0):
+        for start in range(0, len(part), 37):
+            window.distances(part[start : start + 37])
+            window.add(part[start : start + 37])
+
+    assert window.distances(np.array([[550.0, 497.0]])).max() < 1
+    assert window.distances(np.array([[50.0, -3.0]])).min() > 40
