@@ -1,4 +1,4 @@
-# The application: worker, joiner, learner and load generator are commands of one image.
+# One image for the application; worker, joiner, learner and load generator are its commands.
 FROM python:3.13-slim
 
 WORKDIR /app

@@ -1,1 +1,1 @@
-"""The benchmark of modstream: `python -m bench --help`, method in docs/speed.md."""
+"""The benchmark of modstream: see `python -m bench --help`; docs/speed.md describes the method."""

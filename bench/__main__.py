@@ -8,109 +8,134 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.competitors import RIVALS
-from bench.environment import Ground, ground
-from bench.idle import standing
-from bench.latency import latency
-from bench.machine import machine
+from bench.competitors import COMPETITORS
+from bench.environment import BenchEnvironment, open_environment
+from bench.idle import measure_idle
+from bench.latency import measure_latency
+from bench.machine import describe_machine
 from bench.page import write_page
-from bench.results import Book, Finding, Gap, summaries
-from bench.rounds import Plan, contest
-from bench.scaling import growth
-from bench.systems import Subject
-from bench.table import show
+from bench.results import Measurement, Missing, ResultSet, summarize
+from bench.rounds import BenchPlan, measure_saturation
+from bench.scaling import measure_scaling
+from bench.systems import System
+from bench.table import print_table
 from bench.workloads import WORKLOADS, Workload
 from modstream import logs
 
-Part = Callable[[Ground, Plan], Iterator[Finding | Gap]]
+MeasuredPart = Callable[[BenchEnvironment, BenchPlan], Iterator[Measurement | Missing]]
 
-PARTS: dict[str, Part] = {
-    "saturation": contest,
-    "latency": latency,
-    "growth": growth,
-    "standing": standing,
+PARTS: dict[str, MeasuredPart] = {
+    "saturation": measure_saturation,
+    "latency": measure_latency,
+    "scaling": measure_scaling,
+    "idle": measure_idle,
 }
 QUICK_WORKLOADS = ("row8", "bin8")
-QUICK_PARTS = ("saturation", "standing")
-PEERS = tuple(dict.fromkeys(subject.name for subject in RIVALS))
-PAGE = Path("report/bench.html")
-WIDTH = 130
-"""Columns that the table needs at least."""
+QUICK_PARTS = ("saturation", "idle")
+PEERS = tuple(dict.fromkeys(system.name for system in COMPETITORS))
+PAGE_PATH = Path("report/bench.html")
+MIN_TABLE_WIDTH = 130
+"""Minimum width of the printed table, in characters."""
 screen = Console(stderr=True)
 
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="By default all.")
+        list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="Workloads; all by default.")
     ] = None,
     *,
-    part: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(PARTS)}.")] = None,
-    peers: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(PEERS)}, or all.")
+    part: Annotated[
+        list[str] | None, typer.Option(help=f"Part to measure: {', '.join(PARTS)}; all by default.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often the subjects take turns.")] = 3,
-    seconds: Annotated[float, typer.Option(help="The longest measured stretch of a run.")] = 8.0,
+    peers: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Peer to compare with: {', '.join(PEERS)} or all; none by default."),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds in which every system is measured once.")
+    ] = 3,
+    seconds: Annotated[float, typer.Option(help="Maximum measured duration of a run.")] = 8.0,
     requests: Annotated[
-        int, typer.Option(min=1, help="The most that are laid ready for a run.")
+        int, typer.Option(min=1, help="Maximum number of preloaded requests of a run.")
     ] = 1_000_000,
-    page: Annotated[Path, typer.Option(help="Where the report is written.")] = PAGE,
-    quick: Annotated[bool, typer.Option("--quick", help="Two short rounds of the main.")] = False,
+    page: Annotated[Path, typer.Option(help="Path of the HTML report.")] = PAGE_PATH,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Two short rounds of the main workloads and parts.",
+        ),
+    ] = False,
 ) -> None:
-    """Measure modstream against the raw pass-through of the same bytes, and against its peers."""
-    logs.quiet()
+    """Measure modstream, a raw pass-through of the same records, and peers on the same broker."""
+    logs.show_errors_only()
     if quick:
         names, part = names or list(QUICK_WORKLOADS), part or list(QUICK_PARTS)
         rounds, seconds = 2, 3.0
     with screen.status("starting Kafka and Redis") as status:
-        plan = Plan(chosen(names), rivals(peers), rounds, seconds, status.update, requests)
-        report(measured(plan, parts(part)), page)
+        plan = BenchPlan(
+            selected_workloads(names),
+            selected_competitors(peers),
+            rounds,
+            seconds,
+            status.update,
+            requests,
+        )
+        report(measure(plan, selected_parts(part)), page)
 
 
-def report(findings: Iterable[Finding | Gap], path: Path) -> None:
-    """Print and write what is found; when the measuring ends early, what was found until then."""
-    book = Book()
+def report(results: Iterable[Measurement | Missing], path: Path) -> None:
+    """Print the results and write the page, also when the measurement ends with an error."""
+    result_set = ResultSet()
     try:
-        for one in findings:
-            book.add(one)
+        for result in results:
+            result_set.add(result)
     finally:
-        found = summaries(book.findings)
-        show(Console(width=max(screen.width, WIDTH)), found, book.gaps)
-        write_page(path, found, book.gaps, machine())
+        summaries, missing = summarize(result_set.measurements), result_set.missing
+        print_table(Console(width=max(screen.width, MIN_TABLE_WIDTH)), summaries, missing)
+        write_page(path, summaries, missing, describe_machine())
         screen.print(f"report: {path}")
 
 
-def chosen(names: Sequence[str] | None) -> tuple[Workload, ...]:
-    """The workloads of these names, by default all."""
+def selected_workloads(names: Sequence[str] | None) -> tuple[Workload, ...]:
+    """Return the workloads with these names, by default all."""
     known = {workload.name: workload for workload in WORKLOADS}
-    return tuple(known[name] for name in checked(names or list(known), known))
+    return tuple(known[name] for name in known_names(names or list(known), known))
 
 
-def parts(names: Sequence[str] | None) -> list[Part]:
-    """The parts of these names, by default all."""
-    return [PARTS[name] for name in checked(names or list(PARTS), PARTS)]
+def selected_parts(names: Sequence[str] | None) -> list[MeasuredPart]:
+    """Return the parts with these names, by default all."""
+    return [PARTS[name] for name in known_names(names or list(PARTS), PARTS)]
 
 
-def rivals(names: Sequence[str] | None) -> tuple[Subject, ...]:
-    """The peers of these names, with what they need; by default none."""
-    wanted = PEERS if names == ["all"] else checked(names or (), PEERS)
-    found = tuple(subject for subject in RIVALS if subject.name in wanted)
-    for subject in found:
-        subject.prepare()
-    return found
+def selected_competitors(names: Sequence[str] | None) -> tuple[System, ...]:
+    """Return the peers with these names, by default none, and prepare their environments."""
+    selected = PEERS if names == ["all"] else known_names(names or (), PEERS)
+    systems = tuple(system for system in COMPETITORS if system.name in selected)
+    for system in systems:
+        system.prepare()
+    return systems
 
 
-def checked(names: Sequence[str], known: Iterable[str]) -> Sequence[str]:
-    """The names, if all of them are known."""
+def known_names(names: Sequence[str], known: Iterable[str]) -> Sequence[str]:
+    """Return the names, or raise BadParameter if one is unknown."""
     if unknown := set(names) - set(known):
-        raise typer.BadParameter(f"no {', '.join(unknown)}; there are {', '.join(known)}")
+        raise typer.BadParameter(
+            f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(known)}"
+        )
     return names
 
 
-def measured(plan: Plan, chosen_parts: Sequence[Part]) -> Iterator[Finding | Gap]:
-    """What each part finds, on servers that end with the last of it."""
-    with TemporaryDirectory(prefix="bench-") as folder, ground(Path(folder)) as servers:
+def measure(
+    plan: BenchPlan, chosen_parts: Sequence[MeasuredPart]
+) -> Iterator[Measurement | Missing]:
+    """Yield the results of each part; the servers are stopped after the last one."""
+    with (
+        TemporaryDirectory(prefix="bench-") as folder,
+        open_environment(Path(folder)) as environment,
+    ):
         for part in chosen_parts:
-            yield from part(servers, plan)
+            yield from part(environment, plan)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The models that the benchmark serves, fitted on random rows or on flights.
 
-How well they predict is no matter here; their kind and size is what costs.
+Their accuracy does not matter here; only their kind and size determine the cost.
 """
 
 from collections.abc import Sequence
@@ -14,94 +14,96 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from modstream.demo.seed import landed, make_frozen, make_online
+from modstream.demo.seed import build_frozen, build_online, select_training_flights
 from modstream.models.importers.onnx_export import to_onnx
-from modstream.models.runtimes.sklearn_introspection import classes_of, infer_schema, task_of
-from modstream.models.schema.version_spec import Draft
+from modstream.models.runtimes.sklearn_introspection import infer_classes, infer_schema, infer_task
+from modstream.models.schema.version_spec import VersionSpec
 from modstream.producers.replay.flights import FEATURES, load_flights
 
-ROWS = 2000
-FLIGHTS = 20_000
-"""Flights that the flights' models learn, and whose rows are sent."""
+TRAINING_ROWS = 2000
+FLIGHT_COUNT = 20_000
+"""Number of flights that the flight models are fitted on, and whose rows are sent."""
 PIXELS = 28 * 28
 
 
-class Exhibit(NamedTuple):
-    """A model as it is published."""
+class BenchmarkModel(NamedTuple):
+    """A model that is published for the benchmark."""
 
-    draft: Draft
+    spec: VersionSpec
     artifact: bytes
 
-    def named(self, name: str) -> "Exhibit":
-        """The same model under another name."""
-        return self._replace(draft=self.draft.model_copy(update={"name": name}))
+    def renamed(self, name: str) -> "BenchmarkModel":
+        """Return the same model with another name."""
+        return self._replace(spec=self.spec.model_copy(update={"name": name}))
 
 
-def logistic() -> Exhibit:
-    """A logistic regression of 8 features."""
-    return exported("logistic", LogisticRegression(), 8, 2)
+def logistic() -> BenchmarkModel:
+    """Return a logistic regression with 8 features."""
+    return fit_and_export("logistic", LogisticRegression(), 8, 2)
 
 
-def forest() -> Exhibit:
-    """A random forest of 50 trees, 8 levels deep, of 8 features."""
+def forest() -> BenchmarkModel:
+    """Return a random forest with 8 features and 50 trees, 8 levels deep."""
     trees = RandomForestClassifier(n_estimators=50, max_depth=8, random_state=0)
-    return exported("forest", trees, 8, 2)
+    return fit_and_export("forest", trees, 8, 2)
 
 
-def mlp() -> Exhibit:
-    """A perceptron with one hidden layer of 64, of 8 features."""
-    return exported("mlp", perceptron(64), 8, 2)
+def mlp() -> BenchmarkModel:
+    """Return a perceptron with 8 features and one hidden layer of 64 units."""
+    return fit_and_export("mlp", perceptron(64), 8, 2)
 
 
-def ffnn() -> Exhibit:
-    """The feed-forward network of Crayfish: 28 x 28 pixels to 10 classes, 27,562 parameters.
+def ffnn() -> BenchmarkModel:
+    """Return the feed-forward network of Crayfish: 784 pixels, 10 classes, 27,562 parameters.
 
     Source: Horchidan et al., "Crayfish: Navigating the Labyrinth of Machine Learning Inference in
-    Stream Systems", EDBT 2024, which tells of 28 thousand parameters and not of the layers.
+    Stream Systems", EDBT 2024. The paper gives 28 thousand parameters, but not the layers.
     """
-    return exported("ffnn", perceptron(32, 32, 32), PIXELS, 10)
+    return fit_and_export("ffnn", perceptron(32, 32, 32), PIXELS, 10)
 
 
-def flights() -> Exhibit:
-    """The demo's frozen model: one-hot columns and boosted trees, in ONNX."""
-    return Exhibit(*make_frozen(known_flights(), lambda _doing, _share: None))
+def flights() -> BenchmarkModel:
+    """Return the demo's frozen model: one-hot encoding and boosted trees, in ONNX."""
+    return BenchmarkModel(*build_frozen(labelled_flights(), lambda _doing, _share: None))
 
 
-def river() -> Exhibit:
-    """The demo's learning model: a River pipeline."""
-    return Exhibit(*make_online(known_flights(), lambda _doing, _share: None))
+def river() -> BenchmarkModel:
+    """Return the demo's online model: a River pipeline."""
+    return BenchmarkModel(*build_online(labelled_flights(), lambda _doing, _share: None))
 
 
 def perceptron(*layers: int) -> MLPClassifier:
-    """A perceptron that ends its fitting after the first steps."""
+    """Return a perceptron that stops fitting after the first steps."""
     return MLPClassifier(layers, tol=1.0, n_iter_no_change=1, random_state=0)
 
 
-def exported(name: str, model: BaseEstimator, width: int, classes: int) -> Exhibit:
+def fit_and_export(name: str, model: BaseEstimator, width: int, classes: int) -> BenchmarkModel:
     """Fit a classifier on random rows and export it to ONNX."""
     rng = np.random.default_rng(0)
-    rows = rng.random((ROWS, width))
+    rows = rng.random((TRAINING_ROWS, width))
     scores = rows @ rng.standard_normal((width, classes))
     model.fit(rows, scores.argmax(axis=1))
     schema = infer_schema(model)
-    golden = schema.batch([dict(zip(schema.names, row, strict=True)) for row in rows[:50].tolist()])
-    draft = Draft(
+    golden = schema.parse_rows(
+        [dict(zip(schema.names, row, strict=True)) for row in rows[:50].tolist()]
+    )
+    spec = VersionSpec(
         name=name,
         runtime="onnx",
-        task=task_of(model),
-        classes=classes_of(model),
+        task=infer_task(model),
+        classes=infer_classes(model),
         input_schema=schema,
     )
-    return Exhibit(draft, to_onnx(model, schema, golden.batch))
+    return BenchmarkModel(spec, to_onnx(model, schema, golden.batch))
 
 
 @cache
-def known_flights() -> pd.DataFrame:
-    """Flights of which it is known whether they were late."""
-    return landed(load_flights()).head(FLIGHTS)
+def labelled_flights() -> pd.DataFrame:
+    """Return the first FLIGHT_COUNT flights that have a label."""
+    return select_training_flights(load_flights()).head(FLIGHT_COUNT)
 
 
 def flight_rows() -> Sequence[dict[str, str | float]]:
-    """The same flights as rows by name."""
-    columns = [known_flights()[name].tolist() for name in FEATURES]
+    """Return the labelled flights as rows by name."""
+    columns = [labelled_flights()[name].tolist() for name in FEATURES]
     return [dict(zip(FEATURES, values, strict=True)) for values in zip(*columns, strict=True)]

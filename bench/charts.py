@@ -1,4 +1,4 @@
-"""The plots of the report, in the colours of modstream's own pages."""
+"""The plots of the report, in the colours of modstream's other pages."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -6,102 +6,131 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 
 from bench.results import Summary
-from bench.table import who
-from bench.targets import CPU, GROWING, THROUGHPUT
-from modstream.report.plots import MODELS, MUTED, ROLES, svg
+from bench.table import system_label
+from bench.targets import CPU, SCALING_PARTS, THROUGHPUT
+from modstream.report.plots import MODEL_COLOURS, MUTED, SERVICE_COLOURS, draw_svg
 
-COLOURS = (*MODELS[:2], *ROLES, *MODELS[2:])
-WIDE, HALF = (10.0, 3.4), (4.9, 3.0)
+SYSTEM_COLOURS = (*MODEL_COLOURS[:2], *SERVICE_COLOURS, *MODEL_COLOURS[2:])
+WIDE_SIZE, HALF_SIZE = (10.0, 3.4), (4.9, 3.0)
 PERCENTILES = ("p50 ms", "p99 ms", "p99.9 ms")
 
-Found = Sequence[Summary]
+Summaries = Sequence[Summary]
 
 
 class Chart(NamedTuple):
-    """A plot as an SVG element, with its caption."""
+    """A plot as an SVG element, with a title and a caption."""
 
     title: str
-    note: str
-    drawing: str
+    caption: str
+    svg: str
 
 
-def charts(found: Found) -> Iterator[Chart]:
-    """A plot for each thing that was measured."""
-    note = "median of the rounds; the lines reach from the lowest to the highest"
+def charts(summaries: Summaries) -> Iterator[Chart]:
+    """Yield the plots of the measurements that exist."""
+    caption = "median of the rounds; the lines reach from the minimum to the maximum"
     for name, measure in (("throughput", THROUGHPUT), ("processor", CPU)):
-        shown = having(found, "saturation", measure)
+        shown = select(summaries, "saturation", measure)
         if shown:
-            yield Chart(f"{name.capitalize()}, {measure}", note, svg(name, bars, shown, WIDE))
-    shown = [one for one in found if one.of.part == "latency" and one.of.measure in PERCENTILES]
+            yield Chart(
+                f"{name.capitalize()}, {measure}", caption, draw_svg(name, bars, shown, WIDE_SIZE)
+            )
+    shown = [
+        summary
+        for summary in summaries
+        if summary.measurement.part == "latency" and summary.measurement.measure in PERCENTILES
+    ]
     if shown:
-        note = "p50, p99 and p99.9 from the intended send time, ms"
-        yield Chart("Latency", note, svg("latency", percentiles, shown, WIDE))
-    for part in GROWING:
-        shown = having(found, part, THROUGHPUT)
+        caption = "p50, p99 and p99.9 from the intended send time, ms"
+        yield Chart("Latency", caption, draw_svg("latency", percentiles, shown, WIDE_SIZE))
+    for part in SCALING_PARTS:
+        shown = select(summaries, part, THROUGHPUT)
         if shown:
-            yield Chart(f"Throughput by {part}", "records/s", svg(part[:4], lines, shown, HALF))
+            yield Chart(
+                f"Throughput by {part}", "records/s", draw_svg(part[:4], lines, shown, HALF_SIZE)
+            )
 
 
-def having(found: Found, part: str, measure: str) -> list[Summary]:
-    """The figures of one part and one measure."""
-    return [one for one in found if (one.of.part, one.of.measure) == (part, measure)]
+def select(summaries: Summaries, part: str, measure: str) -> list[Summary]:
+    """Return the summaries of summary part and summary measure."""
+    return [
+        summary
+        for summary in summaries
+        if (summary.measurement.part, summary.measurement.measure) == (part, measure)
+    ]
 
 
-def bars(axes: Axes, found: Found) -> None:
-    """Groups of bars, one for each case, with a colour for each subject."""
-    cases, subjects = ordered(found, lambda one: one.of.case), ordered(found, who)
-    width = 0.8 / len(subjects)
-    for place, subject in enumerate(subjects):
-        own = [one for one in found if who(one) == subject]
-        xs = [cases.index(one.of.case) + (place + 0.5) * width - 0.4 for one in own]
-        middles = [one.middle for one in own]
-        spread = [[one.middle - one.low for one in own], [one.high - one.middle for one in own]]
-        axes.bar(xs, middles, width, color=colour(place), label=subject)
-        axes.errorbar(xs, middles, spread, fmt="none", ecolor=MUTED, elinewidth=0.8)
+def bars(axes: Axes, summaries: Summaries) -> None:
+    """Draw a group of bars for each case, with a colour for each system."""
+    cases, systems = (
+        unique(summaries, lambda summary: summary.measurement.case),
+        unique(summaries, system_label),
+    )
+    width = 0.8 / len(systems)
+    for index, system in enumerate(systems):
+        own = [summary for summary in summaries if system_label(summary) == system]
+        xs = [
+            cases.index(summary.measurement.case) + (index + 0.5) * width - 0.4 for summary in own
+        ]
+        medians = [summary.median for summary in own]
+        spread = [
+            [summary.median - summary.minimum for summary in own],
+            [summary.maximum - summary.median for summary in own],
+        ]
+        axes.bar(xs, medians, width, color=colour(index), label=system)
+        axes.errorbar(xs, medians, spread, fmt="none", ecolor=MUTED, elinewidth=0.8)
     axes.set_xticks(range(len(cases)), cases)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     legend(axes)
 
 
-def lines(axes: Axes, found: Found) -> None:
-    """A line for each subject over what grows."""
-    for place, subject in enumerate(ordered(found, who)):
-        own = [one for one in found if who(one) == subject]
-        sizes = [float(one.of.case) for one in own]
-        axes.plot(sizes, [one.middle for one in own], "o-", color=colour(place), label=subject)
+def lines(axes: Axes, summaries: Summaries) -> None:
+    """Draw a line for each system over the sizes of the cases."""
+    for index, system in enumerate(unique(summaries, system_label)):
+        own = [summary for summary in summaries if system_label(summary) == system]
+        sizes = [float(summary.measurement.case) for summary in own]
+        axes.plot(
+            sizes, [summary.median for summary in own], "o-", color=colour(index), label=system
+        )
     axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [one.of.case for one in own])
+    axes.set_xticks(sizes, [summary.measurement.case for summary in own])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     legend(axes)
 
 
-def percentiles(axes: Axes, found: Found) -> None:
-    """For each load a group of points of each subject, one for each percentile."""
-    cases, subjects = ordered(found, lambda one: one.of.case), ordered(found, who)
-    for place, subject in enumerate(subjects):
+def percentiles(axes: Axes, summaries: Summaries) -> None:
+    """Draw the percentiles of each system as points, grouped by load."""
+    cases, systems = (
+        unique(summaries, lambda summary: summary.measurement.case),
+        unique(summaries, system_label),
+    )
+    for index, system in enumerate(systems):
         for case in cases:
-            own = [one.middle for one in found if who(one) == subject and one.of.case == case]
-            x = cases.index(case) + 0.7 * (place + 0.5) / len(subjects) - 0.35
-            label = subject if case == cases[0] else ""
-            axes.plot([x] * len(own), own, "o-", color=colour(place), label=label, markersize=4)
+            own = [
+                summary.median
+                for summary in summaries
+                if system_label(summary) == system and summary.measurement.case == case
+            ]
+            x = cases.index(case) + 0.7 * (index + 0.5) / len(systems) - 0.35
+            label = system if case == cases[0] else ""
+            axes.plot([x] * len(own), own, "o-", color=colour(index), label=label, markersize=4)
     axes.set_xticks(range(len(cases)), cases)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     legend(axes)
 
 
-def ordered(found: Found, of: Callable[[Summary], str]) -> list[str]:
-    """The different names of some figures, in the order in which they first come."""
-    return list(dict.fromkeys(of(one) for one in found))
+def unique(summaries: Summaries, name_of: Callable[[Summary], str]) -> list[str]:
+    """Return the distinct names of summaries, in the order of their first occurrence."""
+    return list(dict.fromkeys(name_of(summary) for summary in summaries))
 
 
-def colour(place: int) -> str:
-    """A subject's colour."""
-    return COLOURS[place % len(COLOURS)]
+def colour(index: int) -> str:
+    """Return the colour of the system with this index."""
+    return SYSTEM_COLOURS[index % len(SYSTEM_COLOURS)]
 
 
 def legend(axes: Axes) -> None:
-    """Who is who, above the plot."""
+    """Draw the legend above the plot."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, handlelength=1.4)

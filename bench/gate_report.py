@@ -1,4 +1,4 @@
-"""The report of a gate's rehearsal: how well each member answered, week by week, and who served."""
+"""The report of a gate simulation: weekly AUC of each candidate and of the champion."""
 
 from html import escape
 from itertools import pairwise
@@ -7,70 +7,75 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from bench.charts import COLOURS, Chart, legend
-from bench.page import document, figure
-from bench.simulation import Rehearsal
-from modstream.audit.quality import DAY
+from bench.charts import SYSTEM_COLOURS, Chart, legend
+from bench.page import PAGE_CSS, figure
+from bench.simulation import SERVED, GateSimulation
+from modstream.audit.quality import DAY_MS
 from modstream.processors.promote.decision import Decision
-from modstream.report.formatting import date
-from modstream.report.plots import INK, MUTED, dated, moment, svg
+from modstream.report.formatting import format_date
+from modstream.report.page import render_document
+from modstream.report.plots import INK, MUTED, draw_svg, to_plot_date, use_date_axis
 
-WEEK_MS = 7 * DAY
-SERVED = "served"
+WEEK_MS = 7 * DAY_MS
 
 
-class Reigns(NamedTuple):
-    """AUC of each member and of what was served, by week; and the decisions, by event time."""
+class WeeklyAuc(NamedTuple):
+    """Weekly AUC of each candidate and of the champion, and decisions by date, for a plot."""
 
     weeks: list[float]
     auc: dict[str, list[float]]
-    decided: list[tuple[float, Decision]]
+    decisions: list[tuple[float, Decision]]
 
 
-def reigns(run: Rehearsal) -> Reigns:
-    """The weeks of a rehearsal; its requests were scored in the order of time."""
+def weekly_auc(run: GateSimulation) -> WeeklyAuc:
+    """Return the weekly AUC of a simulation, whose requests are in the order of time."""
     weeks = np.array(run.times) // WEEK_MS
     starts = [0, *(np.flatnonzero(np.diff(weeks)) + 1).tolist(), len(weeks)]
     parts = list(pairwise(starts))
-    return Reigns(
-        [moment(run.times[start]) for start, _ in parts],
-        {name: [run.auc(name, *part) for part in parts] for name in run.said},
-        [
-            (moment(at), decision)
-            for (_, decision), at in zip(run.decided, run.moments, strict=True)
-        ],
+    return WeeklyAuc(
+        [to_plot_date(run.times[start]) for start, _ in parts],
+        {name: [run.auc(name, *part) for part in parts] for name in run.scores},
+        [(to_plot_date(one.time), one.decision) for one in run.decisions],
     )
 
 
-def draw(axes: Axes, found: Reigns) -> None:
-    """A line for each, what was served on top; a mark for each decision, thin if it rolled back."""
-    for place, (name, values) in enumerate(found.auc.items()):
-        served = name == SERVED
-        colour, width = (INK, 2.0) if served else (COLOURS[place], 1.2)
-        axes.plot(found.weeks, values, color=colour, linewidth=width, label=name)
-    for at, decision in found.decided:
+def draw(axes: Axes, weekly: WeeklyAuc) -> None:
+    """Draw a line for each candidate, and one for each decision, dotted if it is a rollback."""
+    for index, (name, values) in enumerate(weekly.auc.items()):
+        is_served = name == SERVED
+        colour, width = (INK, 2.0) if is_served else (SYSTEM_COLOURS[index], 1.2)
+        axes.plot(weekly.weeks, values, color=colour, linewidth=width, label=name)
+    for at, decision in weekly.decisions:
         style = ":" if decision.action == "rollback" else "-"
         axes.axvline(at, color=MUTED, linewidth=0.7, linestyle=style)
     axes.set_ylabel("AUC")
-    dated(axes)
+    use_date_axis(axes)
     legend(axes)
 
 
-def page(run: Rehearsal, told: list[str]) -> str:
-    """The whole document; `told` are the figures in words."""
-    found = reigns(run)
+def render_gate_page(run: GateSimulation, results: list[str]) -> str:
+    """Return the whole HTML document; `results` are sentences."""
+    weekly = weekly_auc(run)
     note = "by week of the request; lines: promotions, dotted: rollbacks"
     chart = Chart(
-        "AUC of every member and of the served answers", note, svg("auc", draw, found, (10.0, 3.4))
+        "AUC of every candidate and of the served predictions",
+        note,
+        draw_svg("auc", draw, weekly, (10.0, 3.4)),
     )
-    lines = "<br>".join(map(escape, told))
+    lines = "<br>".join(map(escape, results))
     decisions = "<br>".join(
-        escape(f"{date(int(at * DAY))} {one.action} {one.member}: {one.because}")
-        for at, one in found.decided
+        escape(
+            f"{format_date(int(at * DAY_MS))} {one.action} {one.evidence.candidate}: {one.reason}"
+        )
+        for at, one in weekly.decisions
     )
-    return document(
-        "A family and its gate on flights",
-        f'<p class="span">{lines}</p>',
-        f'{figure(chart)}<p class="lines">{decisions}</p>',
-        "Rehearsed in one process by the classes that the learner runs; docs/learning.md says how.",
+    title = "Champion and challengers on flights"
+    return render_document(
+        title=title,
+        heading=title,
+        header=f'<p class="span">{lines}</p>',
+        body=f'{figure(chart)}<p class="lines">{decisions}</p>',
+        footer="Simulated in one process by the classes that the learner runs;"
+        " see docs/learning.md.",
+        css=PAGE_CSS,
     )

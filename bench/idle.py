@@ -1,55 +1,55 @@
-"""What a worker costs while nothing is asked of it, and how soon after its start it answers."""
+"""The processor time of an idle worker, and the time from its start to its first response."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from time import sleep, time
 
-from bench.answers import answers_since
-from bench.environment import Ground
-from bench.results import Finding, Gap
-from bench.rounds import Plan, laid
-from bench.running import Running
-from bench.saturation import PATIENCE, Unanswered
-from bench.systems import OURS, Job, Subject
+from bench.environment import BenchEnvironment
+from bench.responses import read_response_stats
+from bench.results import Measurement, Missing
+from bench.rounds import BenchPlan, prepare_job
+from bench.running import RunningSystem
+from bench.saturation import START_TIMEOUT_SECONDS, RunFailed
+from bench.systems import MODSTREAM, Job, System
 from bench.workloads import WORKLOADS
 
-PART = "standing"
-IDLE = 10.0
-"""Seconds over which an idle worker's processor time is taken."""
-REST = 2.0
-"""Seconds in which a worker comes to rest after its first answer."""
+PART = "idle"
+IDLE_SECONDS = 10.0
+"""Time over which the processor time of an idle worker is measured."""
+SETTLE_SECONDS = 2.0
+"""Time that a worker has to become idle after its first response."""
 
 
-def standing(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
-    """Start a worker of each delivery with one request waiting, and leave it alone after that."""
-    job = laid(ground, replace(WORKLOADS[0], name="standing"), 1)
+def measure_idle(environment: BenchEnvironment, plan: BenchPlan) -> Iterator[Measurement | Missing]:
+    """Start a worker of each delivery with one preloaded request, and send no others."""
+    job = prepare_job(environment, replace(WORKLOADS[0], name="idle"), 1)
     for _ in range(plan.rounds):
-        for subject in OURS:
-            plan.tell(f"{PART}: {subject}")
-            about = (subject.name, subject.delivery)
+        for system in MODSTREAM:
+            plan.report_progress(f"{PART}: {system}")
+            about = (system.name, system.delivery)
             try:
-                start, idle = stood(job, subject)
-            except Unanswered as error:
-                yield Gap(PART, "start", *about, str(error))
+                start, idle = start_and_idle(job, system)
+            except RunFailed as error:
+                yield Missing(PART, "start", *about, str(error))
                 continue
-            yield Finding(PART, "start", *about, "seconds", start)
-            yield Finding(PART, "idle", *about, "CPU %", idle)
+            yield Measurement(PART, "start", *about, "seconds", start)
+            yield Measurement(PART, "idle", *about, "CPU %", idle)
 
 
-def stood(job: Job, subject: Subject) -> tuple[float, float]:
-    """Seconds from the start to the first answer, and the idle worker's percents of a processor."""
-    ground, topic = job.ground, job.topics.predictions
-    ground.forget(job.group)
-    before = ground.ends(topic)
-    began = time()
-    with Running(ground, [subject.command(job)]) as running:
-        while ground.ends(topic) == before:
-            if running.has_died() or time() - began > PATIENCE:
-                raise Unanswered(f"{subject}: no answer\n{running.tail()}")
+def start_and_idle(job: Job, system: System) -> tuple[float, float]:
+    """Return the seconds from start to first response, and the idle worker's CPU percentage."""
+    environment, topic = job.environment, job.topics.predictions
+    environment.delete_group(job.group)
+    before = environment.end_offsets(topic)
+    started = time()
+    with RunningSystem(environment, [system.command(job)]) as running:
+        while environment.end_offsets(topic) == before:
+            if running.has_exited() or time() - started > START_TIMEOUT_SECONDS:
+                raise RunFailed(f"{system}: no response\n{running.tail()}")
             sleep(0.05)
-        answered = answers_since(ground.settings.connection, before).first / 1000
-        sleep(REST)
-        first = running.glance(0)
-        sleep(IDLE)
-        last = running.glance(0)
-    return answered - began, 100 * (last.cpu - first.cpu) / (last.at - first.at)
+        responded = read_response_stats(environment.settings.connection, before).first_ms / 1000
+        sleep(SETTLE_SECONDS)
+        first = running.sample(0)
+        sleep(IDLE_SECONDS)
+        last = running.sample(0)
+    return responded - started, 100 * (last.cpu - first.cpu) / (last.at - first.at)

@@ -1,4 +1,4 @@
-"""On what, when, and beside what it was measured."""
+"""The machine on which the benchmark runs, its versions and its load."""
 
 import os
 import platform
@@ -8,14 +8,14 @@ from typing import NamedTuple
 import psutil
 from confluent_kafka import libversion
 
-from modstream.stack.embedded.jars import KAFKA
+from modstream.stack.embedded.jars import KAFKA_COORDINATES
 
 
 class Machine(NamedTuple):
-    """A machine at the end of the measuring.
+    """The state of a machine at the end of a measurement.
 
-    `load` is the mean number of processes that wanted a processor over the last 15 minutes: well
-    above the number of processors it says that others were at work.
+    `load` is the load average of the last 15 minutes. A load well above `cores` means that other
+    processes disturbed the measurement.
     """
 
     at: datetime
@@ -28,13 +28,13 @@ class Machine(NamedTuple):
         return (
             f"{self.at:%Y-%m-%d %H:%M} UTC, {self.cores} processors, {self.memory_gib:.0f} GiB, "
             f"load {self.load:.1f}, niceness {self.niceness}, {platform.machine()}, "
-            f"Python {platform.python_version()}, {KAFKA.split(':', 1)[1]}, "
+            f"Python {platform.python_version()}, {KAFKA_COORDINATES.split(':', 1)[1]}, "
             f"librdkafka {libversion()[0]}"
         )
 
 
-def machine() -> Machine:
-    """This machine, now."""
+def describe_machine() -> Machine:
+    """Return the current state of this machine."""
     return Machine(
         datetime.now(UTC),
         os.cpu_count() or 1,

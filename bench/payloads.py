@@ -1,4 +1,4 @@
-"""The bytes of requests, in each form that a worker may be sent; floats are random."""
+"""The bytes of requests in each format that workers can read; floats are random."""
 
 import json
 import random
@@ -8,60 +8,65 @@ from typing import NamedTuple
 
 from modstream.broker.wire.records import Headers
 
-ID = "{0123456789}"
-"""Stands where a request's id goes; ids are as long, so that lengths told in a record stay true."""
+ID_PLACEHOLDER = "{0123456789}"
+"""Placeholder of the request id. Ids have the same length, so lengths in headers stay valid."""
 DECIMALS = 9
 
 Features = Mapping[str, str | float]
 
 
 class Payload(NamedTuple):
-    """A record's value, but for its id, and its headers."""
+    """A record's value, with a placeholder for the id, and its headers."""
 
     value: bytes
     headers: Headers = ()
 
     def with_id(self, request_id: bytes) -> bytes:
-        """The value of the request of that id."""
-        return self.value.replace(ID.encode(), request_id, 1)
+        """Return the value with the placeholder replaced by an id."""
+        return self.value.replace(ID_PLACEHOLDER.encode(), request_id, 1)
 
 
-Maker = Callable[[random.Random], Payload]
+PayloadMaker = Callable[[random.Random], Payload]
 """Draws one payload."""
 
 
 def request_id(number: int) -> bytes:
-    """The id of a request, as long as the place that is kept for it."""
-    return b"%0*d" % (len(ID), number)
+    """Return the id of a request, with the length of the placeholder."""
+    return b"%0*d" % (len(ID_PLACEHOLDER), number)
 
 
-def row(names: Sequence[str]) -> Maker:
-    """One row of floats by name, as JSON."""
-    return lambda rng: _json({"features": {name: _drawn(rng) for name in names}})
+def row(names: Sequence[str]) -> PayloadMaker:
+    """Return a maker of requests with one row of floats by name, as JSON."""
+    return lambda rng: _json({"features": {name: _random_float(rng) for name in names}})
 
 
-def rows_of(table: Sequence[Features]) -> Maker:
-    """One row of a table, by name, as JSON."""
+def table_rows(table: Sequence[Features]) -> PayloadMaker:
+    """Return a maker of requests with a random row of a table, by name, as JSON."""
     return lambda rng: _json({"features": rng.choice(table)})
 
 
-def tensor(width: int) -> Maker:
-    """One [1, width] tensor of the Open Inference Protocol V2, as JSON."""
-    return lambda rng: _json({"inputs": [_head(width) | {"data": _drawn_many(rng, width)}]})
+def tensor(width: int) -> PayloadMaker:
+    """Return a maker of requests with one [1, width] tensor of the V2 protocol, as JSON.
+
+    Source: the Open Inference Protocol, https://github.com/kserve/open-inference-protocol.
+    """
+    return lambda rng: _json(
+        {"inputs": [_tensor_head(width) | {"data": _random_floats(rng, width)}]}
+    )
 
 
-def binary_tensor(width: int) -> Maker:
-    """The same tensor with its data behind the JSON, as float32 in little-endian order.
+def binary_tensor(width: int) -> PayloadMaker:
+    """Return a maker of requests with the tensor's data after the JSON, as little-endian float32.
 
     Source: the binary tensor data extension of the Open Inference Protocol V2,
     https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
-    and Triton's extension_binary_data.md; what HTTP says in its headers, Kafka's headers say.
+    and Triton's extension_binary_data.md. Kafka headers replace the HTTP headers of the extension.
     """
 
     def draw(rng: random.Random) -> Payload:
-        data = struct.pack(f"<{width}f", *_drawn_many(rng, width))
-        described = _head(width) | {"parameters": {"binary_data_size": len(data)}}
-        head = _json({"inputs": [described]}).value
+        data = struct.pack(f"<{width}f", *_random_floats(rng, width))
+        tensor = _tensor_head(width) | {"parameters": {"binary_data_size": len(data)}}
+        head = _json({"inputs": [tensor]}).value
         headers = (
             ("content-type", b"application/octet-stream"),
             ("inference-header-content-length", str(len(head)).encode()),
@@ -71,8 +76,8 @@ def binary_tensor(width: int) -> Maker:
     return draw
 
 
-def padded(maker: Maker, size: int) -> Maker:
-    """The same JSON requests, brought to `size` bytes by a field of random text."""
+def padded(maker: PayloadMaker, size: int) -> PayloadMaker:
+    """Return a maker of the same JSON requests with a field of random text, `size` bytes long."""
 
     def draw(rng: random.Random) -> Payload:
         value, headers = maker(rng)
@@ -83,8 +88,8 @@ def padded(maker: Maker, size: int) -> Maker:
     return draw
 
 
-def to_model(maker: Maker, names: Sequence[str]) -> Maker:
-    """The same JSON requests, each to one of several models."""
+def to_random_model(maker: PayloadMaker, names: Sequence[str]) -> PayloadMaker:
+    """Return a maker of the same JSON requests, each to a random one of several models."""
 
     def draw(rng: random.Random) -> Payload:
         value, headers = maker(rng)
@@ -94,16 +99,18 @@ def to_model(maker: Maker, names: Sequence[str]) -> Maker:
 
 
 def _json(request: Mapping[str, object]) -> Payload:
-    return Payload(json.dumps({"id": ID} | dict(request), separators=(",", ":")).encode())
+    return Payload(
+        json.dumps({"id": ID_PLACEHOLDER} | dict(request), separators=(",", ":")).encode()
+    )
 
 
-def _head(width: int) -> dict[str, object]:
+def _tensor_head(width: int) -> dict[str, object]:
     return {"name": "features", "shape": [1, width], "datatype": "FP32"}
 
 
-def _drawn(rng: random.Random) -> float:
+def _random_float(rng: random.Random) -> float:
     return round(rng.random(), DECIMALS)
 
 
-def _drawn_many(rng: random.Random, count: int) -> list[float]:
-    return [_drawn(rng) for _ in range(count)]
+def _random_floats(rng: random.Random, count: int) -> list[float]:
+    return [_random_float(rng) for _ in range(count)]

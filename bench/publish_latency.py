@@ -1,9 +1,10 @@
-"""How long it takes from a learner's publishing until a worker's shelf serves the version.
+"""Latency from the publishing of a version until a worker's model cache serves it.
 
-    python bench/publish_latency.py 200          # so many versions of the flights' linear model
+    python bench/publish_latency.py 200          # 200 versions of the flights' linear model
 
-A learner's snapshot goes to a real Redis; a shelf with its watching thread, as in a worker, is
-looked at every millisecond. The time runs from before the snapshot until `get` returns the version.
+Versions are published to a real Redis. A model cache refreshes in its background thread, as in a
+worker, and is polled every millisecond. The time is measured from before the snapshot until `get`
+returns the new version.
 """
 
 import sys
@@ -16,58 +17,64 @@ import numpy as np
 from river.compose import Pipeline
 
 from modstream import logs
-from modstream.models.examples.flights import FLIGHT_FEATURES, online_pipeline
-from modstream.models.registry.registry import Registry, RegistrySettings
+from modstream.models.examples.flights import FLIGHT_SCHEMA, online_pipeline
+from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.river.runtime import pack
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.version_spec import VersionSpec
 from modstream.models.security.signing import Trust
-from modstream.models.serving.model_cache import Shelf
+from modstream.models.serving.model_cache import ModelCache
 from modstream.producers.replay.flights import FEATURES, load_flights
-from modstream.stack.embedded import EmbeddedRedis, Server
+from modstream.stack.embedded import EmbeddedRedis, EmbeddedServer
 
-PAUSE = 0.25
-"""Seconds between two versions: those of a learner that has always something to publish."""
-ROWS = 2000
+PAUSE_SECONDS = 0.25
+"""Time between two versions: that of a learner that always has a new version."""
+TRAINING_ROWS = 2000
 
 
-def served(registry: Registry, shelf: Shelf, model: Pipeline, draft: Draft) -> float:
-    """Milliseconds until a new version is served."""
-    began = perf_counter()
-    card = registry.publish(draft, pack(model))
-    while shelf.get(draft.name).card.version < card.version:
+def publish_until_served_ms(
+    registry: Registry, cache: ModelCache, model: Pipeline, spec: VersionSpec
+) -> float:
+    """Publish a version and return the milliseconds until the cache serves it."""
+    started = perf_counter()
+    card = registry.publish(spec, pack(model))
+    while cache.get(spec.name).card.version < card.version:
         Event().wait(0.001)
-    return (perf_counter() - began) * 1000
+    return (perf_counter() - started) * 1000
 
 
 def main() -> None:
-    """Print quantiles over all versions."""
-    logs.quiet()
+    """Print percentiles over all versions."""
+    logs.show_errors_only()
     versions = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    known = load_flights().dropna(subset=["late"]).iloc[: ROWS + versions]
-    rows, labels = known[list(FEATURES)].to_dict("records"), known["late"].astype(bool).tolist()
+    labelled = load_flights().dropna(subset=["late"]).iloc[: TRAINING_ROWS + versions]
+    rows, labels = (
+        labelled[list(FEATURES)].to_dict("records"),
+        labelled["late"].astype(bool).tolist(),
+    )
     model = online_pipeline()
-    for row, label in zip(rows[:ROWS], labels, strict=False):
+    for row, label in zip(rows[:TRAINING_ROWS], labels, strict=False):
         model.learn_one(row, label)
-    draft = Draft(
+    spec = VersionSpec(
         name="online", runtime="river", task="binary", classes=(False, True),
-        input_schema=FLIGHT_FEATURES,
+        input_schema=FLIGHT_SCHEMA,
     )  # fmt: skip
     times = []
     with (
         TemporaryDirectory() as folder,
-        Server(EmbeddedRedis(Path(folder))) as redis,
+        EmbeddedServer(EmbeddedRedis(Path(folder))) as redis,
         Registry(redis.url, RegistrySettings(prefix="bench")) as registry,
     ):
-        registry.publish(draft, pack(model))
-        with Shelf(registry, Trust(())) as shelf:
-            shelf.get("online")
-            shelf.start()
-            for row, label in zip(rows[ROWS:], labels[ROWS:], strict=True):
+        registry.publish(spec, pack(model))
+        with ModelCache(registry, Trust(())) as cache:
+            cache.get("online")
+            cache.start()
+            for row, label in zip(rows[TRAINING_ROWS:], labels[TRAINING_ROWS:], strict=True):
                 model.learn_one(row, label)
-                times.append(served(registry, shelf, model, draft))
-                Event().wait(PAUSE)
+                times.append(publish_until_served_ms(registry, cache, model, spec))
+                Event().wait(PAUSE_SECONDS)
     p50, p99 = np.percentile(times, (50, 99))
-    print(f"{len(times)} versions: p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {max(times):.0f} ms")  # noqa: T201
+    print(f"{len(times)} versions: p50 {p50:.0f} ms, p99 {p99:.0f} ms, maximum {max(times):.0f} ms")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The limit: the same bytes from topic to topic by the same client settings, not looked into.
+"""The pass-through: copies records from topic to topic with the worker's client settings.
 
-    python -m bench.relay BOOTSTRAP REQUESTS ANSWERS GROUP SLOT exactly_once|at_least_once [MODEL]
+    python -m bench.relay BOOTSTRAP REQUESTS RESPONSES GROUP INSTANCE DELIVERY [MODEL]
 
-Whole batches are read, produced without a callback a record, and committed: in one transaction,
-or once all are acknowledged. With a model it is the plain loop: the least that Python can do for an
-answer, written by hand for requests that are all as they should be.
+DELIVERY is exactly_once or at_least_once. Whole batches are read, produced without a callback
+per record, and committed: in one transaction, or when all records are acknowledged. With a model
+it is the plain loop: the least that Python can do for a prediction, for valid requests only.
 """
 
 import sys
@@ -15,7 +15,7 @@ import numpy as np
 from confluent_kafka import Consumer, Message, Producer
 
 from modstream.broker.client.connection import (
-    FLUSHED,
+    BATCH_FLUSH_CONFIG,
     Connection,
     consumer_config,
     producer_config,
@@ -23,82 +23,84 @@ from modstream.broker.client.connection import (
 )
 from modstream.process.signals import stop_signals
 
-MOST = 10_000
-READING = {
+MAX_RECORDS = 10_000
+CONSUMER_OPTIONS = {
     "auto.offset.reset": "earliest",
     "enable.auto.commit": True,
     "auto.commit.interval.ms": 1000,
 }
-"""Whose offsets lie in a transaction, has none that would be committed besides."""
-IDLE = 0.2
-"""Seconds to wait for a first record; what is there by then is the batch."""
+"""Auto-commit has no effect in exactly-once mode: the offsets are not stored in the consumer."""
+POLL_TIMEOUT_SECONDS = 0.2
+"""Timeout of the poll for the first record of a batch."""
 
 Forward = Callable[[Sequence[Message]], None]
-Produced = list[dict[str, bytes | None]]
-Make = Callable[[Sequence[Message]], Produced]
-"""What is produced of a batch."""
+OutputRecords = list[dict[str, bytes | None]]
+Transform = Callable[[Sequence[Message]], OutputRecords]
+"""Returns the output records of a batch."""
 
 
 class Tensor(msgspec.Struct):
-    """A request's row, if it has no names."""
+    """The tensor of a request without feature names."""
 
     data: list[float]
 
 
 class Request(msgspec.Struct):
-    """As much of a request as is looked at."""
+    """The fields of a request that the plain loop reads."""
 
     id: str
     features: dict[str, float] = {}
     inputs: list[Tensor] = []
 
 
-class Answer(msgspec.Struct):
-    """All that is answered."""
+class Response(msgspec.Struct):
+    """The response of the plain loop."""
 
     id: str
     outputs: list[float]
 
 
-def once(connection: Connection, answers: str, name: str, source: Consumer, make: Make) -> Forward:
-    """Forward each batch in a transaction that carries its offsets."""
+def exactly_once(
+    connection: Connection, output: str, name: str, source: Consumer, transform: Transform
+) -> Forward:
+    """Return a function that forwards a batch and commits its offsets in one transaction."""
     producer = Producer(transactional_config(connection, name))
     producer.init_transactions()
 
     def forward(batch: Sequence[Message]) -> None:
         producer.begin_transaction()
-        producer.produce_batch(answers, make(batch))
-        member = source.consumer_group_metadata()
-        producer.send_offsets_to_transaction(source.position(source.assignment()), member)
+        producer.produce_batch(output, transform(batch))
+        metadata = source.consumer_group_metadata()
+        producer.send_offsets_to_transaction(source.position(source.assignment()), metadata)
         producer.commit_transaction()
 
     return forward
 
 
 def at_least_once(
-    connection: Connection, answers: str, name: str, source: Consumer, make: Make
+    connection: Connection, output: str, name: str, source: Consumer, transform: Transform
 ) -> Forward:
-    """Forward each batch; its offsets may be committed when all of it is acknowledged."""
-    producer = Producer({**producer_config(connection, name), **FLUSHED})
+    """Return a function that forwards a batch, and stores its offsets after acknowledgement."""
+    producer = Producer({**producer_config(connection, name), **BATCH_FLUSH_CONFIG})
 
     def forward(batch: Sequence[Message]) -> None:
-        producer.produce_batch(answers, make(batch))
+        producer.produce_batch(output, transform(batch))
         producer.flush()
         source.store_offsets(offsets=source.position(source.assignment()))
 
     return forward
 
 
-DELIVERIES = {"exactly_once": once, "at_least_once": at_least_once}
+DELIVERIES = {"exactly_once": exactly_once, "at_least_once": at_least_once}
 
 
-def copied(batch: Sequence[Message]) -> Produced:
-    """The same bytes."""
+def copy_records(batch: Sequence[Message]) -> OutputRecords:
+    """Return the same keys and values."""
     return [{"value": m.value(), "key": m.key()} for m in batch if m.error() is None]
 
 
-class Scored:
-    """Answers of an ONNX model to rows by name, in its order, or as [1, k] tensors."""
+class OnnxScorer:
+    """Scores rows by name in the model's feature order, or [1, k] tensors, with an ONNX model."""
 
     def __init__(self, model: str) -> None:
         import onnxruntime  # noqa: PLC0415 - the pass-through itself loads no runtime
@@ -111,34 +113,36 @@ class Scored:
         self._decode = msgspec.json.Decoder(Request).decode
         self._encode = msgspec.json.Encoder().encode
 
-    def __call__(self, batch: Sequence[Message]) -> Produced:
-        """One run of the model for all."""
+    def __call__(self, batch: Sequence[Message]) -> OutputRecords:
+        """Score a batch in one run of the model."""
         messages = [message for message in batch if message.error() is None]
-        asked = [self._decode(message.value() or b"") for message in messages]
-        rows = [one.inputs[0].data if one.inputs else list(one.features.values()) for one in asked]
-        (found,) = self._session.run([self._output], {self._input: np.array(rows, np.float32)})
+        requests = [self._decode(message.value() or b"") for message in messages]
+        rows = [r.inputs[0].data if r.inputs else list(r.features.values()) for r in requests]
+        (scores,) = self._session.run([self._output], {self._input: np.array(rows, np.float32)})
         return [
-            {"value": self._encode(Answer(one.id, outputs)), "key": message.key()}
-            for message, one, outputs in zip(messages, asked, found.tolist(), strict=True)
+            {"value": self._encode(Response(request.id, outputs)), "key": message.key()}
+            for message, request, outputs in zip(messages, requests, scores.tolist(), strict=True)
         ]
 
 
-def main(bootstrap: str, requests: str, answers: str, group: str, slot: str, *how: str) -> None:
-    """Forward until SIGTERM."""
-    delivery, *model = how
-    connection, name = Connection(bootstrap), f"{group}-relay-{slot}"
-    source = Consumer({**consumer_config(connection, name, group), **READING})
+def main(
+    bootstrap: str, requests: str, responses: str, group: str, instance: str, *options: str
+) -> None:
+    """Forward records until SIGTERM."""
+    delivery, *model = options
+    connection, name = Connection(bootstrap), f"{group}-relay-{instance}"
+    source = Consumer({**consumer_config(connection, name, group), **CONSUMER_OPTIONS})
     source.subscribe([requests])
-    make = Scored(*model) if model else copied
-    forward = DELIVERIES[delivery](connection, answers, name, source, make)
+    transform = OnnxScorer(*model) if model else copy_records
+    forward = DELIVERIES[delivery](connection, responses, name, source, transform)
     with stop_signals() as stop:
         owned: set[int] = set()
         while not stop.is_set():
-            batch, before = source.consume(1, IDLE), owned
-            batch += source.consume(MOST - 1, 0.0) if batch else []
-            owned = {home.partition for home in source.assignment()}
+            batch, before = source.consume(1, POLL_TIMEOUT_SECONDS), owned
+            batch += source.consume(MAX_RECORDS - 1, 0.0) if batch else []
+            owned = {partition.partition for partition in source.assignment()}
             if owned != before:
-                # A rebalance inside consume() may have taken what it had read already.
+                # A rebalance inside consume() may have revoked partitions of records already read.
                 batch = [message for message in batch if message.partition() in owned]
             if batch:
                 forward(batch)

@@ -1,100 +1,112 @@
-"""What was found, round by round, and what it comes to: medians, spreads, ratios, goals."""
+"""Measurements of the rounds, and their summaries: medians, spreads, ratios and targets."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import NamedTuple
 
-from bench.targets import GOALS, Goal
+from bench.targets import TARGETS, Target
 
 
-class Finding(NamedTuple):
-    """One figure of one round.
+class Measurement(NamedTuple):
+    """One measured value of one round.
 
-    `part` and `case` say what was measured on what, `subject` and `mode` of whom; `measure` is the
-    figure's name with its unit. `limit` is what the limit reached in the same round, if it ran.
+    Attributes:
+        part: the part of the benchmark.
+        case: the workload, load or size.
+        system: the measured system.
+        mode: its delivery mode.
+        measure: the name of the measure with its unit.
+        value: the measured value.
+        pass_through: the value of the pass-through in the same round, None if it did not run.
     """
 
     part: str
     case: str
-    subject: str
+    system: str
     mode: str
     measure: str
     value: float
-    limit: float | None = None
+    pass_through: float | None = None
 
 
-class Gap(NamedTuple):
-    """A figure that there is none of, and why."""
+class Missing(NamedTuple):
+    """A measurement that failed, with the reason."""
 
     part: str
     case: str
-    subject: str
+    system: str
     mode: str
     reason: str
 
 
 @dataclass(slots=True)
-class Book:
-    """All that was found so far."""
+class ResultSet:
+    """The results of the benchmark so far."""
 
-    findings: list[Finding] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
 
-    def add(self, one: Finding | Gap) -> None:
-        """Write it down."""
-        if isinstance(one, Finding):
-            self.findings.append(one)
+    def add(self, result: Measurement | Missing) -> None:
+        """Add a measurement or a missing measurement."""
+        if isinstance(result, Measurement):
+            self.measurements.append(result)
         else:
-            self.gaps.append(one)
+            self.missing.append(result)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One figure over all rounds; `ratio` is the median of the rounds' ratios to the limit."""
+    """A measure over all rounds.
 
-    of: Finding
+    `measurement` is its first measurement; `ratio` is the median of the rounds' ratios to the
+    pass-through, None without a pass-through.
+    """
+
+    measurement: Measurement
     rounds: int
-    middle: float
-    low: float
-    high: float
+    median: float
+    minimum: float
+    maximum: float
     ratio: float | None
-    goal: Goal | None
+    target: Target | None
 
     @property
-    def reached(self) -> bool | None:
-        """Whether the goal was reached; None where there is none, or nothing to hold it against."""
-        if self.goal is None:
+    def is_met(self) -> bool | None:
+        """Whether the target was met; None without a target, or without the ratio it needs."""
+        if self.target is None:
             return None
-        found = self.ratio if self.goal.of == "ratio" else self.middle
-        return None if found is None else self.goal.is_reached(found)
+        value = self.ratio if self.target.quantity == "ratio" else self.median
+        return None if value is None else self.target.is_met_by(value)
 
 
-def summaries(findings: Iterable[Finding]) -> list[Summary]:
-    """One line for each figure, in the order in which they were first found."""
-    rounds: dict[tuple[str, ...], list[Finding]] = {}
-    for finding in findings:
-        rounds.setdefault(finding[:5], []).append(finding)
-    return [_summary(found) for found in rounds.values()]
+def summarize(measurements: Iterable[Measurement]) -> list[Summary]:
+    """Return one summary for each measure, in the order of their first measurements."""
+    rounds: dict[tuple[str, ...], list[Measurement]] = {}
+    for measurement in measurements:
+        rounds.setdefault(measurement[:5], []).append(measurement)
+    return [_summarize_one(group) for group in rounds.values()]
 
 
-def with_limits(findings: Sequence[Finding], limit: Callable[[Finding], bool]) -> list[Finding]:
-    """The findings of one round, each beside what the limit of its mode reached."""
-    reached = {(f.mode, f.measure): f.value for f in findings if limit(f)}
-    return [f._replace(limit=reached.get((f.mode, f.measure))) for f in findings]
+def with_pass_through(
+    measurements: Sequence[Measurement], is_pass_through: Callable[[Measurement], bool]
+) -> list[Measurement]:
+    """Return one round's measurements, each with the pass-through's value of the same mode."""
+    values = {(m.mode, m.measure): m.value for m in measurements if is_pass_through(m)}
+    return [m._replace(pass_through=values.get((m.mode, m.measure))) for m in measurements]
 
 
-def _summary(found: Sequence[Finding]) -> Summary:
-    values = [finding.value for finding in found]
-    ratios = [finding.value / finding.limit for finding in found if finding.limit]
-    first = found[0]
-    goal = next((goal for goal in GOALS if goal.is_for(first)), None)
+def _summarize_one(measurements: Sequence[Measurement]) -> Summary:
+    values = [m.value for m in measurements]
+    ratios = [m.value / m.pass_through for m in measurements if m.pass_through]
+    first = measurements[0]
+    target = next((target for target in TARGETS if target.applies_to(first)), None)
     return Summary(
-        of=first,
+        measurement=first,
         rounds=len(values),
-        middle=median(values),
-        low=min(values),
-        high=max(values),
+        median=median(values),
+        minimum=min(values),
+        maximum=max(values),
         ratio=median(ratios) if ratios else None,
-        goal=goal,
+        target=target,
     )

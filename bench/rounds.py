@@ -1,44 +1,44 @@
-"""The contest: all subjects on the same requests, in turn, round by round."""
+"""Saturation of all systems on the same requests, in rounds of one run of each system."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bench.environment import PARTITIONS, Ground
-from bench.results import Finding, Gap, with_limits
-from bench.saturation import Saturation, Unanswered, saturate
-from bench.systems import LEAN, LIMITS, OURS, Job, Subject
+from bench.environment import PARTITIONS, BenchEnvironment
+from bench.results import Measurement, Missing, with_pass_through
+from bench.saturation import RunFailed, Saturation, saturate
+from bench.systems import MODSTREAM, MODSTREAM_WITHOUT_FEATURES, PASS_THROUGH, Job, System
 from bench.targets import CPU, MEMORY, THROUGHPUT
 from bench.workloads import Workload
 from modstream.broker.errors import BrokerError
 
 PART = "saturation"
-LIVE = 1500
-"""Records a second that are sent to a subject which must be up before they come."""
+LIVE_RATE = 1500
+"""Records a second for a system that needs live requests."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured.
+class BenchPlan:
+    """The extent of the benchmark.
 
-    `seconds` bounds the measured stretch of one run of one subject, `most` the requests that are
-    laid ready for it.
+    `seconds` is the maximum measured duration of one run of one system, `max_requests` the
+    maximum number of requests that are preloaded for a run.
     """
 
     workloads: tuple[Workload, ...]
-    peers: tuple[Subject, ...] = ()
+    peers: tuple[System, ...] = ()
     rounds: int = 3
     seconds: float = 8.0
-    tell: Callable[[str], None] = lambda _doing: None
-    most: int = 1_000_000
+    report_progress: Callable[[str], None] = lambda _doing: None
+    max_requests: int = 1_000_000
 
     def count(self, workload: Workload) -> int:
-        """How many of a workload's requests are laid ready."""
-        return min(int(workload.rate * self.seconds), self.most)
+        """Return the number of requests of a workload that are preloaded."""
+        return min(int(workload.expected_rate * self.seconds), self.max_requests)
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """One comparison: a job whose `count` requests lie ready, for so many processes at a time."""
+class Comparison:
+    """A job with `count` preloaded requests, for `workers` processes of each system."""
 
     part: str
     case: str
@@ -47,75 +47,85 @@ class Match:
     workers: int = 1
 
 
-def contest(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
-    """What the limit, modstream and the peers do with each workload."""
+def measure_saturation(
+    environment: BenchEnvironment, plan: BenchPlan
+) -> Iterator[Measurement | Missing]:
+    """Measure the pass-through, modstream and the peers with each workload."""
     for workload in plan.workloads:
-        plan.tell(f"{workload.name}, {workload.meaning}: laying requests ready")
+        plan.report_progress(f"{workload.name}, {workload.description}: preloading requests")
         count = plan.count(workload)
-        match = Match(PART, workload.name, laid(ground, workload, count), count)
-        everyone = (*LIMITS, *OURS, *LEAN, *plan.peers)
-        able = [subject for subject in everyone if subject.reads(workload)]
-        yield from turns(match, able, plan)
-        cleared(match)
+        comparison = Comparison(
+            PART, workload.name, prepare_job(environment, workload, count), count
+        )
+        systems = (*PASS_THROUGH, *MODSTREAM, *MODSTREAM_WITHOUT_FEATURES, *plan.peers)
+        able = [system for system in systems if system.can_read(workload)]
+        yield from run_rounds(comparison, able, plan)
+        delete_topics(comparison)
 
 
-def laid(ground: Ground, workload: Workload, count: int, partitions: int = PARTITIONS) -> Job:
-    """The job of a workload, its model published and so many requests in its topic."""
-    topics = ground.create(workload.name, partitions)
-    model = ground.publish(workload.exhibit())
-    ground.lay(workload.requests(topics.requests, count))
-    return Job(ground, workload, topics, model)
+def prepare_job(
+    environment: BenchEnvironment, workload: Workload, count: int, partitions: int = PARTITIONS
+) -> Job:
+    """Publish a workload's model, preload `count` requests, and return the job."""
+    topics = environment.create_topics(workload.name, partitions)
+    model = environment.publish(workload.make_model())
+    environment.preload(workload.requests(topics.requests, count))
+    return Job(environment, workload, topics, model)
 
 
-def cleared(match: Match) -> None:
-    """Give back the disk that a match took."""
-    topics = match.job.topics
-    match.job.ground.admin.delete([topics.requests, topics.predictions])
+def delete_topics(comparison: Comparison) -> None:
+    """Delete the topics of a comparison, to free their disk space."""
+    topics = comparison.job.topics
+    comparison.job.environment.admin.delete([topics.requests, topics.predictions])
 
 
-def turns(match: Match, subjects: Sequence[Subject], plan: Plan) -> Iterator[Finding | Gap]:
-    """Rounds in which the subjects take turns; who cannot answer sits out the next ones."""
-    able = list(subjects)
+def run_rounds(
+    comparison: Comparison, systems: Sequence[System], plan: BenchPlan
+) -> Iterator[Measurement | Missing]:
+    """Run each system once a round; leave out a system after a failed run."""
+    able = list(systems)
     for number in range(1, plan.rounds + 1):
-        found: list[Finding] = []
-        for subject in tuple(able):
-            name = f"{match.part} {match.case}"
-            plan.tell(f"{name}, round {number} of {plan.rounds}: {subject}")
+        results: list[Measurement] = []
+        for system in tuple(able):
+            name = f"{comparison.part} {comparison.case}"
+            plan.report_progress(f"{name}, round {number} of {plan.rounds}: {system}")
             try:
-                found += figures(match, subject, run_of(match, subject, plan.seconds))
-            except Unanswered as error:
-                able.remove(subject)
-                yield gap(match, subject, error)
+                results += measurements(
+                    comparison, system, run_once(comparison, system, plan.seconds)
+                )
+            except RunFailed as error:
+                able.remove(system)
+                yield missing(comparison, system, error)
             except BrokerError as error:
-                yield gap(match, subject, error)
-        yield from with_limits(found, is_limit)
+                yield missing(comparison, system, error)
+        yield from with_pass_through(results, is_pass_through)
 
 
-def run_of(match: Match, subject: Subject, seconds: float) -> Saturation:
-    """One run; one that is live gets its requests by a stream of its own, as many as it can do."""
-    job = match.job
-    if not subject.live:
-        return saturate(job, subject, match.count, seconds, match.workers)
-    topics = job.ground.create(f"{job.topics.stream}-{subject.name}")
-    count = min(match.count, int(LIVE * seconds))
-    return saturate(replace(job, topics=topics), subject, count, seconds)
+def run_once(comparison: Comparison, system: System, seconds: float) -> Saturation:
+    """Run a system once. One that needs live requests gets fewer, on a stream of its own."""
+    job = comparison.job
+    if not system.needs_live_requests:
+        return saturate(job, system, comparison.count, seconds, comparison.workers)
+    topics = job.environment.create_topics(f"{job.topics.stream}-{system.name}")
+    count = min(comparison.count, int(LIVE_RATE * seconds))
+    return saturate(replace(job, topics=topics), system, count, seconds)
 
 
-def gap(match: Match, subject: Subject, error: Exception) -> Gap:
-    """A run without figures."""
-    return Gap(match.part, match.case, subject.name, subject.delivery, str(error))
+def missing(comparison: Comparison, system: System, error: Exception) -> Missing:
+    """Return the missing result of a failed run."""
+    return Missing(comparison.part, comparison.case, system.name, system.delivery, str(error))
 
 
-def figures(match: Match, subject: Subject, run: Saturation) -> list[Finding]:
-    """A run as findings."""
-    about = (match.part, match.case, subject.name, subject.delivery)
+def measurements(comparison: Comparison, system: System, run: Saturation) -> list[Measurement]:
+    """Return the measurements of a run."""
+    about = (comparison.part, comparison.case, system.name, system.delivery)
     return [
-        Finding(*about, THROUGHPUT, run.throughput),
-        Finding(*about, CPU, run.cpu_us),
-        Finding(*about, MEMORY, run.memory_mib),
+        Measurement(*about, THROUGHPUT, run.throughput),
+        Measurement(*about, CPU, run.cpu_us),
+        Measurement(*about, MEMORY, run.memory_mib),
     ]
 
 
-def is_limit(finding: Finding) -> bool:
-    """Whether a finding is the limit's."""
-    return finding.subject == LIMITS[0].name
+def is_pass_through(measurement: Measurement) -> bool:
+    """Whether a measurement is of the pass-through."""
+    return measurement.system == PASS_THROUGH[0].name

@@ -1,4 +1,4 @@
-"""The processes of a subject while they run, and what they use."""
+"""The running processes of a system, and their use of processor and memory."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,16 +8,16 @@ from typing import NamedTuple, Self
 
 import psutil
 
-from bench.environment import Ground
+from bench.environment import BenchEnvironment
 from modstream.process import children
 from modstream.process.supervisor import Command
 
-GRACE = 15.0
-"""Seconds in which a process that was asked to end does so."""
+STOP_TIMEOUT_SECONDS = 15.0
+"""Time that a process has to stop after SIGTERM."""
 
 
-class Glance(NamedTuple):
-    """A subject at one moment: answers committed, processor seconds used, bytes held."""
+class ResourceSample(NamedTuple):
+    """The state of a system at one time: responses, processor seconds and bytes of memory."""
 
     at: float
     answered: int
@@ -25,53 +25,55 @@ class Glance(NamedTuple):
     memory: int
 
 
-class Running:
-    """The processes of a subject while they run, as a context; they are asked to end."""
+class RunningSystem:
+    """The processes of a system: a context manager that starts and stops them."""
 
-    def __init__(self, ground: Ground, commands: Sequence[Command]) -> None:
+    def __init__(self, environment: BenchEnvironment, commands: Sequence[Command]) -> None:
         self._commands = commands
-        self._log = ground.folder / "logs" / f"{commands[0].name}.log"
+        self._log = environment.folder / "logs" / f"{commands[0].name}.log"
 
     def __enter__(self) -> Self:
         self._processes = [
             children.spawn(command.argv, self._log, command.env) for command in self._commands
         ]
-        self._seen = [psutil.Process(process.pid) for process in self._processes]
+        self._observed = [psutil.Process(process.pid) for process in self._processes]
         return self
 
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
             process.terminate()
         for process in self._processes:
-            # Not `halt`: a second SIGTERM ends a program in the middle of its last transaction.
+            # No second SIGTERM: it would end a program in the middle of its last transaction.
             with suppress(TimeoutExpired):
-                process.wait(GRACE)
+                process.wait(STOP_TIMEOUT_SECONDS)
             children.kill(process)
 
-    def has_died(self) -> bool:
-        """Whether a process has ended by itself."""
+    def has_exited(self) -> bool:
+        """Whether a process has exited by itself."""
         return any(process.poll() is not None for process in self._processes)
 
-    def glance(self, answered: int) -> Glance:
-        """What all processes and their children use now."""
-        used = [usage(each) for one in self._seen for each in family(one)]
-        cpu, memory = (sum(column) for column in zip(*used, strict=True))
-        return Glance(monotonic(), answered, cpu, int(memory))
+    def sample(self, answered: int) -> ResourceSample:
+        """Sample what all processes and their children use now."""
+        usages = [
+            resource_usage(process) for parent in self._observed for process in process_tree(parent)
+        ]
+        cpu, memory = (sum(column) for column in zip(*usages, strict=True))
+        return ResourceSample(monotonic(), answered, cpu, int(memory))
 
     def tail(self) -> str:
-        """The last lines that they logged."""
+        """Return the last lines of the processes' log."""
         return children.tail(self._log)
 
 
-def family(process: psutil.Process) -> list[psutil.Process]:
-    """A process and its children; alone when it has just ended."""
+def process_tree(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and its descendants; only the process itself if it has just exited."""
     with suppress(psutil.NoSuchProcess):
         return [process, *process.children(recursive=True)]
     return [process]
 
 
-def usage(process: psutil.Process) -> tuple[float, int]:
-    """Processor seconds used and bytes held; nothing of a process that has just ended."""
+def resource_usage(process: psutil.Process) -> tuple[float, int]:
+    """Return processor seconds and bytes of memory; zeros if the process has just exited."""
     with suppress(psutil.NoSuchProcess):
         times = process.cpu_times()
         return times.user + times.system, process.memory_info().rss

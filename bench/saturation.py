@@ -1,8 +1,8 @@
-"""Saturation: how fast a subject works off requests that lie ready, and what that costs.
+"""Saturation: how fast a system processes preloaded requests, and what that costs.
 
-Seconds are those between the first and the last answer, by the broker's clock (LogAppendTime);
-processor time is the subject's own, over the same stretch. A subject that would take too long is
-stopped, and what it has answered by then counts.
+The time is that between the first and the last response, by the broker's clock (LogAppendTime).
+The processor time is that of the system's processes over the same period. A system that takes
+too long is stopped, and the responses until then count.
 """
 
 from collections.abc import Sequence
@@ -10,139 +10,159 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import NamedTuple
 
-from bench.answers import Answers, answers_since
-from bench.running import Glance, Running
-from bench.systems import Job, Subject
+from bench.responses import ResponseStats, read_response_stats
+from bench.running import ResourceSample, RunningSystem
+from bench.systems import Job, System
 from modstream.broker.wire.records import TopicPartition
 
-GLANCE = 0.1
-"""Seconds between two looks at a subject."""
-SILENCE = 1.0
-"""Seconds without a new answer after which the last one has come."""
-PATIENCE = 300.0
-"""Seconds in which the first answer must have come: on a busy machine a start takes long."""
+SAMPLE_INTERVAL_SECONDS = 0.1
+"""Time between two samples of a system."""
+QUIET_SECONDS = 1.0
+"""Time without a new response after which a complete run is over."""
+START_TIMEOUT_SECONDS = 300.0
+"""Timeout of the first response; on a busy machine a start takes long."""
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """What one run found; `whole` says whether every request was answered before it was stopped."""
+    """The result of one run; `is_complete` is False if it was stopped before the last response."""
 
     records: int
     seconds: float
     cpu_us: float
     memory_mib: float
-    whole: bool
+    is_complete: bool
 
     @property
     def throughput(self) -> float:
-        """Answers a second."""
+        """Responses per second."""
         return self.records / self.seconds
 
 
-class Unanswered(Exception):
-    """A subject did not answer, refused what it was asked, or answered more than once."""
+class RunFailed(Exception):
+    """A run without a valid result: responses are missing, duplicated or errors."""
 
 
-def saturate(job: Job, subject: Subject, count: int, most: float, workers: int = 1) -> Saturation:
-    """Let a subject work off `count` requests, for at most `most` seconds from its first answer.
+def saturate(
+    job: Job, system: System, count: int, max_seconds: float, workers: int = 1
+) -> Saturation:
+    """Let a system process `count` requests, for up to `max_seconds` after its first response.
 
     Raises:
-        Unanswered: there is nothing to be measured.
+        RunFailed: the run has no valid result.
     """
-    ground = job.ground
-    ground.forget(job.group)
-    ground.admin.await_decided([job.topics.predictions])
-    commands = [subject.command(each) for each in slots(job, workers)]
-    before = marked(job)
-    with Running(ground, commands) as running:
-        if subject.live:
-            before = roused(job, subject, running)
-            ground.lay(job.workload.requests(job.topics.requests, count, subject.headers))
-        glances = watch(job, running, before, count, most)
-    if marked(job).letters > before.letters:
-        raise Unanswered(f"{subject}: not supported, the requests became dead letters")
-    answers = answers_since(ground.settings.connection, before.answers)
-    _check(subject, answers, count, running.tail())
-    return found(glances, answers, count)
+    environment = job.environment
+    environment.delete_group(job.group)
+    environment.admin.wait_for_transactions([job.topics.predictions])
+    commands = [system.command(one) for one in instances(job, workers)]
+    before = topic_ends(job)
+    with RunningSystem(environment, commands) as running:
+        if system.needs_live_requests:
+            before = wait_ready(job, system, running)
+            environment.preload(job.workload.requests(job.topics.requests, count, system.headers))
+        samples = sample_until_done(job, running, before, count, max_seconds)
+    if topic_ends(job).dead_letters > before.dead_letters:
+        raise RunFailed(f"{system}: not supported, the requests became dead letters")
+    responses = read_response_stats(environment.settings.connection, before.responses)
+    _check(system, responses, count, running.tail())
+    return saturation_of(samples, responses, count)
 
 
-def slots(job: Job, workers: int) -> list[Job]:
-    """The same job for each of several processes."""
-    return [Job(job.ground, job.workload, job.topics, job.model, slot) for slot in range(workers)]
+def instances(job: Job, workers: int) -> list[Job]:
+    """Return the same job for each of several processes."""
+    return [
+        Job(job.environment, job.workload, job.topics, job.model, number)
+        for number in range(workers)
+    ]
 
 
-class Mark(NamedTuple):
-    """Where the answers of a stream end, and how many dead letters it has."""
+class TopicEnds(NamedTuple):
+    """The end offsets of a stream's responses, and the number of its dead letters."""
 
-    answers: dict[TopicPartition, int]
-    letters: int
-
-
-def marked(job: Job) -> Mark:
-    """How a job's topics stand now."""
-    topics, ends = job.topics, job.ground.ends
-    return Mark(ends(topics.predictions), sum(ends(topics.dlq).values()))
+    responses: dict[TopicPartition, int]
+    dead_letters: int
 
 
-def roused(job: Job, subject: Subject, running: Running) -> Mark:
-    """Send a request every now and then until one is answered; where the answers end then."""
-    began, topic = monotonic(), job.topics.requests
-    before = after = marked(job)
-    while after == before and not running.has_died() and monotonic() - began < PATIENCE:
-        job.ground.lay(job.workload.requests(topic, 1, subject.headers))
-        sleep(SILENCE)
-        after = marked(job)
+def topic_ends(job: Job) -> TopicEnds:
+    """Return the current ends of a job's topics."""
+    topics, ends = job.topics, job.environment.end_offsets
+    return TopicEnds(ends(topics.predictions), sum(ends(topics.dlq).values()))
+
+
+def wait_ready(job: Job, system: System, running: RunningSystem) -> TopicEnds:
+    """Send requests until one has a response, or START_TIMEOUT_SECONDS; return the topic ends."""
+    started, topic = monotonic(), job.topics.requests
+    before = after = topic_ends(job)
+    while (
+        after == before
+        and not running.has_exited()
+        and monotonic() - started < START_TIMEOUT_SECONDS
+    ):
+        job.environment.preload(job.workload.requests(topic, 1, system.headers))
+        sleep(QUIET_SECONDS)
+        after = topic_ends(job)
     return after
 
 
-def watch(job: Job, running: Running, before: Mark, count: int, most: float) -> list[Glance]:
-    """Look at a subject from its first answer until its last, or for at most so many seconds."""
-    began, already = monotonic(), sum(before.answers.values())
-    glances: list[Glance] = []
-    while not running.has_died():
-        now = marked(job)
-        answered = sum(now.answers.values()) - already
+def sample_until_done(
+    job: Job, running: RunningSystem, before: TopicEnds, count: int, max_seconds: float
+) -> list[ResourceSample]:
+    """Sample a system from its first response to its last, for up to `max_seconds`."""
+    started, already = monotonic(), sum(before.responses.values())
+    samples: list[ResourceSample] = []
+    while not running.has_exited():
+        now = topic_ends(job)
+        answered = sum(now.responses.values()) - already
         if answered:
-            glances.append(running.glance(answered))
-        elif monotonic() - began > PATIENCE or now.letters > before.letters:
+            samples.append(running.sample(answered))
+        elif (
+            monotonic() - started > START_TIMEOUT_SECONDS or now.dead_letters > before.dead_letters
+        ):
             break
-        if glances and (glances[-1].at - glances[0].at > most or _is_over(glances, count)):
+        if samples and (samples[-1].at - samples[0].at > max_seconds or _is_done(samples, count)):
             break
-        sleep(GLANCE)
-    return glances
+        sleep(SAMPLE_INTERVAL_SECONDS)
+    return samples
 
 
-def _is_over(glances: Sequence[Glance], count: int) -> bool:
-    """Whether all has been answered and for a while nothing new; ends count markers, too."""
-    now = glances[-1]
-    since = next(each.at for each in glances if each.answered == now.answered)
-    return now.answered >= count and now.at - since > SILENCE
+def _is_done(samples: Sequence[ResourceSample], count: int) -> bool:
+    """Whether all requests have responses, and no new one has arrived for QUIET_SECONDS.
+
+    End offsets also count transaction markers, so they may exceed the number of responses.
+    """
+    now = samples[-1]
+    last_change = next(one.at for one in samples if one.answered == now.answered)
+    return now.answered >= count and now.at - last_change > QUIET_SECONDS
 
 
-def _check(subject: Subject, answers: Answers, count: int, log: str) -> None:
-    if answers.errors:
-        raise Unanswered(f"{subject}: {answers.errors} errors, first {answers.first_error!r}")
-    if answers.seconds <= 0:
-        raise Unanswered(f"{subject}: {answers.count} of {count} answers\n{log}")
-    if subject.delivery == "exactly_once" and answers.count > count:
-        raise Unanswered(f"{subject}: {answers.count} answers to {count} requests")
+def _check(system: System, responses: ResponseStats, count: int, log: str) -> None:
+    if responses.errors:
+        raise RunFailed(f"{system}: {responses.errors} errors, first {responses.first_error!r}")
+    if responses.seconds <= 0:
+        raise RunFailed(f"{system}: {responses.count} of {count} responses\n{log}")
+    if system.delivery == "exactly_once" and responses.count > count:
+        raise RunFailed(f"{system}: {responses.count} responses to {count} requests")
 
 
-def found(glances: Sequence[Glance], answers: Answers, count: int) -> Saturation:
-    """The figures of a run; processor time is taken until the last new answer.
+def saturation_of(
+    samples: Sequence[ResourceSample], responses: ResponseStats, count: int
+) -> Saturation:
+    """Return the result of a run; the processor time ends with the last new response.
 
     Raises:
-        Unanswered: all was over before it could be looked at twice.
+        RunFailed: the run ended before a second sample was taken.
     """
-    first = glances[0]
-    last = next(each for each in glances if each.answered == glances[-1].answered)
+    first = samples[0]
+    last = next(one for one in samples if one.answered == samples[-1].answered)
     if last is first:
-        raise Unanswered(f"{answers.count} answers came between two looks: lay more ready")
+        raise RunFailed(
+            f"{responses.count} responses arrived between two samples: preload more requests"
+        )
     return Saturation(
-        records=answers.count,
-        seconds=answers.seconds,
+        records=responses.count,
+        seconds=responses.seconds,
         cpu_us=1e6 * (last.cpu - first.cpu) / (last.answered - first.answered),
-        memory_mib=max(each.memory for each in glances) / MIB,
-        whole=answers.count >= count,
+        memory_mib=max(one.memory for one in samples) / MIB,
+        is_complete=responses.count >= count,
     )

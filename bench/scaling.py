@@ -1,99 +1,125 @@
-"""Growth: more workers, more models, larger requests, more partitions, each by itself."""
+"""Scaling: more workers, more models, larger requests, more partitions, one at a time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 from bench import benchmark_models, payloads
-from bench.benchmark_models import Exhibit
-from bench.environment import PARTITIONS, Ground
-from bench.results import Finding, Gap
-from bench.rounds import Match, Plan, cleared, laid, turns
-from bench.systems import LIMITS, OURS
-from bench.targets import GROWING, SHARE, THROUGHPUT
-from bench.workloads import EIGHT, WORKLOADS, Workload
+from bench.benchmark_models import BenchmarkModel
+from bench.environment import PARTITIONS, BenchEnvironment
+from bench.results import Measurement, Missing
+from bench.rounds import BenchPlan, Comparison, delete_topics, prepare_job, run_rounds
+from bench.systems import MODSTREAM, PASS_THROUGH
+from bench.targets import RELATIVE_THROUGHPUT, SCALING_PARTS, THROUGHPUT
+from bench.workloads import EIGHT_FEATURES, WORKLOADS, Workload
 
 ROW8 = WORKLOADS[0]
-SUBJECTS = (LIMITS[0], OURS[0])
-"""Both exactly once."""
-WORKERS = (1, 2, 4)
-MODELS = (1, 4, 16, 64)
-KIB = (1, 4, 16, 64, 256, 512)
-SPREADS = (1, 4, 16, 64)
-BYTES = 16_000_000
-"""Bytes a second that are laid ready of large requests."""
+SYSTEMS = (PASS_THROUGH[0], MODSTREAM[0])
+"""The two systems compared, both with exactly-once delivery."""
+WORKER_COUNTS = (1, 2, 4)
+MODEL_COUNTS = (1, 4, 16, 64)
+PAYLOAD_KIB = (1, 4, 16, 64, 256, 512)
+PARTITION_COUNTS = (1, 4, 16, 64)
+MAX_BYTES_PER_SECOND = 16_000_000
+"""Maximum bytes of large requests that are preloaded for each second of a run."""
 
 
-def growth(ground: Ground, plan: Plan) -> Iterator[Finding | Gap]:
-    """What the limit and modstream do as each of the four grows."""
-    for matches in (by_workers, by_models, by_size, by_partitions):
-        plan.tell(f"{matches.__name__}: laying requests ready")
-        yield from grown(matches(ground, plan), plan)
+def measure_scaling(
+    environment: BenchEnvironment, plan: BenchPlan
+) -> Iterator[Measurement | Missing]:
+    """Measure the pass-through and modstream while each of the four sizes grows."""
+    for prepare in (by_workers, by_models, by_size, by_partitions):
+        plan.report_progress(f"scaling {prepare.__name__}: preloading requests")
+        yield from run_sizes(prepare(environment, plan), plan)
 
 
-def grown(matches: Sequence[Match], plan: Plan) -> Iterator[Finding | Gap]:
-    """Rounds through all sizes; each throughput also as a share of that of the first size."""
-    once = replace(plan, rounds=1)
+def run_sizes(
+    comparisons: Sequence[Comparison], plan: BenchPlan
+) -> Iterator[Measurement | Missing]:
+    """Run rounds through all sizes; also yield each throughput relative to the first size's."""
+    one_round = replace(plan, rounds=1)
     for _ in range(plan.rounds):
         smallest: dict[str, float] = {}
-        for match in matches:
-            for one in turns(match, SUBJECTS, once):
-                yield one
-                if isinstance(one, Finding) and one.measure == THROUGHPUT:
-                    share = one.value / smallest.setdefault(one.subject, one.value)
-                    yield one._replace(measure=SHARE, value=share, limit=None)
-    for match in matches:
-        cleared(match)
+        for comparison in comparisons:
+            for result in run_rounds(comparison, SYSTEMS, one_round):
+                yield result
+                if isinstance(result, Measurement) and result.measure == THROUGHPUT:
+                    relative = result.value / smallest.setdefault(result.system, result.value)
+                    yield result._replace(
+                        measure=RELATIVE_THROUGHPUT, value=relative, pass_through=None
+                    )
+    for comparison in comparisons:
+        delete_topics(comparison)
 
 
-def by_workers(ground: Ground, plan: Plan) -> list[Match]:
-    """The same requests for one process, two and four."""
+def by_workers(environment: BenchEnvironment, plan: BenchPlan) -> list[Comparison]:
+    """Prepare the same requests for one, two and four processes."""
     count = plan.count(ROW8)
-    job = laid(ground, replace(ROW8, name="growth-workers"), count)
-    return [Match(GROWING[0], str(workers), job, count, workers) for workers in WORKERS]
+    job = prepare_job(environment, replace(ROW8, name="scaling-workers"), count)
+    return [
+        Comparison(SCALING_PARTS[0], str(workers), job, count, workers) for workers in WORKER_COUNTS
+    ]
 
 
-def by_models(ground: Ground, plan: Plan) -> list[Match]:
-    """Requests that each name one of several models, at random."""
-    named = [benchmark_models.logistic().named(f"m{number}") for number in range(max(MODELS))]
-    for one in named:
-        ground.publish(one)
-    return [matched(ground, plan, GROWING[1], models, naming(named[:models])) for models in MODELS]
+def by_models(environment: BenchEnvironment, plan: BenchPlan) -> list[Comparison]:
+    """Prepare requests that each name one of several models at random."""
+    models = [
+        benchmark_models.logistic().renamed(f"m{number}") for number in range(max(MODEL_COUNTS))
+    ]
+    for model in models:
+        environment.publish(model)
+    return [
+        comparison_of(
+            environment, plan, SCALING_PARTS[1], count, workload_naming_models(models[:count])
+        )
+        for count in MODEL_COUNTS
+    ]
 
 
-def by_size(ground: Ground, plan: Plan) -> list[Match]:
-    """Requests of ever more bytes, of which the model looks at the same few."""
-    return [matched(ground, plan, GROWING[2], kib, sized(1024 * kib)) for kib in KIB]
+def by_size(environment: BenchEnvironment, plan: BenchPlan) -> list[Comparison]:
+    """Prepare requests of increasing size; the features are the same, the rest is padding."""
+    return [
+        comparison_of(environment, plan, SCALING_PARTS[2], kib, workload_of_size(1024 * kib))
+        for kib in PAYLOAD_KIB
+    ]
 
 
-def by_partitions(ground: Ground, plan: Plan) -> list[Match]:
-    """The same requests, spread over ever more partitions, for one process."""
-    return [matched(ground, plan, GROWING[3], n, ROW8, partitions=n) for n in SPREADS]
+def by_partitions(environment: BenchEnvironment, plan: BenchPlan) -> list[Comparison]:
+    """Prepare the same requests in an increasing number of partitions, for one process."""
+    return [
+        comparison_of(environment, plan, SCALING_PARTS[3], n, ROW8, partitions=n)
+        for n in PARTITION_COUNTS
+    ]
 
 
-def matched(
-    ground: Ground,
-    plan: Plan,
+def comparison_of(
+    environment: BenchEnvironment,
+    plan: BenchPlan,
     part: str,
     size: int,
     workload: Workload,
     partitions: int = PARTITIONS,
-) -> Match:
-    """One size of what grows, on a stream of its own."""
-    own = replace(workload, name=f"{part.split(maxsplit=1)[0]}-{size}")
-    count = plan.count(own)
-    return Match(part, str(size), laid(ground, own, count, partitions), count)
+) -> Comparison:
+    """Prepare one size of a scaling part, on a stream of its own."""
+    sized = replace(workload, name=f"{part.split(maxsplit=1)[0]}-{size}")
+    count = plan.count(sized)
+    return Comparison(part, str(size), prepare_job(environment, sized, count, partitions), count)
 
 
-def naming(named: Sequence[Exhibit]) -> Workload:
-    """Requests of row8, each to one of several models."""
-    names = [one.draft.name for one in named]
-    make = partial(payloads.to_model, payloads.row(EIGHT), names)
-    return replace(ROW8, exhibit=lambda: named[0], make=make)
+def workload_naming_models(models: Sequence[BenchmarkModel]) -> Workload:
+    """Return row8 with each request to one of several models."""
+    names = [model.spec.name for model in models]
+    make = partial(payloads.to_random_model, payloads.row(EIGHT_FEATURES), names)
+    return replace(ROW8, make_model=lambda: models[0], make_payload_maker=make)
 
 
-def sized(size: int) -> Workload:
-    """Requests of row8 of so many bytes."""
-    make = partial(payloads.padded, payloads.row(EIGHT), size)
-    rate, variety = min(ROW8.rate, BYTES // size), min(ROW8.variety, BYTES // size)
-    return replace(ROW8, make=make, rate=rate, variety=variety)
+def workload_of_size(size: int) -> Workload:
+    """Return row8 with requests of `size` bytes."""
+    make = partial(payloads.padded, payloads.row(EIGHT_FEATURES), size)
+    max_rate = MAX_BYTES_PER_SECOND // size
+    return replace(
+        ROW8,
+        make_payload_maker=make,
+        expected_rate=min(ROW8.expected_rate, max_rate),
+        distinct_payloads=min(ROW8.distinct_payloads, max_rate),
+    )

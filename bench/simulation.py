@@ -1,7 +1,7 @@
-"""A family on a stream of the past, in this process: no broker, no registry, minutes not hours.
+"""Simulation of candidates and their gate on past data, in one process, without broker or registry.
 
-Requests are answered and labels learned in the order of event time, by the very classes that the
-learner's process runs.
+Predictions are made and labels learned in the order of event time, by the same classes that the
+learner service runs. A simulation takes minutes where the stream took months.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,105 +15,127 @@ from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Feedback
 from modstream.broker.wire.records import Record
 from modstream.models.evaluation.metrics import auc
+from modstream.models.registry.refs import LAST_GOOD
 from modstream.processors.learn.learner import Learner
-from modstream.processors.promote.champion_challenger import Family
+from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.decision import Decision
-from modstream.processors.promote.state_rollback import Still
+from modstream.processors.promote.state_rollback import FrozenModel
 
-TURN = 50
+MICRO_BATCH = 50
+"""Number of labels between two versions."""
+SERVED = "served"
+"""The name of the scores of whichever candidate was champion."""
 
 
-class Row(NamedTuple):
-    """Something that happens to one id: a request, or, with `is_label`, its label; times in ms."""
+class SimulatedEvent(NamedTuple):
+    """A request, or, with `is_label`, the label of one; times in ms since the epoch."""
 
     is_label: bool
-    at: int
+    time: int
     features: dict[str, str | float]
-    truth: bool
-    asked_at: int = 0
+    label: bool
+    request_time: int = 0
+
+
+class SimulatedDecision(NamedTuple):
+    """A decision of the gate, its time (ms), and the number of labels before it."""
+
+    label_count: int
+    time: int
+    decision: Decision
 
 
 @dataclass
-class Rehearsal:
-    """A family that answers and learns; `told` makes of a label what the learner is told of it.
+class GateSimulation:
+    """Candidates that predict and learn simulated events.
 
-    A version serves as soon as `TURN` labels more have been learned. `truths` are those of the
-    requests that were scored and `times` theirs (ms), `said` the answers of the members and, under
-    "served", of the champion of the moment. `decided` are decisions by labels seen and `moments`
-    their times (ms), `alarmed` the labels seen at each alarm, whether or not there was a good
-    version to go back to.
+    A new version serves after each `MICRO_BATCH` labels.
+
+    Attributes:
+        candidates: the candidates and their gate.
+        observed_label: returns the label that the learners see, from its number and the true label.
+        label_count: number of labels so far.
+        labels: the true labels of the requests that were scored.
+        times: the times of these requests, ms.
+        scores: each candidate's scores of these requests, and the champion's as `SERVED`.
+        decisions: the gate's decisions.
+        alarm_labels: the number of labels at each alarm, whether or not it led to a rollback.
+        rejected: number of rows that the guard rejected.
     """
 
-    family: Family
-    told: Callable[[int, bool], bool] = lambda _number, truth: truth
-    labels: int = 0
-    truths: list[float] = field(default_factory=list)
+    candidates: ChampionChallenger
+    observed_label: Callable[[int, bool], bool] = lambda _number, label: label
+    label_count: int = 0
+    labels: list[float] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
-    said: dict[str, list[float]] = field(default_factory=dict)
-    decided: list[tuple[int, Decision]] = field(default_factory=list)
-    moments: list[int] = field(default_factory=list)
-    alarmed: list[int] = field(default_factory=list)
-    refused: int = 0
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    decisions: list[SimulatedDecision] = field(default_factory=list)
+    alarm_labels: list[int] = field(default_factory=list)
+    rejected: int = 0
     _now: int = 0
-    _asked: list[Row] = field(default_factory=list)
+    _requests: list[SimulatedEvent] = field(default_factory=list)
     _records: list[Record] = field(default_factory=list)
-    _versions: Iterator[int] = field(default_factory=lambda: count(100))
+    _next_version: Iterator[int] = field(default_factory=lambda: count(100))
 
-    def run(self, rows: Iterable[Row], scored_from: int = 0) -> "Rehearsal":
-        """Let everything happen; requests before `scored_from` (ms) are not scored."""
-        for row in rows:
-            self._now = row.at
-            if row.is_label:
-                self._learn(row)
-            elif row.at >= scored_from:
-                self._asked.append(row)
-        self._turn()
+    def run(self, events: Iterable[SimulatedEvent], scored_from: int = 0) -> "GateSimulation":
+        """Process all events; requests before `scored_from` (ms) are not scored."""
+        for event in events:
+            self._now = event.time
+            if event.is_label:
+                self._add_label(event)
+            elif event.time >= scored_from:
+                self._requests.append(event)
+        self._process_batch()
         return self
 
-    def auc(self, who: str, start: int = 0, stop: int | None = None) -> float:
-        """AUC of one member's answers, or of those served, over some of the scored requests."""
+    def auc(self, name: str, start: int = 0, stop: int | None = None) -> float:
+        """Return the AUC of one candidate's scores over a slice of the scored requests."""
         part = slice(start, stop)
-        return auc(np.array(self.truths)[part], np.array(self.said[who])[part])
+        return auc(np.array(self.labels)[part], np.array(self.scores[name])[part])
 
-    def _learn(self, row: Row) -> None:
+    def _add_label(self, event: SimulatedEvent) -> None:
         feedback = Feedback(
-            id=str(self.labels),
-            label=self.told(self.labels, row.truth),
-            features=row.features,
+            id=str(self.label_count),
+            label=self.observed_label(self.label_count, event.label),
+            features=event.features,
             predictions=(),
-            event_time=row.asked_at,
-            label_time=row.at,
+            event_time=event.request_time,
+            label_time=event.time,
         )
-        self._records.append(Record("s.feedback", 0, self.labels, b"", encode(feedback)))
-        self.labels += 1
-        if self.labels % TURN == 0:
-            self._turn()
+        self._records.append(Record("s.feedback", 0, self.label_count, b"", encode(feedback)))
+        self.label_count += 1
+        if self.label_count % MICRO_BATCH == 0:
+            self._process_batch()
 
-    def _turn(self) -> None:
-        """Answer what was asked since the last turn, learn what has landed, publish."""
-        family = self.family
-        if self._asked:
-            self._answer()
-        before = family.gate.alarms
-        self.refused += len(list(family.absorb(self._records)))
-        self.alarmed += [self.labels] * (family.gate.alarms - before)
-        for learner in family.learners.values():
-            learner.card = learner.card.model_copy(update={"version": next(self._versions)})
-        family.take_aside()
-        family.settle()
-        self.decided += [(self.labels, decision) for decision in family.decisions]
-        self.moments += [self._now] * len(family.decisions)
-        family.decisions.clear()
+    def _process_batch(self) -> None:
+        """Predict for the waiting requests, learn the waiting labels, and publish a version."""
+        candidates = self.candidates
+        if self._requests:
+            self._predict()
+        alarms = candidates.gate.alarms
+        self.rejected += len(candidates.learn(self._records))
+        self.alarm_labels += [self.label_count] * (candidates.gate.alarms - alarms)
+        for learner in candidates.learners.values():
+            version = {"version": next(self._next_version)}
+            learner.set_published(learner.card.model_copy(update=version))
+        candidates.checkpoint()
+        candidates.update_last_good()
+        self.decisions += [
+            SimulatedDecision(self.label_count, self._now, one) for one in candidates.decisions
+        ]
+        candidates.decisions.clear()
         self._records.clear()
 
-    def _answer(self) -> None:
-        batch = self.family.pacer.card.input_schema.batch([row.features for row in self._asked])
-        members: dict[str, Learner | Still] = {**self.family.learners, **self.family.stills}
-        told = {name: one.runtime.predict(batch.batch).tolist() for name, one in members.items()}
-        told["served"] = told[self.family.gate.champion]
-        self.truths += [float(row.truth) for row in self._asked]
-        self.times += [row.at for row in self._asked]
-        for name, values in told.items():
-            if name != "good":
-                self.said.setdefault(name, []).extend(values)
-        self._asked.clear()
+    def _predict(self) -> None:
+        candidates = self.candidates
+        schema = candidates.lead.card.input_schema
+        batch = schema.parse_rows([event.features for event in self._requests]).batch
+        models: dict[str, Learner | FrozenModel] = {**candidates.learners, **candidates.frozen}
+        scores = {name: one.runtime.predict(batch).tolist() for name, one in models.items()}
+        scores[SERVED] = scores[candidates.gate.champion]
+        scores.pop(LAST_GOOD, None)
+        self.labels += [float(event.label) for event in self._requests]
+        self.times += [event.time for event in self._requests]
+        for name, values in scores.items():
+            self.scores.setdefault(name, []).extend(values)
+        self._requests.clear()

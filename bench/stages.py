@@ -1,11 +1,11 @@
-"""What each stage of the request path costs a record, in process and without servers.
+"""The cost of each stage of the request path, in one process and without servers.
 
-python bench/stages.py [FORM ...]
+    python bench/stages.py [FORMAT ...]
 
-Batches of 10,000 records (1,000 of `ffnn`) go through the stages that a worker takes them through;
-the last stage is the client's produce call into a queue that leads nowhere. Printed are
-microseconds of processor time a record, the least of several rounds, so that what others do on the
-machine weighs little; `whole` is the handler itself, from records to answers.
+Batches of 10,000 records (1,000 of `ffnn`) pass through the stages of a worker. The last stage is
+the client's produce call, into a queue without a broker. It prints microseconds of processor time
+per record, the minimum of several rounds, which reduces the influence of other processes.
+`handler` is the whole handler, from records to responses.
 """
 
 import json
@@ -27,29 +27,33 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from modstream.broker.client.conversions import read_all
-from modstream.broker.client.delivery import produce_all
-from modstream.broker.wire.record_batch import Polled
+from modstream.broker.client.conversions import to_records
+from modstream.broker.client.produce import produce_records
+from modstream.broker.wire.record_batch import RecordBatch
 from modstream.broker.wire.records import Headers
 from modstream.broker.wire.topics import Header, Topics
-from modstream.models.examples.flights import FLIGHT_FEATURES, frozen_pipeline
+from modstream.models.examples.flights import FLIGHT_SCHEMA, frozen_pipeline
 from modstream.models.importers.onnx_export import to_onnx
+from modstream.models.registry.refs import CHAMPION
 from modstream.models.runtimes.runtime import load
-from modstream.models.schema.columns import Column
+from modstream.models.schema.artifact import Artifact
+from modstream.models.schema.columns import FeatureColumn
 from modstream.models.schema.input_schema import Batch, InputSchema
-from modstream.models.schema.version_spec import Draft
-from modstream.processors.predict.deadlines import all_overdue
-from modstream.processors.predict.deduplication import Repeats
-from modstream.processors.predict.fast_path import Express
-from modstream.processors.predict.handler import Predict
-from modstream.processors.predict.model_resolver import Hand, PredictSettings
-from modstream.producers.records.random_rows import random_row, specs
+from modstream.models.schema.version_spec import VersionSpec
+from modstream.processors.predict.deadlines import expired
+from modstream.processors.predict.deduplication import Deduplicator
+from modstream.processors.predict.fast_path import FastBatch, FastPath
+from modstream.processors.predict.fast_responses import encode_fast
+from modstream.processors.predict.handler import MAX_REQUEST_BYTES, request_handler
+from modstream.processors.predict.model_resolver import ModelResolver
+from modstream.processors.predict.settings import InferenceSettings
+from modstream.producers.records.random_rows import parse_feature_specs, random_row
 
 T = TypeVar("T")
 
 STAGES = (
-    *("poll", "look", "deadline", "decode", "repeats", "assemble", "predict", "encode"),
-    *("whole", "produce"),
+    *("poll", "headers", "deadlines", "decode", "deduplicate", "assemble", "predict", "encode"),
+    *("handler", "produce"),
 )
 ROUNDS = 7
 TOPICS = Topics("bench")
@@ -58,8 +62,8 @@ Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """A kind of request: how one is made of a row, and of which schema."""
+class StageFormat:
+    """A request format: the schema of its rows, and how a row is written."""
 
     name: str
     schema: InputSchema
@@ -67,151 +71,165 @@ class Form:
     batch: int = 10_000
 
 
-def named(request_id: str, row: Row) -> Payload:
-    """One row by name."""
-    return compact({"id": request_id, "features": row}), ()
+def named_row(request_id: str, row: Row) -> Payload:
+    """Write one row by name."""
+    return compact_json({"id": request_id, "features": row}), ()
 
 
-def matrix(request_id: str, row: Row) -> Payload:
-    """One row as a [1, k] tensor in JSON."""
-    return compact({"id": request_id, "inputs": [tensor(row, {"data": list(row.values())})]}), ()
+def json_tensor(request_id: str, row: Row) -> Payload:
+    """Write one row as a [1, k] tensor in JSON."""
+    return compact_json(
+        {"id": request_id, "inputs": [describe_tensor(row, {"data": list(row.values())})]}
+    ), ()
 
 
-def binary(request_id: str, row: Row) -> Payload:
-    """One row as a [1, k] tensor of raw bytes."""
+def binary_tensor(request_id: str, row: Row) -> Payload:
+    """Write one row as a [1, k] tensor of raw bytes."""
     size = {"parameters": {"binary_data_size": 4 * len(row)}}
-    head = compact({"id": request_id, "inputs": [tensor(row, size)]})
+    head = compact_json({"id": request_id, "inputs": [describe_tensor(row, size)]})
     header = (Header.JSON_LENGTH.value, str(len(head)).encode())
     return head + struct.pack(f"<{len(row)}f", *row.values()), (header,)
 
 
-def tensor(row: Row, content: Mapping[str, object]) -> Mapping[str, object]:
-    """A [1, k] tensor with its data, or with where they are."""
+def describe_tensor(row: Row, content: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a [1, k] tensor with its data, or with the size of its binary data."""
     return {"name": "x", "shape": [1, len(row)], "datatype": "FP32", **content}
 
 
-def compact(document: object) -> bytes:
-    """A document without blanks, as most clients write it."""
+def compact_json(document: object) -> bytes:
+    """Return a document as JSON without spaces, as most clients write it."""
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-EIGHT = InputSchema.floats([f"x{n}" for n in range(8)])
-PIXELS = InputSchema.floats([f"x{n}" for n in range(784)])
-FORMS = (
-    Form("row8", EIGHT, named),
-    Form("oip8", EIGHT, matrix),
-    Form("bin8", EIGHT, binary),
-    Form("flights", FLIGHT_FEATURES, named),
-    Form("ffnn", PIXELS, matrix, batch=1000),
+EIGHT = InputSchema.of_floats([f"x{n}" for n in range(8)])
+PIXELS = InputSchema.of_floats([f"x{n}" for n in range(784)])
+FORMATS = (
+    StageFormat("row8", EIGHT, named_row),
+    StageFormat("oip8", EIGHT, json_tensor),
+    StageFormat("bin8", EIGHT, binary_tensor),
+    StageFormat("flights", FLIGHT_SCHEMA, named_row),
+    StageFormat("ffnn", PIXELS, json_tensor, batch=1000),
 )
 
 
-class Rack:
-    """A shelf with one model on it, fitted on noise of a form's schema."""
+class SingleModelProvider:
+    """A model provider with one model, fitted on random rows of a format's schema."""
 
-    def __init__(self, form: Form) -> None:
-        rows = form.schema.batch(drawn(form, 500)).batch
+    def __init__(self, format_: StageFormat) -> None:
+        rows = format_.schema.parse_rows(random_rows(format_, 500)).batch
         labels = np.arange(500) % 2 == 0
-        artifact = to_onnx(fitted(form, rows, labels), form.schema, rows.take(range(20)))
-        draft = Draft(
+        artifact = to_onnx(fit_model(format_, rows, labels), format_.schema, rows.take(range(20)))
+        spec = VersionSpec(
             name="m",
             runtime="onnx",
             task="binary",
             classes=(False, True),
-            input_schema=form.schema,
+            input_schema=format_.schema,
         )
-        self.card = draft.card(1, artifact)
-        self.runtime = load(artifact, self.card)
+        self.card = spec.make_card(1, Artifact(artifact))
+        self.runtime = load(Artifact(artifact), self.card)
 
-    def get(self, _name: str, _ref: int | str = "champion") -> "Rack":
-        """The only model."""
+    def get(self, _name: str, _ref: int | str = CHAMPION) -> "SingleModelProvider":
+        """Return the only model."""
         return self
 
 
-def drawn(form: Form, count: int) -> list[Row]:
-    """Random rows of a form's schema."""
-    rng, features = random.Random(0), specs([f.model_dump() for f in form.schema.features])
+def random_rows(format_: StageFormat, count: int) -> list[Row]:
+    """Return random rows of a format's schema."""
+    rng = random.Random(0)
+    features = parse_feature_specs([feature.model_dump() for feature in format_.schema.features])
     return [random_row(features, rng) for _ in range(count)]
 
 
-def fitted(form: Form, rows: Batch, labels: Column) -> BaseEstimator:
-    """The usual model of a form: a logistic regression, a network, or boosted trees."""
-    if form.schema is FLIGHT_FEATURES:
+def fit_model(format_: StageFormat, rows: Batch, labels: FeatureColumn) -> BaseEstimator:
+    """Fit the model of a format: a logistic regression, a network, or boosted trees."""
+    if format_.schema is FLIGHT_SCHEMA:
         return frozen_pipeline().fit(pd.DataFrame(rows.columns), labels)
     table = np.column_stack(list(rows.columns.values()))
-    if form.schema is PIXELS:
+    if format_.schema is PIXELS:
         return MLPClassifier((32,), tol=1e9).fit(table, labels)
     return LogisticRegression().fit(table, labels)
 
 
-class Clock:
-    """Processor time by stage, the least of all rounds."""
+class StageTimer:
+    """The minimum processor time of each stage over all rounds."""
 
     def __init__(self) -> None:
-        self.least: dict[str, float] = {}
+        self.least_us: dict[str, float] = {}
 
     def __call__(self, stage: str, call: Callable[[], T], count: int) -> T:
-        """Do one stage of `count` records."""
-        began = thread_time()
-        done = call()
-        spent = (thread_time() - began) / count * 1e6
-        self.least[stage] = min(spent, self.least.get(stage, spent))
-        return done
+        """Run one stage with `count` records, and return its result."""
+        started = thread_time()
+        result = call()
+        spent = (thread_time() - started) / count * 1e6
+        self.least_us[stage] = min(spent, self.least_us.get(stage, spent))
+        return result
 
 
-def messages(form: Form, number: int) -> list[Message]:
-    """A polled batch, its ids and offsets new in every round."""
-    rows, start = drawn(form, form.batch), number * form.batch
-    payloads = [form.write(f"req-{start + at:08d}", row) for at, row in enumerate(rows)]
+def messages(format_: StageFormat, number: int) -> list[Message]:
+    """Return the polled messages of one round; ids and offsets differ between rounds."""
+    rows, start = random_rows(format_, format_.batch), number * format_.batch
+    payloads = [format_.write(f"req-{start + index:08d}", row) for index, row in enumerate(rows)]
     return [
         Message(
             topic=TOPICS.requests,
-            partition=at % 4,
-            offset=start + at,
-            key=b"key-%d" % (at % 97),
+            partition=index % 4,
+            offset=start + index,
+            key=b"key-%d" % (index % 97),
             value=value,
             headers=list(headers) or None,
             timestamp=(1, 0),
         )
-        for at, (value, headers) in enumerate(payloads)
+        for index, (value, headers) in enumerate(payloads)
     ]
 
 
-def measured(form: Form) -> dict[str, float]:
-    """Microseconds a record by stage."""
-    clock, rack = Clock(), Rack(form)
-    settings = PredictSettings(("m",))
-    express = Express(TOPICS, settings)
-    repeats = Repeats(10_000, lambda _: [], lambda _: 1)
-    predict = Predict(TOPICS, rack, settings, Repeats(10_000, lambda _: [], lambda _: 1))
-    count = form.batch
+def measure(format_: StageFormat) -> dict[str, float]:
+    """Return the microseconds per record of each stage."""
+    timed, models, settings = StageTimer(), SingleModelProvider(format_), InferenceSettings(("m",))
+    fast_path = FastPath(settings, MAX_REQUEST_BYTES)
+    deduplicator = new_deduplicator()
+    handle = request_handler(TOPICS, models, settings, deduplicator=new_deduplicator())
+    count = format_.batch
     for number in range(ROUNDS):
-        batch = clock("poll", partial(read_all, messages(form, number)), count)
-        polled = clock("look", partial(Polled.of, batch), count)
-        clock("deadline", partial(all_overdue, polled.marks, 0), count)
-        (lot,) = clock("decode", partial(express.read, polled, Hand(rack), ()), count)
-        repeats.prepare(polled.firsts)
-        clock("repeats", partial(repeats.admit, batch, [head.id for head in lot.heads]), count)
-        rows = clock("assemble", partial(lot.form.batch, lot.cells), count)
-        scores = clock("predict", partial(rack.runtime.predict, rows), count)
-        outgoing = clock("encode", partial(express.written, lot, scores, polled), count)
-        clock("whole", partial(predict, batch), count)
+        records = timed("poll", partial(to_records, messages(format_, number)), count)
+        batch = timed("headers", partial(RecordBatch.of, records), count)
+        timed("deadlines", partial(expired, batch.headers, 0), count)
+        (fast,) = timed("decode", partial(decode, fast_path, batch, ModelResolver(models)), count)
+        deduplicator.backfill(batch.first_offsets)
+        ids = [head.id for head in fast.heads]
+        timed("deduplicate", partial(deduplicator.find_duplicates, records, ids), count)
+        rows = timed("assemble", partial(fast.format.batch, fast.values), count)
+        outputs = timed("predict", partial(models.runtime.predict, rows), count)
+        encode = partial(encode_fast, TOPICS.predictions, fast, outputs, batch)
+        responses = timed("encode", partial(encode, record_features=True), count)
+        timed("handler", partial(handle, records), count)
         producer = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
-        clock("produce", partial(produce_all, producer, outgoing), count)
+        timed("produce", partial(produce_records, producer, responses), count)
         producer.purge()
         producer.flush(0)
-    return clock.least
+    return timed.least_us
+
+
+def new_deduplicator() -> Deduplicator:
+    """Return a deduplicator that never reads Kafka."""
+    return Deduplicator(10_000, lambda _: [], lambda _: 1)
+
+
+def decode(fast_path: FastPath, batch: RecordBatch, resolver: ModelResolver) -> list[FastBatch]:
+    """Decode a batch of common requests."""
+    return fast_path.decode(fast_path.decode_heads(batch), batch, resolver)
 
 
 def main(*names: str) -> None:
-    """Measure and print."""
-    found = {form.name: measured(form) for form in FORMS if form.name in names or not names}
-    table = Table(title=f"us of processor time a record, least of {ROUNDS} rounds")
+    """Measure the formats with these names, by default all, and print a table."""
+    costs = {one.name: measure(one) for one in FORMATS if one.name in names or not names}
+    table = Table(title=f"us of processor time per record, minimum of {ROUNDS} rounds")
     table.add_column("stage")
-    for name in found:
+    for name in costs:
         table.add_column(name, justify="right")
     for stage in STAGES:
-        table.add_row(stage, *(f"{stages[stage]:.2f}" for stages in found.values()))
+        table.add_row(stage, *(f"{stages[stage]:.2f}" for stages in costs.values()))
     Console().print(table)
 
 

@@ -1,62 +1,66 @@
-"""The findings as one table."""
+"""The results as a table on the console."""
 
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.results import Gap, Summary
+from bench.results import Missing, Summary
 
-COLUMNS = ("part", "case", "subject", "figure", "median", "spread", "of the limit", "goal", "")
+COLUMNS = (
+    "part", "case", "system", "measure", "median", "spread", "of pass-through", "target", ""
+)  # fmt: skip
 
 
-def show(console: Console, found: Sequence[Summary], gaps: Iterable[Gap]) -> None:
-    """Print one line for each figure, and a remark for each that there is none of."""
+def print_table(console: Console, summaries: Sequence[Summary], missing: Iterable[Missing]) -> None:
+    """Print one row for each summary, and one line for each missing result."""
     table = Table(title="modstream's benchmark")
     for name in COLUMNS:
-        numeric = name in ("median", "spread", "of the limit")
-        table.add_column(name, justify="right" if numeric else "left")
-    before: tuple[str, ...] = ()
-    for summary in found:
-        place = summary.of[:2]
-        if before and place != before:
+        is_numeric = name in ("median", "spread", "of pass-through")
+        table.add_column(name, justify="right" if is_numeric else "left")
+    previous: tuple[str, ...] = ()
+    for summary in summaries:
+        group = summary.measurement[:2]
+        if previous and group != previous:
             table.add_section()
         table.add_row(*cells(summary))
-        before = place
+        previous = group
     console.print(table)
-    for gap in gaps:
-        console.print(f"{gap.part} {gap.case}: {gap.reason}", markup=False)
+    for one in missing:
+        console.print(f"{one.part} {one.case}: {one.reason}", markup=False)
 
 
 def cells(summary: Summary) -> tuple[str, ...]:
-    """One figure as words."""
-    of = summary.of
+    """Return the cells of one row of the table."""
+    measurement = summary.measurement
     return (
-        of.part,
-        of.case,
-        who(summary),
-        of.measure,
-        number(summary.middle),
-        f"{number(summary.low)}-{number(summary.high)}" if summary.rounds > 1 else "",
+        measurement.part,
+        measurement.case,
+        system_label(summary),
+        measurement.measure,
+        format_number(summary.median),
+        f"{format_number(summary.minimum)}-{format_number(summary.maximum)}"
+        if summary.rounds > 1
+        else "",
         "" if summary.ratio is None else f"{summary.ratio:.2f}",
-        "" if summary.goal is None else str(summary.goal),
+        "" if summary.target is None else str(summary.target),
         verdict(summary),
     )
 
 
-def who(summary: Summary) -> str:
-    """Whose figure it is."""
-    of = summary.of
-    return f"{of.subject}, {of.mode.replace('_', ' ')}" if of.mode else of.subject
+def system_label(summary: Summary) -> str:
+    """Return the name of the measured system with its delivery mode."""
+    name, mode = summary.measurement.system, summary.measurement.mode
+    return f"{name}, {mode.replace('_', ' ')}" if mode else name
 
 
 def verdict(summary: Summary) -> str:
-    """Whether the goal was reached, in a word."""
-    return {None: "", True: "reached", False: "missed"}[summary.reached]
+    """Return whether the target was met, in one word; empty without a target."""
+    return {None: "", True: "met", False: "missed"}[summary.is_met]
 
 
-def number(value: float) -> str:
-    """A figure with as many digits as it deserves."""
+def format_number(value: float) -> str:
+    """Format a number: whole from 1000 on, else with three significant digits."""
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"

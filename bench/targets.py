@@ -1,4 +1,4 @@
-"""The goals. Ratios are to the raw pass-through of the same bytes in the same round."""
+"""The targets. Ratios are to the pass-through of the same records in the same round."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -8,85 +8,86 @@ CPU = "CPU us/record"
 P50 = "p50 ms"
 P99 = "p99 ms"
 MEMORY = "memory MiB"
-SHARE = "of the smallest's"
-"""Throughput as a share of the same subject's in the same round, before anything has grown."""
-GROWING = ("workers", "models", "payload KiB", "partitions")
-"""The parts that show how throughput changes as something grows; their cases are numbers."""
+RELATIVE_THROUGHPUT = "relative throughput"
+"""Throughput relative to that of the same system with the smallest size, in the same round."""
+SCALING_PARTS = ("workers", "models", "payload KiB", "partitions")
+"""The parts that measure throughput over an increasing size; their cases are numbers."""
 
 
-class Named(Protocol):
-    """What a goal is held against; see `bench.results.Finding`."""
+class MeasurementLike(Protocol):
+    """The fields of `bench.results.Measurement` that a target is compared with."""
 
     @property
     def part(self) -> str:
-        """What was measured."""
+        """The part of the benchmark."""
 
     @property
     def case(self) -> str:
-        """On what."""
+        """The workload, load or size."""
 
     @property
-    def subject(self) -> str:
-        """Of whom."""
+    def system(self) -> str:
+        """The measured system."""
 
     @property
     def mode(self) -> str:
-        """By which delivery."""
+        """The delivery mode."""
 
     @property
     def measure(self) -> str:
-        """Which figure."""
+        """The name of the measure."""
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """A bound on a figure of modstream's, or on its ratio to the limit's.
+class Target:
+    """A bound on a value of modstream, or on its ratio to the pass-through.
 
-    `case` is the first word of the case; `mode` the delivery that it holds for, None for both.
+    `case` is the first word of the measurement's case. `mode` is the delivery mode to which the
+    target applies, None for both.
     """
 
     part: str
     case: str
     measure: str
-    of: Literal["value", "ratio"]
-    least: float | None = None
-    most: float | None = None
+    quantity: Literal["value", "ratio"]
+    minimum: float | None = None
+    maximum: float | None = None
     mode: str | None = None
 
     def __str__(self) -> str:
-        bound = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
-        return f"ratio {bound}" if self.of == "ratio" else bound
+        bound = f">= {self.minimum:g}" if self.minimum is not None else f"<= {self.maximum:g}"
+        return f"ratio {bound}" if self.quantity == "ratio" else bound
 
-    def is_for(self, found: Named) -> bool:
-        """Whether this is the goal of a figure."""
-        wanted = (self.part, self.measure, "modstream")
+    def applies_to(self, measurement: MeasurementLike) -> bool:
+        """Whether the target applies to a measurement."""
+        expected = (self.part, self.measure, "modstream")
         return (
-            wanted == (found.part, found.measure, found.subject)
-            and found.case.split(maxsplit=1)[0] == self.case
-            and self.mode in {None, found.mode}
+            expected == (measurement.part, measurement.measure, measurement.system)
+            and measurement.case.split(maxsplit=1)[0] == self.case
+            and self.mode in {None, measurement.mode}
         )
 
-    def is_reached(self, value: float) -> bool:
-        """Whether a figure, or its ratio, is good enough."""
-        if self.least is not None and value < self.least:
+    def is_met_by(self, value: float) -> bool:
+        """Whether a value, or a ratio, is within the bound."""
+        if self.minimum is not None and value < self.minimum:
             return False
-        return self.most is None or value <= self.most
+        return self.maximum is None or value <= self.maximum
 
 
-GOALS = (
-    Goal("saturation", "row8", THROUGHPUT, "ratio", least=0.95),
-    Goal("saturation", "row8", CPU, "ratio", most=1.8),
-    Goal("saturation", "oip8", THROUGHPUT, "ratio", least=0.95),
-    Goal("saturation", "bin8", THROUGHPUT, "ratio", least=1.0),
-    Goal("saturation", "bin8", CPU, "ratio", most=1.2),
-    Goal("saturation", "forest", THROUGHPUT, "ratio", least=0.9),
-    Goal("saturation", "ffnn", THROUGHPUT, "ratio", least=1.0),
-    Goal("saturation", "flights", THROUGHPUT, "ratio", least=0.8),
-    Goal("latency", "50%", P50, "value", most=8, mode="at_least_once"),
-    Goal("latency", "50%", P99, "value", most=25, mode="at_least_once"),
-    Goal("latency", "50%", P50, "value", most=20, mode="exactly_once"),
-    Goal("latency", "50%", P99, "value", most=60, mode="exactly_once"),
-    Goal("models", "64", SHARE, "value", least=0.8),
-    Goal("standing", "idle", "CPU %", "value", most=2.0),
-    Goal("standing", "start", "seconds", "value", most=3.0),
+TARGETS = (
+    Target("saturation", "row8", THROUGHPUT, "ratio", minimum=0.95),
+    Target("saturation", "row8", CPU, "ratio", maximum=1.8),
+    Target("saturation", "oip8", THROUGHPUT, "ratio", minimum=0.95),
+    Target("saturation", "bin8", THROUGHPUT, "ratio", minimum=1.0),
+    Target("saturation", "bin8", CPU, "ratio", maximum=1.2),
+    Target("saturation", "forest", THROUGHPUT, "ratio", minimum=0.9),
+    Target("saturation", "ffnn", THROUGHPUT, "ratio", minimum=1.0),
+    Target("saturation", "flights", THROUGHPUT, "ratio", minimum=0.8),
+    Target("latency", "50%", P50, "value", maximum=8, mode="at_least_once"),
+    Target("latency", "50%", P99, "value", maximum=25, mode="at_least_once"),
+    Target("latency", "50%", P50, "value", maximum=20, mode="exactly_once"),
+    Target("latency", "50%", P99, "value", maximum=60, mode="exactly_once"),
+    Target("models", "64", RELATIVE_THROUGHPUT, "value", minimum=0.8),
+    Target("idle", "idle", "CPU %", "value", maximum=2.0),
+    Target("idle", "start", "seconds", "value", maximum=3.0),
 )

@@ -1,4 +1,4 @@
-"""The workloads: which requests are sent to which model."""
+"""The workloads: requests of one format to one model."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -6,46 +6,52 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench import benchmark_models, payloads
-from bench.benchmark_models import PIXELS, Exhibit
-from bench.payloads import Maker, Payload, request_id
-from modstream.broker.wire.records import Headers, Outgoing
+from bench.benchmark_models import PIXELS, BenchmarkModel
+from bench.payloads import Payload, PayloadMaker, request_id
+from modstream.broker.wire.records import Headers, ProducerRecord
 
-VARIETY = 1024
-"""Different payloads; together far larger than the 64 KiB in which lz4 finds repetitions."""
-EIGHT = [f"x{i}" for i in range(8)]
+DISTINCT_PAYLOADS = 1024
+"""Default number of payloads; together far larger than the 64 KiB window of lz4."""
+EIGHT_FEATURES = [f"x{i}" for i in range(8)]
 
-Form = Literal["row", "mixed", "tensor", "binary"]
-"""Numbers by name, numbers and strings by name, numbers as a tensor in JSON or in binary."""
+PayloadFormat = Literal["row", "mixed", "tensor", "binary"]
+"""Numbers by name, numbers and strings by name, numbers as a JSON tensor or a binary tensor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Requests of one form to one model; its name is the stream's.
+    """Requests of one format to one model.
 
-    `make` gives the maker of payloads, `rate` the records a second that the fastest subject is
-    thought to pass on, from which follows how many records are laid ready. `variety` is the number
-    of different payloads, which are sent by turns.
+    Attributes:
+        name: its name, and that of its stream.
+        format: the format of the payloads.
+        make_model: makes the model.
+        make_payload_maker: makes the maker of payloads.
+        expected_rate: estimated records per second of the fastest system; it determines how many
+            requests are preloaded.
+        description: the payload and the model in words.
+        distinct_payloads: the number of different payloads, which the requests cycle through.
     """
 
     name: str
-    form: Form
-    exhibit: Callable[[], Exhibit]
-    make: Callable[[], Maker]
-    rate: int
-    meaning: str
-    variety: int = VARIETY
+    format: PayloadFormat
+    make_model: Callable[[], BenchmarkModel]
+    make_payload_maker: Callable[[], PayloadMaker]
+    expected_rate: int
+    description: str
+    distinct_payloads: int = DISTINCT_PAYLOADS
 
-    def drawn(self, most: int, seed: int = 1) -> list[Payload]:
-        """Its different payloads, or the first of them; the same of the same seed."""
-        rng, maker = random.Random(seed), self.make()
-        return [maker(rng) for _ in range(min(most, self.variety))]
+    def draw_payloads(self, count: int, seed: int = 1) -> list[Payload]:
+        """Return up to `count` distinct payloads; the same ones for the same seed."""
+        rng, maker = random.Random(seed), self.make_payload_maker()
+        return [maker(rng) for _ in range(min(count, self.distinct_payloads))]
 
-    def requests(self, topic: str, count: int, headers: Headers = ()) -> Iterator[Outgoing]:
-        """So many requests, each with its own id for a key, and these headers more."""
-        drawn = self.drawn(count)
+    def requests(self, topic: str, count: int, headers: Headers = ()) -> Iterator[ProducerRecord]:
+        """Yield `count` requests, each with its id as key, and with further headers."""
+        distinct = self.draw_payloads(count)
         for number in range(count):
-            name, payload = request_id(number), drawn[number % len(drawn)]
-            yield Outgoing(topic, name, payload.with_id(name), (*payload.headers, *headers))
+            id_, payload = request_id(number), distinct[number % len(distinct)]
+            yield ProducerRecord(topic, id_, payload.with_id(id_), (*payload.headers, *headers))
 
 
 WORKLOADS = (
@@ -53,7 +59,7 @@ WORKLOADS = (
         "row8",
         "row",
         benchmark_models.logistic,
-        lambda: payloads.row(EIGHT),
+        lambda: payloads.row(EIGHT_FEATURES),
         100_000,
         "8 floats by name, JSON; logistic regression",
     ),
@@ -77,17 +83,17 @@ WORKLOADS = (
         "forest",
         "row",
         benchmark_models.forest,
-        lambda: payloads.row(EIGHT),
+        lambda: payloads.row(EIGHT_FEATURES),
         100_000,
-        "8 floats by name, JSON; forest of 50 trees, 8 deep",
+        "8 floats by name, JSON; forest of 50 trees, 8 levels deep",
     ),
     Workload(
         "mlp",
         "row",
         benchmark_models.mlp,
-        lambda: payloads.row(EIGHT),
+        lambda: payloads.row(EIGHT_FEATURES),
         100_000,
-        "8 floats by name, JSON; perceptron, 64 hidden",
+        "8 floats by name, JSON; perceptron with 64 hidden units",
     ),
     Workload(
         "ffnn",
@@ -109,7 +115,7 @@ WORKLOADS = (
         "flights",
         "mixed",
         benchmark_models.flights,
-        lambda: payloads.rows_of(benchmark_models.flight_rows()),
+        lambda: payloads.table_rows(benchmark_models.flight_rows()),
         60_000,
         "16 columns of flights, JSON; one-hot and boosted trees",
     ),
@@ -117,7 +123,7 @@ WORKLOADS = (
         "river",
         "mixed",
         benchmark_models.river,
-        lambda: payloads.rows_of(benchmark_models.flight_rows()),
+        lambda: payloads.table_rows(benchmark_models.flight_rows()),
         60_000,
         "16 columns of flights, JSON; River pipeline",
     ),

@@ -1,4 +1,4 @@
-"""The words that cross the wire, and the Kafka clients that carry them.
+"""The message contracts and their codecs, the Kafka clients, and the consume-process-produce loop.
 
-This room alone knows confluent-kafka. It knows nothing of machine-learning models.
+Only this package imports confluent-kafka. It does not depend on machine-learning models.
 """

@@ -1,28 +1,29 @@
 """The broker's errors.
 
 BrokerError
-├── DecodeError            the bytes are not the contract they should be
+├── DecodeError            the bytes do not follow their contract
 │   ├── NotJson
 │   ├── ContractViolated
 │   └── RecordTooLarge
-├── BrokerUnavailable      nobody answers at the bootstrap servers
+├── BrokerUnavailable      no broker responds at the bootstrap servers
 ├── TopicMissing
-├── TopicRefused           the cluster would not create a topic as described
-├── Undecided              a transaction stays open, so nobody knows yet what a topic holds
+├── TopicRefused           the cluster did not create a topic as specified
+├── TransactionOpen        a transaction stays open, so the committed content of a topic is unknown
 ├── DeliveryFailed         a record was not acknowledged
-├── TransactionAborted     nothing of the batch is visible; rewind and try again
-└── ProducerLost           fenced, fatal or indefinite: only a new producer may go on
+│   └── DeliveryPending    records are not acknowledged yet
+├── TransactionAborted     no record of the batch is visible; rewind and try again
+└── ProducerLost           fenced, fatal or of unknown outcome; only a new producer can continue
 """
 
 
 class BrokerError(Exception):
-    """Anything that goes wrong between us and the message broker."""
+    """Base class of all errors of the message broker and its clients."""
 
 
 class DecodeError(BrokerError):
     """A record's bytes do not follow their contract; `code` is stable, for programs.
 
-    `request_id` is told where one is legible all the same.
+    `request_id` is set if the id could be read nevertheless.
     """
 
     code = "undecodable"
@@ -30,7 +31,7 @@ class DecodeError(BrokerError):
 
 
 class NotJson(DecodeError):
-    """The value is no JSON document."""
+    """The value is not a JSON document."""
 
     code = "not_json"
 
@@ -39,7 +40,7 @@ class NotJson(DecodeError):
 
 
 class ContractViolated(DecodeError):
-    """The value is JSON, yet not the message its topic carries."""
+    """The value is JSON, but not the message that its topic carries."""
 
     code = "contract_violated"
 
@@ -58,14 +59,14 @@ class RecordTooLarge(DecodeError):
 
 
 class BrokerUnavailable(BrokerError):
-    """No broker answered in time."""
+    """No broker responded in time."""
 
     def __init__(self, bootstrap: str, reason: str) -> None:
         super().__init__(f"no Kafka broker answers at {bootstrap}: {reason}")
 
 
 class TopicMissing(BrokerError):
-    """A topic that is needed does not exist."""
+    """A required topic does not exist."""
 
     def __init__(self, topic: str) -> None:
         super().__init__(f"topic {topic} does not exist; create it with: modstream topics create")
@@ -79,29 +80,30 @@ class TopicRefused(BrokerError):
         super().__init__(f"topic {topic} could not be created: {reason}")
 
 
-class Undecided(BrokerError):
-    """Records lie in a partition of which nobody can say yet whether they are committed."""
+class TransactionOpen(BrokerError):
+    """A partition has records of which it is still unknown whether they will be committed."""
 
-    def __init__(self, home: str, seconds: float) -> None:
+    def __init__(self, partition: str, seconds: float) -> None:
         super().__init__(
-            f"a transaction on {home} has been open for more than {seconds:g} s; try again later"
+            f"a transaction on {partition} has been open for more than {seconds:g} s; "
+            "try again later"
         )
 
 
 class DeliveryFailed(BrokerError):
-    """A produced record was given up by the client.
+    """The client gave up on producing a record.
 
-    `refused` tells that it surely does not lie in the topic; otherwise it may lie there all the
-    same, and only its acknowledgement was lost.
+    With `is_rejected`, the record is certainly not in the topic. Without it, the record may be in
+    the topic, and only its acknowledgement was lost.
     """
 
-    def __init__(self, topic: str, reason: str, *, refused: bool = False) -> None:
+    def __init__(self, topic: str, reason: str, *, is_rejected: bool = False) -> None:
         super().__init__(f"a record for {topic} was not delivered: {reason}")
-        self.refused = refused
+        self.is_rejected = is_rejected
 
 
 class DeliveryPending(DeliveryFailed):
-    """Records are still on their way after the time that they were given."""
+    """Records are still not acknowledged after the timeout, but the client has not given up."""
 
 
 class TransactionAborted(BrokerError):

@@ -1,4 +1,4 @@
 """Machine-learning models: schema, runtimes, registry, serving, training, importers.
 
-Only this room imports redis, onnxruntime, scikit-learn and River; it knows nothing of Kafka.
+Only this package imports redis, onnxruntime, scikit-learn and River. It does not import Kafka.
 """

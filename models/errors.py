@@ -1,13 +1,13 @@
-"""The errors of the models room.
+"""The errors of the models package.
 
 ModelError
-├── InputError              one row, or one tensor request, that no model can answer; has a `code`
+├── InputError              a row or tensor request that no model can process; has a `code`
 │   ├── MissingFeature
 │   ├── WrongType
 │   ├── NotFinite
 │   ├── OutOfRange
 │   └── WrongShape
-├── ArtifactError           bytes that may not, or cannot, become a runtime
+├── ArtifactError           bytes that must not, or cannot, become a runtime
 │   ├── HashMismatch
 │   ├── ArtifactTooLarge
 │   ├── ForbiddenGlobal
@@ -18,23 +18,23 @@ ModelError
 │   ├── GoldenMismatch
 │   ├── PickleNotTrusted
 │   ├── UnknownModelFile
-│   └── WarmUpFailed        it was built, but cannot answer rows that its own schema allows
-├── UntrustedModel          the card's signature is absent, wrong, or by an unknown key
+│   └── WarmUpFailed        the runtime was built, but fails on rows that its own schema allows
+├── UntrustedModel          the card's signature is missing, invalid, or by an unknown key
 ├── RegistryError
 │   ├── RegistryUnavailable
 │   ├── ModelNotFound
-│   ├── VersionConflict
-│   ├── UnreadableCard      the stored card is not one that this version of the code knows
-│   ├── ArtifactGone        the card was kept, its artifact was not
+│   ├── VersionConflict     the registry is not in the state that the writer expected
+│   ├── UnreadableCard      the stored card is damaged or has a format unknown to this code
+│   ├── ArtifactDeleted     the card was kept, its artifact was not
 │   ├── InvalidAlias        an alias that could be mistaken for something else
-│   └── NothingToRollBack   the alias never stood anywhere else
-├── TrainingError           no challenger can be trained from what there is
-│   ├── NoFold              no part of the rows is later than every class was seen
+│   └── NothingToRollBack   the alias has no earlier version
+├── TrainingError           no challenger can be trained from the collected rows
+│   ├── NoUsableFold        no time-ordered fold has enough classes to fit and score on
 │   ├── NotTrainable        models of this task learn online only
 │   ├── TooFewRows
-│   ├── TooFewOfClass
-│   ├── TooManyBroken
-│   └── UnknownMetric       the metric that was to decide does not fit the task
+│   ├── TooFewRowsOfClass
+│   ├── TooManyRejectedRows
+│   └── UnknownMetric       the requested metric does not apply to the task
 ├── PredictError            the runtime failed on a batch of valid rows
 └── LearnError              the runtime failed to learn from a batch of valid rows
 """
@@ -44,17 +44,17 @@ from typing import ClassVar
 
 
 class ModelError(Exception):
-    """The root of everything that this room raises on purpose."""
+    """The root of all errors that this package raises on purpose."""
 
 
 class InputError(ModelError):
-    """A row cannot be given to a model; `code` is stable and goes into the error answer."""
+    """A row cannot be passed to a model; `code` is stable and part of the error response."""
 
     code: ClassVar[str] = "invalid_input"
 
 
 class MissingFeature(InputError):
-    """The row or request has no value under a name that the schema asks for."""
+    """The row or request has no value for a feature of the schema."""
 
     code: ClassVar[str] = "missing_feature"
 
@@ -64,7 +64,7 @@ class MissingFeature(InputError):
 
 
 class WrongType(InputError):
-    """The value is not of the feature's kind; a bool is no number, nor is a numeric string."""
+    """The value has another type than the feature; bools and numeric strings are not numbers."""
 
     code: ClassVar[str] = "wrong_type"
 
@@ -84,7 +84,7 @@ class NotFinite(InputError):
 
 
 class OutOfRange(InputError):
-    """The number does not fit the column's machine type."""
+    """The number does not fit the numpy type of its column."""
 
     code: ClassVar[str] = "out_of_range"
 
@@ -94,7 +94,7 @@ class OutOfRange(InputError):
 
 
 class WrongShape(InputError):
-    """A tensor's shape contradicts its data, its neighbours or the schema."""
+    """A tensor's shape contradicts its data, the other tensors or the schema."""
 
     code: ClassVar[str] = "wrong_shape"
 
@@ -104,22 +104,22 @@ class WrongShape(InputError):
 
 
 class ArtifactError(ModelError):
-    """The bytes of a model may not, or cannot, become a runtime."""
+    """The bytes of a model must not, or cannot, become a runtime."""
 
 
 class HashMismatch(ArtifactError):
-    """The bytes are not those that the card describes."""
+    """The bytes are not the artifact that the card describes."""
 
     def __init__(self, expected: str, found: str) -> None:
-        super().__init__(f"artifact has sha256 {found}, its card says {expected}")
+        super().__init__(f"the artifact has SHA-256 {found}, but its card has {expected}")
         self.expected, self.found = expected, found
 
 
 class ArtifactTooLarge(ArtifactError):
-    """The artifact, packed or unpacked, is larger than this room handles."""
+    """The artifact, packed or unpacked, is larger than the limit."""
 
     def __init__(self, size: int, limit: int) -> None:
-        super().__init__(f"artifact has {size:,} bytes, the limit is {limit:,}")
+        super().__init__(f"the artifact has {size:,} bytes, the limit is {limit:,}")
         self.size, self.limit = size, limit
 
 
@@ -127,7 +127,7 @@ class ForbiddenGlobal(ArtifactError):
     """The artifact names a Python object that is not on the exact-name allow-list."""
 
     def __init__(self, qualified_name: str) -> None:
-        super().__init__(f"artifact refers to {qualified_name}, which is not on the allow-list")
+        super().__init__(f"the artifact refers to {qualified_name}, which is not on the allow-list")
         self.qualified_name = qualified_name
 
 
@@ -135,12 +135,12 @@ class ExternalData(ArtifactError):
     """An ONNX tensor points to a file outside the artifact."""
 
     def __init__(self, tensor: str) -> None:
-        super().__init__(f"ONNX tensor {tensor!r} keeps its data outside the artifact")
+        super().__init__(f"the ONNX tensor {tensor!r} stores its data outside the artifact")
         self.tensor = tensor
 
 
 class UnreadableArtifact(ArtifactError):
-    """The bytes are damaged, of another format, or of another library version."""
+    """The bytes are damaged, or written in another format or by another library version."""
 
     def __init__(self, runtime: str, reason: str) -> None:
         super().__init__(f"the {runtime} artifact cannot be read: {reason}")
@@ -148,7 +148,7 @@ class UnreadableArtifact(ArtifactError):
 
 
 class RuntimeUnavailable(ArtifactError):
-    """The card asks for a runtime that is unknown here or whose library is not installed."""
+    """The card names a runtime that is unknown or whose library is not installed."""
 
     def __init__(self, runtime: str, reason: str) -> None:
         super().__init__(f"runtime {runtime!r} is not available: {reason}")
@@ -164,34 +164,36 @@ class NotConvertible(ArtifactError):
 
 
 class GoldenMismatch(ArtifactError):
-    """The exported model answers a golden row differently from the original."""
+    """The exported model predicts another value for a golden row than the original."""
 
     def __init__(self, row: int, expected: float, found: float) -> None:
-        super().__init__(f"golden row {row}: the original says {expected:g}, the export {found:g}")
+        super().__init__(
+            f"golden row {row}: the original predicts {expected:g}, the export {found:g}"
+        )
         self.row, self.expected, self.found = row, expected, found
 
 
 class PickleNotTrusted(ArtifactError):
-    """A file is a pickle, which runs code when it is read, and nobody has vouched for it."""
+    """A file is a pickle, which can run any code when it is read, and was not marked as trusted."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path.name} is a pickle and could run any code when it is read: vouch for it"
-            " with --trust, or save the model with skops"
+            f"{path.name} is a pickle and can run any code when it is read: allow it with --trust"
+            " if you trust its author, or save the model with skops"
         )
         self.path = path
 
 
 class UnknownModelFile(ArtifactError):
-    """The file's ending names no format that a model can be published from."""
+    """The file's extension is not one of a format that models can be published from."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path.name} is none of .onnx, .skops, .river, .joblib, .pkl")
+        super().__init__(f"{path.name} does not end in .onnx, .skops, .river, .joblib or .pkl")
         self.path = path
 
 
 class WarmUpFailed(ArtifactError):
-    """The runtime raises or gives non-finite answers on rows that its own schema allows."""
+    """The runtime raises or returns non-finite values on rows that its own schema allows."""
 
     def __init__(self, name: str, version: int, reason: str) -> None:
         super().__init__(f"{name} version {version} fails its warm-up: {reason}")
@@ -207,11 +209,11 @@ class UntrustedModel(ModelError):
 
 
 class RegistryError(ModelError):
-    """The registry cannot give or take what was asked."""
+    """The registry cannot perform the requested operation."""
 
 
 class RegistryUnavailable(RegistryError):
-    """The registry's server does not answer."""
+    """Redis is unreachable, too slow, or refuses the command."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the model registry is not available: {reason}")
@@ -227,38 +229,42 @@ class ModelNotFound(RegistryError):
 
 
 class VersionConflict(RegistryError):
-    """Somebody else published in between; the writer's parent is no longer the newest."""
+    """The registry is not in the state that the writer expected.
+
+    Either it never assigned the number of the new version's parent, as after a loss of data, or
+    another writer moved an alias during a rollback.
+    """
 
     def __init__(self, name: str, expected: int | None, found: int | None) -> None:
         super().__init__(
-            f"model {name!r} stands at version {found}, the writer expected {expected}"
+            f"model {name!r} is at version {found}, but the writer expected version {expected}"
         )
         self.name, self.expected, self.found = name, expected, found
 
 
 class UnreadableCard(RegistryError):
-    """The stored card is damaged, or written by a newer version of this code."""
+    """The stored card is damaged, or was written by a newer version of this code."""
 
     def __init__(self, name: str, version: int, reason: str) -> None:
         super().__init__(f"the card of {name} version {version} cannot be read: {reason}")
         self.name, self.version, self.reason = name, version, reason
 
 
-class ArtifactGone(RegistryError):
+class ArtifactDeleted(RegistryError):
     """Retention has deleted the artifact of an old version; its card remains."""
 
     def __init__(self, name: str, version: int) -> None:
         super().__init__(
-            f"the artifact of {name} version {version} is gone: retention kept only its card"
+            f"the artifact of {name} version {version} was deleted: retention kept only its card"
         )
         self.name, self.version = name, version
 
 
 class InvalidAlias(RegistryError):
-    """An alias must not look like a version number and must be a plain word."""
+    """The alias is not a plain lower-case word, or looks like a version number."""
 
     def __init__(self, alias: str) -> None:
-        super().__init__(f"{alias!r} cannot be an alias: take a lower-case word such as champion")
+        super().__init__(f"{alias!r} cannot be an alias: use a lower-case word such as champion")
         self.alias = alias
 
 
@@ -267,26 +273,29 @@ class NothingToRollBack(RegistryError):
 
     def __init__(self, name: str, alias: str) -> None:
         super().__init__(
-            f"the alias {alias!r} of {name} has nothing to go back to: "
-            "its history names no version before the present one"
+            f"the alias {alias!r} of {name} cannot be rolled back: "
+            "its history has no version before the current one"
         )
         self.name, self.alias = name, alias
 
 
 class TrainingError(ModelError):
-    """No challenger can be trained from what there is."""
+    """No challenger can be trained from the collected rows."""
 
 
-class NoFold(TrainingError):
-    """In no fold of cross-validation was every class seen before the rows to score."""
+class NoUsableFold(TrainingError):
+    """No fold of the time-ordered cross-validation can be fitted and scored."""
 
     def __init__(self, folds: int) -> None:
-        super().__init__(f"in none of {folds} folds were all classes seen before the rows to score")
+        super().__init__(
+            f"none of the {folds} time-ordered folds has at least 3 training rows of every class"
+            " and two different labels to score on; collect more feedback"
+        )
         self.folds = folds
 
 
 class NotTrainable(TrainingError):
-    """Models of this task learn online, row by row; there is no batch training for them."""
+    """Models of this task learn online, row by row; they have no batch training."""
 
     def __init__(self, name: str, task: str) -> None:
         super().__init__(f"{name} is a model for {task}: such models learn online only")
@@ -294,40 +303,40 @@ class NotTrainable(TrainingError):
 
 
 class TooFewRows(TrainingError):
-    """There are fewer labelled rows than a model can be trusted from."""
+    """There are fewer labelled rows than a reliable model needs."""
 
-    def __init__(self, found: int, fewest: int) -> None:
-        super().__init__(f"there are {found:,} labelled rows, at least {fewest:,} are needed")
-        self.found, self.fewest = found, fewest
-
-
-class TooFewOfClass(TrainingError):
-    """A class has too few rows to be learned, or to be tested."""
-
-    def __init__(self, label: object, found: int, fewest: int) -> None:
-        super().__init__(f"class {label!r} has {found:,} rows, at least {fewest:,} are needed")
-        self.label, self.found, self.fewest = label, found, fewest
+    def __init__(self, found: int, required: int) -> None:
+        super().__init__(f"there are {found:,} labelled rows, at least {required:,} are needed")
+        self.found, self.required = found, required
 
 
-class TooManyBroken(TrainingError):
-    """So many rows are broken that the others cannot be trusted; `rules` counts why."""
+class TooFewRowsOfClass(TrainingError):
+    """A class has too few rows to train or to test on."""
 
-    def __init__(self, broken: int, rows: int, rules: dict[str, int]) -> None:
-        told = ", ".join(f"{rule} {count:,}" for rule, count in rules.items())
-        super().__init__(f"{broken:,} of {rows:,} labelled rows are broken: {told}")
-        self.broken, self.rows, self.rules = broken, rows, rules
+    def __init__(self, label: object, found: int, required: int) -> None:
+        super().__init__(f"class {label!r} has {found:,} rows, at least {required:,} are needed")
+        self.label, self.found, self.required = label, found, required
+
+
+class TooManyRejectedRows(TrainingError):
+    """Too many rows were rejected to trust the others; `rules` counts the rejections by rule."""
+
+    def __init__(self, rejected: int, rows: int, rules: dict[str, int]) -> None:
+        counts = ", ".join(f"{rule} {count:,}" for rule, count in rules.items())
+        super().__init__(f"{rejected:,} of {rows:,} labelled rows were rejected: {counts}")
+        self.rejected, self.rows, self.rules = rejected, rows, rules
 
 
 class UnknownMetric(TrainingError):
-    """The metric that was to decide does not fit the task."""
+    """The requested metric does not apply to the task."""
 
     def __init__(self, metric: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"{metric!r} does not measure this task: take {', '.join(known)}")
+        super().__init__(f"{metric!r} is not a metric of this task: use {', '.join(known)}")
         self.metric, self.known = metric, known
 
 
 class PredictError(ModelError):
-    """The runtime failed on a batch of valid rows; a smaller batch may tell which row it was."""
+    """The runtime failed on a batch of valid rows; smaller batches can find the row."""
 
     def __init__(self, runtime: str, reason: str) -> None:
         super().__init__(f"the {runtime} runtime could not predict: {reason}")
@@ -335,7 +344,7 @@ class PredictError(ModelError):
 
 
 class LearnError(ModelError):
-    """The runtime failed in the middle of a batch: its state is undefined, drop the copy."""
+    """The runtime failed while learning a batch: its state is undefined and must be discarded."""
 
     def __init__(self, runtime: str, reason: str) -> None:
         super().__init__(f"the {runtime} runtime could not learn: {reason}")

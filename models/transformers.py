@@ -1,4 +1,7 @@
-"""River transformers of our own, for linear models: features taken together, and bounded ones."""
+"""River transformers for linear models: feature crosses and clipping.
+
+Pickled models refer to these classes by module and name; keep both.
+"""
 
 from collections.abc import Mapping
 
@@ -6,19 +9,19 @@ from river.base import Transformer
 
 
 class Crosses(Transformer):  # type: ignore[misc]  # River has no types.
-    """Marks which values the features of each group have together.
+    """One-hot encodes the combination of values of each group of features.
 
-    A group of one is a one-hot encoding, numbers included; a group of several is their cross, by
-    which a linear model may hold a pair for more, or less, than the sum of its parts (H.-T. Cheng
-    et al., "Wide & Deep Learning for Recommender Systems", 2016, section 3.1). Only what is there
-    is named: a row has one mark a group, and costs as much. Learns nothing itself.
+    A group of one feature is a plain one-hot encoding, also of numbers. A group of several is a
+    feature cross, which lets a linear model weigh a combination differently from the sum of its
+    parts (H.-T. Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016, section 3.1).
+    The output is sparse: one feature per group. The transformer learns nothing.
     """
 
     def __init__(self, *groups: tuple[str, ...]) -> None:
         self.groups = groups
 
     def transform_one(self, x: Mapping[str, object]) -> dict[str, float]:
-        """One mark a group, named after its features and their values; a value missing is None."""
+        """Return one feature of value 1 per group; missing features have the value None."""
         return {
             f"{'*'.join(group)}={'*'.join([str(x.get(name)) for name in group])}": 1.0
             for group in self.groups
@@ -26,15 +29,16 @@ class Crosses(Transformer):  # type: ignore[misc]  # River has no types.
 
 
 class Clip(Transformer):  # type: ignore[misc]  # River has no types.
-    """Bounds every number to [-bound, bound]: behind a scaler, deviations that are one storm's.
+    """Clips every number to [-bound, bound]; meant to follow a standard scaler.
 
-    A linear model learns in proportion to its inputs, so that a few outliers would do most of it.
+    The update of a linear model is proportional to its inputs, so a few outliers, such as the
+    weather of one storm, would otherwise dominate it.
     """
 
     def __init__(self, bound: float) -> None:
         self.bound = bound
 
     def transform_one(self, x: Mapping[str, float]) -> dict[str, float]:
-        """The numbers, bounded."""
+        """Return the clipped numbers."""
         bound = self.bound
         return {name: max(-bound, min(bound, value)) for name, value in x.items()}

@@ -1,10 +1,10 @@
-"""`python -m modstream`: how supervised processes are started, and how it is run without a venv."""
+"""`python -m modstream`: the command without its script; supervised processes start like this."""
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may not have installed it
+if sys.version_info < (3, 11):  # noqa: UP036 - it may run without having been installed
     sys.exit(
-        "modstream: this Python is too old: make the environment with 3.11 to 3.14 (make demo)"
+        "modstream: this Python is too old: create the environment with 3.11 to 3.14 (make demo)"
     )
 
 try:

@@ -1,4 +1,4 @@
-"""Structured logs: JSON lines for machines, coloured lines for a terminal."""
+"""Structured logging: JSON lines for machines, coloured lines for a terminal."""
 
 import logging
 import sys
@@ -8,39 +8,44 @@ import structlog
 
 from modstream.settings import Settings
 
-CHATTY = {
+LIBRARY_LEVELS = {
     "faust": "WARNING",
     "mode": "WARNING",
     "aiokafka": "WARNING",
     "stamina": "ERROR",
     "librdkafka": "ERROR",
 }
-"""Libraries that tell at their own least level what is no news to anybody."""
+"""Minimum levels of libraries whose lower levels carry nothing that users need."""
 
 
-def quiet() -> None:
-    """Let a short command speak for itself: of what libraries log only errors are shown."""
+def show_errors_only() -> None:
+    """Show only errors of the libraries, so that a short command's own output is not disturbed."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
-def configure(settings: Settings, to: TextIO | None = None, least: str | None = None) -> None:
-    """Send structlog's and the standard library's records through one formatter.
+def configure(
+    settings: Settings, stream: TextIO | None = None, min_level: str | None = None
+) -> None:
+    """Send the log records of structlog and of the standard library through one formatter.
 
-    They go to standard error, or to a file where a live view has the terminal. `least` is the
-    least level that is told, by default the settings'.
+    Args:
+        settings: their `log_format` and `log_level` apply.
+        stream: where the log goes, such as a file while a live view uses the terminal; by default
+            standard error.
+        min_level: minimum level that is logged, instead of the one in the settings.
     """
-    stream = to or sys.stderr
+    stream = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    terminal = stream.isatty()
+    is_terminal = stream.isatty()
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
-    if settings.log_format == "console" or (settings.log_format == "auto" and terminal):
-        renderer = structlog.dev.ConsoleRenderer(colors=terminal)
+    if settings.log_format == "console" or (settings.log_format == "auto" and is_terminal):
+        renderer = structlog.dev.ConsoleRenderer(colors=is_terminal)
     structlog.configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         processors=[
@@ -64,6 +69,6 @@ def configure(settings: Settings, to: TextIO | None = None, least: str | None = 
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel((least or settings.log_level).upper())
-    for name, level in CHATTY.items():
+    root.setLevel((min_level or settings.log_level).upper())
+    for name, level in LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel(level)

@@ -1,4 +1,5 @@
-"""Events into other events: predict, join late labels, learn, evaluate.
+"""Stream processors: predict, join late labels, learn, evaluate, promote, redrive.
 
-Handlers are pure; the servers they meet are wired in the roof.
+The decisions are pure functions and state machines. Clients are opened by `modstream.services`,
+with one exception: `join.faust` opens the joiner's Kafka clients and runs its event loop.
 """

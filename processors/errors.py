@@ -1,17 +1,17 @@
-"""The processors' errors: why a request got no prediction, and why a joiner cannot go on.
+"""The processors' errors: refusals of requests, and errors that end a joiner.
 
 ProcessorError
 ├── Refusal                    a request is answered with an error; has a `code`
-│   ├── ModelUnknown           the registry has no such model or version
-│   ├── ModelUnavailable       there is one, but it cannot be had now
+│   ├── UnknownModel           the registry has no such model or version
+│   ├── ModelUnavailable       the model exists, but cannot be loaded now
 │   ├── InvalidInput           the model's input schema refuses a row
-│   ├── NoAnswer               the model has no finite answer, or its runtime failed on this row
-│   ├── Expired                the deadline had passed before the request was looked at
-│   └── DeadlineUnreadable     the deadline is no time
+│   ├── NoOutput               the model has no finite output, or its runtime failed on this row
+│   ├── DeadlineExceeded       the deadline had passed before the request was handled
+│   └── InvalidDeadline        the deadline is not a time
 └── JoinerError                ends the joiner's process, which a supervisor starts again
-    ├── PartitionsDiffer       topics that are joined have different numbers of partitions
-    ├── JoinerStalled          records wait, yet nothing has been committed for too long
-    └── SettingUnsupported     a client setting that the joiner's Kafka client does not know
+    ├── PartitionCountMismatch topics that are joined have different numbers of partitions
+    ├── JoinerStalled          records wait, but nothing was committed for too long
+    └── UnsupportedSetting     a client setting that the joiner's Kafka client does not know
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from modstream.models.errors import InputError
 
 
 class ProcessorError(Exception):
-    """The root of everything that this room raises on purpose."""
+    """The root of all errors that this room raises on purpose."""
 
 
 class Refusal(ProcessorError):
@@ -29,82 +29,91 @@ class Refusal(ProcessorError):
     code = "refused"
 
 
-class ModelUnknown(Refusal):
+class UnknownModel(Refusal):
     """The request names a model or a version that does not exist."""
 
     code = "unknown_model"
 
     def __init__(self, model: str, version: int | str) -> None:
-        super().__init__(f"there is no model {model} with version or alias {version}")
+        super().__init__(f"model {model} has no version or alias {version}")
 
 
 class ModelUnavailable(Refusal):
-    """The model exists, but neither the registry nor this worker can provide it at the moment."""
+    """The model exists, but the worker cannot load it at the moment."""
 
     code = "model_unavailable"
 
     def __init__(self, model: str, reason: str) -> None:
-        super().__init__(f"model {model} is not available now: {reason}")
+        super().__init__(f"model {model} cannot be loaded now: {reason}")
 
 
 class InvalidInput(Refusal):
     """A row does not fit the model's input schema; the code is the input error's own."""
 
     def __init__(self, error: InputError, row: int | None = None) -> None:
-        place = "" if row is None else f"row {row}: "
-        super().__init__(f"{place}{error}")
+        prefix = "" if row is None else f"row {row}: "
+        super().__init__(f"{prefix}{error}")
         self.code = error.code
 
 
-class NoAnswer(Refusal):
-    """The model gave no usable answer for this request."""
+class NoOutput(Refusal):
+    """The model has no usable output for this request."""
 
-    code = "no_answer"
+    code = "no_output"
 
     def __init__(self, model: str, version: int, reason: str) -> None:
-        super().__init__(f"model {model} version {version} gave no answer: {reason}")
+        super().__init__(f"model {model} version {version} has no output here: {reason}")
 
 
-class Expired(Refusal):
-    """The request came, or was reached, when nobody waited for its answer any more."""
+class DeadlineExceeded(Refusal):
+    """The deadline of the request had passed before the request was handled."""
 
-    code = "expired"
+    code = "deadline_exceeded"
 
     def __init__(self, deadline: int, now: int) -> None:
         super().__init__(f"the deadline passed {now - deadline} ms ago")
 
 
-class DeadlineUnreadable(Refusal):
-    """The deadline header must hold milliseconds since the epoch in decimal digits."""
+class InvalidDeadline(Refusal):
+    """The deadline header does not hold milliseconds since the epoch in decimal digits."""
 
     code = "invalid_deadline"
 
     def __init__(self, value: bytes) -> None:
-        super().__init__(f"the deadline header is no time in ms since the epoch: {value[:40]!r}")
+        super().__init__(
+            "the deadline header must be milliseconds since the epoch in decimal digits, "
+            f"not {value[:40]!r}"
+        )
 
 
 class JoinerError(ProcessorError):
-    """Why the joiner cannot go on."""
+    """An error that ends the joiner."""
 
 
-class PartitionsDiffer(JoinerError):
-    """Topics are joined partition by partition, so each must have the same number of them."""
+class PartitionCountMismatch(JoinerError):
+    """The topics of the join have different partition counts; they are joined by partition."""
 
     def __init__(self, partitions: Mapping[str, int | None], expected: int) -> None:
         found = ", ".join(f"{topic} has {count or 'none'}" for topic, count in partitions.items())
-        super().__init__(f"the join needs {expected} partitions in every topic: {found}")
+        super().__init__(
+            f"the join needs {expected} partitions in every topic, but {found}:"
+            " create the topics again with the partition count in the settings"
+        )
 
 
 class JoinerStalled(JoinerError):
-    """The process is alive and does nothing."""
+    """Records wait, and nothing was committed within the stall timeout."""
 
     def __init__(self, lag: int | None, seconds: float) -> None:
         waiting = "Kafka does not answer" if lag is None else f"{lag} offsets wait"
         super().__init__(f"{waiting} and nothing was committed for {seconds:g} s")
 
 
-class SettingUnsupported(JoinerError):
+class UnsupportedSetting(JoinerError):
     """A librdkafka setting that has no counterpart in aiokafka; its value may be a secret."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the joiner's Kafka client cannot follow the setting {name}")
+        super().__init__(
+            f"the joiner's Kafka client does not support the setting {name}:"
+            " remove it, or use one of the supported sasl.* and ssl.* settings"
+        )

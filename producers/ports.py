@@ -1,36 +1,40 @@
-"""What producers need of a broker: somewhere to send to, somewhere to read answers from."""
+"""The broker interfaces that producers use: a sink for records and a source of records."""
 
 from collections.abc import Callable
 from typing import Protocol
 
-from modstream.broker.client.publisher import Delivered
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.client.publisher import DeliveryReport
+from modstream.broker.wire.records import ProducerRecord, Record
 
 
-class Sink(Protocol):
-    """Takes records, as `modstream.broker.client.publisher.Publisher` does."""
+class RecordSink(Protocol):
+    """A sink for records, such as `modstream.broker.client.publisher.Publisher`."""
 
     def send(
-        self, outgoing: Outgoing, delivered: Callable[[Delivered], None] | None = None
+        self, record: ProducerRecord, on_delivery: Callable[[DeliveryReport], None] | None = None
     ) -> None:
-        """Enqueue one record; may block while the way out is full."""
+        """Enqueue one record; may block while the send queue is full."""
 
     def flush(self, timeout: float = ...) -> None:
-        """Wait until all of them are acknowledged; raises DeliveryFailed."""
+        """Wait until every enqueued record is acknowledged.
+
+        Raises:
+            DeliveryFailed: a record was not acknowledged.
+        """
 
 
-class Source(Protocol):
-    """Gives records, as `modstream.broker.client.reader.Reader` does."""
+class RecordSource(Protocol):
+    """A source of records, such as `modstream.broker.client.reader.Reader`."""
 
-    def poll(self, timeout: float = ..., most: int = ...) -> list[Record]:
-        """Up to `most` records; fewer, or none, after `timeout` seconds."""
+    def poll(self, timeout: float = ..., max_records: int = ...) -> list[Record]:
+        """Return up to `max_records` records; fewer, or none, after `timeout` seconds."""
 
 
-def arrivals(source: Source, timeout: float) -> list[Record]:
-    """What has arrived, as soon as something has; nothing after `timeout` seconds.
+def poll_available(source: RecordSource, timeout: float) -> list[Record]:
+    """Return the available records as soon as there is one; an empty list after `timeout` seconds.
 
-    A poll for many records waits for many: asking for one first keeps that wait out of every
-    latency that is measured behind it.
+    A poll for many records waits for many. Polling for a single record first keeps that wait out
+    of the latencies that callers measure.
     """
-    first = source.poll(timeout=timeout, most=1)
-    return first + source.poll(timeout=0.0, most=1000) if first else first
+    first = source.poll(timeout=timeout, max_records=1)
+    return first + source.poll(timeout=0.0, max_records=1000) if first else first

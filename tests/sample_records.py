@@ -1,12 +1,12 @@
-"""Records of one word each, for tests to which nothing else matters."""
+"""Records of one word each, for tests that need no other content."""
 
 from modstream.broker.client.publisher import Publisher
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.records import ProducerRecord
 
 
 def publish(connection, topic, words):
-    """Each word as a record under itself as key; returns when all are acknowledged."""
+    """Publish each word as a record with itself as key; wait until all are acknowledged."""
     with Publisher(connection) as publisher:
         for word in words:
-            publisher.send(Outgoing(topic, word, word))
+            publisher.send(ProducerRecord(topic, word, word))
         publisher.flush()

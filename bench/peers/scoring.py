@@ -1,4 +1,4 @@
-"""What the Python peers share: JSON requests in, JSON answers out, by the workload's ONNX file."""
+"""Shared by the Python peers: scores JSON requests with the workload's ONNX model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import orjson
 
 
 class Scorer:
-    """Scores requests, rows of floats by name or [1, k] tensors, all of one call in one run."""
+    """Scores requests with rows of floats by name or [1, k] tensors, in one run of the model."""
 
     def __init__(self, path: str) -> None:
         options = ort.SessionOptions()
@@ -19,7 +19,7 @@ class Scorer:
         self._output = self._session.get_outputs()[-1].name
 
     def __call__(self, values: Sequence[bytes]) -> list[bytes]:
-        """One answer for each request, in their order."""
+        """Return one response for each request, in their order."""
         requests = [orjson.loads(value) for value in values]
         rows = np.array([numbers(request) for request in requests], np.float32)
         (scores,) = self._session.run([self._output], {self._input: rows})
@@ -30,7 +30,7 @@ class Scorer:
 
 
 def numbers(request: Mapping[str, Any]) -> list[float]:
-    """The features of a request in the order of the model's."""
+    """Return the features of a request, in the model's order."""
     if "features" in request:
         return list(request["features"].values())
     return request["inputs"][0]["data"]

@@ -1,1 +1,1 @@
-"""Kafka clients: consumer, delivery, publisher, reader, admin; alone import confluent-kafka."""
+"""Kafka clients: consumer, delivery, publisher, reader, admin. Only they import confluent-kafka."""

@@ -1,4 +1,4 @@
-"""Creating topics, waiting until they are ready, and looking at them and at groups' lag."""
+"""Administration of the cluster: topics, their offsets, and the lag of consumer groups."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -10,32 +10,31 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
-from modstream.broker.client.connection import UNREACHABLE, Connection, client_config
-from modstream.broker.client.offset_lookup import EARLIEST, LATEST, QUESTION, Lookup
-from modstream.broker.errors import BrokerUnavailable, TopicMissing, TopicRefused, Undecided
+from modstream.broker.client.connection import UNAVAILABLE_ERRORS, Connection, client_config
+from modstream.broker.client.offset_lookup import EARLIEST, LATEST, REQUEST_TIMEOUT_S, OffsetLookup
+from modstream.broker.errors import BrokerUnavailable, TopicMissing, TopicRefused, TransactionOpen
 from modstream.broker.wire.records import TopicPartition
 from modstream.broker.wire.topics import TopicSpec
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
-SECONDS = 15.0
-"""Bound of one administrative request, and of asking again."""
-DECIDED = 20.0
-"""Seconds; the brokers abort our transactions after 15."""
+ADMIN_TIMEOUT_S = 15.0
+"""Timeout of one administrative request, and of its retries."""
+TRANSACTIONS_TIMEOUT_S = 20.0
+"""Timeout for open transactions to end; the brokers abort ours after 15 s."""
 
-
-patient = stamina.retry(
-    on=BrokerUnavailable, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.5
+retry_unavailable = stamina.retry(
+    on=BrokerUnavailable, attempts=None, timeout=ADMIN_TIMEOUT_S, wait_initial=0.02, wait_max=0.5
 )
-"""Ask again while a leader or coordinator is just taking over, as after every start.
+"""Retry while a leader or coordinator is being elected, as after every start.
 
-Stands at single questions to the brokers only, so that no patience is nested in another.
+Decorates only methods that send a single request, so that retries are never nested.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic as the cluster has it; `records` counts offsets, markers of transactions too."""
+    """A topic in the cluster; `records` counts offsets, including those of transaction markers."""
 
     name: str
     partitions: int
@@ -48,184 +47,200 @@ class Admin:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._client = AdminClient(client_config(connection, "modstream-admin"))
-        self._lookups = {which: Lookup(connection, committed=which) for which in (False, True)}
-        self._groups: dict[str, Consumer] = {}
+        self._lookups = {c: OffsetLookup(connection, committed=c) for c in (False, True)}
+        self._group_clients: dict[str, Consumer] = {}
 
     def create(self, specs: Iterable[TopicSpec]) -> list[str]:
-        """Create what is missing and wait until every topic has a leader; returns the new names.
+        """Create the missing topics and wait until every partition has a leader.
+
+        Returns:
+            The names of the topics that were created.
 
         Raises:
-            TopicRefused: the cluster would not have it so.
-            BrokerUnavailable: nobody answered.
+            TopicRefused: the cluster refused to create a topic.
+            BrokerUnavailable: no broker responded in time.
         """
         wanted = {spec.name: spec for spec in specs}
-        created = self._created(
-            [
-                NewTopic(spec.name, num_partitions=spec.partitions, config=spec.config)
-                for spec in wanted.values()
-            ]
-        )
+        topics = [NewTopic(s.name, s.partitions, config=s.config) for s in wanted.values()]
+        created = self._create_missing(topics)
         self.wait_ready(wanted)
         return created
 
-    @patient
-    def _created(self, topics: list[NewTopic]) -> list[str]:
-        """The names of those that were not there; an answer that got lost counts as "there"."""
+    @retry_unavailable
+    def _create_missing(self, topics: list[NewTopic]) -> list[str]:
+        """Return the names of the created topics.
+
+        If a response is lost and the request is retried, the topic counts as existing.
+        """
         created = []
-        for name, future in self._client.create_topics(topics, request_timeout=SECONDS).items():
+        futures = self._client.create_topics(topics, request_timeout=ADMIN_TIMEOUT_S)
+        for name, future in futures.items():
             try:
-                self._answer(future)
+                self._wait_for(future)
                 created.append(name)
             except KafkaException as error:
-                self._unless_there(name, error)
+                self._ignore_existing(name, error)
         return created
 
     def wait_ready(self, names: Iterable[str]) -> None:
-        """Wait until every partition of these topics has a leader that answers."""
+        """Wait until every partition of these topics has a leader that responds."""
         for attempt in stamina.retry_context(
-            on=TopicMissing, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.2
+            on=TopicMissing, attempts=None, timeout=ADMIN_TIMEOUT_S, wait_initial=0.02, wait_max=0.2
         ):
             with attempt:
-                self.ends(list(names))
+                self.end_offsets(list(names))
 
     def topics(self, prefix: str = "") -> list[TopicState]:
-        """The topics whose names begin with `prefix`, internal ones left out, sorted by name."""
+        """Return the non-internal topics whose names begin with `prefix`, sorted by name."""
         found = {
             name: [TopicPartition(name, p) for p in topic.partitions]
             for name, topic in self._metadata().items()
             if name.startswith(prefix) and not name.startswith("__")
         }
-        everywhere = [p for homes in found.values() for p in homes]
-        ends, begins = self._offsets(everywhere, LATEST), self._offsets(everywhere, EARLIEST)
+        every = [partition for partitions in found.values() for partition in partitions]
+        ends, starts = self._offsets(every, LATEST), self._offsets(every, EARLIEST)
         return [
-            TopicState(name, len(homes), sum(ends[p] - begins[p] for p in homes))
-            for name, homes in sorted(found.items())
+            TopicState(name, len(partitions), sum(ends[p] - starts[p] for p in partitions))
+            for name, partitions in sorted(found.items())
         ]
 
-    def ends(self, topics: Sequence[str], *, committed: bool = False) -> dict[TopicPartition, int]:
-        """The next offset of each partition of some topics.
+    def end_offsets(
+        self, topics: Sequence[str], *, committed: bool = False
+    ) -> dict[TopicPartition, int]:
+        """Return the next offset of each partition of some topics.
 
-        With `committed` the last stable offset: where readers of committed records must stop
-        while a transaction is open.
+        With `committed`, return the last stable offsets: readers of committed records cannot read
+        further while a transaction is open.
         """
-        return self._offsets(self._homes(topics), LATEST, committed=committed)
+        return self._offsets(self._partitions_of(topics), LATEST, committed=committed)
 
-    def since(self, topics: Sequence[str], timestamp: int) -> dict[TopicPartition, int]:
-        """Where each partition holds its first record of `timestamp` (ms) or later, or else ends.
+    def offsets_since(self, topics: Sequence[str], timestamp: int) -> dict[TopicPartition, int]:
+        """Return the offset of each partition's first record of `timestamp` (ms) or later.
 
-        All records of that time or later lie at these offsets or beyond, in whatever order they
-        were written.
+        The result for a partition without such a record is its end offset. Records need not be
+        ordered by time: all records of `timestamp` or later are at these offsets or beyond.
         """
-        ends = self.ends(topics)
+        ends = self.end_offsets(topics)
         found = self._offsets(list(ends), timestamp)
-        return {home: end if found[home] < 0 else found[home] for home, end in ends.items()}
+        return {p: end if found[p] < 0 else found[p] for p, end in ends.items()}
 
-    def await_decided(self, topics: Sequence[str]) -> None:
-        """Wait until every record that lies in these topics now is committed or aborted.
+    def wait_for_transactions(self, topics: Sequence[str]) -> None:
+        """Wait until every present record of these topics is committed or aborted.
 
         Raises:
-            Undecided: a transaction stayed open for longer than any of ours may.
+            TransactionOpen: a transaction stayed open for longer than any of ours can.
         """
-        ends = self.ends(topics)
+        ends = self.end_offsets(topics)
         for attempt in stamina.retry_context(
-            on=Undecided, attempts=None, timeout=DECIDED, wait_initial=0.02, wait_max=0.5
+            on=TransactionOpen,
+            attempts=None,
+            timeout=TRANSACTIONS_TIMEOUT_S,
+            wait_initial=0.02,
+            wait_max=0.5,
         ):
             with attempt:
-                stable = self.ends(topics, committed=True)
-                for home, end in ends.items():
-                    if stable[home] < end:
-                        raise Undecided(str(home), DECIDED)
+                stable = self.end_offsets(topics, committed=True)
+                for partition, end in ends.items():
+                    if stable[partition] < end:
+                        raise TransactionOpen(str(partition), TRANSACTIONS_TIMEOUT_S)
 
-    def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
-        """A group's committed offsets on some topics; partitions without one are left out."""
-        return self._positions(group, self._homes(topics))
+    def committed_offsets(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """Return a group's committed offsets; partitions without an offset are left out."""
+        return self._committed_offsets(group, self._partitions_of(topics))
 
-    @patient
-    def members(self, group: str) -> int:
-        """How many members of a group have partitions now.
+    @retry_unavailable
+    def count_members(self, group: str) -> int:
+        """Return how many members of a group have partitions now.
 
-        Asked by a client of its own, which goes with the answer: once this call has timed out, it
-        crashes the process when the broker that it asked goes away
+        Each call uses a client of its own: after a timeout of this request, the client crashes the
+        process when the broker of the request disconnects
         (https://github.com/confluentinc/librdkafka/issues/4605).
         """
         client = AdminClient(client_config(self._connection, "modstream-members"))
         try:
-            found = self._answer(client.describe_consumer_groups([group])[group])
+            found = self._wait_for(client.describe_consumer_groups([group])[group])
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return 0
-            raise self._connection.translated(error) from error
+            raise self._connection.translate(error) from error
         return sum(bool(member.assignment.topic_partitions) for member in found.members)
 
     def lag(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
-        """Offsets between what a group committed and where each partition ends."""
-        done = self.committed(group, topics)
-        return {home: end - done.get(home, 0) for home, end in self.ends(topics).items()}
+        """Return the number of offsets between a group's committed offset and each end offset."""
+        committed = self.committed_offsets(group, topics)
+        return {p: end - committed.get(p, 0) for p, end in self.end_offsets(topics).items()}
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete topics; those that are gone already are no error."""
+        """Delete topics; missing topics are ignored."""
         for future in self._client.delete_topics(list(names)).values():
             try:
-                self._answer(future)
+                self._wait_for(future)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise self._connection.translated(error) from error
+                    raise self._connection.translate(error) from error
 
-    def _homes(self, topics: Sequence[str]) -> list[TopicPartition]:
-        """The partitions of some topics."""
+    def _partitions_of(self, topics: Sequence[str]) -> list[TopicPartition]:
         known = self._metadata()
         for topic in topics:
             if topic not in known or known[topic].error is not None or not known[topic].partitions:
                 raise TopicMissing(topic)
         return [TopicPartition(t, p) for t in topics for p in known[t].partitions]
 
-    @patient
+    @retry_unavailable
     def _metadata(self) -> dict[str, TopicMetadata]:
         try:
-            return self._client.list_topics(timeout=QUESTION).topics
+            return self._client.list_topics(timeout=REQUEST_TIMEOUT_S).topics
         except KafkaException as error:
             raise BrokerUnavailable(self._connection.bootstrap, error.args[0].str()) from error
 
-    @patient
-    def _positions(self, group: str, homes: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Asked by a consumer that never joins.
+    @retry_unavailable
+    def _committed_offsets(
+        self, group: str, partitions: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Request committed offsets with a consumer that never joins the group.
 
-        The admin client's own call crashes the process when the group's coordinator moves
+        The same request of the admin client crashes the process when the group's coordinator moves
         (https://github.com/confluentinc/librdkafka/issues/5040).
         """
-        if group not in self._groups:
+        if group not in self._group_clients:
             config = client_config(self._connection, "modstream-admin") | {
                 "group.id": group,
-                # Else the answer waits while a transaction holds further offsets of the group.
+                # With read_committed, the response waits for open transactions with group offsets.
                 "isolation.level": "read_uncommitted",
             }
-            self._groups[group] = Consumer(config)
-        asked = [KafkaPartition(home.topic, home.partition) for home in homes]
+            self._group_clients[group] = Consumer(config)
+        requested = [KafkaPartition(*partition) for partition in partitions]
         try:
-            answers = self._groups[group].committed(asked, timeout=QUESTION)
+            found = self._group_clients[group].committed(requested, timeout=REQUEST_TIMEOUT_S)
         except KafkaException as error:
-            raise self._connection.translated(error) from error
-        return {TopicPartition(p.topic, p.partition): p.offset for p in answers if p.offset >= 0}
+            raise self._connection.translate(error) from error
+        return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
-    @patient
+    @retry_unavailable
     def _offsets(
-        self, homes: Sequence[TopicPartition], time: int, *, committed: bool = False
+        self, partitions: Sequence[TopicPartition], time: int, *, committed: bool = False
     ) -> dict[TopicPartition, int]:
-        return self._lookups[committed](homes, time)
+        return self._lookups[committed](partitions, time)
 
-    def _answer(self, future: Future[Answer]) -> Answer:
-        """What a question to the brokers brings; raises KafkaException as it does."""
+    def _wait_for(self, future: Future[T]) -> T:
+        """Return the result of an administrative request.
+
+        Raises:
+            KafkaException: the request failed.
+            BrokerUnavailable: no response arrived in time.
+        """
         try:
-            return future.result(SECONDS)
+            return future.result(ADMIN_TIMEOUT_S)
         except TimeoutError as error:
             raise BrokerUnavailable(
-                self._connection.bootstrap, f"no answer within {SECONDS:g} s"
+                self._connection.bootstrap, f"no answer within {ADMIN_TIMEOUT_S:g} s"
             ) from error
 
-    def _unless_there(self, name: str, error: KafkaException) -> None:
+    def _ignore_existing(self, name: str, error: KafkaException) -> None:
+        """Raise the error of a failed topic creation, unless the topic exists."""
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return
-        if cause.code() in UNREACHABLE:
+        if cause.code() in UNAVAILABLE_ERRORS:
             raise BrokerUnavailable(self._connection.bootstrap, cause.str()) from error
         raise TopicRefused(name, cause.str()) from error

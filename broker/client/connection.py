@@ -1,4 +1,4 @@
-"""How we reach Kafka, and every client setting we pin, with its reason."""
+"""The connection to Kafka, and the client settings that we pin, each with its reason."""
 
 import logging
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from types import MappingProxyType
 from confluent_kafka import KafkaError, KafkaException
 
 from modstream.broker.errors import BrokerError, BrokerUnavailable
-from modstream.broker.wire.topics import LARGEST_RECORD
+from modstream.broker.wire.topics import MAX_RECORD_BYTES
 
-Config = dict[str, str | int | float | bool]
+ClientConfig = dict[str, str | int | float | bool]
 
-# Nobody answers, or whoever should is just taking over.
-UNREACHABLE = frozenset(
+# No broker responds, or a new leader or coordinator is just taking over.
+UNAVAILABLE_ERRORS = frozenset(
     {
         KafkaError._TRANSPORT,
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._TIMED_OUT,
         KafkaError._RESOLVE,
-        # A bootstrap address turns out to be a broker that is known by its id already.
+        # A bootstrap address belongs to a broker that is already known by its id.
         KafkaError._DESTROY_BROKER,
-        # A partition that has no leader yet, when offsets are asked for.
+        # Offsets were requested of a partition that has no leader yet.
         KafkaError._NOENT,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
@@ -42,119 +42,122 @@ class Connection:
     bootstrap: str
     options: Mapping[str, str] = field(default_factory=dict)
 
-    def translated(self, error: KafkaException) -> BrokerError:
-        """The room's own error for a failure of the client."""
+    def translate(self, error: KafkaException) -> BrokerError:
+        """Return the broker error for an error of the client."""
         cause: KafkaError = error.args[0]
-        if cause.code() in UNREACHABLE:
+        if cause.code() in UNAVAILABLE_ERRORS:
             return BrokerUnavailable(self.bootstrap, cause.str())
         return BrokerError(f"Kafka client: {cause.name()}: {cause.str()}")
 
 
-def client_config(connection: Connection, client_id: str) -> Config:
-    """What every client shares."""
+def client_config(connection: Connection, client_id: str) -> ClientConfig:
+    """Return the settings that all clients share."""
     return {
         "bootstrap.servers": connection.bootstrap,
         "client.id": client_id,
-        # Reconnect fast: on a restarted broker the default back-off of up to 10 s is our outage.
+        # Reconnect fast: after a broker restart, the default back-off adds up to 10 s of outage.
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
-        # The client would forget all brokers when none answers, and with them the one that
-        # send_offsets_to_transaction waits for: after a network cut of 10 s that call never came
-        # back (compare https://github.com/confluentinc/librdkafka/issues/5456).
+        # By default the client forgets all brokers when none responds, including the one that
+        # send_offsets_to_transaction waits for. After a network cut of 10 s, that call never
+        # returned (compare https://github.com/confluentinc/librdkafka/issues/5456).
         "metadata.recovery.strategy": "none",
-        # A connection that only we think is open shows by requests that nobody answers, and a new
-        # one by its handshake. After a fault of 10 s workers were back 52 s after its end with the
-        # default of 60 s, 8 to 17 s with 10 s, and 7 to 10 s with 5 s, on an overloaded machine. A
-        # handshake that began in the fault must end before another can: it has 3 s.
+        # A half-open connection is detected by requests without a response, or at its handshake.
+        # On an overloaded machine, workers recovered 52 s after a fault of 10 s with the default of
+        # 60 s, after 8 to 17 s with 10 s, and after 7 to 10 s with 5 s. A handshake that began
+        # during the fault delays the next one, so its timeout is only 3 s.
         "socket.timeout.ms": 5_000,
         "socket.connection.setup.timeout.ms": 3_000,
         "api.version.request.timeout.ms": 3_000,
-        # Topics are created explicitly; a mistyped name must fail, not spring into being.
+        # Topics are created explicitly; a mistyped name must fail instead of creating a topic.
         "allow.auto.create.topics": False,
         "logger": logging.getLogger("librdkafka"),  # type: ignore[dict-item]
         **connection.options,
     }
 
 
-def consumer_config(connection: Connection, client_id: str, group: str) -> Config:
-    """A member of a consumer group whose offsets are committed by the delivery."""
+def consumer_config(connection: Connection, client_id: str, group: str) -> ClientConfig:
+    """Return the settings of a group member whose offsets are committed by the delivery."""
     return {
         **client_config(connection, client_id),
         "group.id": group,
-        # The delivery commits, with or after what it produced.
+        # The delivery commits the offsets, with or after its records.
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        # With `latest`, the default, requests sent before the first start would be lost; with
-        # `earliest` a whole partition may be read again: see broker/client/offset_resolver.py,
-        # which decides.
+        # With `latest`, the default, requests sent before the first start would be lost. With
+        # `earliest`, a whole partition may be read again. offset_resolver.py decides instead.
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
-        # A rebalance takes only the partitions that move, the others are served on.
+        # A rebalance revokes only the partitions that move; the others stay in service.
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": 10_000,
         "heartbeat.interval.ms": 2_000,
         "max.poll.interval.ms": 120_000,
-        # Long polls end early enough that an idle worker sees its first record at once.
+        # A short fetch wait gives an idle worker its first record at once.
         "fetch.wait.max.ms": 100,
-        "fetch.message.max.bytes": LARGEST_RECORD,
-        # Memory is bounded by the queue; the next fetch follows in 20 ms, not in the default 1 s.
+        "fetch.message.max.bytes": MAX_RECORD_BYTES,
+        # The queue bounds the memory. When it was full, the next fetch follows in 20 ms, not 1 s.
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 65_536,
         "fetch.queue.backoff.ms": 20,
-        # Last, so that an installation can fit the timeouts to its network.
+        # Last, so that an installation can adapt the timeouts to its network.
         **connection.options,
     }
 
 
-def reader_config(connection: Connection, client_id: str, *, committed: bool) -> Config:
-    """A reader of whole partitions, without a group; it is told where they end."""
+def reader_config(connection: Connection, client_id: str, *, committed: bool) -> ClientConfig:
+    """Return the settings of a reader of whole partitions, with end-of-partition events."""
     return {
         **client_config(connection, client_id),
-        # librdkafka wants a group id even where none is joined and nothing is committed.
+        # librdkafka requires a group id even if no group is joined and nothing is committed.
         "group.id": f"{client_id}-reader",
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed" if committed else "read_uncommitted",
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 50,
-        "fetch.message.max.bytes": LARGEST_RECORD,
+        "fetch.message.max.bytes": MAX_RECORD_BYTES,
         "queued.max.messages.kbytes": 65_536,
         "fetch.queue.backoff.ms": 20,
     }
 
 
-FLUSHED: Mapping[str, int] = MappingProxyType({"linger.ms": 50})
-"""For who flushes behind each batch: full requests go out at once, the rest when it flushes."""
+BATCH_FLUSH_CONFIG: Mapping[str, int] = MappingProxyType({"linger.ms": 50})
+"""Settings for producers that flush after every batch: full requests are sent immediately, the
+remainder on flush."""
 
 
-def producer_config(connection: Connection, client_id: str) -> Config:
-    """An idempotent producer."""
+def producer_config(connection: Connection, client_id: str) -> ClientConfig:
+    """Return the settings of an idempotent producer."""
     return {
         **client_config(connection, client_id),
         "enable.idempotence": True,
         "acks": "all",
-        # Java's and aiokafka's partitioner: librdkafka's default is CRC32 and breaks every join.
+        # The partitioner of Java and aiokafka. librdkafka's default, CRC32, breaks all joins.
         "partitioner": "murmur2_random",
-        "message.max.bytes": LARGEST_RECORD,
+        "message.max.bytes": MAX_RECORD_BYTES,
         "queue.buffering.max.messages": 200_000,
         "queue.buffering.max.kbytes": 262_144,
         "linger.ms": 2,
         "compression.type": "lz4",
-        # AddOffsets is retried with this: the default 100 ms slows back-to-back transactions.
+        # AddOffsets is retried at this interval; the default, 100 ms, slows down transactions.
         "retry.backoff.ms": 10,
     }
 
 
-def transactional_config(connection: Connection, transactional_id: str) -> Config:
-    """A transactional producer. After a kill -9 readers stall for `transaction.timeout.ms`."""
+def transactional_config(connection: Connection, transactional_id: str) -> ClientConfig:
+    """Return the settings of a transactional producer.
+
+    If its process is killed, readers stall for `transaction.timeout.ms`.
+    """
     return {
         **producer_config(connection, transactional_id),
         "transactional.id": transactional_id,
         "transaction.timeout.ms": 15_000,
-        # A broken connection is reported only in the log; transactions.py reads it there.
+        # A broken connection is reported only in the log, which transactions.py reads.
         "log.connection.close": True,
         "log_level": 7,
-        # A batch that nobody acknowledges is aborted before its transaction's timeout fences us.
+        # A batch without acknowledgement is aborted before the transaction's timeout fences us.
         "message.timeout.ms": 8_000,
-        **FLUSHED,
+        **BATCH_FLUSH_CONFIG,
     }

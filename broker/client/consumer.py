@@ -1,51 +1,41 @@
-"""A member of a consumer group that hands out whole batches."""
+"""A consumer-group member that polls whole batches."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from modstream.broker.client.batch_settings import BatchSettings
 from modstream.broker.client.connection import Connection, consumer_config
-from modstream.broker.client.conversions import read, read_all
-from modstream.broker.client.offset_committer import Commits
-from modstream.broker.client.offset_resolver import Astray
+from modstream.broker.client.conversions import to_record, to_records
+from modstream.broker.client.offset_committer import OffsetCommitter
+from modstream.broker.client.offset_resolver import OffsetResolver
 from modstream.broker.errors import TopicMissing
 from modstream.broker.wire.records import (
-    HOME,
+    TOPIC_PARTITION,
     Offsets,
     Record,
     TopicPartition,
     first_offsets,
 )
 
-HARMLESS = frozenset({KafkaError._PARTITION_EOF, KafkaError._MAX_POLL_EXCEEDED})
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSettings:
-    """What makes a batch: at most `most` records, that can be handled in `seconds`.
-
-    Once a first record has come, what is there makes the batch, and what comes within `linger`:
-    mostly no time is best, since a batch under way lets the next one grow. `idle` bounds a poll.
-    Times in seconds. `linger` stays below 0.2 s: beyond it `Consumer.consume` has changed its
-    meaning twice (https://github.com/confluentinc/confluent-kafka-python/issues/2205).
-    """
-
-    most: int = 10_000
-    seconds: float = 0.1
-    linger: float = 0.0
-    idle: float = 0.2
+IGNORED_ERRORS = frozenset({KafkaError._PARTITION_EOF, KafkaError._MAX_POLL_EXCEEDED})
 
 
 class GroupConsumer:
-    """One group member: polls batches, forgets what was revoked, rewinds what was aborted.
+    """A group member that polls batches, drops revoked partitions, and rewinds aborted batches.
 
-    One thread owns it. The client lets one call in at a time, so that another thread would wait
-    for as long as a poll does; what others need, `commit` and `group_metadata`, calls nothing.
+    One thread, the loop's, owns the consumer and alone may call its methods, with these exceptions:
+
+    - the delivery thread calls `commit` and `group_metadata`;
+    - the handler thread calls `assignment_epoch`;
+    - the watchdog thread reads `owned` and `drained_polls`.
+
+    Those never call the Kafka client, which admits one call at a time: they would otherwise wait
+    as long as a poll does.
     """
 
     def __init__(
@@ -59,134 +49,149 @@ class GroupConsumer:
         self._connection = connection
         self._batch = batch or BatchSettings()
         self._owned: set[TopicPartition] = set()
-        self._tenures: Counter[TopicPartition] = Counter()
-        self._since: dict[TopicPartition, int] = {}
-        self._member: Any = None
-        self._finish: Callable[[], None] = lambda: None
+        self._epochs: Counter[TopicPartition] = Counter()
+        self._start_offsets: dict[TopicPartition, int] = {}
+        self._group_metadata: Any = None
+        self._before_revoke: Callable[[], None] = lambda: None
         self._log = structlog.get_logger(__name__).bind(group=group)
-        self._commits = Commits(self._log)
+        self._committer = OffsetCommitter(self._log)
         config = consumer_config(connection, client_id, group)
-        self._consumer = Consumer({**config, "on_commit": self._commits.done})
-        self._astray = Astray(self._consumer)
-        self._silent: set[TopicPartition] = set()
-        self.drained = 0
-        """How often a poll has left nothing behind that it could have taken."""
+        self._consumer = Consumer({**config, "on_commit": self._committer.on_commit})
+        self._resolver = OffsetResolver(self._consumer)
+        self._idle_partitions: set[TopicPartition] = set()
+        self.drained_polls = 0
+        """The number of polls that took every available record."""
         self._consumer.subscribe(
             list(topics),
-            on_assign=self._assigned,
-            on_revoke=self._revoked,
-            on_lost=self._lost,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
         )
 
     @property
     def owned(self) -> frozenset[TopicPartition]:
-        """The partitions this member is assigned now."""
+        """The partitions that are currently assigned to this member."""
         return frozenset(self._owned)
 
-    def tenure(self, home: TopicPartition) -> int:
-        """How often a partition has been assigned to this member."""
-        return self._tenures[home]
+    def assignment_epoch(self, partition: TopicPartition) -> int:
+        """Return how often a partition has been assigned to this member."""
+        return self._epochs[partition]
 
-    def poll(self, most: int | None = None) -> list[Record]:
-        """The next batch, in offset order within each partition; empty after an idle wait.
+    def poll(self, max_records: int | None = None) -> list[Record]:
+        """Return the next batch, in offset order within each partition; empty after an idle wait.
 
         Raises:
             TopicMissing: a subscribed topic does not exist.
-            BrokerError: the client gave up.
+            BrokerError: the client failed.
         """
-        self._commits.send(self._consumer, self._owned)
-        most = self._batch.most if most is None else min(most, self._batch.most)
+        self._committer.commit_async(self._consumer, self._owned)
+        limit = self._batch.max_records
+        limit = limit if max_records is None else min(max_records, limit)
         try:
-            first = self._first()
+            first = self._poll_first()
             if first is None:
                 self._note_drained()
                 return []
-            rest = self._consumer.consume(most - 1, self._batch.linger) if most > 1 else []
-            self._member = self._consumer.consumer_group_metadata()
-            records = read_all(self._records([first, *rest]))
-            if not self._owned.issuperset(map(HOME, records)):
-                # A rebalance inside consume() has taken a partition whose record we already hold.
-                records = [record for record in records if record.home in self._owned]
-            if len(self._since) < len(self._owned):
-                records = self._begun(records)
+            rest = self._consumer.consume(limit - 1, self._batch.linger) if limit > 1 else []
+            self._group_metadata = self._consumer.consumer_group_metadata()
+            records = to_records(self._without_errors([first, *rest]))
+            if not self._owned.issuperset(map(TOPIC_PARTITION, records)):
+                # A rebalance inside consume() has revoked the partition of a consumed record.
+                records = [record for record in records if record.topic_partition in self._owned]
+            if len(self._start_offsets) < len(self._owned):
+                records = self._note_start(records)
         except KafkaException as error:
-            raise self._connection.translated(error) from error
-        if len(rest) < most - 1:
+            raise self._connection.translate(error) from error
+        if len(rest) < limit - 1:
             self._note_drained()
         return records
 
     def keep_alive(self) -> None:
-        """Serve the group while a batch is in hand: paused partitions give no record."""
+        """Serve the group while a batch is handled; paused partitions return no records."""
         try:
-            self._consumer.pause([KafkaPartition(*home) for home in self._owned])
+            self._consumer.pause([KafkaPartition(*partition) for partition in self._owned])
             message = self._consumer.poll(0)
-            self._consumer.resume([KafkaPartition(*home) for home in self._owned])
+            self._consumer.resume([KafkaPartition(*partition) for partition in self._owned])
         except KafkaException as error:
-            raise self._connection.translated(error) from error
+            raise self._connection.translate(error) from error
         if message is not None and self._is_record(message):
-            # A rebalance gave us a partition after the pause: its record is read again later.
-            self._seek(read(message).home, int(message.offset() or 0))
+            # Its partition was assigned after the pause. Seek back, so that it is polled again.
+            self._seek(to_record(message).topic_partition, int(message.offset() or 0))
 
     def before_revoke(self, finish: Callable[[], None]) -> None:
-        """Call `finish` before partitions are given away: what is under way ends first."""
-        self._finish = finish
+        """Register `finish`, which is called before partitions are given up."""
+        self._before_revoke = finish
 
     def owns(self, batch: Iterable[Record]) -> bool:
-        """Whether every partition of the batch polled last has been this member's own since then.
+        """Return whether the last batch's partitions have stayed assigned since it was polled.
 
-        One that was lost and came back is not: it begins again at what is committed, and its
-        records may have been answered by another member meanwhile, or be read again by this one.
+        A partition that was lost and assigned again does not count: it resumes at its committed
+        offset, so another member may have processed its records, or this one will poll them again.
         """
-        return self._since.keys() >= set(map(HOME, batch))
+        return self._start_offsets.keys() >= set(map(TOPIC_PARTITION, batch))
 
     def rewind(self, batch: Sequence[Record]) -> None:
-        """Read the batch again: every partition goes back to its first offset.
+        """Seek each partition to the batch's first offset, so that the batch is polled again.
 
-        But none that is no longer owned, and none behind where its present assignment began.
+        Partitions that are no longer assigned are skipped. No partition is rewound to before the
+        start of its present assignment.
         """
-        for home, offset in first_offsets(batch).items():
-            if home in self._since:
-                self._seek(home, max(offset, self._since[home]))
+        for partition, offset in first_offsets(batch).items():
+            if partition in self._start_offsets:
+                self._seek(partition, max(offset, self._start_offsets[partition]))
 
     def commit(self, offsets: Offsets) -> None:
-        """Have next offsets committed soon: behind a next poll, or else before partitions go."""
-        self._commits.add(offsets)
+        """Have next offsets committed at the next poll, or before their partitions are given up."""
+        self._committer.add(offsets)
 
-    def group_metadata(self) -> Any:  # noqa: ANN401 - opaque to everyone but the producer
-        """Who this member was in its group when it last polled: what fences a zombie (KIP-447)."""
-        return self._member
+    def group_metadata(self) -> Any:  # noqa: ANN401 - opaque to all but the producer
+        """Return the group metadata as of the last poll; Kafka fences zombies by it (KIP-447)."""
+        return self._group_metadata
 
     def close(self) -> None:
-        """Leave the group at once, so that others take over without waiting for a timeout."""
-        self._commits.finish(self._consumer, self._owned)
+        """Leave the group at once, so that other members need not wait for a timeout."""
+        self._committer.commit_sync(self._consumer, self._owned)
         self._consumer.close()
 
-    def _seek(self, home: TopicPartition, offset: int) -> None:
-        self._consumer.seek(KafkaPartition(home.topic, home.partition, offset))
+    def _seek(self, partition: TopicPartition, offset: int) -> None:
+        self._consumer.seek(KafkaPartition(*partition, offset))
 
-    def _begun(self, records: list[Record]) -> list[Record]:
-        """Note where partitions began; without the records of those that began at a wrong place."""
-        fresh = {h: o for h, o in first_offsets(records).items() if h not in self._since}
-        strays = self._astray.strays(fresh) if fresh else frozenset()
-        self._since.update((home, offset) for home, offset in fresh.items() if home not in strays)
-        return [record for record in records if record.home not in strays] if strays else records
+    def _note_start(self, records: list[Record]) -> list[Record]:
+        """Note the start offset of each newly assigned partition.
+
+        Returns:
+            The records, without those of partitions that started at a wrong offset.
+        """
+        known = self._start_offsets
+        fresh = {p: offset for p, offset in first_offsets(records).items() if p not in known}
+        misplaced = self._resolver.misplaced(fresh) if fresh else frozenset()
+        known.update((p, offset) for p, offset in fresh.items() if p not in misplaced)
+        if not misplaced:
+            return records
+        return [record for record in records if record.topic_partition not in misplaced]
 
     def _note_drained(self) -> None:
-        """Nothing more could be taken: who has given nothing until now may have been lost."""
-        self.drained += 1
-        if len(self._since) < len(self._owned):
-            self._silent = self._owned - self._since.keys()
+        """Note that all available records were taken, and which partitions never had any.
 
-    def _first(self) -> Message | None:
-        """The next record, or None after an idle wait; partitions without a place get one."""
-        silent, self._silent = self._silent, set()
+        The client may have lost track of the latter.
+        """
+        self.drained_polls += 1
+        if len(self._start_offsets) < len(self._owned):
+            self._idle_partitions = self._owned - self._start_offsets.keys()
+
+    def _poll_first(self) -> Message | None:
+        """Return the next message, or None after an idle wait.
+
+        Partitions without a start offset are assigned one first.
+        """
+        idle, self._idle_partitions = self._idle_partitions, set()
         while True:
-            self._astray.place(silent & self._owned)
-            message = self._consumer.poll(self._batch.idle)
+            self._resolver.assign_resolved(idle & self._owned)
+            message = self._consumer.poll(self._batch.poll_timeout)
             if message is None or self._is_record(message):
                 return message
 
-    def _records(self, messages: list[Message]) -> list[Message]:
+    def _without_errors(self, messages: list[Message]) -> list[Message]:
         if not any(map(Message.error, messages)):
             return messages
         return [message for message in messages if self._is_record(message)]
@@ -195,39 +200,42 @@ class GroupConsumer:
         error = message.error()
         if error is None:
             return True
-        if error.code() in HARMLESS:
+        if error.code() in IGNORED_ERRORS:
             self._log.warning("consumer notice", notice=error.str())
             return False
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self._astray.add(read(message).home)
+            self._resolver.add(to_record(message).topic_partition)
             return False
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise TopicMissing(str(message.topic()))
-        raise self._connection.translated(KafkaException(error))
+        raise self._connection.translate(KafkaException(error))
 
-    def _assigned(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        homes = [TopicPartition(p.topic, p.partition) for p in partitions]
-        self._owned.update(homes)
-        self._tenures.update(homes)
+    def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        assigned = [TopicPartition(p.topic, p.partition) for p in partitions]
+        self._owned.update(assigned)
+        self._epochs.update(assigned)
         self._log.info("partitions assigned", partitions=[p.partition for p in partitions])
 
-    def _revoked(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        self._finish()
-        self._commits.finish(self._consumer, self._owned)
+    def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        self._before_revoke()
+        self._committer.commit_sync(self._consumer, self._owned)
         self._drop(partitions)
         self._log.info("partitions revoked", partitions=[p.partition for p in partitions])
 
-    def _lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        """Others may own them already: the delivery under way is fenced, nothing is committed."""
+    def _on_lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        """Drop lost partitions without a commit.
+
+        Other members may own them already; Kafka fences the delivery in flight.
+        """
         self._drop(partitions)
-        self._finish()
+        self._before_revoke()
         self._log.warning("partitions lost", partitions=[p.partition for p in partitions])
 
     def _drop(self, partitions: list[KafkaPartition]) -> None:
-        # A pause outlives the assignment: what goes during a batch would come back paused.
+        # A pause outlives the assignment: a partition revoked during a batch would return paused.
         self._consumer.resume(partitions)
-        for partition in partitions:
-            home = TopicPartition(partition.topic, partition.partition)
-            self._owned.discard(home)
-            self._since.pop(home, None)
-            self._astray.discard(home)
+        for revoked in partitions:
+            partition = TopicPartition(revoked.topic, revoked.partition)
+            self._owned.discard(partition)
+            self._start_offsets.pop(partition, None)
+            self._resolver.discard(partition)

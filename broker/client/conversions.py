@@ -1,4 +1,4 @@
-"""The client's messages and places in our words, and ours in its."""
+"""Conversions between the client's messages and offsets and our records and offsets."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from modstream.broker.wire.records import Offsets, Record, TopicPartition, record_of
 
 
-def read(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known to be there
-    """A client's message, delivered or received, as our record."""
+def to_record(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known to be there
+    """Convert a client's message, produced or consumed, to a record."""
     headers = message.headers()
     return Record(
         message.topic(),
@@ -23,8 +23,8 @@ def read(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are k
     )
 
 
-def read_all(messages: Sequence[Message]) -> list[Record]:
-    """Many of the client's messages as our records, field by field: a third of `read`'s time."""
+def to_records(messages: Sequence[Message]) -> list[Record]:
+    """Convert many messages to records, field by field: in a third of the time of `to_record`."""
     fields: tuple[Iterable[Any], ...] = (
         map(Message.topic, messages),
         map(Message.partition, messages),
@@ -37,12 +37,24 @@ def read_all(messages: Sequence[Message]) -> list[Record]:
     return list(map(record_of, zip(*fields, strict=True)))
 
 
-def kafka_offsets(offsets: Offsets) -> list[KafkaPartition]:
-    """Our offsets in the client's words."""
-    return [KafkaPartition(home.topic, home.partition, next_) for home, next_ in offsets.items()]
+def to_kafka_offsets(offsets: Offsets) -> list[KafkaPartition]:
+    """Convert offsets to the client's type."""
+    return [KafkaPartition(*partition, offset) for partition, offset in offsets.items()]
 
 
-def goes_on(consumer: Consumer, home: TopicPartition, place: int, timeout: float) -> bool:
-    """Whether a partition holds anything from a place on; raises KafkaException if nobody says."""
-    low, end = consumer.get_watermark_offsets(KafkaPartition(*home), timeout)
-    return max(place, low) < end
+def has_records_from(
+    consumer: Consumer, partition: TopicPartition, offset: int, timeout: float
+) -> bool:
+    """Return whether a partition has records at an offset or later.
+
+    Args:
+        consumer: sends the request.
+        partition: the partition in question.
+        offset: the first offset of interest.
+        timeout: seconds.
+
+    Raises:
+        KafkaException: the partition's leader did not respond.
+    """
+    low, end = consumer.get_watermark_offsets(KafkaPartition(*partition), timeout)
+    return max(offset, low) < end

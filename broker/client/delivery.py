@@ -1,41 +1,29 @@
-"""How answers and offsets leave together: in one transaction, or answers first.
+"""Two ways to deliver responses and offsets: in one transaction, or the responses first.
 
-Exactly once here means: in the topics, to readers of committed records, as far as Kafka's
-transaction protocol of clients before KIP-890 goes (docs/delivery.md says how far).
+"Exactly once" refers to the topics, as seen by readers of committed records, and has the limits of
+Kafka's transaction protocol of clients before KIP-890 (docs/delivery.md describes them).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Protocol
 
 from confluent_kafka import KafkaError, Producer
 
-from modstream.broker.client.connection import FLUSHED, Connection, producer_config
+from modstream.broker.client.connection import BATCH_FLUSH_CONFIG, Connection, producer_config
 from modstream.broker.client.consumer import GroupConsumer
-from modstream.broker.client.conversions import kafka_offsets
-from modstream.broker.client.transactions import CALL, TransactionalProducer, bounded, repeated
+from modstream.broker.client.conversions import to_kafka_offsets
+from modstream.broker.client.produce import produce_records
+from modstream.broker.client.transactions import (
+    CALL_TIMEOUT_S,
+    TransactionalProducer,
+    call_with_timeout,
+    retry_retriable,
+)
 from modstream.broker.errors import DeliveryFailed
-from modstream.broker.wire.records import Headers, Outgoing, Record, next_offsets
+from modstream.broker.wire.records import ProducerRecord, Record, next_offsets
 
-Delivered = Callable[[KafkaError | None, object], None]
-"""Told how the delivery of a record ended."""
-
-PRODUCERS = 2
-"""Transactional producers that take turns."""
-
-
-class Deliver(Protocol):
-    """Publish what came of a batch and commit the batch's offsets, in a thread of its own.
-
-    Raises TransactionAborted or DeliveryFailed when the batch must be read again, ProducerLost
-    when only a new process may go on.
-    """
-
-    def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
-        """Deliver one batch."""
-
-    def close(self) -> None:
-        """Let go of the connections."""
+PRODUCER_COUNT = 2
+"""The number of transactional producers that alternate."""
 
 
 class ExactlyOnce:
@@ -43,14 +31,17 @@ class ExactlyOnce:
 
     The order of a delivery:
       1. begin the transaction
-      2. produce every outgoing record
-      3. send the batch's next offsets into it
+      2. produce every record
+      3. send the batch's next offsets to the transaction
       4. commit, which flushes first
-    Producing before sending offsets takes the short retry path of a transaction that follows
-    hard on another (https://github.com/confluentinc/confluent-kafka-python/issues/967). And two
-    producers take turns: the coordinator is still completing the one's last transaction while
-    the other begins (docs/adr/0006). Never are two transactions open at once. A producer that is
-    spent has a successor at once: should this worker be a zombie, its group's generation fences it.
+
+    Producing before sending offsets takes the short retry path of a transaction that directly
+    follows another one (https://github.com/confluentinc/confluent-kafka-python/issues/967).
+
+    Two producers alternate: while the coordinator completes the last transaction of one, the other
+    begins the next one (docs/adr/0006). Two transactions are never open at once. A producer whose
+    connection broke is replaced at once: should this worker be a zombie, Kafka fences it by the
+    generation of its group.
     """
 
     def __init__(
@@ -58,84 +49,53 @@ class ExactlyOnce:
     ) -> None:
         self._source = source
         self._producers = [
-            TransactionalProducer(connection, f"{transactional_id}.{turn}")
-            for turn in range(PRODUCERS)
+            TransactionalProducer(connection, f"{transactional_id}.{number}")
+            for number in range(PRODUCER_COUNT)
         ]
 
-    def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
+    def __call__(self, records: Iterable[ProducerRecord], batch: Sequence[Record]) -> None:
         """Deliver one batch in one transaction."""
-        while self._producers[0].is_spent:
-            self._producers[0] = self._producers[0].successor()
-        with self._producers[0].transaction() as producer:  # Step 1, and 4 in the end.
-            produce_all(producer, outgoing)  # Step 2.
-            offsets, member = kafka_offsets(next_offsets(batch)), self._source.group_metadata()
-            send = partial(producer.send_offsets_to_transaction, offsets, member, CALL)
-            repeated(lambda: bounded(send))  # Step 3.
+        while self._producers[0].needs_replacement:
+            self._producers[0] = self._producers[0].open_replacement()
+        with self._producers[0].transaction() as producer:  # Step 1, and step 4 at the end.
+            produce_records(producer, records)  # Step 2.
+            offsets, group = to_kafka_offsets(next_offsets(batch)), self._source.group_metadata()
+            send = partial(producer.send_offsets_to_transaction, offsets, group, CALL_TIMEOUT_S)
+            retry_retriable(lambda: call_with_timeout(send))  # Step 3.
         self._producers.reverse()
 
     def close(self) -> None:
-        """Let go of the producers; nothing is pending between two deliveries."""
+        """Close the producers; no record is pending between two deliveries."""
         for producer in self._producers:
             producer.close()
 
 
 class AtLeastOnce:
-    """Answers first, offsets after: lowest latency, a crash in between answers again."""
+    """Responses first, offsets after them: the lowest latency.
+
+    A crash in between repeats responses.
+    """
 
     def __init__(self, connection: Connection, client_id: str, source: GroupConsumer) -> None:
         self._source = source
-        config = producer_config(connection, client_id)
-        # `delivered` hears of failures only: a call into Python for each record took 0.3 us.
-        self._producer = Producer({**config, **FLUSHED, "delivery.report.only.error": True})
+        # Only failures are reported: a call into Python took 0.3 us per record.
+        options = {**BATCH_FLUSH_CONFIG, "delivery.report.only.error": True}
+        self._producer = Producer({**producer_config(connection, client_id), **options})
 
-    def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
+    def __call__(self, records: Iterable[ProducerRecord], batch: Sequence[Record]) -> None:
         """Deliver one batch: produce, wait for every acknowledgement, commit the offsets."""
         failures: list[DeliveryFailed] = []
 
-        def delivered(error: KafkaError | None, message: object) -> None:
+        def note_failure(error: KafkaError | None, message: object) -> None:
             if error is not None:
                 failures.append(DeliveryFailed(str(message), error.str()))
 
-        produce_all(self._producer, outgoing, delivered)
+        produce_records(self._producer, records, note_failure)
         self._producer.flush()
         if failures:
             raise failures[0]
         self._source.commit(next_offsets(batch))
 
     def close(self) -> None:
-        """Wait for what is on its way."""
+        """Wait for pending records, at most 5 s."""
         self._producer.flush(5)
-
-
-def produce_all(
-    producer: Producer, outgoing: Iterable[Outgoing], delivered: Delivered | None = None
-) -> None:
-    """Enqueue records in their order; many of them share their headers."""
-    send = producer.produce
-    shared: Headers = ()
-    headers: list[tuple[str, str | bytes | None]] = []
-    for record in outgoing:
-        topic, key, value, own, timestamp = record
-        if own is not shared:
-            shared, headers = own, list(own)
-        try:
-            send(topic, value, key, -1, delivered, None, timestamp or 0, headers)
-        except BufferError:
-            produce(producer, record, delivered)
-
-
-def produce(producer: Producer, record: Outgoing, delivered: Delivered | None = None) -> None:
-    """Enqueue one record; when the queue is full, serve deliveries until there is room."""
-    while True:
-        try:
-            producer.produce(
-                record.topic,
-                value=record.value,
-                key=record.key,
-                headers=list(record.headers),
-                timestamp=record.timestamp or 0,
-                on_delivery=delivered,
-            )
-            return
-        except BufferError:
-            producer.poll(0.1)

@@ -1,4 +1,4 @@
-"""The offsets that a member of a group commits, one set at a time."""
+"""Commits the offsets of a group member, one request at a time."""
 
 from collections.abc import Collection
 from threading import Lock
@@ -7,58 +7,58 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from structlog.typing import FilteringBoundLogger
 
-from modstream.broker.client.conversions import kafka_offsets
+from modstream.broker.client.conversions import to_kafka_offsets
 from modstream.broker.wire.records import Offsets, TopicPartition
 
 
-class Commits:
-    """Next offsets that are due. Any thread may add some, only the consumer's owner sends them.
+class OffsetCommitter:
+    """Pending next offsets. Any thread may add offsets; only the consumer's thread commits them.
 
-    Sent and not waited for, one set is on its way at a time, and what is due meanwhile goes with
-    the next. A coordinator takes the requests of a connection one by one, heartbeats among them:
-    some hundreds of commits at once cost a member its session. A failure costs answers given
-    twice later, no record.
+    Only one asynchronous commit is in flight at a time; offsets that are added meanwhile go with
+    the next one. A coordinator processes the requests of a connection one after the other,
+    heartbeats included: hundreds of commits at once have cost a member its session. If a commit
+    fails, some responses may be repeated later, but no record is lost.
     """
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
         self._lock = Lock()
-        self._due: dict[TopicPartition, int] = {}
-        self._is_under_way = False
+        self._pending: dict[TopicPartition, int] = {}
+        self._is_in_flight = False
 
     def add(self, offsets: Offsets) -> None:
-        """Note what is due."""
+        """Add offsets to commit."""
         with self._lock:
-            self._due.update(offsets)
+            self._pending.update(offsets)
 
-    def send(self, consumer: Consumer, owned: Collection[TopicPartition]) -> None:
-        """Have what is due of the partitions that are owned committed while we go on."""
-        if self._is_under_way or not (offsets := self._taken(owned)):
+    def commit_async(self, consumer: Consumer, owned: Collection[TopicPartition]) -> None:
+        """Commit the pending offsets of owned partitions without waiting for the result."""
+        if self._is_in_flight or not (offsets := self._take_pending(owned)):
             return
         try:
             consumer.commit(offsets=offsets)
-            self._is_under_way = True
+            self._is_in_flight = True
         except KafkaException as error:
-            self._failed(error.args[0])
+            self._log_failure(error.args[0])
 
-    def finish(self, consumer: Consumer, owned: Collection[TopicPartition]) -> None:
-        """Commit the rest and wait for it, as before partitions are given away."""
-        if offsets := self._taken(owned):
+    def commit_sync(self, consumer: Consumer, owned: Collection[TopicPartition]) -> None:
+        """Commit the pending offsets of owned partitions and wait for the result."""
+        if offsets := self._take_pending(owned):
             try:
                 consumer.commit(offsets=offsets, asynchronous=False)
             except KafkaException as error:
-                self._failed(error.args[0])
+                self._log_failure(error.args[0])
 
-    def done(self, error: KafkaError | None, _: list[KafkaPartition]) -> None:
-        """Told by the client how a commit ended."""
-        self._is_under_way = False
+    def on_commit(self, error: KafkaError | None, _: list[KafkaPartition]) -> None:
+        """Note the end of an asynchronous commit; the client calls this."""
+        self._is_in_flight = False
         if error is not None:
-            self._failed(error)
+            self._log_failure(error)
 
-    def _taken(self, owned: Collection[TopicPartition]) -> list[KafkaPartition]:
+    def _take_pending(self, owned: Collection[TopicPartition]) -> list[KafkaPartition]:
         with self._lock:
-            due, self._due = self._due, {}
-        return kafka_offsets({home: due[home] for home in due if home in owned})
+            pending, self._pending = self._pending, {}
+        return to_kafka_offsets({p: offset for p, offset in pending.items() if p in owned})
 
-    def _failed(self, error: KafkaError) -> None:
+    def _log_failure(self, error: KafkaError) -> None:
         self._log.warning("offsets not committed", cause=error.str())

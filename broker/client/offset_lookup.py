@@ -1,4 +1,4 @@
-"""Offsets by time, asked of the partitions' leaders by a client that is patient with the dead."""
+"""Looks up the offsets of partitions by time, robustly against dead leaders."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,26 @@ from modstream.broker.errors import BrokerError, BrokerUnavailable, TopicMissing
 from modstream.broker.wire.records import TopicPartition
 
 LATEST, EARLIEST = -1, -2
-"""What stands for a time: https://kafka.apache.org/protocol#The_Messages_ListOffsets"""
-UNKNOWN = frozenset(
+"""Special timestamps: https://kafka.apache.org/protocol#The_Messages_ListOffsets"""
+UNKNOWN_TOPIC_ERRORS = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_TOPIC,
         KafkaError._UNKNOWN_PARTITION,
     }
 )
-QUESTION = 3.0
-"""Bound of one question. Who asked a broker that has died waits for it, though there is another."""
+REQUEST_TIMEOUT_S = 3.0
+"""Timeout of one request, in seconds. A client that asked a broker which then died keeps waiting
+for it, even if another broker could answer."""
 
 
-class Lookup:
-    """Asks where partitions begin, end, or reach a time.
+class OffsetLookup:
+    """Looks up the first, last, or first sufficiently recent offset of partitions.
 
-    It asks by a consumer that never joins: the administration's own client connects to a dead
-    leader again and again without a pause, and takes a processor each (docs/adr/0016). After a
-    question that nobody answered the next is asked by a new client, which knows nothing false.
+    The requests are sent by a consumer that never joins a group. The admin client instead connects
+    to a dead leader again and again without a pause, and each one occupies a CPU core
+    (docs/adr/0016). After a request without a response, the next one is sent by a new client, which
+    has no stale metadata.
     """
 
     def __init__(self, connection: Connection, *, committed: bool) -> None:
@@ -38,35 +40,40 @@ class Lookup:
         }
         self._client: Consumer | None = None
 
-    def __call__(self, homes: Sequence[TopicPartition], time: int) -> dict[TopicPartition, int]:
-        """The offset of each partition's first record of `time` (ms) or later; -1 if there is none.
+    def __call__(
+        self, partitions: Sequence[TopicPartition], time: int
+    ) -> dict[TopicPartition, int]:
+        """Return the offset of each partition's first record of `time` (ms) or later, -1 if none.
 
-        With LATEST the next offset; of committed records it is the last stable one.
+        With LATEST, return the next offset; for committed records, the last stable offset.
 
         Raises:
-            TopicMissing: a leader does not know the topic; it may hear of it after others do.
-            BrokerUnavailable: a leader did not answer, or there is none.
+            TopicMissing: a leader does not know the topic. A new topic may be known to other
+                brokers earlier than to its leader.
+            BrokerUnavailable: a partition has no leader, or its leader did not respond.
         """
-        if not homes:
+        if not partitions:
             return {}
         if self._client is None:
             self._client = Consumer(self._config)
-        asked = [KafkaPartition(home.topic, home.partition, time) for home in homes]
+        requested = [KafkaPartition(*partition, time) for partition in partitions]
         try:
-            answers = self._client.offsets_for_times(asked, timeout=QUESTION)
+            found = self._client.offsets_for_times(requested, timeout=REQUEST_TIMEOUT_S)
         except KafkaException as error:
             self._client = None
-            raise self._translated(homes[0].topic, error) from error
-        return {TopicPartition(p.topic, p.partition): self._offset(p) for p in answers}
+            raise self._translate(partitions[0].topic, error) from error
+        return {TopicPartition(p.topic, p.partition): self._offset(p) for p in found}
 
-    def _offset(self, answer: KafkaPartition) -> int:
-        if answer.error is not None:
-            raise self._translated(answer.topic, KafkaException(answer.error))
-        if answer.offset == OFFSET_INVALID:
-            raise BrokerUnavailable(self._connection.bootstrap, "its leader named no offset")
-        return int(answer.offset)
+    def _offset(self, found: KafkaPartition) -> int:
+        if found.error is not None:
+            raise self._translate(found.topic, KafkaException(found.error))
+        if found.offset == OFFSET_INVALID:
+            raise BrokerUnavailable(
+                self._connection.bootstrap, "the partition's leader returned no offset"
+            )
+        return int(found.offset)
 
-    def _translated(self, topic: str, error: KafkaException) -> BrokerError:
-        if error.args[0].code() in UNKNOWN:
+    def _translate(self, topic: str, error: KafkaException) -> BrokerError:
+        if error.args[0].code() in UNKNOWN_TOPIC_ERRORS:
             return TopicMissing(topic)
-        return self._connection.translated(error)
+        return self._connection.translate(error)

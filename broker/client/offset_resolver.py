@@ -1,4 +1,4 @@
-"""Partitions that the client could not place, and where they go on."""
+"""Resolves the start offsets of partitions for which the client has none, or a wrong one."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -8,16 +8,16 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from modstream.broker.client.conversions import goes_on
+from modstream.broker.client.conversions import has_records_from
 from modstream.broker.wire.records import Offsets, TopicPartition
 
-PATIENCE = 0.3
-"""Seconds to wait for an answer; whoever polls has other partitions, too."""
-PAUSE = 0.25
-"""Seconds until the next question."""
-LOOK_EVERY = 3.0
-"""Seconds between two looks for partitions that give nothing."""
-UNSETTLED = frozenset(
+COORDINATOR_TIMEOUT_S = 0.3
+"""Timeout of one request; meanwhile the consumer polls no other partition."""
+REQUEST_INTERVAL_S = 0.25
+"""Minimum interval between requests."""
+IDLE_CHECK_INTERVAL_S = 3.0
+"""Interval between checks for partitions that have not returned any record."""
+RETRIABLE_ERRORS = frozenset(
     {
         KafkaError._TIMED_OUT,
         KafkaError._TRANSPORT,
@@ -28,160 +28,179 @@ UNSETTLED = frozenset(
         KafkaError.NOT_COORDINATOR,
     }
 )
-"""Answers that say nothing yet."""
+"""Errors after which the request is repeated."""
 
 
-class Astray:
-    """A consumer's partitions without a place: it asks where they go on, and lets them begin there.
+class OffsetResolver:
+    """Resolves the start offsets of a consumer's partitions and assigns the partitions there.
 
-    The client begins nowhere by itself (`auto.offset.reset` is `error`). Where an open transaction
-    holds a partition's offset back and a rebalance falls into the asking, librdkafka takes "not
-    stable yet" for "never committed": with `earliest` a whole partition was answered once more
-    (docs/adr/0013). So whoever is said to have no offset is asked about again, until that is sure:
-    "none" must be said twice, and what was deleted must lie outside of what is there. The report
-    itself can be lost on its way (whatever pauses or assigns partitions drops what is in their
-    queues), so that those that give nothing are asked about as well, and begun if they wait.
+    The client chooses no start offset by itself (`auto.offset.reset` is `error`). If a rebalance
+    happens while an open transaction holds back a partition's offset, librdkafka mistakes "not
+    stable yet" for "never committed"; with `earliest`, a whole partition was processed again
+    (docs/adr/0013). A partition reported without a committed offset is therefore queried again.
+    "None" is accepted after two identical responses, and a committed offset is ignored as deleted
+    only if it is outside the partition's watermarks.
+
+    The client's report can be lost, because pausing or assigning partitions discards their queues.
+    So partitions that return no records are queried as well, and assigned if they have records.
     """
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        self._homes: set[TopicPartition] = set()
-        self._sent: dict[TopicPartition, int] = {}
-        self._without: set[TopicPartition] = set()
-        self._looks: dict[TopicPartition, int] = {}
-        self._enough: dict[TopicPartition, int] = {}
-        self._look_at = 0.0
-        self._due = 0.0
+        self._unresolved: set[TopicPartition] = set()
+        self._assigned_offsets: dict[TopicPartition, int] = {}
+        self._reported_without_offset: set[TopicPartition] = set()
+        self._idle_checks: dict[TopicPartition, int] = {}
+        self._required_checks: dict[TopicPartition, int] = {}
+        self._next_idle_check = 0.0
+        self._next_request = 0.0
         self._log = structlog.get_logger(__name__)
 
-    def add(self, home: TopicPartition) -> None:
-        """The client does not know where this partition goes on."""
-        self._homes.add(home)
-        self._due = 0.0
+    def add(self, partition: TopicPartition) -> None:
+        """Add a partition that the client reported without a start offset."""
+        self._unresolved.add(partition)
+        self._next_request = 0.0
 
-    def discard(self, home: TopicPartition) -> None:
-        """This partition is somebody else's from now on."""
-        self._homes.discard(home)
-        self._sent.pop(home, None)
-        self._without.discard(home)
-        self._looks.pop(home, None)
-        self._enough.pop(home, None)
+    def discard(self, partition: TopicPartition) -> None:
+        """Forget a partition that is no longer assigned to this member."""
+        self._unresolved.discard(partition)
+        self._assigned_offsets.pop(partition, None)
+        self._reported_without_offset.discard(partition)
+        self._idle_checks.pop(partition, None)
+        self._required_checks.pop(partition, None)
 
-    def place(self, silent: AbstractSet[TopicPartition] = frozenset()) -> None:
-        """Begin what can be placed: at what is committed, or its first record where nothing is.
+    def assign_resolved(self, idle: AbstractSet[TopicPartition] = frozenset()) -> None:
+        """Assign the partitions whose start offset is known now, at that offset.
+
+        The start offset is the committed offset, or the first record if none is committed.
 
         Args:
-            silent: who has given no record yet, although there was nothing else to take.
+            idle: the partitions that have not returned any record, although all available records
+                were taken.
 
         Raises:
-            KafkaException: the client gave up.
+            KafkaException: the client failed.
         """
-        suspects = self._suspects(silent)
-        if not (self._homes or suspects) or monotonic() < self._due:
+        stalled = self._stalled(idle)
+        if not (self._unresolved or stalled) or monotonic() < self._next_request:
             return
         try:
-            for home, offset in self._found(suspects).items():
-                # The client has given up on the partition, and seeks none that it does not fetch.
-                self._consumer.incremental_unassign([KafkaPartition(*home)])
-                self._consumer.incremental_assign([KafkaPartition(*home, offset)])
-                self._homes.discard(home)
-                self._looks.pop(home, None)
-                self._enough[home] = 2 * self._enough.get(home, 2)
-                self._log.info("partition placed", partition=home.partition, offset=offset)
-        except KafkaException as error:
-            if error.args[0].code() not in UNSETTLED:
-                raise
-        self._due = monotonic() + PAUSE
-
-    def strays(self, fresh: Offsets) -> AbstractSet[TopicPartition]:
-        """Whose first records lie before what their group has committed, or may do so.
-
-        Args:
-            fresh: the first offset that was read of each partition since it was assigned.
-
-        Returns:
-            Partitions whose records must not be answered: each of them begins again, where the
-            group has come to, or at the same record while that is not known.
-
-        Raises:
-            KafkaException: the client gave up.
-        """
-        places = dict(fresh)
-        try:
-            asked = [KafkaPartition(*home) for home in fresh]
-            for home, offset in settled(self._consumer.committed(asked, PATIENCE)).items():
-                if offset <= fresh[home]:
-                    del places[home]
-                    continue
-                places[home] = offset
-                self._log.warning(
-                    "read from before its place",
-                    partition=home.partition,
-                    offset=fresh[home],
-                    committed=offset,
+            for partition, offset in self._resolve_offsets(stalled).items():
+                # The client has stopped fetching the partition and cannot seek in it.
+                self._consumer.incremental_unassign([KafkaPartition(*partition)])
+                self._consumer.incremental_assign([KafkaPartition(*partition, offset)])
+                self._unresolved.discard(partition)
+                self._idle_checks.pop(partition, None)
+                self._required_checks[partition] = 2 * self._required_checks.get(partition, 2)
+                self._log.info(
+                    "start offset assigned", partition=partition.partition, offset=offset
                 )
         except KafkaException as error:
-            if error.args[0].code() not in UNSETTLED:
+            if error.args[0].code() not in RETRIABLE_ERRORS:
                 raise
-        for home, offset in places.items():
-            self._consumer.seek(KafkaPartition(*home, offset))
-        return places.keys()
+        self._next_request = monotonic() + REQUEST_INTERVAL_S
 
-    def _suspects(self, silent: AbstractSet[TopicPartition]) -> AbstractSet[TopicPartition]:
-        """Now and then: who has been silent for two looks; once begun, for four, then eight, ...
+    def misplaced(self, fresh: Offsets) -> AbstractSet[TopicPartition]:
+        """Find the partitions that may have started before their committed offset, and seek them.
 
-        To begin a partition anew ends a fetch that may be under way: it gets longer each time.
+        Args:
+            fresh: the first consumed offset of each newly assigned partition.
+
+        Returns:
+            The partitions whose records must not be processed. Each one starts again: at its
+            committed offset, or at the same record while the committed offset is unknown.
+
+        Raises:
+            KafkaException: the client failed.
         """
-        if monotonic() < self._look_at:
-            return frozenset()
-        self._look_at = monotonic() + LOOK_EVERY
-        self._looks = {home: self._looks.get(home, 0) + 1 for home in silent}
-        due = {home for home, looks in self._looks.items() if looks >= self._enough.get(home, 2)}
-        return due - self._homes
+        starts = dict(fresh)
+        try:
+            requested = [KafkaPartition(*partition) for partition in fresh]
+            found = stable_offsets(self._consumer.committed(requested, COORDINATOR_TIMEOUT_S))
+            for partition, committed in found.items():
+                if committed <= fresh[partition]:
+                    del starts[partition]
+                    continue
+                starts[partition] = committed
+                self._log.warning(
+                    "partition started before its committed offset",
+                    partition=partition.partition,
+                    offset=fresh[partition],
+                    committed=committed,
+                )
+        except KafkaException as error:
+            if error.args[0].code() not in RETRIABLE_ERRORS:
+                raise
+        for partition, offset in starts.items():
+            self._consumer.seek(KafkaPartition(*partition, offset))
+        return starts.keys()
 
-    def _found(self, suspects: AbstractSet[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where partitions go on, as far as that is settled; suspects only if they wait."""
-        asked = [KafkaPartition(*home) for home in self._homes | suspects]
-        offsets = settled(self._consumer.committed(asked, PATIENCE))
-        places = {home: self._place_of(home, offset) for home, offset in offsets.items()}
+    def _stalled(self, idle: AbstractSet[TopicPartition]) -> AbstractSet[TopicPartition]:
+        """Return the partitions that were idle at two successive checks.
+
+        A new assignment interrupts a fetch in flight, so the required number of checks doubles
+        after each one: 4, 8, ...
+        """
+        if monotonic() < self._next_idle_check:
+            return frozenset()
+        self._next_idle_check = monotonic() + IDLE_CHECK_INTERVAL_S
+        self._idle_checks = {p: self._idle_checks.get(p, 0) + 1 for p in idle}
+        required = self._required_checks
+        due = {p for p, checks in self._idle_checks.items() if checks >= required.get(p, 2)}
+        return due - self._unresolved
+
+    def _resolve_offsets(self, stalled: AbstractSet[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the start offsets that are certain; of stalled partitions with records only."""
+        requested = [KafkaPartition(*partition) for partition in self._unresolved | stalled]
+        committed = stable_offsets(self._consumer.committed(requested, COORDINATOR_TIMEOUT_S))
+        starts = {p: self._resolve_offset(p, offset) for p, offset in committed.items()}
         return {
-            home: place
-            for home, place in places.items()
-            if place is not None
-            and (home in self._homes or goes_on(self._consumer, home, place, PATIENCE))
+            partition: start
+            for partition, start in starts.items()
+            if start is not None
+            and (partition in self._unresolved or self._has_records_from(partition, start))
         }
 
-    def _place_of(self, home: TopicPartition, committed: int) -> int | None:
-        """The committed offset; the first record where there is none, or it leads nowhere.
+    def _resolve_offset(self, partition: TopicPartition, committed: int) -> int | None:
+        """Return the start offset of a partition, or None while it is uncertain.
 
-        None while that is not sure: a group without an offset is asked about twice, and whoever is
-        astray at a place to which he was sent may only have been reported twice.
+        The start is the committed offset, or the first record if none is committed or the record
+        at the committed offset was deleted. "None committed" is accepted the second time. A
+        partition that is reported again at an offset where it was assigned may only have been
+        reported twice, so its offset is checked against the watermarks.
         """
         if committed < 0:
-            if home in self._without:
+            if partition in self._reported_without_offset:
                 return OFFSET_BEGINNING
-            self._without.add(home)
+            self._reported_without_offset.add(partition)
             return None
-        if home in self._without:
-            self._without.discard(home)
-            self._log.warning("a committed offset came late", partition=home.partition)
-        if self._sent.get(home) == committed:
-            if self._is_gone(home, committed):
+        if partition in self._reported_without_offset:
+            self._reported_without_offset.discard(partition)
+            self._log.warning("committed offset found late", partition=partition.partition)
+        if self._assigned_offsets.get(partition) == committed:
+            if self._is_deleted(partition, committed):
                 return OFFSET_BEGINNING
-            self._log.warning("astray again", partition=home.partition, offset=committed)
-        self._sent[home] = committed
+            self._log.warning(
+                "partition reported again", partition=partition.partition, offset=committed
+            )
+        self._assigned_offsets[partition] = committed
         return committed
 
-    def _is_gone(self, home: TopicPartition, offset: int) -> bool:
-        """Whether the records at an offset have been deleted, or never were."""
-        low, end = self._consumer.get_watermark_offsets(KafkaPartition(*home), PATIENCE)
+    def _has_records_from(self, partition: TopicPartition, offset: int) -> bool:
+        return has_records_from(self._consumer, partition, offset, COORDINATOR_TIMEOUT_S)
+
+    def _is_deleted(self, partition: TopicPartition, offset: int) -> bool:
+        """Return whether an offset is outside the partition's watermarks."""
+        low, end = self._consumer.get_watermark_offsets(
+            KafkaPartition(*partition), COORDINATOR_TIMEOUT_S
+        )
         return not low <= offset <= end
 
 
-def settled(answers: Iterable[KafkaPartition]) -> dict[TopicPartition, int]:
-    """Committed offsets as far as they are told; negative where there is none."""
+def stable_offsets(responses: Iterable[KafkaPartition]) -> dict[TopicPartition, int]:
+    """Return the committed offsets that are known; an offset is negative if none is committed."""
     return {
-        TopicPartition(answer.topic, answer.partition): answer.offset
-        for answer in answers
-        if answer.error is None
+        TopicPartition(response.topic, response.partition): response.offset
+        for response in responses
+        if response.error is None
     }

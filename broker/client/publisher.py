@@ -1,4 +1,4 @@
-"""An idempotent producer for everything that is not an answer."""
+"""An idempotent producer for all records except responses."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
@@ -6,13 +6,12 @@ from typing import Any, NamedTuple, Self
 from confluent_kafka import KafkaError, Producer
 
 from modstream.broker.client.connection import Connection, producer_config
-from modstream.broker.client.conversions import read
-from modstream.broker.client.delivery import produce
+from modstream.broker.client.conversions import to_record
+from modstream.broker.client.produce import produce_record
 from modstream.broker.errors import DeliveryFailed, DeliveryPending
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.records import ProducerRecord, Record
 
-# After any other failure, a timeout above all, the record may lie in the topic.
-REFUSALS = frozenset(
+REJECTION_ERRORS = frozenset(
     {
         KafkaError._PURGE_QUEUE,
         KafkaError._UNKNOWN_PARTITION,
@@ -25,28 +24,28 @@ REFUSALS = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
-"""Failures after which a record surely does not lie in the topic."""
-
+"""Errors after which a record is certainly not in the topic. After any other error, a timeout for
+example, the record may be there."""
 
 UNKNOWN_OFFSET = -1
-"""Of a record that lies in its partition, the broker no longer knows where."""
+"""The offset of a record that is in its partition, at an offset that the broker no longer knows."""
 
 
-class Delivered(NamedTuple):
-    """How the sending of one record ended: where it lies, or why it does not.
+class DeliveryReport(NamedTuple):
+    """The result of sending one record: the record as stored, or the error.
 
-    The record's offset is `UNKNOWN_OFFSET` where a repetition of it was acknowledged as one
-    (DUPLICATE_SEQUENCE_NUMBER, https://github.com/confluentinc/librdkafka/pull/4438): after a
-    broker's death its successor may know that it has a record and not where.
+    The stored record's offset is `UNKNOWN_OFFSET` if a retry was acknowledged as a duplicate
+    (DUPLICATE_SEQUENCE_NUMBER, https://github.com/confluentinc/librdkafka/pull/4438): after the
+    death of a leader, the next leader may know that it has the record, but not where.
     """
 
-    outgoing: Outgoing
+    produced: ProducerRecord
     record: Record | None
     error: DeliveryFailed | None
 
 
 class Publisher:
-    """Sends records; `flush` waits for all of them and tells of the first that failed."""
+    """Sends records; `flush` waits for all of them and raises the error of one that failed."""
 
     def __init__(self, connection: Connection, client_id: str = "modstream") -> None:
         self._producer = Producer(producer_config(connection, client_id))
@@ -59,18 +58,24 @@ class Publisher:
         self.close()
 
     def send(
-        self, outgoing: Outgoing, delivered: Callable[[Delivered], None] | None = None
+        self, record: ProducerRecord, on_delivery: Callable[[DeliveryReport], None] | None = None
     ) -> None:
-        """Enqueue one record; blocks only while the local queue is full."""
+        """Enqueue one record; blocks only while the local queue is full.
 
-        def reported(error: KafkaError | None, message: object) -> None:
-            failure = None if error is None else failed(outgoing, error)
+        Args:
+            record: the record to send.
+            on_delivery: called with the report, from within `send`, `poll` or `flush`.
+        """
+
+        def report(error: KafkaError | None, message: object) -> None:
+            failure = None if error is None else delivery_error(record, error)
             if failure is not None:
                 self._failures.append(failure)
-            if delivered is not None:
-                delivered(Delivered(outgoing, None if failure else acknowledged(message), failure))
+            if on_delivery is not None:
+                stored = None if failure else acknowledged_record(message)
+                on_delivery(DeliveryReport(record, stored, failure))
 
-        produce(self._producer, outgoing, reported)
+        produce_record(self._producer, record, report)
         self._producer.poll(0)
 
     def poll(self, timeout: float = 0.0) -> None:
@@ -78,30 +83,31 @@ class Publisher:
         self._producer.poll(timeout)
 
     def flush(self, timeout: float = 30.0) -> None:
-        """Wait until every record sent so far is acknowledged.
+        """Wait until every sent record is acknowledged.
 
         Raises:
-            DeliveryPending: one is still on its way after `timeout` seconds.
-            DeliveryFailed: one was given up; of several that were, one that may be sent again.
+            DeliveryPending: a record is not acknowledged after `timeout` seconds.
+            DeliveryFailed: the client gave up on a record. If it gave up on several, the error is
+                that of a record that may be sent again, if there is one.
         """
-        waiting = self._producer.flush(timeout)
-        if waiting:
-            raise DeliveryPending("several topics", f"{waiting} records after {timeout:g} s")
+        pending = self._producer.flush(timeout)
+        if pending:
+            raise DeliveryPending("several topics", f"{pending} records after {timeout:g} s")
         if self._failures:
             failures, self._failures = self._failures, []
-            raise min(failures, key=lambda failure: failure.refused)
+            raise min(failures, key=lambda failure: failure.is_rejected)
 
     def close(self) -> None:
-        """Wait briefly for what is on its way."""
+        """Wait for pending records, at most 10 s."""
         self._producer.flush(10)
 
 
-def acknowledged(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known
-    """The record of a delivery report without an error."""
-    record = read(message)
+def acknowledged_record(message: Any) -> Record:  # noqa: ANN401 - a Message with known fields
+    """Return the stored record of a delivery report without an error."""
+    record = to_record(message)
     return record if message.offset() is not None else record._replace(offset=UNKNOWN_OFFSET)
 
 
-def failed(outgoing: Outgoing, error: KafkaError) -> DeliveryFailed:
-    """The room's own error for a record that was not acknowledged."""
-    return DeliveryFailed(outgoing.topic, error.str(), refused=error.code() in REFUSALS)
+def delivery_error(record: ProducerRecord, error: KafkaError) -> DeliveryFailed:
+    """Return the broker error for a record that was not acknowledged."""
+    return DeliveryFailed(record.topic, error.str(), is_rejected=error.code() in REJECTION_ERRORS)

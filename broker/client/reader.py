@@ -1,6 +1,6 @@
-"""Readers of whole topics, without a consumer group: reports, tails, clients, the learner."""
+"""Readers of whole topics, without a consumer group: for reports, followers, clients, learners."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from time import monotonic
 from typing import Literal, Self
 
@@ -10,36 +10,38 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from modstream.broker.client.connection import Connection, reader_config
-from modstream.broker.client.conversions import goes_on, kafka_offsets, read
+from modstream.broker.client.conversions import has_records_from, to_kafka_offsets, to_record
 from modstream.broker.errors import BrokerUnavailable, TopicMissing
-from modstream.broker.wire.records import Offsets, Record, TopicPartition
+from modstream.broker.wire.records import OffsetRanges, Offsets, Record, TopicPartition
 
-SECONDS = 10.0
-"""Bound of a question to the brokers."""
-LINGER = 0.003
-"""Seconds to wait for company once a first record has come."""
-LOOK_EVERY = 5.0
-"""Seconds between two looks for partitions that are heard no more."""
-ANSWER = 1.0
-"""Seconds that a broker has to answer such a look."""
+METADATA_TIMEOUT_S = 10.0
+"""Timeout of a request for metadata, and of its retries."""
+LINGER_S = 0.003
+"""Time to wait for further records after a first one."""
+STALL_CHECK_INTERVAL_S = 5.0
+"""Interval between checks for stalled partitions."""
+WATERMARK_TIMEOUT_S = 1.0
+"""Timeout of one request of such a check."""
 
-Start = Literal["beginning", "end"] | Offsets
+StartPosition = Literal["beginning", "end"] | Offsets
 
 
 class Reader:
-    """Reads all partitions of some topics from a given place onwards.
+    """Reads all partitions of some topics from a given position onwards.
 
-    `start` is "beginning", "end", or next offsets by partition (absent partitions begin at
-    the beginning); with `only`, the other partitions are not read. With `committed` aborted and
-    pending transactions are not seen. The client can lose a partition for good when its leader
-    changes (docs/adr/0015); who has time to wait looks for that, and goes on with a new client.
+    `start` is "beginning", "end", or next offsets by partition; a partition without an offset
+    starts at the beginning. With `only`, the other partitions are not read. With `committed`,
+    records of aborted and open transactions are skipped.
+
+    The client can stop fetching a partition for good when its leader changes (docs/adr/0015). Idle
+    readers check for such partitions and continue with a new client.
     """
 
     def __init__(
         self,
         connection: Connection,
         topics: Sequence[str],
-        start: Start = "beginning",
+        start: StartPosition = "beginning",
         *,
         committed: bool = True,
         group: str = "modstream",
@@ -54,15 +56,15 @@ class Reader:
         try:
             found = [p for topic in topics for p in self._partitions(topic)]
             partitions = found if only is None else [p for p in found if p in only]
-            self._places = self._begin(partitions, start)
-            self._consumer.assign(kafka_offsets(self._places))
+            self._positions = self._start_offsets(partitions, start)
+            self._consumer.assign(to_kafka_offsets(self._positions))
         except KafkaException as error:
-            raise connection.translated(error) from error
+            raise connection.translate(error) from error
         self.partitions = tuple(partitions)
         self._unfinished = set(partitions)
-        self._stood: Offsets = {}
-        self._was_behind: set[TopicPartition] = set()
-        self._look_at = monotonic() + LOOK_EVERY
+        self._last_positions: Offsets = {}
+        self._last_behind: set[TopicPartition] = set()
+        self._next_check = monotonic() + STALL_CHECK_INTERVAL_S
 
     def __enter__(self) -> Self:
         return self
@@ -70,118 +72,139 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def poll(self, timeout: float = 0.1, most: int = 1000) -> list[Record]:
-        """Up to `most` records: whatever is there soon after the first, which is waited for."""
+    def poll(self, timeout: float = 0.1, max_records: int = 1000) -> list[Record]:
+        """Return up to `max_records` records: a first one, and those that arrive shortly after it.
+
+        Args:
+            timeout: seconds to wait for the first record.
+            max_records: the maximum number of records.
+
+        Raises:
+            BrokerError: the client failed.
+        """
         try:
             messages = self._consumer.consume(1, timeout)
-            if messages and most > 1:
-                messages += self._consumer.consume(most - 1, min(LINGER, timeout))
+            if messages and max_records > 1:
+                messages += self._consumer.consume(max_records - 1, min(LINGER_S, timeout))
         except KafkaException as error:
-            raise self._connection.translated(error) from error
+            raise self._connection.translate(error) from error
         records = []
         for message in messages:
-            record, fault = read(message), message.error()
-            if fault is None:
-                self._unfinished.add(record.home)
-                self._places[record.home] = record.offset + 1
+            record, event = to_record(message), message.error()
+            if event is None:
+                self._unfinished.add(record.topic_partition)
+                self._positions[record.topic_partition] = record.offset + 1
                 records.append(record)
-            elif fault.code() == KafkaError._PARTITION_EOF:
-                self._unfinished.discard(record.home)
-                self._places[record.home] = record.offset
+            elif event.code() == KafkaError._PARTITION_EOF:
+                self._unfinished.discard(record.topic_partition)
+                self._positions[record.topic_partition] = record.offset
             else:
-                raise self._connection.translated(KafkaException(fault))
-        if len(messages) < most and monotonic() >= self._look_at:
-            self._look()
+                raise self._connection.translate(KafkaException(event))
+        if len(messages) < max_records and monotonic() >= self._next_check:
+            self._check_progress()
         return records
 
     def at_end(self) -> bool:
-        """Whether every partition has been read to where it ended when last looked at."""
+        """Return whether every partition has been read to its last known end."""
         return not self._unfinished
 
     def commit(self, offsets: Offsets) -> None:
-        """Note next offsets in the reader's group, so that its lag can be seen by others."""
+        """Commit next offsets to the reader's group, only to make its lag visible."""
         try:
-            self._consumer.commit(offsets=kafka_offsets(offsets), asynchronous=True)
+            self._consumer.commit(offsets=to_kafka_offsets(offsets), asynchronous=True)
         except KafkaException as error:
-            raise self._connection.translated(error) from error
+            raise self._connection.translate(error) from error
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._consumer.close()
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
-        metadata = self._consumer.list_topics(topic, timeout=SECONDS).topics[topic]
+        metadata = self._consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
         if metadata.error is not None or not metadata.partitions:
             raise TopicMissing(topic)
         return [TopicPartition(topic, number) for number in sorted(metadata.partitions)]
 
-    def _begin(self, partitions: list[TopicPartition], start: Start) -> dict[TopicPartition, int]:
+    def _start_offsets(
+        self, partitions: list[TopicPartition], start: StartPosition
+    ) -> dict[TopicPartition, int]:
         if start == "beginning":
             return dict.fromkeys(partitions, OFFSET_BEGINNING)
         if start == "end":
-            # Resolved now: a logical end would be looked up later and skip what came between.
-            return {p: self._end(p) for p in partitions}
+            # OFFSET_END would be resolved later, and skip the records in between.
+            return {p: self._end_offset(p) for p in partitions}
         return {p: start.get(p, OFFSET_BEGINNING) for p in partitions}
 
-    def _look(self) -> None:
-        """Go on with a new client if a partition goes on and is not heard, look after look."""
-        quiet = {h: place for h, place in self._places.items() if self._stood.get(h) == place}
-        behind = self._behind(quiet)
-        deaf = sorted(home for home in behind if home in self._was_behind)
-        self._stood, self._was_behind = dict(self._places), behind
-        self._look_at = monotonic() + LOOK_EVERY
-        if deaf:
-            structlog.get_logger(__name__).warning("heard no more", partitions=list(map(str, deaf)))
+    def _check_progress(self) -> None:
+        """Continue with a new client if a partition was behind without progress at two checks."""
+        unchanged = {
+            partition: position
+            for partition, position in self._positions.items()
+            if self._last_positions.get(partition) == position
+        }
+        behind = self._behind(unchanged)
+        stalled = sorted(behind & self._last_behind)
+        self._last_positions, self._last_behind = dict(self._positions), behind
+        self._next_check = monotonic() + STALL_CHECK_INTERVAL_S
+        if stalled:
+            structlog.get_logger(__name__).warning(
+                "partitions stalled", partitions=list(map(str, stalled))
+            )
             self._consumer.close()
             self._consumer = Consumer(self._config)
-            self._consumer.assign(kafka_offsets(self._places))
-            self._was_behind = set()
+            self._consumer.assign(to_kafka_offsets(self._positions))
+            self._last_behind = set()
 
-    def _behind(self, places: Offsets) -> set[TopicPartition]:
-        """The partitions that go on after these places; none if a broker is silent."""
+    def _behind(self, positions: Offsets) -> set[TopicPartition]:
+        """Return the partitions with records from these positions; none if a leader is silent."""
         found = set()
-        for home, place in places.items():
+        for partition, position in positions.items():
             try:
-                if goes_on(self._consumer, home, place, ANSWER):
-                    found.add(home)
+                if has_records_from(self._consumer, partition, position, WATERMARK_TIMEOUT_S):
+                    found.add(partition)
             except KafkaException:
                 return set()
         return found
 
     @stamina.retry(
-        on=BrokerUnavailable, attempts=None, timeout=SECONDS, wait_initial=0.02, wait_max=0.5
+        on=BrokerUnavailable,
+        attempts=None,
+        timeout=METADATA_TIMEOUT_S,
+        wait_initial=0.02,
+        wait_max=0.5,
     )
-    def _end(self, home: TopicPartition) -> int:
-        """Where a partition ends now; a leader that is just moving is waited for."""
-        partition = KafkaPartition(home.topic, home.partition)
+    def _end_offset(self, partition: TopicPartition) -> int:
+        """Return the end offset of a partition; waits while its leader is being elected."""
+        requested = KafkaPartition(*partition)
         try:
-            return int(self._consumer.get_watermark_offsets(partition, timeout=SECONDS)[1])
+            _, end = self._consumer.get_watermark_offsets(requested, timeout=METADATA_TIMEOUT_S)
         except KafkaException as error:
-            raise self._connection.translated(error) from error
+            raise self._connection.translate(error) from error
+        return int(end)
 
 
 def read_to_end(
     connection: Connection, topics: Sequence[str], *, committed: bool = True
 ) -> Iterator[Record]:
-    """Every record of some topics, from the beginning to where they end now."""
+    """Yield every record of some topics, from the beginning to their present ends."""
     with Reader(connection, topics, committed=committed) as reader:
         while not reader.at_end():
             yield from reader.poll(timeout=0.2)
 
 
-def read_spans(
-    connection: Connection, topic: str, spans: Mapping[TopicPartition, tuple[int, int]]
+def read_offset_ranges(
+    connection: Connection, topic: str, ranges: OffsetRanges
 ) -> Iterator[Record]:
-    """The records of some partitions from a first offset up to before another, as far as kept."""
-    if not spans:
+    """Yield the records of some offset ranges of a topic, as far as they are retained."""
+    if not ranges:
         return
-    ends = {home: stop for home, (_, stop) in spans.items()}
-    start = {home: first for home, (first, _) in spans.items()}
-    with Reader(connection, [topic], start, only=ends.keys()) as reader:
-        while ends and not reader.at_end():
+    stops = {partition: stop for partition, (_, stop) in ranges.items()}
+    start = {partition: first for partition, (first, _) in ranges.items()}
+    with Reader(connection, [topic], start, only=stops.keys()) as reader:
+        while stops and not reader.at_end():
             for record in reader.poll(timeout=0.2):
-                stop = ends.get(record.home, 0)
+                stop = stops.get(record.topic_partition, 0)
                 if record.offset < stop:
                     yield record
                 if record.offset >= stop - 1:
-                    ends.pop(record.home, None)
+                    stops.pop(record.topic_partition, None)

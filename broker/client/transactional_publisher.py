@@ -1,21 +1,21 @@
-"""A transactional producer without a consumer: whole sets of records, or nothing of them."""
+"""A transactional producer without a consumer: publishes sets of records atomically."""
 
 from collections.abc import Iterable
 from typing import Self
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.delivery import produce
+from modstream.broker.client.produce import produce_record
 from modstream.broker.client.transactions import TransactionalProducer
 from modstream.broker.errors import ProducerLost
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.records import ProducerRecord
 
 
 class TransactionalPublisher:
     """Publishes each set of records in one transaction.
 
-    Whoever opens one under the same transactional id fences the one before: its open transaction
-    is aborted, a commit that it had begun is finished, and its next call raises ProducerLost.
-    Once the constructor returns, all of that has happened.
+    A new publisher fences the previous one with the same transactional id: the open transaction of
+    the latter is aborted, a commit that it has begun is completed, and its next call raises
+    ProducerLost. All of that has happened when the constructor returns.
     """
 
     def __init__(self, connection: Connection, transactional_id: str) -> None:
@@ -27,19 +27,19 @@ class TransactionalPublisher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def publish(self, records: Iterable[Outgoing]) -> None:
-        """Publish all of these records together.
+    def publish(self, records: Iterable[ProducerRecord]) -> None:
+        """Publish these records in one transaction.
 
         Raises:
-            TransactionAborted: nothing of them is visible; they may be published again.
-            ProducerLost: only a new publisher may go on, and must look first what is there.
+            TransactionAborted: no record is visible; the records may be published again.
+            ProducerLost: only a new publisher can continue, after reading what was published.
         """
-        if self._producer.is_spent:
-            raise ProducerLost("a connection broke, and what was on its way may come late")
+        if self._producer.needs_replacement:
+            raise ProducerLost("a connection broke, and a request in flight may arrive late")
         with self._producer.transaction() as producer:
             for record in records:
-                produce(producer, record)
+                produce_record(producer, record)
 
     def close(self) -> None:
-        """Let go of the producer; nothing is pending between two transactions."""
+        """Close the producer; no record is pending between two transactions."""
         self._producer.close()

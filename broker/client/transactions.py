@@ -1,4 +1,4 @@
-"""Transactions of one transactional id, and what their failures mean."""
+"""Transactions of one transactional id, and the handling of their errors."""
 
 import logging
 import re
@@ -15,46 +15,46 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from modstream.broker.client.connection import Connection, transactional_config
 from modstream.broker.errors import BrokerUnavailable, ProducerLost, TransactionAborted
 
-CONNECTING = re.compile(r"in state (TRY_CONNECT|CONNECT|APIVERSION_QUERY)\b")
-"""How the client's log says that a connection failed before it was one."""
+CONNECT_FAILURE = re.compile(r"in state (TRY_CONNECT|CONNECT|APIVERSION_QUERY)\b")
+"""Matches the client's log of a connection that failed before it was established."""
 
-CALL = 10.0
-"""Seconds for one call to a coordinator: after 15 s it would abort by itself."""
-GRACE = 1.0
-"""Seconds more for a call to keep its own timeout."""
-
-
-class Verdict(Enum):
-    """What a transactional call's failure asks for."""
-
-    REPEAT = "the same call again"
-    ABORT = "abort, rewind, read the batch again"
-    LOST = "a new producer"
+CALL_TIMEOUT_S = 10.0
+"""Timeout of one call to a coordinator, which aborts a transaction by itself after 15 s."""
+CALL_GRACE_S = 1.0
+"""Additional time for a call to return at its own timeout."""
 
 
-def verdict(error: KafkaError) -> Verdict:
-    """Classify a failure; what we do not know is treated as fatal.
+class ErrorAction(Enum):
+    """The required action after an error of a transactional call."""
+
+    RETRY = "repeat the call"
+    ABORT = "abort, rewind, and process the batch again"
+    REPLACE = "open a new producer"
+
+
+def classify_error(error: KafkaError) -> ErrorAction:
+    """Return the required action after an error; unknown errors are treated as fatal.
 
     Source: librdkafka INTRODUCTION.md, "Transactional Producer", error handling.
     """
     if error.fatal():
-        return Verdict.LOST
+        return ErrorAction.REPLACE
     if error.txn_requires_abort():
-        return Verdict.ABORT
-    # A timeout leaves the outcome open: a delayed EndTxn could still tear the transaction
+        return ErrorAction.ABORT
+    # The outcome of a timeout is unknown: a delayed EndTxn can still tear the transaction
     # (https://jepsen.io/analyses/bufstream-0.1.0), so the producer may not be used again.
     if error.retriable() and error.code() != KafkaError._TIMED_OUT:
-        return Verdict.REPEAT
-    return Verdict.LOST
+        return ErrorAction.RETRY
+    return ErrorAction.REPLACE
 
 
 class TransactionalProducer:
-    """Transactions of one id, one after the other, for as long as no connection breaks.
+    """Successive transactions of one transactional id, until a connection breaks.
 
-    When a connection breaks, the client by itself repeats the request that was on its way. The
-    network may still deliver the first one, late, and a late commit would end the transaction that
-    is open then. So a producer that has noticed a break `is_spent`: it shall begin no other
-    transaction. A successor's epoch fences whatever is late (docs/adr/0008).
+    When a connection breaks, the client repeats the request in flight by itself. The network may
+    still deliver the first request late, and a late commit would end the transaction that is open
+    by then. So a producer that has detected a break `needs_replacement` and must not begin another
+    transaction. The replacement's epoch fences late requests (docs/adr/0008).
 
     Raises:
         BrokerError: no coordinator could be reached within 30 s.
@@ -63,37 +63,37 @@ class TransactionalProducer:
     def __init__(self, connection: Connection, transactional_id: str) -> None:
         self._connection = connection
         self._id = transactional_id
-        self._log = Attentive(logging.getLogger("librdkafka"))
-        self._producer = ready(connection, transactional_id, self._log)
+        self._log = DisconnectDetector(logging.getLogger("librdkafka"))
+        self._producer = open_transactional_producer(connection, transactional_id, self._log)
 
     @property
-    def is_spent(self) -> bool:
-        """Whether a connection broke in this producer's life."""
-        self._producer.poll(0)  # Hands over what the client has logged.
-        return self._log.has_break
+    def needs_replacement(self) -> bool:
+        """Whether a connection of this producer broke."""
+        self._producer.poll(0)  # Forwards the client's log.
+        return self._log.has_disconnected
 
     @contextmanager
     def transaction(self) -> Iterator[Producer]:
-        """Begin a transaction, lend its producer, and commit when the block ends.
+        """Begin a transaction, yield its producer, and commit at the end of the block.
 
         Raises:
-            TransactionAborted: nothing of it is visible; it may be tried again.
+            TransactionAborted: no record of the transaction is visible; it may be repeated.
             ProducerLost: this producer is fenced, or the outcome is unknown.
         """
         try:
             self._producer.begin_transaction()
             yield self._producer
-            repeated(lambda: self._producer.commit_transaction(CALL))
+            retry_retriable(lambda: self._producer.commit_transaction(CALL_TIMEOUT_S))
         except KafkaException as error:
-            raise given_up(self._producer, error) from error
+            raise abort(self._producer, error) from error
 
-    def successor(self) -> Self:
-        """Another producer of the same id, which fences this one and all others of that id.
+    def open_replacement(self) -> Self:
+        """Open another producer with the same id, which fences all previous ones.
 
-        For those only who may fence a successor that somebody else has opened meanwhile.
+        Call it only where fencing a producer that another process opened since is acceptable.
 
         Raises:
-            TransactionAborted: no coordinator answers; nothing has begun, it may be tried again.
+            TransactionAborted: no coordinator responds. No transaction has begun; try again.
         """
         try:
             return type(self)(self._connection, self._id)
@@ -101,28 +101,30 @@ class TransactionalProducer:
             raise TransactionAborted(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the producer; nothing is pending between two transactions."""
-        with suppress(KafkaException):  # Whoever was fenced has been told so already.
+        """Close the producer; no record is pending between two transactions."""
+        with suppress(KafkaException):  # A fenced producer has raised ProducerLost before.
             self._producer.flush(5)
 
 
-class Attentive(logging.LoggerAdapter[logging.Logger]):
-    """A producer's log, in which it tells that a connection broke, and nowhere else reliably.
+class DisconnectDetector(logging.LoggerAdapter[logging.Logger]):
+    """A log adapter that detects broken connections; librdkafka reports them reliably only there.
 
-    Its error callback leaves a connection out that the other end has closed. Its log names each
-    broker's first break at least, and leaves out those of idle connections, on which nothing was.
+    The error callback omits connections that the broker has closed. The log has at least the first
+    break of each broker's connection, and omits idle connections, which had no request in flight.
     """
 
-    has_break = False
+    has_disconnected = False
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:  # noqa: ANN401
-        """Take one line: the arguments are its kind, the client's name, and the text."""
-        self.has_break |= args[:1] == ("FAIL",) and not CONNECTING.search(str(args[-1]))
+        """Handle one line: the arguments are its kind, the client's name, and the text."""
+        self.has_disconnected |= args[:1] == ("FAIL",) and not CONNECT_FAILURE.search(str(args[-1]))
         super().log(level, msg, *args, **kwargs)
 
 
-def ready(connection: Connection, transactional_id: str, log: Attentive | None = None) -> Producer:
-    """A transactional producer that has fenced its predecessor and ended what that left open.
+def open_transactional_producer(
+    connection: Connection, transactional_id: str, log: DisconnectDetector | None = None
+) -> Producer:
+    """Open a transactional producer, which fences its predecessor and ends its open transaction.
 
     Raises:
         BrokerError: no coordinator could be reached within 30 s.
@@ -132,54 +134,54 @@ def ready(connection: Connection, transactional_id: str, log: Attentive | None =
     try:
         producer.init_transactions(30)
     except KafkaException as error:
-        raise connection.translated(error) from error
+        raise connection.translate(error) from error
     return producer
 
 
-def given_up(producer: Producer, error: KafkaException) -> TransactionAborted | ProducerLost:
-    """End a transaction of which a call failed; returns what that means for its records."""
+def abort(producer: Producer, error: KafkaException) -> TransactionAborted | ProducerLost:
+    """Abort a transaction after a call failed, and return the error to raise."""
     cause: KafkaError = error.args[0]
-    if verdict(cause) is not Verdict.ABORT:
+    if classify_error(cause) is not ErrorAction.ABORT:
         return ProducerLost(f"{cause.name()}: {cause.str()}")
     structlog.get_logger(__name__).warning("aborting transaction", cause=cause.str())
     try:
-        repeated(lambda: producer.abort_transaction(CALL))
+        retry_retriable(lambda: producer.abort_transaction(CALL_TIMEOUT_S))
     except KafkaException as worse:
         return ProducerLost(f"abort failed: {worse.args[0].str()}")
     return TransactionAborted(cause.str())
 
 
-def repeated(call: Callable[[], None]) -> None:
-    """Make a transactional call, again while its failure is retriable; librdkafka backs off."""
+def retry_retriable(call: Callable[[], None]) -> None:
+    """Make a transactional call; repeat it while its error is retriable. librdkafka backs off."""
     while True:
         try:
             call()
             return
         except KafkaException as error:
-            if verdict(error.args[0]) is not Verdict.REPEAT:
+            if classify_error(error.args[0]) is not ErrorAction.RETRY:
                 raise
 
 
-def bounded(call: Callable[[], None]) -> None:
-    """Make a call that is known to ignore its timeout, in a thread that is left behind if it does.
+def call_with_timeout(call: Callable[[], None]) -> None:
+    """Make a call that may ignore its timeout, in a thread that is abandoned in that case.
 
-    When a group's coordinator dies, `send_offsets_to_transaction` may wait for ever for word of
-    another one (docs/adr/0017).
+    When a group's coordinator dies, `send_offsets_to_transaction` may wait forever for a new
+    coordinator (docs/adr/0017).
 
     Raises:
-        ProducerLost: it has not come back in time.
+        ProducerLost: the call has not returned in time.
     """
     ended: Future[None] = Future()
 
     def run() -> None:
         try:
             call()
-        except BaseException as error:  # noqa: BLE001 - it is raised again, by who waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting thread
             ended.set_exception(error)
         else:
             ended.set_result(None)
 
     Thread(target=run, name="coordinator", daemon=True).start()
-    if not wait([ended], CALL + GRACE).done:
-        raise ProducerLost(f"a call has ignored its timeout of {CALL:g} s")
+    if not wait([ended], CALL_TIMEOUT_S + CALL_GRACE_S).done:
+        raise ProducerLost(f"a call has ignored its timeout of {CALL_TIMEOUT_S:g} s")
     ended.result()

@@ -1,31 +1,27 @@
-"""How many records a batch may have: as many as can be handled in the time there is."""
+"""Adaptive batch sizes: as many records as can be handled within a time limit."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MEMORY = 0.9
-"""What a batch still weighs when the next one is noted, as large as it: half is forgotten in 7."""
-ALIKE = 0.05
-"""Batches whose sizes vary less than this, relative to their mean, tell a line's slope from noise
-only, not from its start."""
-GONE = 0.01
-"""Rows a record below which a model is forgotten."""
+from modstream.broker.loop.ports import BatchStats
 
-Took = Callable[[str, int, float], None]
-"""Told of a model, how many rows it was given at once, and the seconds that they took."""
-
-
-def untold(_model: str, _rows: int, _seconds: float) -> None:
-    """Nobody wants to know how long it took."""
+FORGETTING_FACTOR = 0.9
+"""Weight of a batch relative to the next one of equal size: half of it is left after 7 batches."""
+MIN_SIZE_CV = 0.05
+"""Minimum coefficient of variation of batch sizes. Below it, the cost per row and the cost per
+batch cannot be separated."""
+MIN_ROW_SHARE = 0.01
+"""Rows per record below which a model is forgotten."""
 
 
 @dataclass(slots=True)
-class Cost:
-    """The seconds that n rows at once take: `a * n + b`, fitted to the latest batches.
+class LinearCost:
+    """The seconds that n rows take at once, `a * n + b`, fitted to the latest batches.
 
     Least squares with exponential forgetting (Ljung, System Identification, 1999, section 11.2);
-    neither is negative. While all batches are about as large, `b` is taken for 0: nothing else can
-    be said, and nothing larger than `a * n` is promised.
+    `a` and `b` are not negative. While all batches have about the same size, `b` is 0: a positive
+    intercept cannot be estimated, and the fit then never predicts more than `a * n`.
     """
 
     weight: float = 0.0
@@ -33,22 +29,22 @@ class Cost:
     seconds: float = 0.0
     squares: float = 0.0
     products: float = 0.0
-    share: float = 0.0
-    """Rows a record of the polled batches, lately."""
+    row_share: float = 0.0
+    """Rows per record of the latest batches."""
 
-    def note(self, rows: int, seconds: float) -> None:
-        """Learn from one batch."""
-        self.weight = MEMORY * self.weight + 1
-        self.rows = MEMORY * self.rows + rows
-        self.seconds = MEMORY * self.seconds + seconds
-        self.squares = MEMORY * self.squares + rows * rows
-        self.products = MEMORY * self.products + rows * seconds
+    def add(self, rows: int, seconds: float) -> None:
+        """Add one batch to the fit."""
+        self.weight = FORGETTING_FACTOR * self.weight + 1
+        self.rows = FORGETTING_FACTOR * self.rows + rows
+        self.seconds = FORGETTING_FACTOR * self.seconds + seconds
+        self.squares = FORGETTING_FACTOR * self.squares + rows * rows
+        self.products = FORGETTING_FACTOR * self.products + rows * seconds
 
     def line(self) -> tuple[float, float]:
-        """Seconds a row, and seconds a batch."""
+        """Return the seconds per row, and the seconds per batch."""
         size, time = self.rows / self.weight, self.seconds / self.weight
         variance = self.squares / self.weight - size * size
-        if variance <= (ALIKE * size) ** 2:
+        if variance <= (MIN_SIZE_CV * size) ** 2:
             return time / size, 0.0
         slope = (self.products / self.weight - size * time) / variance
         slope = min(max(slope, 0.0), time / size)
@@ -56,50 +52,51 @@ class Cost:
 
 
 @dataclass(slots=True)
-class Pace:
-    """A bound on the next batch, learned from the last ones.
+class AdaptiveBatchSize:
+    """The maximum size of the next batch, learned from the previous ones.
 
-    How small a batch is while there is little to do needs no rule: it is what has come. Under a
-    backlog it may grow twofold a turn, up to `most`, as long as its handling is expected to take
-    less than `seconds`: by each model's own cost, in the mix that came lately, and by what the
-    batch costs besides. So the first batches of a model that nobody knows are small, and a slow
-    model gets small ones for ever. What costs more than half of `seconds` a batch, whatever its
-    size, is given as much time again for rows, so that it does not pay that for each of them.
+    Without a backlog a batch is what has arrived, and this bound has no effect. Under a backlog the
+    size may double per batch, up to `max_records`, as long as handling is expected to take less
+    than `max_seconds`. The expectation sums each model's own cost, in the mix of the latest
+    batches, and the overhead of the batch. So the first batches of an unknown model are small, and
+    a slow model always gets small ones. A fixed cost per batch above half of `max_seconds` gets the
+    same time again for rows, so that it is not paid for each row.
     """
 
-    most: int = 10_000
-    seconds: float = 0.1
+    max_records: int = 10_000
+    max_seconds: float = 0.1
     size: int = 256
-    besides: Cost = field(default_factory=Cost)
-    models: dict[str, Cost] = field(default_factory=dict)
-    _turn: dict[str, tuple[int, float]] = field(default_factory=dict)
+    overhead: LinearCost = field(default_factory=LinearCost)
+    models: dict[str, LinearCost] = field(default_factory=dict)
 
-    def note(self, model: str, rows: int, seconds: float) -> None:
-        """Note what a model took of the batch that is being handled."""
-        known, spent = self._turn.get(model, (0, 0.0))
-        self._turn[model] = known + rows, spent + seconds
+    def observe(self, batch: BatchStats) -> None:
+        """Update the fits with a handled batch, and set the size of the next one."""
+        rows: defaultdict[str, int] = defaultdict(int)
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for model, count, spent in batch.costs:
+            rows[model] += count
+            seconds[model] += spent
+        self.overhead.add(batch.records, max(0.0, batch.handling_seconds - sum(seconds.values())))
+        shares = {model: count / batch.records for model, count in rows.items() if count}
+        for model, share in shares.items():
+            cost = self.models.setdefault(model, LinearCost(row_share=share))
+            cost.add(rows[model], seconds[model])
+        self._update_shares(shares)
+        self.size = max(
+            1, min(self.max_records, self._affordable(), max(self.size, 2 * batch.records))
+        )
 
-    def took(self, records: int, seconds: float) -> None:
-        """Note how long a whole batch took, and bound the next one."""
-        turn, self._turn = {m: told for m, told in self._turn.items() if told[0]}, {}
-        self.besides.note(records, max(0.0, seconds - sum(spent for _, spent in turn.values())))
-        for model, (rows, spent) in turn.items():
-            cost = self.models.get(model)
-            if cost is None:
-                cost = self.models[model] = Cost(share=rows / records)
-            cost.note(rows, spent)
-        self._mix({model: rows / records for model, (rows, _) in turn.items()})
-        self.size = max(1, min(self.most, self._affordable(), max(self.size, 2 * records)))
-
-    def _mix(self, seen: dict[str, float]) -> None:
+    def _update_shares(self, shares: Mapping[str, float]) -> None:
         for model, cost in list(self.models.items()):
-            cost.share = (cost.share + seen.get(model, 0.0)) / 2
-            if cost.share < GONE:
+            cost.row_share = (cost.row_share + shares.get(model, 0.0)) / 2
+            if cost.row_share < MIN_ROW_SHARE:
                 del self.models[model]
 
     def _affordable(self) -> int:
-        a, b = self.besides.line()
+        per_record, per_batch = self.overhead.line()
         for cost in self.models.values():
-            slope, start = cost.line()
-            a, b = a + cost.share * slope, b + start
-        return int(max(self.seconds - b, b) / a) if a > 0 else self.most
+            slope, intercept = cost.line()
+            per_record, per_batch = per_record + cost.row_share * slope, per_batch + intercept
+        if per_record <= 0:
+            return self.max_records
+        return int(max(self.max_seconds - per_batch, per_batch) / per_record)

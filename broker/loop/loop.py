@@ -1,189 +1,169 @@
-"""The one consume-process-produce loop."""
+"""The consume-process-produce loop."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event
 from time import perf_counter
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 
-from modstream.broker.client.delivery import Deliver
 from modstream.broker.errors import DeliveryFailed, ProducerLost, TransactionAborted
-from modstream.broker.loop.batch_sizing import Pace
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.loop.batch_sizing import AdaptiveBatchSize
+from modstream.broker.loop.ports import (
+    BatchSource,
+    BatchStats,
+    Delivery,
+    Handler,
+    HandlerResult,
+    LoopHooks,
+    NoLoopHooks,
+)
+from modstream.broker.wire.records import Record
 
 T = TypeVar("T")
 
-Handle = Callable[[Sequence[Record]], Sequence[Outgoing]]
-"""Records in, records out: every record of a batch comes back in some form."""
-
-BEAT = 1.0
+HEARTBEAT_INTERVAL_S = 1.0
 """Seconds between two signs of life to the group while a batch is handled or delivered."""
-
-
-class BatchSource(Protocol):
-    """Where batches come from. One thread owns it; only `commit` may be called from others."""
-
-    def poll(self, most: int) -> list[Record]:
-        """The next batch of at most so many records, or nothing after an idle wait."""
-
-    def keep_alive(self) -> None:
-        """Show the group that this member lives, without taking a record."""
-
-    def before_revoke(self, finish: Callable[[], None]) -> None:
-        """Call `finish` before partitions are given away."""
-
-    def owns(self, batch: Iterable[Record]) -> bool:
-        """Whether every partition of a batch is still this member's own."""
-
-    def rewind(self, batch: Sequence[Record]) -> None:
-        """Hand the batch out again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What became of one batch: counts, and seconds by stage."""
-
-    records: int
-    outgoing: int
-    handling: float
-    delivering: float
-
-
-class Handled(NamedTuple):
-    """What a handler made of a batch, and the seconds it took."""
-
-    outgoing: Sequence[Outgoing]
-    seconds: float
-
-
-class Shipment(NamedTuple):
-    """A batch on its way out; the future tells the seconds of its delivery."""
-
-    batch: Sequence[Record]
-    handled: Handled
-    delivered: Future[float]
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Poll a batch, handle it, deliver the outcome with the offsets; a failed batch comes again.
+    """Poll a batch, handle it, deliver the result with the offsets; retry a failed batch.
 
-    Handling and delivering have a thread each, so that under a backlog one batch is handled while
-    the one before is delivered, and so that a slow handler never costs the membership: meanwhile
-    this thread, which owns the source, shows its group every `BEAT` that it lives. Deliveries are
-    strictly one after the other. Before partitions are given away the delivery under way ends.
+    Handling and delivery run in one thread each: under a backlog, one batch is handled while the
+    previous one is delivered. Meanwhile the calling thread, which owns the source, sends a sign of
+    life every `HEARTBEAT_INTERVAL_S`, so that a slow handler keeps its group membership.
+    Deliveries are strictly sequential. Before partitions are given up, the delivery in flight is
+    awaited.
 
-    `attempts` bounds how often delivering may fail in a row before the process gives up: then
-    a fault lies in the cluster or in a record, and repeating would only hide it.
+    `max_failures` deliveries that fail in a row end the process: then the cluster or a record is
+    at fault, and further retries would only hide it.
     """
 
     source: BatchSource
-    handle: Handle
-    deliver: Deliver
-    observe: Callable[[Turn], None] = lambda _turn: None
-    attempts: int = 10
-    pace: Pace = field(default_factory=Pace)
+    handle: Handler
+    deliver: Delivery
+    hooks: LoopHooks = field(default_factory=NoLoopHooks)
+    max_failures: int = 10
+    batch_size: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize)
 
     def run(self, stop: Event) -> None:
-        """Turn until `stop` is set; what is in hand is finished first.
+        """Run until `stop` is set; the batch in hand is finished first.
 
         Raises:
-            ProducerLost: only a new process may go on.
-            BrokerError: the consumer gave up.
+            ProducerLost: only a new process can go on.
+            BrokerError: the consumer failed for good.
         """
         with ExitStack() as threads:
-            running = Running(
+            state = LoopState(
                 self,
                 threads.enter_context(ThreadPoolExecutor(1, "handle")),
                 threads.enter_context(ThreadPoolExecutor(1, "deliver")),
             )
-            self.source.before_revoke(running.finish)
+            self.source.before_revoke(state.wait_in_flight)
             while not stop.is_set():
-                running.turn()
-            running.settle()
+                state.run_once()
+            state.await_delivery()
+
+
+class InFlightDelivery(NamedTuple):
+    """A batch that is being delivered; the future's result is the seconds that it took."""
+
+    batch: Sequence[Record]
+    stats: BatchStats
+    seconds: Future[float]
+
+
+class Handled(NamedTuple):
+    """The handler's result, and the seconds that it took."""
+
+    result: HandlerResult
+    seconds: float
 
 
 @dataclass(slots=True)
-class Running:
-    """A loop while it runs: what is on its way, and how often in a row that has failed."""
+class LoopState:
+    """A running loop: its threads, the delivery in flight, and the failures in a row."""
 
     loop: Loop
-    handling: ThreadPoolExecutor
-    delivering: ThreadPoolExecutor
-    shipment: Shipment | None = None
+    handler_thread: ThreadPoolExecutor
+    delivery_thread: ThreadPoolExecutor
+    in_flight: InFlightDelivery | None = None
     failures: int = 0
 
-    def turn(self) -> None:
-        """Take one batch through; under a backlog its delivery ends during the next turn."""
-        source, pace = self.loop.source, self.loop.pace
-        most = pace.size
-        batch = source.poll(most)
+    def run_once(self) -> None:
+        """Process one batch; under a backlog its delivery ends during the next call."""
+        source, batch_size = self.loop.source, self.loop.batch_size
+        max_records = batch_size.size
+        batch = source.poll(max_records)
         if not batch:
-            self.settle()
+            self.await_delivery()
             return
-        handled = self._attended(self.handling.submit(self._handle, batch))
-        pace.took(len(batch), handled.seconds)
-        if not self.settle(behind=batch):
+        result, seconds = self._wait_heartbeating(self.handler_thread.submit(self._handle, batch))
+        stats = BatchStats(len(batch), len(result.records), seconds, result.costs)
+        batch_size.observe(stats)
+        self.loop.hooks.on_batch(stats)
+        if not self.await_delivery(behind=batch):
             return
         if not source.owns(batch):
             source.rewind(batch)
             return
-        self.shipment = Shipment(
-            batch, handled, self.delivering.submit(self._deliver, handled.outgoing, batch)
-        )
-        if len(batch) < most:
-            # Nobody waits behind this batch: what comes meanwhile shall share a transaction.
-            self.settle()
+        delivery = self.delivery_thread.submit(self._deliver, result, batch)
+        self.in_flight = InFlightDelivery(batch, stats, delivery)
+        if len(batch) < max_records:
+            # There is no backlog. Records that arrive during this delivery share a transaction.
+            self.await_delivery()
 
-    def settle(self, behind: Sequence[Record] = ()) -> bool:
-        """Wait for the delivery under way; if it failed, rewind it and what was read `behind` it.
+    def await_delivery(self, behind: Sequence[Record] = ()) -> bool:
+        """Wait for the delivery in flight; if it failed, rewind its batch and `behind`.
+
+        Returns:
+            Whether it succeeded; True if none was in flight.
 
         Raises:
-            ProducerLost: it cannot be known how it ended, or too many failed in a row.
+            ProducerLost: the outcome is unknown, or too many deliveries failed in a row.
         """
-        shipment, self.shipment = self.shipment, None
-        if shipment is None:
+        in_flight, self.in_flight = self.in_flight, None
+        if in_flight is None:
             return True
-        batch, handled, delivered = shipment
         try:
-            seconds = self._attended(delivered)
+            seconds = self._wait_heartbeating(in_flight.seconds)
         except (TransactionAborted, DeliveryFailed) as error:
-            self._note_failure(len(batch), error)
-            self.loop.source.rewind([*batch, *behind])
+            self._note_failure(len(in_flight.batch), error)
+            self.loop.source.rewind([*in_flight.batch, *behind])
             return False
         self.failures = 0
-        self.loop.observe(Turn(len(batch), len(handled.outgoing), handled.seconds, seconds))
+        self.loop.hooks.on_delivery(in_flight.stats, seconds)
         return True
 
-    def finish(self) -> None:
-        """Wait until nothing is under way, however it ends; that is looked at later."""
-        if self.shipment is not None:
-            wait([self.shipment.delivered])
+    def wait_in_flight(self) -> None:
+        """Wait until the delivery in flight has ended; `await_delivery` reads its outcome later."""
+        if self.in_flight is not None:
+            wait([self.in_flight.seconds])
 
-    def _attended(self, work: Future[T]) -> T:
-        """Wait for work in another thread without losing the membership."""
-        while not wait([work], BEAT).done:
+    def _wait_heartbeating(self, work: Future[T]) -> T:
+        """Wait for another thread's work without losing the group membership."""
+        while not wait([work], HEARTBEAT_INTERVAL_S).done:
             self.loop.source.keep_alive()
         return work.result()
 
     def _handle(self, batch: Sequence[Record]) -> Handled:
-        began = perf_counter()
-        outgoing = self.loop.handle(batch)
-        return Handled(outgoing, perf_counter() - began)
+        start = perf_counter()
+        result = self.loop.handle(batch)
+        return Handled(result, perf_counter() - start)
 
-    def _deliver(self, outgoing: Sequence[Outgoing], batch: Sequence[Record]) -> float:
-        began = perf_counter()
-        self.loop.deliver(outgoing, batch)
-        return perf_counter() - began
+    def _deliver(self, result: HandlerResult, batch: Sequence[Record]) -> float:
+        start = perf_counter()
+        self.loop.deliver(result.records, batch)
+        return perf_counter() - start
 
     def _note_failure(self, records: int, error: Exception) -> None:
         self.failures += 1
         structlog.get_logger(__name__).warning(
             "batch not delivered", records=records, failures=self.failures, cause=str(error)
         )
-        if self.failures >= self.loop.attempts:
+        if self.failures >= self.loop.max_failures:
             raise ProducerLost(f"{self.failures} deliveries in a row failed, last: {error}")

@@ -1,8 +1,9 @@
-"""The usual requests and answers, many at a time: what codec.py does, in a tenth of the time.
+"""Decodes and encodes the usual requests and responses, many at a time, in a tenth of the time.
 
-The contracts stay the definition. Whatever is read here, `codec.decode` reads alike; of anything
-unusual nothing is said but None, and codec.py has the word. Records are read one by one, never
-strung together: none of them can reach into its neighbour. Why so and how fast: docs/adr/0011.
+The contracts remain the definition: `codec.decode` reads every value that is decoded here alike.
+A decoder returns None for an unusual value, which is then left to codec.py. Records are decoded one
+by one and never concatenated, so that no record can affect its neighbour. Reasons and
+measurements: docs/adr/0011.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,26 +14,28 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from modstream.broker.wire.identifiers import RequestId
+
 T = TypeVar("T")
 V = TypeVar("V")
 
 ABSENT = Raw(b"")
 INT64 = Meta(ge=-(2**63), le=2**63 - 1)
-TYPES: Mapping[str, Any] = MappingProxyType(
+JSON_TYPES: Mapping[str, Any] = MappingProxyType(
     {"float": float, "int": Annotated[int, INT64], "bool": bool, "string": str}
 )
-"""What a feature of each kind must be in JSON; a float may be an integer there."""
-DEEPEST = 64
-"""Brackets that a plain document opens at most; pydantic follows deeper than that."""
-NUMBERS = Literal[
+"""The JSON type of each kind of feature; a float may be written as an integer."""
+MAX_OPENING_BRACKETS = 64
+"""Documents with more opening brackets count as deep; pydantic accepts a deeper nesting."""
+NumericDatatype = Literal[
     "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64"
 ]
 
 
-class Head(Struct, frozen=True, gc=False):
-    """A request of which features or inputs are still the bytes that came; see `Request`."""
+class RequestHead(Struct, frozen=True, gc=False):
+    """A `Request` whose features and inputs are still JSON."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=256)]
+    id: RequestId
     features: Raw = ABSENT
     inputs: Raw = ABSENT
     model: str | None = None
@@ -42,60 +45,60 @@ class Head(Struct, frozen=True, gc=False):
 
 
 class Matrix(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A tensor of numbers, [n, k], with flat data."""
+    """A numeric tensor of shape [n, k] with flat data."""
 
     name: str
     shape: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]]
-    datatype: NUMBERS
+    datatype: NumericDatatype
     data: list[float]
 
 
-class Binary(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """How much of the raw bytes behind the JSON is a tensor's."""
+class BinaryParameters(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Parameters of a raw tensor: how many of the bytes behind the JSON belong to the tensor."""
 
     binary_data_size: Annotated[int, Meta(ge=0)]
 
 
 class RawMatrix(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A tensor of numbers, [n, k], whose data stand behind the JSON."""
+    """A numeric tensor of shape [n, k] whose data follow the JSON."""
 
     name: str
     shape: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]]
     datatype: Literal["FP32"]
-    parameters: Binary
+    parameters: BinaryParameters
 
 
-def each(read: Callable[[V], T], values: Iterable[V]) -> list[T | None]:
-    """Read every value; None stands for one that cannot be read."""
+def decode_each(decode: Callable[[V], T], values: Iterable[V]) -> list[T | None]:
+    """Decode every value; the result has None for a value that cannot be decoded."""
     found: list[T | None] = []
     rest = iter(values)
     while True:
         try:
-            # What was read before a value that fails stays in the list, and `rest` is behind it.
-            found.extend(map(read, rest))
+            # If a value fails, `found` keeps the results before it and `rest` continues behind it.
+            found.extend(map(decode, rest))
             return found
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             found.append(None)
 
 
-class Heads:
-    """Reads the heads of requests."""
+class HeadDecoder:
+    """Decodes the heads of requests."""
 
     def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(Head).decode
+        self._decode = msgspec.json.Decoder(RequestHead).decode
 
-    def read(self, documents: Sequence[bytes]) -> list[Head | None]:
-        """The head of each JSON document; None for one that codec.py must look at."""
-        if not are_plain(documents):
-            documents = [text if is_plain(text) else b"" for text in documents]
-        return each(self._decode, documents)
+    def decode(self, documents: Sequence[bytes]) -> list[RequestHead | None]:
+        """Return the head of each JSON document, or None where codec.py must decode it."""
+        if not are_ascii_and_shallow(documents):
+            documents = [text if is_utf8_and_shallow(text) else b"" for text in documents]
+        return decode_each(self._decode, documents)
 
 
-class Rows:
-    """Reads features by name, all of a schema's and no others, each of its kind."""
+class RowDecoder:
+    """Decodes features by name: exactly the features of one schema, each of its kind."""
 
     def __init__(self, features: Sequence[tuple[str, str]]) -> None:
-        fields = [(f"f{at}", TYPES[kind]) for at, (_, kind) in enumerate(features)]
+        fields = [(f"f{at}", JSON_TYPES[kind]) for at, (_, kind) in enumerate(features)]
         names = {f"f{at}": name for at, (name, _) in enumerate(features)}
         row = msgspec.defstruct(
             "Row", fields, rename=names, frozen=True, gc=False, forbid_unknown_fields=True
@@ -104,35 +107,36 @@ class Rows:
         self._encode = msgspec.json.Encoder().encode
         self._colons = len(features) if all(":" not in name for name, _ in features) else None
 
-    def read(self, features: Iterable[Raw]) -> list[Struct | None]:
-        """The row of each request; None for one that codec.py must look at."""
-        return each(self._decode, features)
+    def decode(self, features: Iterable[Raw]) -> list[Struct | None]:
+        """Return the row of each request, or None where codec.py must decode it."""
+        return decode_each(self._decode, features)
 
-    def tuples(self, rows: Iterable[Struct]) -> Iterator[tuple[Any, ...]]:
-        """The values of each row, in the schema's order."""
+    def to_tuples(self, rows: Iterable[Struct]) -> Iterator[tuple[Any, ...]]:
+        """Return the values of each row, in the order of the schema."""
         return map(msgspec.structs.astuple, rows)
 
-    def written(self, rows: Sequence[Struct], features: Sequence[Raw]) -> Sequence[bytes | Raw]:
-        """Rows as JSON: the bytes that came, if they hold each feature once, else written anew.
+    def to_json(self, rows: Sequence[Struct], features: Sequence[Raw]) -> Sequence[bytes | Raw]:
+        """Return the rows as JSON: the original bytes if each row names each feature only once.
 
-        A row has a colon for each feature at least. If all rows together have no more, no name
-        stands twice in any of them, and every reader finds the value that we have read.
+        A row has at least one colon per feature. If all rows together have no more than that, no
+        row repeats a name, and every JSON parser reads the same values. Otherwise all rows are
+        encoded again.
         """
         if b"".join(features).count(b":") == len(rows) * (self._colons or -1):
             return features
         return list(map(self._encode, rows))
 
 
-class Matrices:
-    """Reads requests of one row of numbers, given as a single [1, k] tensor."""
+class MatrixDecoder:
+    """Decodes requests of one row of numbers, given as a single tensor of shape [1, k]."""
 
     def __init__(self, width: int) -> None:
         self._shape = (1, width)
         self._decode = msgspec.json.Decoder(tuple[Matrix]).decode
 
-    def read(self, inputs: Iterable[Raw]) -> list[list[float] | None]:
-        """The k numbers of each request; None for one that codec.py must look at."""
-        found = each(self._decode, inputs)
+    def decode(self, inputs: Iterable[Raw]) -> list[list[float] | None]:
+        """Return the k numbers of each request, or None where codec.py must decode it."""
+        found = decode_each(self._decode, inputs)
         return [
             tensors[0].data if tensors and self._fits(tensors[0]) else None for tensors in found
         ]
@@ -140,11 +144,11 @@ class Matrices:
     def _fits(self, tensor: Matrix) -> bool:
         return tensor.shape == self._shape and len(tensor.data) == self._shape[1]
 
-    def data(self, inputs: Sequence[Raw]) -> list[bytes] | None:
-        """The numbers of tensors that were read, as the JSON that came; None if it is ambiguous.
+    def data_json(self, inputs: Sequence[Raw]) -> list[bytes] | None:
+        """Return the numbers of decoded tensors as their original JSON, or None if ambiguous.
 
-        A tensor has four colons, one behind each key. If all together have no more, none stands
-        in a name and no key twice, so what follows `"data":` is the list that we have read.
+        A tensor has four colons, one after each key. If all tensors together have no more, no name
+        has a colon and no key is repeated, so the list after `"data":` is the one that was decoded.
         """
         documents = list(map(bytes, inputs))
         if sum(document.count(b":") for document in documents) != 4 * len(documents):
@@ -159,17 +163,17 @@ class Matrices:
         return found
 
 
-class RawMatrices:
-    """Reads requests of one row of numbers, given as a single [1, k] tensor of raw float32."""
+class RawMatrixDecoder:
+    """Decodes requests of one row of numbers, given as a single raw FP32 tensor of shape [1, k]."""
 
     def __init__(self, width: int) -> None:
         self._shape = (1, width)
         self._size = 4 * width
         self._decode = msgspec.json.Decoder(tuple[RawMatrix]).decode
 
-    def read(self, inputs: Iterable[Raw], tails: Iterable[bytes]) -> list[bytes | None]:
-        """The k little-endian numbers of each request; None for one codec.py must look at."""
-        found = each(self._decode, inputs)
+    def decode(self, inputs: Iterable[Raw], tails: Iterable[bytes]) -> list[bytes | None]:
+        """Return the k little-endian numbers of each request, or None for codec.py to decode."""
+        found = decode_each(self._decode, inputs)
         return [
             tail if tensors and len(tail) == self._size and self._fits(tensors[0]) else None
             for tensors, tail in zip(found, tails, strict=True)
@@ -179,16 +183,16 @@ class RawMatrices:
         return tensor.shape == self._shape and tensor.parameters.binary_data_size == self._size
 
 
-def are_plain(documents: Sequence[bytes]) -> bool:
-    """Whether all documents are ASCII and none is deep: what most batches are, soon found out."""
+def are_ascii_and_shallow(documents: Sequence[bytes]) -> bool:
+    """Return whether all documents are ASCII and not deep. Most batches are; the check is fast."""
     braces = max(map(bytes.count, documents, repeat(b"{")), default=0)
     brackets = max(map(bytes.count, documents, repeat(b"[")), default=0)
-    return braces + brackets <= DEEPEST and all(map(bytes.isascii, documents))
+    return braces + brackets <= MAX_OPENING_BRACKETS and all(map(bytes.isascii, documents))
 
 
-def is_plain(document: bytes) -> bool:
-    """Whether a document is UTF-8 and not deep, also where a decoder only skips over it."""
-    if document.count(b"{") + document.count(b"[") > DEEPEST:
+def is_utf8_and_shallow(document: bytes) -> bool:
+    """Return whether a document is UTF-8 and not deep, even in parts that a decoder skips."""
+    if document.count(b"{") + document.count(b"[") > MAX_OPENING_BRACKETS:
         return False
     if document.isascii():
         return True
@@ -200,25 +204,25 @@ def is_plain(document: bytes) -> bool:
 
 
 def json_document(value: object) -> bytes:
-    """One value as JSON."""
+    """Encode one value as JSON."""
     return msgspec.json.encode(value)
 
 
 def json_numbers(values: Sequence[float]) -> list[bytes]:
-    """Finite numbers as JSON, each for itself."""
+    """Encode each of these finite numbers as JSON."""
     return msgspec.json.encode(values)[1:-1].split(b",") if values else []
 
 
-def json_texts(values: Sequence[str]) -> list[bytes]:
-    """Strings as JSON, each for itself, without the quotes around them."""
+def json_strings(values: Sequence[str]) -> list[bytes]:
+    """Encode each string as JSON, without its enclosing quotes."""
     together = msgspec.json.encode(values)
-    # Only an escape can put a quote into a string, and only a quote could look like its end.
+    # A quote inside a string is escaped, so without a backslash every quote delimits a string.
     if b"\\" in together or not values:
         return [msgspec.json.encode(value)[1:-1] for value in values]
     return together[2:-2].split(b'","')
 
 
-def joined(parts: Iterable[bytes | Sequence[bytes | Raw]]) -> list[bytes]:
-    """Documents of constant and changing parts, of which at least one changes."""
+def join_columns(parts: Iterable[bytes | Sequence[bytes | Raw]]) -> list[bytes]:
+    """Concatenate constant parts and columns of parts row by row; at least one is a column."""
     columns = (repeat(part) if isinstance(part, bytes) else part for part in parts)
     return list(map(b"".join, zip(*columns, strict=False)))

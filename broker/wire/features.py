@@ -1,7 +1,7 @@
-"""A row of features in an answer: by name, or as names and numbers apart.
+"""A row of features within a message: by name, or compact, with names and numbers apart.
 
-A tensor is kept as the numbers that came, since to write hundreds of them by name costs more than
-to predict on them (docs/adr/0019). Readers of the contracts find every row by name.
+The row of a tensor is kept compact, because writing hundreds of numbers by name costs more than
+predicting on them (docs/adr/0019). A decoded contract has every row by name.
 """
 
 from struct import Struct
@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import Base64Bytes, BaseModel, BeforeValidator, ConfigDict, FiniteFloat
 
-Scalar = bool | int | float | str
-Row = dict[str, Scalar | None]
+JsonScalar = bool | int | float | str
+FeatureRow = dict[str, JsonScalar | None]
 
 
-class Columns(BaseModel):
-    """One row of n numbers: their names, and either `data` or `fp32`, little-endian in base64."""
+class CompactRow(BaseModel):
+    """A row of n numbers: `names`, and either `data` or `fp32` (little-endian, in base64)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,28 +22,31 @@ class Columns(BaseModel):
     data: tuple[FiniteFloat, ...] | None = None
     fp32: Base64Bytes | None = None
 
-    def by_name(self) -> dict[str, float]:
-        """The row.
+    def to_dict(self) -> dict[str, float]:
+        """Return the row by name.
 
         Raises:
             ValueError: there are not as many numbers as names.
         """
         numbers = self.data
         if numbers is None:
-            form = Struct(f"<{len(self.names)}f")
+            layout = Struct(f"<{len(self.names)}f")
             raw = self.fp32 or b""
-            if len(raw) != form.size:
+            if len(raw) != layout.size:
                 raise ValueError(f"{len(self.names)} names and {len(raw)} bytes of float32")
-            numbers = form.unpack(raw)
+            numbers = layout.unpack(raw)
         return dict(zip(self.names, numbers, strict=True))
 
 
-def by_name(features: Any) -> Any:  # noqa: ANN401 - of any kind, to be judged later
-    """A row by name, if it is one in columns; else what it was. A row's values are never lists."""
+def expand_row(features: Any) -> Any:  # noqa: ANN401 - not validated yet
+    """Return a compact row by name, and any other value unchanged.
+
+    The two forms cannot be confused: the values of a row by name are never lists.
+    """
     if isinstance(features, dict) and isinstance(features.get("names"), list | tuple):
-        return Columns.model_validate(features).by_name()
+        return CompactRow.model_validate(features).to_dict()
     return features
 
 
-NamedRow = Annotated[Row, BeforeValidator(by_name)]
-"""A row of features by name, whichever way it was written."""
+NamedRow = Annotated[FeatureRow, BeforeValidator(expand_row)]
+"""A row of features by name, decoded from either form."""

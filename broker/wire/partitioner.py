@@ -1,29 +1,29 @@
-"""Kafka's default key partitioner, for the in-memory broker and for checking the real ones.
+"""Kafka's default key partitioner, for the in-memory broker and for checks of the real clients.
 
 Source: org.apache.kafka.common.utils.Utils.murmur2 and BuiltInPartitioner.partitionForKey.
 """
 
 SEED = 0x9747B28C
-M = 0x5BD1E995
-MASK = 0xFFFFFFFF
+MULTIPLIER = 0x5BD1E995
+UINT32_MASK = 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
-    """The 32-bit MurmurHash2 of some bytes, unsigned, with Kafka's seed."""
+    """Return the 32-bit MurmurHash2 of some bytes with Kafka's seed, as an unsigned integer."""
     length = len(data)
     h = SEED ^ length
     whole = length - length % 4
     for i in range(0, whole, 4):
-        k = int.from_bytes(data[i : i + 4], "little") * M & MASK
-        k = (k ^ k >> 24) * M & MASK
-        h = (h * M & MASK) ^ k
+        k = int.from_bytes(data[i : i + 4], "little") * MULTIPLIER & UINT32_MASK
+        k = (k ^ k >> 24) * MULTIPLIER & UINT32_MASK
+        h = (h * MULTIPLIER & UINT32_MASK) ^ k
     tail = data[whole:]
     if tail:
-        h = (h ^ int.from_bytes(tail, "little")) * M & MASK
-    h = (h ^ h >> 13) * M & MASK
+        h = (h ^ int.from_bytes(tail, "little")) * MULTIPLIER & UINT32_MASK
+    h = (h ^ h >> 13) * MULTIPLIER & UINT32_MASK
     return h ^ h >> 15
 
 
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition that a key goes to, in every client that partitions as Java's does."""
+def partition_for_key(key: bytes, partitions: int) -> int:
+    """Return the partition of a key, as every client that partitions like Java's chooses it."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

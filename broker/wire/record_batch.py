@@ -1,4 +1,4 @@
-"""A polled batch of requests, and what is found out once for all of it."""
+"""A batch of requests, with the facts about it that are computed only once."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -8,43 +8,43 @@ from modstream.broker.wire.records import Headers, Offsets, Record, first_offset
 from modstream.broker.wire.topics import PASS_THROUGH, Header
 
 HEADERS = itemgetter(5)
-"""A record's headers."""
-PASSED = itemgetter(2)
-"""Of a record's marks, the headers that travel on."""
-CLOUD_EVENTS = "ce_"
+"""Returns a record's headers."""
+CLOUD_EVENTS_PREFIX = "ce_"
 
 
-class Marks(NamedTuple):
-    """The values of the headers that are read, each the last of its name, and what travels on."""
+class RequestHeaders(NamedTuple):
+    """The headers of a request that are used: the last value of each, and those passed through."""
 
     json_length: bytes | None
     deadline: bytes | None
-    passed: Headers
+    passed_through: Headers
 
 
-def marks_of(headers: Headers) -> Marks:
-    """What is read of one record's headers; tracing, CloudEvents and reply address travel on."""
+def parse_headers(headers: Headers) -> RequestHeaders:
+    """Parse one record's headers. Tracing, CloudEvents and reply headers are passed through."""
     values = dict(headers)
-    passed = [h for h in headers if h[0] in PASS_THROUGH or h[0].startswith(CLOUD_EVENTS)]
-    return Marks(values.get(Header.JSON_LENGTH), values.get(Header.DEADLINE), tuple(passed))
+    passed = [h for h in headers if h[0] in PASS_THROUGH or h[0].startswith(CLOUD_EVENTS_PREFIX)]
+    return RequestHeaders(
+        values.get(Header.JSON_LENGTH), values.get(Header.DEADLINE), tuple(passed)
+    )
 
 
-class Polled(NamedTuple):
-    """The records, the marks of each, and the first offset in each partition."""
+class RecordBatch(NamedTuple):
+    """The records of a batch, the parsed headers of each, and each partition's first offset."""
 
     records: Sequence[Record]
-    marks: Sequence[Marks]
-    firsts: Offsets
+    headers: Sequence[RequestHeaders]
+    first_offsets: Offsets
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Self:
-        """Look through the records."""
-        return cls(records, all_marks(records), first_offsets(records))
+        """Build a batch from its records."""
+        return cls(records, parse_all_headers(records), first_offsets(records))
 
 
-def all_marks(batch: Sequence[Record]) -> list[Marks]:
-    """What is read of each record's headers; of equal ones once, and most are equal."""
-    known = {headers: marks_of(headers) for headers in set(map(HEADERS, batch))}
+def parse_all_headers(batch: Sequence[Record]) -> list[RequestHeaders]:
+    """Parse the headers of each record; equal headers, as most are, are parsed once."""
+    known = {headers: parse_headers(headers) for headers in set(map(HEADERS, batch))}
     if len(known) == 1:
         return list(known.values()) * len(batch)
     return list(map(known.__getitem__, map(HEADERS, batch)))

@@ -1,4 +1,4 @@
-"""A record as it lies in a topic, and one that is about to. Tuples, for the hot path."""
+"""Consumed records, records to produce, and offsets. Records are tuples, for the hot path."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -15,18 +15,18 @@ class TopicPartition(NamedTuple):
     partition: int
 
     def __str__(self) -> str:
-        """`topic:partition`, the form in which model cards and metrics name it."""
+        """Return `topic:partition`, the form used in model cards and metrics."""
         return f"{self.topic}:{self.partition}"
 
     @classmethod
     def parse(cls, text: str) -> "TopicPartition":
-        """Read the `topic:partition` form back."""
+        """Parse the `topic:partition` form."""
         topic, _, partition = text.rpartition(":")
         return cls(topic, int(partition))
 
 
 class Record(NamedTuple):
-    """A record that was read: where it lies, what it carries, when it was made (ms, epoch)."""
+    """A consumed record; its timestamp is in ms since the epoch."""
 
     topic: str
     partition: int
@@ -37,22 +37,22 @@ class Record(NamedTuple):
     timestamp: int = 0
 
     @property
-    def home(self) -> TopicPartition:
-        """The partition it lies in."""
+    def topic_partition(self) -> TopicPartition:
+        """The record's partition."""
         return TopicPartition(self.topic, self.partition)
 
     @property
-    def place(self) -> str:
-        """Where exactly it lies, as `topic:partition:offset`."""
+    def position(self) -> str:
+        """The record's position as `topic:partition:offset`."""
         return f"{self.topic}:{self.partition}:{self.offset}"
 
     def header(self, name: str) -> bytes | None:
-        """The last header of that name, as Kafka's own clients read them."""
+        """Return the value of the last header of that name, like Kafka's Java client, or None."""
         return dict(self.headers).get(name)
 
 
-class Outgoing(NamedTuple):
-    """A record to be produced; without a timestamp (ms, epoch) the client sets its own."""
+class ProducerRecord(NamedTuple):
+    """A record to produce. Without a timestamp (ms since the epoch), the client sets one."""
 
     topic: str
     key: bytes | None
@@ -62,26 +62,39 @@ class Outgoing(NamedTuple):
 
 
 Offsets = Mapping[TopicPartition, int]
+"""An offset for each partition."""
+OffsetRanges = Mapping[TopicPartition, tuple[int, int]]
+"""For each partition, the first offset and the offset to stop before."""
 
-
-HOME = itemgetter(0, 1)
-"""A record's topic and partition, which compare like a TopicPartition."""
+TOPIC_PARTITION = itemgetter(0, 1)
+"""Returns a record's topic and partition as a tuple that equals its TopicPartition."""
 OFFSET = itemgetter(2)
+"""Returns a record's offset."""
 
-# A NamedTuple's own constructor runs in Python, five times as long as this.
+# The constructor of a NamedTuple is written in Python and takes five times as long.
 record_of = partial(tuple.__new__, Record)
-"""A Record of the tuple of all its fields."""
-outgoing_of = partial(tuple.__new__, Outgoing)
-"""An Outgoing of the tuple of all its fields."""
+"""Builds a Record from a tuple of all its fields."""
+producer_record_of = partial(tuple.__new__, ProducerRecord)
+"""Builds a ProducerRecord from a tuple of all its fields."""
 
 
 def first_offsets(records: Sequence[Record]) -> dict[TopicPartition, int]:
-    """Where each partition of a batch begins: what a rewind seeks to."""
-    first = dict(zip(map(HOME, reversed(records)), map(OFFSET, reversed(records)), strict=True))
-    return {TopicPartition(*home): offset for home, offset in first.items()}
+    """Return the first offset of each partition of a batch: the offsets that a rewind seeks to."""
+    first = dict(
+        zip(map(TOPIC_PARTITION, reversed(records)), map(OFFSET, reversed(records)), strict=True)
+    )
+    return {TopicPartition(*partition): offset for partition, offset in first.items()}
 
 
 def next_offsets(records: Iterable[Record]) -> dict[TopicPartition, int]:
-    """One past the last record of each partition of a batch: what a commit carries."""
+    """Return the offset after the last record of each partition: the offsets to commit."""
     last = {record[:2]: record[2] for record in records}
-    return {TopicPartition(*home): offset + 1 for home, offset in last.items()}
+    return {TopicPartition(*partition): offset + 1 for partition, offset in last.items()}
+
+
+def response_key(record: Record, request_id: str) -> bytes:
+    """Return a response's key: the request's key, or its id if the request has no key.
+
+    With the same key, request and response are in partitions of the same number.
+    """
+    return request_id.encode() if record.key is None else record.key

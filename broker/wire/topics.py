@@ -1,140 +1,151 @@
-"""Every topic and header that crosses the wire, with its meaning and its lifetime."""
+"""The names of all topics and headers, with their meaning and retention."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-DAY_MS = 24 * 3600 * 1000
-FENCE_DAYS = 90
-"""How long fences are kept at least: they tell who answered when the answers are long gone."""
-LARGEST_RECORD = 16 * 1024 * 1024
-"""Bytes. Topics take records far above what a worker accepts, so that a record that is too
-large is refused with a dead letter instead of vanishing in its producer."""
+MS_PER_DAY = 24 * 3600 * 1000
+VERSION_MARKER_DAYS = 90
+"""Minimum retention of version markers. They outlive the predictions, so that the version of an
+expired prediction is still known."""
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+"""Maximum record size of our topics. It is far above the limit of a worker, so that a request that
+is too large becomes a dead letter instead of failing in its producer."""
 
 
 class Header(StrEnum):
-    """Headers that modstream writes or reads; all others pass through untouched."""
+    """Headers that modstream writes or reads; it ignores all others."""
 
     KIND = "modstream-kind"
-    """`prediction` or `error`: which contract an answer follows."""
+    """The contract of a response: `prediction` or `error`."""
     MODEL = "modstream-model"
-    """`name/version` of the model that answered, so that consumers can filter undecoded; on
-    feedback that was released from quarantine, the name of the model that is to learn it."""
+    """On a response: `name/version` of the model, so that consumers can filter without decoding. On
+    feedback that was released from quarantine: the name of the model that should learn it."""
     DEADLINE = "deadline"
-    """On a request: until when an answer is of use, ms since the epoch as decimal digits."""
+    """On a request: the time until which a response is useful, in ms since the epoch."""
     JSON_LENGTH = "inference-header-content-length"
-    """On a request: how many of its bytes are JSON, in decimal digits; raw tensors follow."""
+    """On a request: the number of bytes of JSON, in decimal digits; raw tensors follow the JSON."""
     REDRIVE_OF = "modstream-redrive-of"
-    """`topic:partition:offset` of the dead letter, or of the quarantined record, that this request
-    or feedback was made of again."""
+    """On a redriven request or released feedback: the position of the dead letter or quarantined
+    record, as `topic:partition:offset`."""
     ATTEMPTS = "modstream-attempts"
-    """Which attempt at this record this is, as decimal digits; without it, the first."""
+    """The number of this attempt at the record, in decimal digits; 1 if the header is absent."""
     ORIGINAL = "modstream-original"
-    """On a quarantined record: the value of the feedback record that was refused."""
+    """On a quarantined record: the value of the feedback record that was rejected."""
 
 
 PASS_THROUGH = frozenset(
     {"traceparent", "tracestate", "reply-to", Header.DEADLINE, "correlation-id"}
 )
-"""Request headers that travel on to the answer, besides those that start with `ce_`."""
+"""Request headers that are copied to the response, like those that start with `ce_`."""
 
-CONNECT = "__connect.errors."
-"""Prefix of Kafka Connect's dead-letter headers (KIP-298)."""
+CONNECT_ERROR_PREFIX = "__connect.errors."
+"""The prefix of Kafka Connect's dead-letter headers (KIP-298)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it should be created; `config` are Kafka's own topic settings."""
+    """A topic to create; `config` has Kafka's own topic settings."""
 
     name: str
     partitions: int
     config: dict[str, str] = field(default_factory=dict)
-    meaning: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one stream. `prefix` separates installations that share a cluster."""
+    """The topics of one stream. Installations that share a cluster have different prefixes."""
 
     stream: str
     prefix: str = ""
 
-    def _named(self, suffix: str) -> str:
+    def _topic_name(self, suffix: str) -> str:
         return f"{self.prefix}{self.stream}.{suffix}"
 
     @property
     def requests(self) -> str:
-        """Prediction requests; key: the client's, by default the request id."""
-        return self._named("requests")
+        """Prediction requests. The client chooses the key, by default the request id."""
+        return self._topic_name("requests")
 
     @property
     def predictions(self) -> str:
-        """Answers: predictions and typed errors; key: the request's."""
-        return self._named("predictions")
+        """Responses: predictions and typed errors, with the key of the request."""
+        return self._topic_name("predictions")
 
     @property
     def labels(self) -> str:
-        """True labels, late; key: the request's."""
-        return self._named("labels")
+        """Delayed true labels, with the key of the request."""
+        return self._topic_name("labels")
 
     @property
     def feedback(self) -> str:
-        """Labels joined with the features and predictions they belong to; key: the request's."""
-        return self._named("feedback")
+        """Labels joined with their features and predictions, with the key of the request."""
+        return self._topic_name("feedback")
 
     @property
     def unjoined(self) -> str:
-        """Labels and predictions that found no partner, with the reason; key: the request's."""
-        return self._named("unjoined")
+        """Labels and predictions that were not joined, with the key of the request."""
+        return self._topic_name("unjoined")
 
     @property
     def quarantine(self) -> str:
-        """Feedback rows that the learner's guard refused, with the rule; key: the request's."""
-        return self._named("quarantine")
+        """Feedback rows that the learner's guard rejected, with the key of the request."""
+        return self._topic_name("quarantine")
 
     @property
     def dlq(self) -> str:
-        """Requests that could not be answered at all: original bytes, cause in the headers."""
-        return self._named("dlq")
+        """Dead letters: the original bytes of requests without a response, the cause in headers."""
+        return self._topic_name("dlq")
 
     @property
     def metrics(self) -> str:
-        """Prequential metrics per version and counters of joiner and learner."""
-        return self._named("metrics")
+        """Prequential metrics per version, and counters of the joiner and the learner."""
+        return self._topic_name("metrics")
 
     @property
-    def fences(self) -> str:
-        """From which offset on which version answers, by partition; key: the request's."""
-        return self._named("fences")
+    def version_markers(self) -> str:
+        """The offsets from which each version responds, with the key of the request."""
+        return self._topic_name("version-markers")
 
     @property
     def model_events(self) -> str:
-        """Publishes, promotions and rollbacks of every model; compacted, shared by all streams."""
+        """Publications, promotions and rollbacks of all models. All streams share this topic."""
         return f"{self.prefix}model-events"
 
-    def group(self, role: str) -> str:
-        """The consumer group of one role (`worker`, `joiner`, `learner`, ...) on this stream."""
-        return f"{self.prefix}{self.stream}.{role}"
+    def group(self, service: str) -> str:
+        """Return the consumer group of one service (`worker`, `joiner`, ...) on this stream."""
+        return f"{self.prefix}{self.stream}.{service}"
 
     def specs(self, partitions: int, retention_days: int = 7) -> tuple[TopicSpec, ...]:
-        """All topics of the stream as they should be created, in the order a request meets them."""
-        kept = {
-            "retention.ms": str(retention_days * DAY_MS),
+        """Return all topics of the stream to create, in the order that a request reaches them."""
+        base = {
+            "retention.ms": str(retention_days * MS_PER_DAY),
             "cleanup.policy": "delete",
-            "max.message.bytes": str(LARGEST_RECORD),
+            "max.message.bytes": str(MAX_RECORD_BYTES),
         }
-        appended = {**kept, "message.timestamp.type": "LogAppendTime"}
-        outlasting = {**kept, "retention.ms": str(max(retention_days, FENCE_DAYS) * DAY_MS)}
-        # A compacted topic keeps the newest event of each key for ever.
-        compacted = {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_RECORD)}
+        append_time = {**base, "message.timestamp.type": "LogAppendTime"}
+        long_retention = {
+            **base,
+            "retention.ms": str(max(retention_days, VERSION_MARKER_DAYS) * MS_PER_DAY),
+        }
+        # A compacted topic keeps the newest event of each key forever.
+        compacted = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_RECORD_BYTES)}
         return (
-            TopicSpec(self.requests, partitions, kept, "prediction requests"),
-            TopicSpec(self.predictions, partitions, appended, "answers and typed errors"),
-            TopicSpec(self.labels, partitions, kept, "late labels"),
-            TopicSpec(self.feedback, partitions, kept, "labels joined with features"),
-            TopicSpec(self.unjoined, partitions, kept, "labels and predictions without partner"),
-            TopicSpec(self.quarantine, partitions, kept, "rows the learner refused"),
-            TopicSpec(self.dlq, partitions, kept, "requests that could not be answered"),
-            TopicSpec(self.metrics, 1, kept, "prequential metrics and counters"),
-            TopicSpec(self.fences, partitions, outlasting, "where versions begin to answer"),
-            TopicSpec(self.model_events, 1, compacted, "publishes, promotions, rollbacks"),
+            TopicSpec(self.requests, partitions, base, "prediction requests"),
+            TopicSpec(self.predictions, partitions, append_time, "predictions and typed errors"),
+            TopicSpec(self.labels, partitions, base, "delayed labels"),
+            TopicSpec(self.feedback, partitions, base, "labels joined with features"),
+            TopicSpec(
+                self.unjoined, partitions, base, "labels and predictions that were not joined"
+            ),
+            TopicSpec(self.quarantine, partitions, base, "feedback that the learner rejected"),
+            TopicSpec(self.dlq, partitions, base, "requests without a response"),
+            TopicSpec(self.metrics, 1, base, "prequential metrics and counters"),
+            TopicSpec(
+                self.version_markers,
+                partitions,
+                long_retention,
+                "offsets from which versions respond",
+            ),
+            TopicSpec(self.model_events, 1, compacted, "publications, promotions, rollbacks"),
         )

@@ -1,4 +1,4 @@
-"""Alarms on a stream of errors, by River's detectors: https://riverml.xyz/latest/api/drift."""
+"""Drift detection on a stream of numbers, with River: https://riverml.xyz/latest/api/drift."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -10,21 +10,28 @@ from typing import Any, NamedTuple
 import numpy as np
 from river import drift
 
-RECENT = 50
-"""Values whose mean says how it is after a change."""
+RECENT_VALUES = 50
+"""Number of newest values whose mean is reported as the mean after a shift."""
 
 
-class Change(NamedTuple):
-    """A mean that moved: over so many values before, and over the last ones."""
+class MeanShift(NamedTuple):
+    """A detected change of a stream's mean.
 
-    values: int
+    `before` is the mean of the `values_before` values since the last shift, without the newest
+    `RECENT_VALUES`; `after` is the mean of those newest values.
+    """
+
+    values_before: int
     before: float
     after: float
 
 
 @dataclass(slots=True)
-class Watch:
-    """Watches a stream for a change of its mean; begins anew after each.
+class DriftDetector:
+    """A detector of changes in a stream's mean, which starts afresh after each detected change.
+
+    `kind` is a key of `DETECTORS`. `sensitivity` is ADWIN's delta, KSWIN's alpha, or sets the
+    threshold of Page-Hinkley; a smaller value raises fewer alarms.
 
     ADWIN: A. Bifet, R. Gavaldà, "Learning from time-changing data with adaptive windowing", SDM
     2007. KSWIN: C. Raab et al., Neurocomputing 416 (2020). Page-Hinkley: E. S. Page, Biometrika 41
@@ -36,37 +43,38 @@ class Watch:
     _detector: Any = None
     _count: int = 0
     _sum: float = 0.0
-    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_VALUES))
 
     def __post_init__(self) -> None:
-        """Begin."""
-        self._begin()
+        """Create River's detector."""
+        self._reset()
 
-    def add(self, values: Sequence[float]) -> Change | None:
-        """Take values in order; the last rise among them, if there is one."""
-        changes = filter(None, map(self.take, values))
-        rises = [change for change in changes if change.after > change.before]
+    def update_many(self, values: Sequence[float]) -> MeanShift | None:
+        """Process values in order; return the last rise of the mean among them, if any."""
+        shifts = filter(None, map(self.update, values))
+        rises = [shift for shift in shifts if shift.after > shift.before]
         return rises[-1] if rises else None
 
-    def take(self, value: float) -> Change | None:
-        """Take one value; the change that it makes known, up or down, if there is one."""
+    def update(self, value: float) -> MeanShift | None:
+        """Process one value; return the shift, up or down, that it reveals, if any."""
         self._detector.update(value)
         self._count += 1
         self._sum += value
         self._recent.append(value)
         if not self._detector.drift_detected:
             return None
-        change = self._change()
-        self._begin()
-        return change
+        shift = self._mean_shift()
+        self._reset()
+        return shift
 
-    def _change(self) -> Change:
+    def _mean_shift(self) -> MeanShift:
         recent = list(self._recent)
-        earlier = self._count - len(recent)
-        before = (self._sum - sum(recent)) / earlier if earlier else float(np.mean(recent))
-        return Change(earlier, before, float(np.mean(recent)))
+        values_before = self._count - len(recent)
+        after = float(np.mean(recent))
+        before = (self._sum - sum(recent)) / values_before if values_before else after
+        return MeanShift(values_before, before, after)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._detector = DETECTORS[self.kind](self.sensitivity)
         self._count, self._sum = 0, 0.0
         self._recent.clear()
@@ -81,3 +89,4 @@ DETECTORS: Mapping[str, Callable[[float], Any]] = MappingProxyType(
         ),
     }
 )
+"""Factories of River's detectors, by name; each takes the sensitivity."""

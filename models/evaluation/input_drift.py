@@ -1,4 +1,4 @@
-"""Whether rows are still like those before them: River's ADWIN on each feature."""
+"""Input drift: detects features whose distribution changes, with ADWIN on each feature."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,100 +6,112 @@ from dataclasses import dataclass, field
 from math import isfinite, log, sqrt
 from typing import Any
 
-from modstream.models.evaluation.drift import Watch
+from modstream.models.evaluation.drift import DriftDetector
 from modstream.models.schema.input_schema import Batch
 
-WARM = 200
-"""Values by which a feature's mean and spread are known well enough to watch it."""
-REACH = 4.0
-"""Standard deviations from the mean that still count as themselves; farther is as far."""
-MOST_WORDS = 1000
-"""Different words of a feature that are counted; any other is a rare one."""
+WARM_UP_VALUES = 200
+"""Number of values from which a feature's mean and standard deviation are estimated."""
+MAX_DEVIATIONS = 4.0
+"""Distance from the mean, in standard deviations, at which values are clipped."""
+MAX_CATEGORIES = 1000
+"""Number of distinct strings counted per feature; any further string counts as unseen."""
 
 
 @dataclass(slots=True)
-class Meter:
-    """One stream of numbers: tells when its mean has moved, and begins anew then.
+class MeanShiftDetector:
+    """A detector of changes in the mean of one numeric stream; it warms up again after each.
 
-    ADWIN wants numbers of about one size, so they are put into units of the spread of the first
-    `WARM` ones.
+    ADWIN's test assumes values between 0 and 1. Values are therefore standardized by the mean and
+    the standard deviation of the first `WARM_UP_VALUES`, clipped, and scaled to that range.
     """
 
-    sensitivity: float
-    _first: list[float] = field(default_factory=list)
+    delta: float
+    _warm_up_values: list[float] = field(default_factory=list)
     _mean: float = 0.0
     _spread: float = 0.0
-    _watch: Watch | None = None
+    _detector: DriftDetector | None = None
 
-    def add(self, value: float) -> float | None:
-        """Take a number; by how many of its standard deviations the mean has moved, if it has."""
-        if self._watch is None:
-            self._warm(value)
-            return None
-        distance = min(max((value - self._mean) / self._spread, -REACH), REACH)
-        change = self._watch.take((distance + REACH) / (2 * REACH))
-        if change is None:
-            return None
-        self._watch = None
-        return change.after * 2 * REACH - REACH
+    def update(self, value: float) -> float | None:
+        """Process one value.
 
-    def _warm(self, value: float) -> None:
-        self._first.append(value)
-        if len(self._first) < WARM:
+        Returns:
+            The distance by which the mean has moved, in standard deviations, if a change is
+            detected with this value; otherwise None.
+        """
+        if self._detector is None:
+            self._warm_up(value)
+            return None
+        distance = min(max((value - self._mean) / self._spread, -MAX_DEVIATIONS), MAX_DEVIATIONS)
+        shift = self._detector.update((distance + MAX_DEVIATIONS) / (2 * MAX_DEVIATIONS))
+        if shift is None:
+            return None
+        self._detector = None
+        return shift.after * 2 * MAX_DEVIATIONS - MAX_DEVIATIONS
+
+    def _warm_up(self, value: float) -> None:
+        self._warm_up_values.append(value)
+        if len(self._warm_up_values) < WARM_UP_VALUES:
             return
-        self._mean = sum(self._first) / WARM
-        variance = sum((one - self._mean) ** 2 for one in self._first) / WARM
+        self._mean = sum(self._warm_up_values) / WARM_UP_VALUES
+        variance = sum((one - self._mean) ** 2 for one in self._warm_up_values) / WARM_UP_VALUES
         self._spread = sqrt(variance) or max(abs(self._mean), 1.0)
-        self._first = []
-        self._watch = Watch(sensitivity=self.sensitivity)
+        self._warm_up_values = []
+        self._detector = DriftDetector(sensitivity=self.delta)
 
 
 @dataclass(slots=True)
-class Words:
-    """How surprising each word of a stream is, in nats, by how often it came before."""
+class CategorySurprise:
+    """The surprise of each string in a stream: its negative log-frequency so far, in nats."""
 
-    _seen: Counter[str] = field(default_factory=Counter)
+    _counts: Counter[str] = field(default_factory=Counter)
     _total: int = 0
 
-    def surprise(self, word: str) -> float:
-        """Count a word; -log of the share that it had before."""
-        found = -log((self._seen[word] + 1) / (self._total + 2))
-        if word in self._seen or len(self._seen) < MOST_WORDS:
-            self._seen[word] += 1
+    def update(self, category: str) -> float:
+        """Return the negative log of the string's smoothed frequency so far; then count it."""
+        surprise = -log((self._counts[category] + 1) / (self._total + 2))
+        if category in self._counts or len(self._counts) < MAX_CATEGORIES:
+            self._counts[category] += 1
         self._total += 1
-        return found
+        return surprise
 
 
 @dataclass(slots=True)
-class InputWatch:
-    """Watches one row in `every` of those that it is shown, each feature by itself.
+class InputDriftMonitor:
+    """A monitor of each feature's distribution, on one row in `sample_every`.
 
-    Of numbers it watches the mean, of words how surprising they are. `sensitivity` is ADWIN's
-    delta, the chance of a false alarm, of all features together.
+    Numeric features are monitored by their mean, strings by the mean of their surprise. `delta` is
+    ADWIN's delta, the probability of a false alarm, for all features together.
     """
 
-    sensitivity: float = 1e-6
-    every: int = 10
-    _meters: dict[str, Meter] = field(default_factory=dict)
-    _words: dict[str, Words] = field(default_factory=dict)
+    delta: float = 1e-6
+    sample_every: int = 10
+    _detectors: dict[str, MeanShiftDetector] = field(default_factory=dict)
+    _surprises: dict[str, CategorySurprise] = field(default_factory=dict)
     _skip: int = 0
 
-    def add(self, batch: Batch) -> dict[str, float]:
-        """Look at rows in order; the features that moved, each by how many standard deviations."""
-        start, self._skip = self._skip, (self._skip - batch.size) % self.every
-        found: dict[str, float] = {}
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Process rows in order; return the features that drifted.
+
+        Returns:
+            The distance by which each drifted feature's mean has moved, in standard deviations
+            of that feature (of its surprise for strings), by feature name.
+        """
+        start, self._skip = self._skip, (self._skip - batch.size) % self.sample_every
+        drifted: dict[str, float] = {}
         for name, column in batch.columns.items():
-            meter = self._meters.get(name)
-            if meter is None:
-                meter = self._meters[name] = Meter(self.sensitivity / len(batch.columns))
-            for value in self._numbers(name, column[start :: self.every].tolist()):
-                moved = meter.add(value)
-                if moved is not None:
-                    found[name] = moved
-        return found
+            detector = self._detectors.get(name)
+            if detector is None:
+                detector = MeanShiftDetector(self.delta / len(batch.columns))
+                self._detectors[name] = detector
+            for value in self._numbers(name, column[start :: self.sample_every].tolist()):
+                distance = detector.update(value)
+                if distance is not None:
+                    drifted[name] = distance
+        return drifted
 
     def _numbers(self, name: str, values: Sequence[Any]) -> list[float]:
+        """Return the surprise of each string, or the finite values of a numeric feature."""
         if values and isinstance(values[0], str):
-            words = self._words.setdefault(name, Words())
-            return [words.surprise(value) for value in values]
+            surprises = self._surprises.setdefault(name, CategorySurprise())
+            return [surprises.update(value) for value in values]
         return [number for number in map(float, values) if isfinite(number)]

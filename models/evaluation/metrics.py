@@ -1,6 +1,7 @@
-"""How good answers were, once the truth is known. scikit-learn's own definitions where it has them.
+"""Metrics of predictions against their labels, by task, as scikit-learn defines them.
 
-What is undefined (the AUC of one class, the R2 of one value) is NaN, or left out of figures.
+An undefined metric (the AUC of one class, the R2 of one value) is NaN, or left out of a dictionary
+of metrics.
 """
 
 from collections import defaultdict
@@ -13,45 +14,57 @@ import numpy.typing as npt
 from sklearn import metrics
 
 from modstream.models.schema.card import Task
-from modstream.models.schema.input_schema import Scalar
+from modstream.models.schema.columns import Scalar
 
-Values = npt.NDArray[np.float64]
-Answer = Scalar | Mapping[str, float] | tuple[int, float]
-"""A number; a class, or the probability by class; of a forecast a step and its value."""
+FloatArray = npt.NDArray[np.float64]
+PredictedValue = Scalar | Mapping[str, float] | tuple[int, float]
+"""The prediction for one row, by task.
 
-Only = str | None
-"""The one figure that is wanted, by name; None: all."""
+Binary: the probability of the positive class. Multiclass: the probability by class, or the class
+alone. Regression: the value. Anomaly: the score. Forecast: the step ahead and its value.
+"""
 
-Figures = Callable[[Sequence[Scalar], Sequence[Any], Only], dict[str, float]]
+MetricFunction = Callable[[Sequence[Scalar], Sequence[Any], str | None], dict[str, float]]
+"""Computes metrics by name from labels, predictions, and the name of the only one wanted."""
 
 HIGHER_IS_BETTER = frozenset({"auc", "accuracy", "macro_f1", "r2"})
-LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse", "smape"})
+"""The metrics of which a higher value is better; of all others a lower one is."""
 
 
-def auc(labels: Values, scores: Values) -> float:
-    """Area under the ROC curve of binary labels (n,) and scores (n,); NaN with one class only."""
+def auc(labels: FloatArray, scores: FloatArray) -> float:
+    """Return the area under the ROC curve of binary labels (n,) and scores (n,).
+
+    The result is NaN if all labels are the same.
+    """
     if len(np.unique(labels)) < 2:
         return float("nan")
     return float(metrics.roc_auc_score(labels, scores))
 
 
-def log_loss(labels: Values, scores: Values) -> float:
-    """Mean negative log-likelihood, in nats, of binary labels (n,) under probabilities (n,)."""
+def log_loss(labels: FloatArray, scores: FloatArray) -> float:
+    """Return the mean negative log-likelihood, in nats, of binary labels (n,).
+
+    `scores` (n,) are probabilities of the positive class. The result is NaN without rows.
+    """
     if not len(labels):
         return float("nan")
     return float(metrics.log_loss(labels, scores, labels=[0, 1]))
 
 
-def accuracy(labels: Values, scores: Values) -> float:
-    """Share of binary labels (n,) on the right side of probability 0.5."""
+def accuracy(labels: FloatArray, scores: FloatArray) -> float:
+    """Return the share of binary labels (n,) on the same side of 0.5 as their probability (n,).
+
+    The result is NaN without rows.
+    """
     if not len(labels):
         return float("nan")
     return float(np.mean((scores >= 0.5) == (labels >= 0.5)))
 
 
-def smape(labels: Values, values: Values) -> float:
-    """Symmetric mean absolute percentage error, 0 to 200, of values (n,); 0 where both are 0.
+def smape(labels: FloatArray, values: FloatArray) -> float:
+    """Return the symmetric mean absolute percentage error, 0 to 200, of values (n,).
 
+    A row whose label and value are both 0 has the error 0. The result is NaN without rows.
     Source: S. Makridakis, "Accuracy measures", Int. J. of Forecasting 9 (1993).
     """
     if not len(labels):
@@ -60,9 +73,21 @@ def smape(labels: Values, values: Values) -> float:
     return float(200 * np.mean(np.abs(labels - values) / np.where(scale == 0, 1, scale)))
 
 
-def binary(labels: Values, scores: Values, only: Only = None) -> dict[str, float]:
-    """AUC, log loss and accuracy of probabilities (n,) against labels of 0 and 1 (n,)."""
-    return _defined(
+def compute_metrics(
+    labels: Sequence[Scalar], predictions: Sequence[Any], task: Task, only: str | None = None
+) -> dict[str, float]:
+    """Return the task's metrics by name, over pairs of a label and a `PredictedValue`.
+
+    `only` names the one metric to compute; by default all of them are. Undefined ones are left out.
+    """
+    return _METRICS_BY_TASK[task](labels, predictions, only)
+
+
+def binary_metrics(
+    labels: FloatArray, scores: FloatArray, only: str | None = None
+) -> dict[str, float]:
+    """Return AUC, log loss (nats) and accuracy of probabilities (n,) for labels 0 and 1 (n,)."""
+    return _finite_metrics(
         only,
         auc=lambda: auc(labels, scores),
         log_loss=lambda: log_loss(labels, scores),
@@ -70,113 +95,126 @@ def binary(labels: Values, scores: Values, only: Only = None) -> dict[str, float
     )
 
 
-def multiclass(
-    truths: Sequence[str], probabilities: Values, classes: Sequence[str], only: Only = None
+def multiclass_metrics(
+    labels: Sequence[str],
+    probabilities: FloatArray,
+    classes: Sequence[str],
+    only: str | None = None,
 ) -> dict[str, float]:
-    """Accuracy, macro-averaged F1 and log loss (nats) of probabilities (n, k) of named classes.
+    """Return accuracy, macro-averaged F1 and log loss (nats) of probabilities (n, k).
 
-    A truth that is none of the classes had the probability 0.
+    `classes` (k,) names the columns. A label outside `classes` counts as predicted with
+    probability 0.
     """
-    if not truths:
+    if not labels:
         return {}
-    said = [classes[place] for place in probabilities.argmax(axis=1).tolist()]
-    known = sorted({*classes, *truths})
-    full = np.zeros((len(truths), len(known)))
+    predicted = [classes[index] for index in probabilities.argmax(axis=1).tolist()]
+    known = sorted({*classes, *labels})
+    full = np.zeros((len(labels), len(known)))
     full[:, [known.index(name) for name in classes]] = probabilities
-    return _defined(
+    return _finite_metrics(
         only,
-        accuracy=lambda: metrics.accuracy_score(truths, said),
-        macro_f1=lambda: metrics.f1_score(truths, said, average="macro", zero_division=0),
-        log_loss=lambda: metrics.log_loss(truths, full, labels=known),
+        accuracy=lambda: metrics.accuracy_score(labels, predicted),
+        macro_f1=lambda: metrics.f1_score(labels, predicted, average="macro", zero_division=0),
+        log_loss=lambda: metrics.log_loss(labels, full, labels=known),
     )
 
 
-def regression(labels: Values, values: Values, only: Only = None) -> dict[str, float]:
-    """Mean absolute error, root mean squared error and R2 of values (n,) against true ones."""
+def regression_metrics(
+    labels: FloatArray, values: FloatArray, only: str | None = None
+) -> dict[str, float]:
+    """Return mean absolute error, root mean squared error and R2 of values (n,)."""
     if not len(labels):
         return {}
-    spread = len(labels) > 1 and float(np.ptp(labels)) > 0
-    return _defined(
+    has_variance = len(labels) > 1 and float(np.ptp(labels)) > 0
+    return _finite_metrics(
         only,
         mae=lambda: metrics.mean_absolute_error(labels, values),
         rmse=lambda: metrics.root_mean_squared_error(labels, values),
-        r2=lambda: metrics.r2_score(labels, values) if spread else float("nan"),
+        r2=lambda: metrics.r2_score(labels, values) if has_variance else float("nan"),
     )
 
 
-def forecast(labels: Values, answers: Sequence[tuple[int, float]]) -> dict[str, float]:
-    """MAE and SMAPE of forecasts, over all steps and by step: `mae`, `smape`, `mae_1`, ..."""
-    steps: dict[int, list[int]] = defaultdict(list)
-    for place, (step, _) in enumerate(answers):
-        steps[step].append(place)
-    values = np.array([value for _, value in answers], dtype=float)
-    found = _errors("", labels, values)
-    for step, places in sorted(steps.items()):
-        found |= _errors(f"_{step}", labels[places], values[places])
+def forecast_metrics(
+    labels: FloatArray, predictions: Sequence[tuple[int, float]]
+) -> dict[str, float]:
+    """Return MAE and SMAPE of forecasts, over all steps and by step: `mae`, `smape`, `mae_1`, ...
+
+    Each prediction is the number of steps ahead and the value.
+    """
+    rows_by_step: dict[int, list[int]] = defaultdict(list)
+    for row, (step, _) in enumerate(predictions):
+        rows_by_step[step].append(row)
+    values = np.array([value for _, value in predictions], dtype=float)
+    found = _forecast_errors("", labels, values)
+    for step, rows in sorted(rows_by_step.items()):
+        found |= _forecast_errors(f"_{step}", labels[rows], values[rows])
     return found
 
 
-def figures(
-    truths: Sequence[Scalar], answers: Sequence[Any], task: Task, only: Only = None
+def _forecast_errors(suffix: str, labels: FloatArray, values: FloatArray) -> dict[str, float]:
+    if not len(labels):
+        return {}
+    mae = float(np.mean(np.abs(labels - values)))
+    return {f"mae{suffix}": mae, f"smape{suffix}": smape(labels, values)}
+
+
+def _class_metrics(
+    labels: Sequence[Scalar], predictions: Sequence[Any], only: str | None
 ) -> dict[str, float]:
-    """The figures that fit a task, over pairs of truth and `Answer`."""
-    return _FIGURES[task](truths, answers, only)
+    """Return all metrics for probabilities by class, or those that need no probabilities."""
+    if not all(isinstance(prediction, Mapping) for prediction in predictions):
+        return _label_metrics(labels, predictions)
+    classes = sorted({name for prediction in predictions for name in prediction})
+    rows = [[prediction.get(name, 0.0) for name in classes] for prediction in predictions]
+    names = [str(label) for label in labels]
+    return multiclass_metrics(names, np.array(rows, float), classes, only)
 
 
-def _of_numbers(score: Callable[[Values, Values, Only], dict[str, float]]) -> Figures:
-    return lambda truths, answers, only: score(_numbers(truths), _numbers(answers), only)
-
-
-def _of_classes(truths: Sequence[Scalar], answers: Sequence[Any], only: Only) -> dict[str, float]:
-    """Of probabilities by class all figures, of classes alone those that need no more."""
-    if not all(isinstance(answer, Mapping) for answer in answers):
-        return _of_labels(truths, answers)
-    classes = sorted({name for answer in answers for name in answer})
-    rows = [[answer.get(name, 0.0) for name in classes] for answer in answers]
-    return multiclass([str(truth) for truth in truths], np.array(rows, float), classes, only)
-
-
-def _of_labels(truths: Sequence[Scalar], answers: Sequence[Scalar]) -> dict[str, float]:
-    true, said = [str(truth) for truth in truths], [str(answer) for answer in answers]
+def _label_metrics(labels: Sequence[Scalar], predictions: Sequence[Scalar]) -> dict[str, float]:
+    true, predicted = [str(label) for label in labels], [str(value) for value in predictions]
     return {
-        "accuracy": float(metrics.accuracy_score(true, said)),
-        "macro_f1": float(metrics.f1_score(true, said, average="macro", zero_division=0)),
+        "accuracy": float(metrics.accuracy_score(true, predicted)),
+        "macro_f1": float(metrics.f1_score(true, predicted, average="macro", zero_division=0)),
     }
 
 
-def _of_steps(
-    truths: Sequence[Scalar], answers: Sequence[tuple[int, float]], _only: Only
+def _step_metrics(
+    labels: Sequence[Scalar], predictions: Sequence[tuple[int, float]], _only: str | None
 ) -> dict[str, float]:
-    return forecast(_numbers(truths), answers)
+    return forecast_metrics(_float_array(labels), predictions)
 
 
-def _anomaly(labels: Values, scores: Values, only: Only) -> dict[str, float]:
-    return _defined(only, auc=lambda: auc(labels, scores))
+def _anomaly_metrics(labels: FloatArray, scores: FloatArray, only: str | None) -> dict[str, float]:
+    return _finite_metrics(only, auc=lambda: auc(labels, scores))
 
 
-def _errors(suffix: str, labels: Values, values: Values) -> dict[str, float]:
-    if not len(labels):
-        return {}
-    absolute = float(np.mean(np.abs(labels - values)))
-    return {f"mae{suffix}": absolute, f"smape{suffix}": smape(labels, values)}
+def _on_arrays(
+    score: Callable[[FloatArray, FloatArray, str | None], dict[str, float]],
+) -> MetricFunction:
+    """Return `score` for sequences instead of arrays."""
+    return lambda labels, predictions, only: score(
+        _float_array(labels), _float_array(predictions), only
+    )
 
 
-def _numbers(values: Sequence[Any]) -> Values:
+def _float_array(values: Sequence[Any]) -> FloatArray:
     return np.asarray(values, dtype=float)
 
 
-def _defined(only: Only, **scores: Callable[[], float]) -> dict[str, float]:
+def _finite_metrics(only: str | None, **scores: Callable[[], float]) -> dict[str, float]:
+    """Compute all metrics, or `only` one, and leave out those that are not finite."""
     wanted = scores if only is None else {only: scores[only]}
     found = {name: float(score()) for name, score in wanted.items()}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-_FIGURES: Mapping[Task, Figures] = MappingProxyType(
+_METRICS_BY_TASK: Mapping[Task, MetricFunction] = MappingProxyType(
     {
-        "binary": _of_numbers(binary),
-        "multiclass": _of_classes,
-        "regression": _of_numbers(regression),
-        "anomaly": _of_numbers(_anomaly),
-        "forecast": _of_steps,
+        "binary": _on_arrays(binary_metrics),
+        "multiclass": _class_metrics,
+        "regression": _on_arrays(regression_metrics),
+        "anomaly": _on_arrays(_anomaly_metrics),
+        "forecast": _step_metrics,
     }
 )

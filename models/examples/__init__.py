@@ -1,1 +1,1 @@
-"""The models of the demo and of `modstream verify`."""
+"""The models of the flights demo and of `modstream verify`."""

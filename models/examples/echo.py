@@ -1,28 +1,28 @@
-"""A model whose output is its input, so that an answer proves by its value whose row it answers."""
+"""A model that returns its input, so that a prediction shows which row it belongs to."""
 
 import numpy as np
 from sklearn.linear_model import LinearRegression
 
 from modstream.models.importers.onnx_export import to_onnx
 from modstream.models.schema.input_schema import Feature, InputSchema
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.version_spec import VersionSpec
 
-FEATURE = "hash"
-ECHO_FEATURES = InputSchema(features=(Feature(name=FEATURE, kind="float"),))
-"""One number; integers below 2**24 are exact in float32 and come back unchanged."""
+ECHO_FEATURE = "hash"
+ECHO_SCHEMA = InputSchema(features=(Feature(name=ECHO_FEATURE, kind="float"),))
+"""One float feature; integers up to 2**24 are exact in float32 and come back unchanged."""
 
 
-def make_echo(name: str) -> tuple[Draft, bytes]:
-    """The regression y = x, exported to ONNX."""
+def make_echo(name: str) -> tuple[VersionSpec, bytes]:
+    """Return the spec and the ONNX artifact of the regression y = x."""
     model = LinearRegression()
-    # Set, not fitted: a fit would come out a rounding error beside 1.
+    # The coefficients are set, as a fit would differ from 1 by a rounding error.
     model.coef_, model.intercept_, model.n_features_in_ = np.ones(1), 0.0, 1
-    golden = ECHO_FEATURES.batch([{FEATURE: float(2**24 - 1)}, {FEATURE: 0.0}]).batch
-    draft = Draft(
+    golden = ECHO_SCHEMA.parse_rows([{ECHO_FEATURE: float(2**24 - 1)}, {ECHO_FEATURE: 0.0}]).batch
+    spec = VersionSpec(
         name=name,
         runtime="onnx",
         task="regression",
-        input_schema=ECHO_FEATURES,
-        note="answers every number with itself",
+        input_schema=ECHO_SCHEMA,
+        note="returns every number unchanged",
     )
-    return draft, to_onnx(model, ECHO_FEATURES, golden)
+    return spec, to_onnx(model, ECHO_SCHEMA, golden)

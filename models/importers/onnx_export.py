@@ -1,4 +1,4 @@
-"""scikit-learn models as ONNX, proved on golden rows: https://onnx.ai/sklearn-onnx."""
+"""Export of scikit-learn models to ONNX, verified on golden rows: https://onnx.ai/sklearn-onnx."""
 
 from functools import partial
 
@@ -8,58 +8,71 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import BaseEstimator, is_classifier
 
 from modstream.models.errors import GoldenMismatch, NotConvertible
-from modstream.models.runtimes.library_errors import translated
+from modstream.models.runtimes.library_errors import translate_library_errors
 from modstream.models.runtimes.onnx_runtime import load
 from modstream.models.runtimes.runtime import Outputs
 from modstream.models.runtimes.sklearn_introspection import (
-    answers,
-    classes_of,
-    infer_schema,
+    infer_classes,
+    infer_task,
+    predict_array,
     selects_columns,
-    task_of,
 )
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.input_schema import Batch, InputSchema
-from modstream.models.schema.version_spec import Draft
-
-__all__ = ["classes_of", "infer_schema", "task_of", "to_onnx"]
+from modstream.models.schema.version_spec import VersionSpec
 
 _TOLERANCE = 1e-4
-"""How far float32 may stray: absolute for probabilities, relative too for regressions."""
+"""Largest difference that float32 may cause: absolute, and for regressions also relative."""
 
-Inputs = list[tuple[str, FloatTensorType | StringTensorType]]
+InputTypes = list[tuple[str, FloatTensorType | StringTensorType]]
 
 
 def to_onnx(model: BaseEstimator, schema: InputSchema, golden: Batch) -> bytes:
-    """Export a fitted model and compare the export's answers to rows of its own data.
+    """Export a fitted model and compare the export's predictions on golden rows.
 
-    The inputs are one [n, 1] tensor per feature, floats or strings, if the model selects columns
-    by name, and else a single [n, k] tensor of floats.
+    `golden` should be rows of the model's own data, at least one. If the model selects columns by
+    name, the export has one [n, 1] input per feature, floats or strings; otherwise it has a single
+    [n, k] input of floats.
 
     Raises:
-        NotConvertible: skl2onnx does not know the model or a part of it; keep it with skops.
-        GoldenMismatch: the export answers differently.
+        NotConvertible: skl2onnx does not support the model or a part of it; keep it with skops.
+        GoldenMismatch: the export's predictions differ.
     """
-    kind = type(model).__name__
+    class_name = type(model).__name__
     if not golden.size:
-        raise NotConvertible(kind, "there are no golden rows to compare")
-    draft = Draft(
+        raise NotConvertible(class_name, "there are no golden rows to compare its predictions on")
+    spec = VersionSpec(
         name="golden",
         runtime="onnx",
-        task=task_of(model),
-        classes=classes_of(model),
+        task=infer_task(model),
+        classes=infer_classes(model),
         input_schema=schema,
     )
     options = {id(model): {"zipmap": False}} if is_classifier(model) else None
-    with translated(partial(NotConvertible, kind)):
-        exported = convert_sklearn(model, initial_types=_inputs(model, schema), options=options)
+    with translate_library_errors(partial(NotConvertible, class_name)):
+        exported = convert_sklearn(
+            model, initial_types=_input_types(model, schema), options=options
+        )
         artifact: bytes = exported.SerializeToString()
-        expected = answers(model, golden, draft.task)
-    found = load(artifact, draft.card(1, artifact)).predict(golden)
-    _compare(expected, found, relative=_TOLERANCE if draft.task == "regression" else 0.0)
+        expected = predict_array(model, golden, spec.task)
+    found = load(artifact, spec.make_card(1, Artifact(artifact))).predict(golden)
+    compare_outputs(expected, found, relative=_TOLERANCE if spec.task == "regression" else 0.0)
     return artifact
 
 
-def _inputs(model: BaseEstimator, schema: InputSchema) -> Inputs:
+def compare_outputs(expected: Outputs, found: Outputs, *, relative: float) -> None:
+    """Raise if two arrays of the same shape differ by more than the tolerance in any value.
+
+    Raises:
+        GoldenMismatch: they do; the error has the first row that differs.
+    """
+    differs = ~np.isclose(found, expected, rtol=relative, atol=_TOLERANCE)
+    if differs.any():
+        first = tuple(np.argwhere(differs)[0])
+        raise GoldenMismatch(int(first[0]), float(expected[first]), float(found[first]))
+
+
+def _input_types(model: BaseEstimator, schema: InputSchema) -> InputTypes:
     strings = [feature.name for feature in schema.features if feature.kind == "string"]
     if not selects_columns(model):
         if strings:
@@ -70,10 +83,3 @@ def _inputs(model: BaseEstimator, schema: InputSchema) -> Inputs:
         (name, StringTensorType([None, 1]) if name in strings else FloatTensorType([None, 1]))
         for name in schema.names
     ]
-
-
-def _compare(expected: Outputs, found: Outputs, *, relative: float) -> None:
-    differs = ~np.isclose(found, expected, rtol=relative, atol=_TOLERANCE)
-    if differs.any():
-        first = tuple(np.argwhere(differs)[0])
-        raise GoldenMismatch(int(first[0]), float(expected[first]), float(found[first]))

@@ -1,4 +1,4 @@
-"""A River model that somebody brings, made into a draft and an artifact."""
+"""Import of River models, whose features the caller describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ from river.base import Estimator
 from river.compose import Pipeline
 
 from modstream.models.errors import NotConvertible
-from modstream.models.runtimes.river.artifact import Packed, pack
+from modstream.models.importers.imported_model import ImportedModel
+from modstream.models.runtimes.river.artifact import UnpackedModel, pack
 from modstream.models.schema.card import Task
-from modstream.models.schema.input_schema import Feature, InputSchema, Scalar
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Feature, InputSchema
+from modstream.models.schema.version_spec import VersionSpec
 
-_ABLE: Mapping[str, Task] = MappingProxyType(
+_TASK_BY_METHOD: Mapping[str, Task] = MappingProxyType(
     {
         "forecast": "forecast",
         "score_one": "anomaly",
@@ -23,59 +25,65 @@ _ABLE: Mapping[str, Task] = MappingProxyType(
         "predict_one": "regression",
     }
 )
-"""The method by which a model's last step shows its task; the first that it has counts."""
+"""The task by a prediction method of the model's last step; the first method found decides."""
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """What a River model does not know of itself: its features, and the classes it may answer.
+class RiverDescription:
+    """What a River model does not record: its features, and its classes in order.
 
-    Without classes a classifier is binary, with the classes False and True.
+    A classifier without classes is binary, with the classes False and True.
     """
 
     features: tuple[Feature, ...] = ()
     classes: tuple[Scalar, ...] = ()
 
 
-def from_river(
-    name: str, packed: Packed, described: Described, note: str = ""
-) -> tuple[Draft, bytes]:
-    """Draft a River model.
+def import_river(
+    name: str, unpacked: UnpackedModel, description: RiverDescription, note: str = ""
+) -> ImportedModel:
+    """Import a River model.
 
     Raises:
-        NotConvertible: it answers nothing that we know, or its features were not named.
-        ForbiddenGlobal: it refers to something outside the allow-list.
+        NotConvertible: its task cannot be inferred, or the description has no features.
+        ForbiddenGlobal: it refers to an object outside the allow-list.
+        UnreadableArtifact: it cannot be pickled and loaded back.
     """
-    kind = type(last_step(packed.model)).__name__
-    if not described.features:
-        raise NotConvertible(kind, "a River model does not know its features; name them")
-    task = task_of(packed.model, described)
-    yes_or_no = (False, True) if task == "binary" else ()
-    drafted = Draft(
+    class_name = type(last_step(unpacked.model)).__name__
+    if not description.features:
+        reason = "a River model does not record its features; name each with --feature NAME:KIND"
+        raise NotConvertible(class_name, reason)
+    task = infer_river_task(unpacked.model, description)
+    default_classes = (False, True) if task == "binary" else ()
+    spec = VersionSpec(
         name=name,
         runtime="river",
         task=task,
-        classes=described.classes or yes_or_no,
-        input_schema=InputSchema(features=described.features),
+        classes=description.classes or default_classes,
+        input_schema=InputSchema(features=description.features),
         libraries={"river": version("river")},
-        note=note or kind,
+        note=note or class_name,
     )
-    return drafted, pack(packed.model, packed.period)
+    return ImportedModel(spec, pack(unpacked.model, unpacked.last_period))
 
 
-def task_of(model: Estimator, described: Described) -> Task:
-    """Say what a River model answers.
+def infer_river_task(model: Estimator, description: RiverDescription) -> Task:
+    """Infer a River model's task from the prediction methods of its last step.
 
     Raises:
-        NotConvertible: nothing that we know; it may be a transformer.
+        NotConvertible: it has none of them; it may be a transformer.
     """
     last = last_step(model)
-    task = next((_ABLE[method] for method in _ABLE if hasattr(last, method)), None)
+    task = next((task for method, task in _TASK_BY_METHOD.items() if hasattr(last, method)), None)
     if task is None:
-        raise NotConvertible(type(last).__name__, "it is no classifier, regressor, or the like")
-    return "multiclass" if task == "binary" and len(described.classes) > 2 else task
+        reason = (
+            "it is not a classifier, regressor, anomaly detector or forecaster;"
+            " a pipeline has to end with one"
+        )
+        raise NotConvertible(type(last).__name__, reason)
+    return "multiclass" if task == "binary" and len(description.classes) > 2 else task
 
 
-def last_step(model: Estimator) -> Any:  # noqa: ANN401 - any of River's kinds
-    """The model itself, or the last step of a pipeline."""
+def last_step(model: Estimator) -> Any:  # noqa: ANN401 - any of River's classes
+    """Return the last step of a pipeline, or the model itself if it is not a pipeline."""
     return list(model.steps.values())[-1] if isinstance(model, Pipeline) else model

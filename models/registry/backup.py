@@ -1,74 +1,119 @@
-"""The cellar: copies on disk of versions that passed through here, for the day Redis has lost them.
+"""Backups on disk of the versions that this process published or fetched, in case Redis loses them.
 
-A folder a model; a version is `<version>.json`, its card word by word with its signature, and
-`<version>.bin`, its artifact. The card is written last, so where it stands the artifact is whole.
+Each model has a folder. A version is two files: `<version>.json`, its card exactly as published,
+with the signature, and `<version>.bin`, its artifact. The card is written last, so a version whose
+card exists has a complete artifact.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from uuid import uuid4
 
-from modstream.models.errors import ArtifactError, UnreadableCard
-from modstream.models.registry.queries import read_card
-from modstream.models.schema.artifact import verify
+import structlog
+
+from modstream.models.errors import ArtifactError, RegistryUnavailable, UnreadableCard
+from modstream.models.registry.queries import parse_card
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 
-CARD, ARTIFACT = ".json", ".bin"
+log = structlog.get_logger(__name__)
+
+CARD_SUFFIX, ARTIFACT_SUFFIX = ".json", ".bin"
+BACKUP_FOLDER, FORMER_BACKUP_FOLDER = "backup", "cellar"
 
 
-class Cellar:
-    """Copies below one folder; safe to use from several threads and processes."""
+class ArtifactBackup:
+    """The backups below one folder. Safe to use from several threads and processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, card: ModelCard, artifact: bytes) -> None:
-        """Keep a copy of a version, in place of any other under its number.
+    def put(self, card: ModelCard, artifact: Artifact) -> None:
+        """Write a version, replacing any other backup with the same number.
 
         Raises:
-            ArtifactError: the bytes are not those of the card.
-            OSError: the disk is full, or not ours to write.
+            ArtifactError: the artifact is not the one that the card describes.
+            OSError: the folder cannot be written.
         """
         text = card.model_dump_json().encode()
-        kept = self._path(card.name, card.version, CARD)
-        if kept.exists() and kept.read_bytes() == text:
+        card_path = self._path(card.name, card.version, CARD_SUFFIX)
+        if card_path.exists() and card_path.read_bytes() == text:
             return
-        verify(artifact, card)
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept.unlink(missing_ok=True)
-        replace(self._path(card.name, card.version, ARTIFACT), artifact)
-        replace(kept, text)
+        artifact.verify(card)
+        card_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        card_path.unlink(missing_ok=True)
+        write_atomically(self._path(card.name, card.version, ARTIFACT_SUFFIX), artifact.content)
+        write_atomically(card_path, text)
 
-    def get(self, name: str, version: int) -> tuple[ModelCard, bytes] | None:
-        """Take a version's card and artifact; None if there is no copy, or it is damaged."""
+    def mirror(
+        self, card: ModelCard, artifact: Artifact, stored_versions: Callable[[str], set[int]]
+    ) -> None:
+        """Write a version, and delete backups of versions that the registry has deleted.
+
+        A failure is logged: it must not fail the publication or the load of the version.
+
+        Args:
+            card: the version's card.
+            artifact: the version's artifact.
+            stored_versions: returns the versions of a model whose artifact the registry stores.
+        """
         try:
-            card = read_card(name, version, self._path(name, version, CARD).read_bytes())
-            artifact = self._path(name, version, ARTIFACT).read_bytes()
-            verify(artifact, card)
+            self.put(card, artifact)
+            stored = stored_versions(card.name)
+            # A registry that has lost its data must not cause the deletion of its backups.
+            if stored and max(stored) >= max(self.versions(card.name)):
+                self.keep_only(card.name, stored)
+        except (ArtifactError, RegistryUnavailable, OSError) as error:
+            log.warning(
+                "backup not written", model=card.name, version=card.version, reason=str(error)
+            )
+
+    def get(self, name: str, version: int) -> tuple[ModelCard, Artifact] | None:
+        """Return a version's card and artifact, or None if its backup is missing or damaged."""
+        try:
+            raw = self._path(name, version, CARD_SUFFIX).read_bytes()
+            card = parse_card(name, version, raw)
+            artifact = Artifact(self._path(name, version, ARTIFACT_SUFFIX).read_bytes())
+            artifact.verify(card)
         except (OSError, UnreadableCard, ArtifactError):
             return None
         return card, artifact
 
     def versions(self, name: str) -> set[int]:
-        """The versions of a model of which there are copies."""
-        found = (path.stem for path in (self._folder / name).glob(f"*{CARD}"))
-        return {int(stem) for stem in found if stem.isdecimal()}
+        """Return the versions of a model that have a backup."""
+        stems = (path.stem for path in (self._folder / name).glob(f"*{CARD_SUFFIX}"))
+        return {int(stem) for stem in stems if stem.isdecimal()}
 
     def keep_only(self, name: str, versions: Collection[int]) -> None:
-        """Throw away the copies of all other versions of a model."""
+        """Delete the backups of all other versions of a model."""
         for version in self.versions(name).difference(versions):
-            self._path(name, version, CARD).unlink(missing_ok=True)
-            self._path(name, version, ARTIFACT).unlink(missing_ok=True)
+            self._path(name, version, CARD_SUFFIX).unlink(missing_ok=True)
+            self._path(name, version, ARTIFACT_SUFFIX).unlink(missing_ok=True)
 
-    def _path(self, name: str, version: int, ending: str) -> Path:
-        return self._folder / name / f"{version}{ending}"
+    def _path(self, name: str, version: int, suffix: str) -> Path:
+        return self._folder / name / f"{version}{suffix}"
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the whole new one."""
-    draft = path.with_name(f".{uuid4().hex}")
+def default_backup_folder(home: Path) -> Path:
+    """Return the backup folder of a home that does not configure one.
+
+    The folder's name used to be `cellar`: a home that has only that folder gets it renamed.
+    """
+    folder, former = home / BACKUP_FOLDER, home / FORMER_BACKUP_FOLDER
+    if former.is_dir() and not folder.exists():
+        try:
+            former.rename(folder)
+        except OSError as error:
+            if former.exists():  # otherwise another process has renamed it meanwhile
+                log.warning("backup folder not renamed", folder=str(former), reason=str(error))
+    return folder
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees either the old content or all of the new content."""
+    temporary = path.with_name(f".{uuid4().hex}")
     try:
-        draft.write_bytes(content)
-        draft.replace(path)
+        temporary.write_bytes(content)
+        temporary.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

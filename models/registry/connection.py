@@ -1,4 +1,4 @@
-"""The one connection to Redis: short timeouts, one retry, foreign errors translated."""
+"""The connection to Redis: short timeouts, one retry, and redis-py's errors translated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,46 +14,47 @@ from modstream.models.errors import RegistryUnavailable
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
-    """How a registry is reached and how much it keeps."""
+    """Connection, retention and backup settings of a registry."""
 
     prefix: str = "modstream"
-    """First part of every key; registries with different prefixes never meet."""
-    keep: int = 10
-    """Artifacts kept per model: so many newest ones, and per alias so many to go back along.
+    """First part of every key; registries with different prefixes share no key."""
+    keep_artifacts: int = 10
+    """Artifacts kept per model: this many of the newest, and this many per alias to roll back to.
 
-    At least 2, or there is nothing to roll back to.
+    At least 2; with 1 a rollback has no version to go back to.
     """
-    remember: int = 500
+    history_length: int = 500
     """Moves remembered per alias."""
-    timeout: float = 2.0
-    """Seconds to wait for a connection, for each reply, and for sending one artifact."""
-    cellar: Path | None = None
-    """Folder for copies of what this client publishes or fetches, as long as Redis holds it."""
-    patience: float = 10.0
-    """Seconds a write may lose against other writers of the same model before it gives up."""
+    timeout_seconds: float = 2.0
+    """Limit for opening a connection, for each reply, and for sending one artifact."""
+    backup_dir: Path | None = None
+    """Folder for backups of the versions that this client publishes or fetches; None for none."""
+    write_timeout_seconds: float = 10.0
+    """How long a write is retried while other writers change the same model."""
 
 
 def connect(url: str, settings: RegistrySettings) -> redis.Redis:
-    """Make a client for `url` (redis://, rediss:// or unix://); connects on first use.
+    """Return a client for `url` (redis://, rediss:// or unix://), which connects on first use.
 
-    One retry, at once, covers a pooled connection that the server has closed in the meantime;
-    everything longer is the caller's to decide.
+    The client retries once, immediately. That covers a pooled connection which the server has
+    closed in the meantime; longer retries are left to the caller.
     """
     return redis.Redis.from_url(
         url,
-        socket_timeout=settings.timeout,
-        socket_connect_timeout=settings.timeout,
+        socket_timeout=settings.timeout_seconds,
+        socket_connect_timeout=settings.timeout_seconds,
         health_check_interval=15,
         retry=Retry(NoBackoff(), retries=1),
     )
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Let no Redis error out of the room.
+def translate_redis_errors() -> Iterator[None]:
+    """Translate the errors of redis-py into RegistryUnavailable.
 
     Raises:
-        RegistryUnavailable: Redis is away, too slow, or refuses the command; has the cause.
+        RegistryUnavailable: Redis is unreachable, too slow, or refuses the command. The original
+            error is its cause.
     """
     try:
         yield

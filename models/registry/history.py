@@ -1,4 +1,4 @@
-"""What happened to an alias, move by move, and where it stood before."""
+"""The history of an alias: its moves, and the versions that it can be rolled back to."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,60 +7,62 @@ from typing import Literal, cast
 
 from redis.typing import EncodableT, FieldT
 
-Action = Literal["publish", "promote", "rollback"]
+MoveAction = Literal["publish", "promote", "rollback"]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """One move of an alias that is about to be written, with the evidence for it."""
+class AliasMove:
+    """One move of an alias that is about to be written, with the reason for it."""
 
     alias: str
     old: int | None
     new: int
-    action: Action
-    evidence: str = ""
+    action: MoveAction
+    reason: str = ""
 
     def fields(self) -> dict[FieldT, EncodableT]:
-        """The move as the fields of a stream entry; Redis adds the time."""
+        """Return the fields of the move's stream entry; Redis adds the time."""
         old = "" if self.old is None else str(self.old)
-        return {"from": old, "to": str(self.new), "action": self.action, "by": self.evidence}
+        return {"from": old, "to": str(self.new), "action": self.action, "by": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One move of an alias as the registry remembers it; `at` is Redis's clock, to the ms."""
+    """One recorded move of an alias; `at` is the time of Redis's clock, to the millisecond."""
 
     alias: str
     old: int | None
     new: int
-    action: Action
-    evidence: str
+    action: MoveAction
+    reason: str
     at: datetime
 
     @classmethod
-    def read(cls, alias: str, entry: str, fields: Mapping[str, str]) -> "HistoryEntry":
-        """Read a stream entry; `entry` is its id, whose first half is milliseconds."""
-        milliseconds = int(entry.partition("-")[0])
+    def from_stream_entry(
+        cls, alias: str, entry_id: str, fields: Mapping[str, str]
+    ) -> "HistoryEntry":
+        """Return the move that a stream entry records; its id starts with the time in ms."""
+        milliseconds = int(entry_id.partition("-")[0])
         return cls(
             alias=alias,
             old=int(fields["from"]) if fields["from"] else None,
             new=int(fields["to"]),
-            action=cast("Action", fields["action"]),
-            evidence=fields["by"],
+            action=cast("MoveAction", fields["action"]),
+            reason=fields["by"],
             at=datetime.fromtimestamp(milliseconds / 1000, UTC),
         )
 
-    def undid(self, version: int) -> bool:
-        """Tell whether this move took the alias back from `version`."""
+    def is_rollback_from(self, version: int) -> bool:
+        """Return whether this move rolled the alias back from `version`."""
         return self.action == "rollback" and self.old == version
 
 
-def trail(entries: Iterable[HistoryEntry]) -> list[int]:
-    """The versions an alias can go back along, oldest first, the present one last.
+def alias_stack(entries: Iterable[HistoryEntry]) -> list[int]:
+    """Return the versions that an alias can be rolled back to, oldest first, then its current one.
 
-    A publish or a promotion adds to the trail and a rollback takes from it, so that the second
-    rollback goes back two moves instead of undoing the first. The oldest entries may have been
-    trimmed away: the trail then begins where the remaining ones do.
+    A publish or promotion pushes a version, and a rollback pops one. So the second rollback in a
+    row goes back two moves instead of undoing the first. The oldest entries of the history may
+    have been trimmed; the stack then starts at the oldest remaining entry.
     """
     versions: list[int] = []
     for entry in entries:

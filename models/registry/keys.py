@@ -1,54 +1,54 @@
-"""Every Redis key of the registry, with its meaning and lifetime; nothing else names a key.
+"""Every Redis key of the registry, with its content and lifetime. No other module names a key.
 
-The kind stands before the model's name, so that no name can reach into another model's keys.
+The kind of a key precedes the model's name, so a name cannot collide with another model's keys.
 """
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys below one prefix; two registries with different prefixes never meet."""
+class RegistryKeys:
+    """The keys below one prefix; registries with different prefixes share no key."""
 
     prefix: str = "modstream"
 
     @property
     def names(self) -> str:
-        """Set of every model name ever published; kept for good."""
+        """Set of the names of all models ever published; never deleted."""
         return f"{self.prefix}:names"
 
     def cards(self, name: str) -> str:
-        """Hash of version to card as JSON; a field is written once and kept for good."""
+        """Hash of version to card as JSON; a field is written once and never deleted."""
         return f"{self.prefix}:cards:{name}"
 
     def latest(self, name: str) -> str:
-        """The highest version given out so far; kept for good."""
+        """The highest version number assigned so far; never deleted."""
         return f"{self.prefix}:latest:{name}"
 
     def aliases(self, name: str) -> str:
-        """Hash of alias to version; a field moves and never goes away."""
+        """Hash of alias to version; a field changes but is never deleted."""
         return f"{self.prefix}:aliases:{name}"
 
     def history(self, name: str, alias: str) -> str:
-        """Stream of the moves of one alias; trimmed to the newest few hundred.
+        """Stream of the moves of one alias, trimmed to the newest few hundred.
 
-        One stream per alias: a learner that moves `challenger` every few seconds must not push
-        the rare moves of `champion` out, or nothing would be left to roll back to.
+        Each alias has its own stream. In a shared one, a learner that moves `challenger` every few
+        seconds would push out the rare moves of `champion`, which rollbacks need.
         """
         return f"{self.prefix}:history:{name}:{alias}"
 
-    def held(self, name: str) -> str:
+    def stored_artifacts(self, name: str) -> str:
         """Hash of version to SHA-256 for the versions whose artifact is still stored."""
         return f"{self.prefix}:held:{name}"
 
     def artifact(self, name: str, sha256: str) -> str:
-        """The bytes of an artifact, shared by versions of one model that are equal.
+        """The bytes of an artifact, shared by all versions of a model with the same bytes.
 
-        Deleted with the last held version that needs it.
+        Deleted together with the last entry of `stored_artifacts` that refers to it.
         """
         return f"{self.prefix}:artifact:{name}:{sha256}"
 
     @property
     def changes(self) -> str:
-        """Pub/sub channel that carries the name of a model that changed: a hint, never stored."""
+        """Pub/sub channel for the names of changed models; its messages are not stored."""
         return f"{self.prefix}:changes"

@@ -1,22 +1,21 @@
-"""Hints that a model changed: a Redis subscription that may lose messages and never fails."""
+"""Notifications that a model changed: a Redis subscription that reconnects on its own."""
 
 import time
 from threading import Event, Lock
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import redis
 from redis.client import PubSub
 
-CONFIRMATION_SECONDS = 1.0
-CLOSE_SECONDS = 0.2
+SUBSCRIBE_TIMEOUT_S = 1.0
+CLOSE_CHECK_INTERVAL_S = 0.2
 
 
-class Hints:
+class ChangeSubscription:
     """A subscription to the names of changed models.
 
-    Pub/sub delivers at most once and nothing while the connection is away, so who listens here
-    also polls the keys. One thread waits; any thread may close.
+    Pub/sub delivers each message at most once, and none while the connection is down, so a
+    subscriber must also poll the registry. One thread waits; any thread may close.
     """
 
     def __init__(self, client: redis.Redis, channel: str) -> None:
@@ -24,81 +23,84 @@ class Hints:
         self._channel = channel
         self._pubsub: PubSub | None = None
         self._closed = Event()
-        self._waiting = Lock()
+        self._wait_lock = Lock()
         try:
             self._subscribe()
         except redis.RedisError:
-            self._hang_up()
+            self._disconnect()
 
     @property
-    def closed(self) -> bool:
-        """Whether somebody has closed the subscription."""
+    def is_closed(self) -> bool:
+        """Whether `close` has been called."""
         return self._closed.is_set()
 
-    def wait(self, timeout: float) -> set[str]:
-        """Wait up to `timeout` seconds for a hint and return every name hinted since last time.
+    def wait(self, timeout_seconds: float) -> set[str]:
+        """Wait for a notification and return the names of all models changed since the last call.
 
-        Returns an empty set when the time is over, also when Redis cannot be reached: the next
-        call connects and subscribes anew, which may add the connection's own timeout.
+        An empty set means that any model may have changed. It is returned when the time is over,
+        and at once after a reconnection, during which notifications may have been lost. While
+        Redis is unreachable, the wait takes its full time, plus possibly a connection timeout.
         """
-        deadline = time.monotonic() + timeout
-        with self._waiting:
-            if not self._closed.is_set():
+        deadline = time.monotonic() + timeout_seconds
+        with self._wait_lock:
+            if not self.is_closed:
                 try:
-                    return self._read(deadline)
+                    return self._receive_names(deadline)
                 except redis.RedisError:
-                    self._hang_up()
+                    self._disconnect()
         self._closed.wait(max(0.0, deadline - time.monotonic()))
         return set()
+
+    def wait_for(self, name: str, timeout_seconds: float) -> None:
+        """Wait until the model may have changed; changes of other models do not end the wait."""
+        deadline = time.monotonic() + timeout_seconds
+        names = self.wait(timeout_seconds)
+        while names and name not in names:
+            names = self.wait(deadline - time.monotonic())
 
     def close(self) -> None:
         """End the subscription; a wait in another thread returns within 0.2 s."""
         self._closed.set()
-        with self._waiting:
-            self._hang_up()
-
-    def _subscribe(self) -> PubSub:
-        pubsub: PubSub = self._client.pubsub(  # type: ignore[no-untyped-call]
-            ignore_subscribe_messages=True
-        )
-        self._pubsub = pubsub
-        pubsub.subscribe(self._channel)
-        pubsub.get_message(timeout=CONFIRMATION_SECONDS)
-        return pubsub
-
-    def _read(self, deadline: float) -> set[str]:
-        pubsub = self._pubsub or self._subscribe()
-        name = self._first(pubsub, deadline)
-        names = set()
-        while name is not None:
-            names.add(name)
-            name = _receive(pubsub, 0.0)
-        return names
-
-    def _first(self, pubsub: PubSub, deadline: float) -> str | None:
-        while not self._closed.is_set() and (left := deadline - time.monotonic()) > 0:
-            name = _receive(pubsub, min(left, CLOSE_SECONDS))
-            if name is not None:
-                return name
-        return None
-
-    def _hang_up(self) -> None:
-        if self._pubsub is not None:
-            self._pubsub.close()
-            self._pubsub = None
+        with self._wait_lock:
+            self._disconnect()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _subscribe(self) -> PubSub:
+        pubsub: PubSub = self._client.pubsub()  # type: ignore[no-untyped-call]
+        self._pubsub = pubsub
+        pubsub.subscribe(self._channel)
+        pubsub.get_message(timeout=SUBSCRIBE_TIMEOUT_S)  # the confirmation
+        return pubsub
 
-def _receive(pubsub: PubSub, timeout: float) -> str | None:
-    message = pubsub.get_message(timeout=timeout)
-    return None if message is None else message["data"].decode()
+    def _receive_names(self, deadline: float) -> set[str]:
+        pubsub = self._pubsub
+        if pubsub is None:
+            self._subscribe()
+            return set()
+        names = set()
+        message = self._receive_first(pubsub, deadline)
+        while message is not None:
+            if message["type"] == "subscribe":  # redis-py has reconnected
+                return set()
+            names.add(message["data"].decode(errors="replace"))
+            message = pubsub.get_message()
+        return names
+
+    def _receive_first(self, pubsub: PubSub, deadline: float) -> dict[str, Any] | None:
+        while not self.is_closed and (left := deadline - time.monotonic()) > 0:
+            message: dict[str, Any] | None = pubsub.get_message(
+                timeout=min(left, CLOSE_CHECK_INTERVAL_S)
+            )
+            if message is not None:
+                return message
+        return None
+
+    def _disconnect(self) -> None:
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None

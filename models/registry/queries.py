@@ -1,4 +1,4 @@
-"""What Redis holds about a model, read into plain values."""
+"""Reads of the registry's keys, parsed into plain values."""
 
 from dataclasses import dataclass
 
@@ -7,84 +7,86 @@ from pydantic import ValidationError
 
 from modstream.models.errors import UnreadableCard
 from modstream.models.registry.history import HistoryEntry
-from modstream.models.registry.keys import Keys
+from modstream.models.registry.keys import RegistryKeys
 from modstream.models.schema.card import ModelCard
 
 
-def text(value: bytes | str | None) -> str:
-    """The text of a reply, whether or not the client decodes its replies; none is empty."""
+def decode_text(value: bytes | str | None) -> str:
+    """Return a reply as text, whether or not the client decodes replies; "" for None."""
     return value.decode() if isinstance(value, bytes) else value or ""
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class RegistryQueries:
     """Reads of one registry through a client, or through a pipeline that watches its keys."""
 
     client: redis.Redis
-    keys: Keys
+    keys: RegistryKeys
 
     def names(self) -> list[str]:
-        """Every model name, sorted."""
-        return sorted(text(name) for name in self.client.smembers(self.keys.names))
+        """Return the names of all models, sorted."""
+        return sorted(decode_text(name) for name in self.client.smembers(self.keys.names))
 
     def latest(self, name: str) -> int:
-        """The highest version given out, 0 before the first."""
+        """Return the highest version number assigned so far, 0 if there is none."""
         return int(self.client.get(self.keys.latest(name)) or 0)
 
     def card(self, name: str, version: int) -> ModelCard | None:
-        """The card of a version, None if there is no such version."""
+        """Return the card of a version, None if there is no such version."""
         raw = self.client.hget(self.keys.cards(name), str(version))
-        return None if raw is None else read_card(name, version, raw)
+        return None if raw is None else parse_card(name, version, raw)
 
     def cards(self, name: str) -> list[ModelCard]:
-        """Every card of a model, oldest first."""
+        """Return all cards of a model, oldest first."""
         found = {int(key): raw for key, raw in self.client.hgetall(self.keys.cards(name)).items()}
-        return [read_card(name, version, found[version]) for version in sorted(found)]
+        return [parse_card(name, version, found[version]) for version in sorted(found)]
 
-    def version(self, name: str, ref: int | str) -> int | None:
-        """The version that a number or an alias stands for, None if there is none."""
+    def resolve(self, name: str, ref: int | str) -> int | None:
+        """Return the version that a number or alias refers to, None if there is no such version."""
         if isinstance(ref, str):
             return self.alias(name, ref)
         return ref if self.client.hexists(self.keys.cards(name), str(ref)) else None
 
     def alias(self, name: str, alias: str) -> int | None:
-        """The version an alias points at, None if there is no such alias."""
+        """Return the version that an alias points at, None if there is no such alias."""
         version = self.client.hget(self.keys.aliases(name), alias)
         return None if version is None else int(version)
 
     def aliases(self, name: str) -> dict[str, int]:
-        """Alias to version, by alias."""
+        """Return the version of each alias, sorted by alias."""
         found = self.client.hgetall(self.keys.aliases(name)).items()
-        return {text(alias): int(version) for alias, version in sorted(found)}
+        return {decode_text(alias): int(version) for alias, version in sorted(found)}
 
-    def held(self, name: str) -> dict[int, str]:
-        """Version to SHA-256 of the versions whose artifact is still stored."""
-        found = self.client.hgetall(self.keys.held(name)).items()
-        return {int(version): text(sha256) for version, sha256 in found}
+    def stored_artifacts(self, name: str) -> dict[int, str]:
+        """Return the SHA-256 of each version whose artifact is still stored."""
+        found = self.client.hgetall(self.keys.stored_artifacts(name)).items()
+        return {int(version): decode_text(sha256) for version, sha256 in found}
 
-    def history(self, name: str, alias: str, newest: int | None = None) -> list[HistoryEntry]:
-        """The moves of one alias, oldest first; only the `newest` ones if so asked."""
-        entries = self.client.xrevrange(self.keys.history(name, alias), count=newest) or []
+    def history(self, name: str, alias: str) -> list[HistoryEntry]:
+        """Return the moves of one alias, oldest first."""
         return [
-            HistoryEntry.read(
-                alias, text(entry), {text(key): text(value) for key, value in fields.items()}
+            HistoryEntry.from_stream_entry(
+                alias,
+                decode_text(entry_id),
+                {decode_text(key): decode_text(value) for key, value in fields.items()},
             )
-            for entry, fields in reversed(entries)
+            for entry_id, fields in self.client.xrange(self.keys.history(name, alias)) or []
             if fields is not None
         ]
 
 
-def read_card(name: str, version: int, raw: bytes | str) -> ModelCard:
-    """Read a stored card.
+def parse_card(name: str, version: int, raw: bytes | str) -> ModelCard:
+    """Parse a stored card.
 
     Raises:
-        UnreadableCard: it is damaged, of a format that this code does not know, or the card of
-            another version, whose good signature must not vouch for this one.
+        UnreadableCard: the card is damaged, has a format unknown to this code, or belongs to
+            another version, whose valid signature must not vouch for this one.
     """
     try:
         card = ModelCard.model_validate_json(raw)
     except ValidationError as error:
         raise UnreadableCard(name, version, str(error)) from error
     if (card.name, card.version) != (name, version):
-        raise UnreadableCard(name, version, f"it is that of {card.name} version {card.version}")
+        found = f"it is the card of {card.name} version {card.version}"
+        raise UnreadableCard(name, version, found)
     return card

@@ -1,4 +1,4 @@
-"""The writes of the registry, each one atomic."""
+"""The atomic writes of the registry."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -6,150 +6,161 @@ from dataclasses import dataclass
 
 from redis.client import Pipeline
 
-from modstream.models.errors import ArtifactGone, ModelNotFound, NothingToRollBack, VersionConflict
+from modstream.models.errors import (
+    ArtifactDeleted,
+    ModelNotFound,
+    NothingToRollBack,
+    VersionConflict,
+)
 from modstream.models.registry.connection import RegistrySettings
-from modstream.models.registry.history import Action, Move, trail
-from modstream.models.registry.keys import Keys
-from modstream.models.registry.queries import Records
+from modstream.models.registry.history import AliasMove, MoveAction, alias_stack
+from modstream.models.registry.keys import RegistryKeys
+from modstream.models.registry.queries import RegistryQueries
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.version_spec import VersionSpec
 from modstream.models.security.signing import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One change of one model: it reads under WATCH, then writes everything in one MULTI.
+class RegistryTransaction:
+    """One change of one model: reads under WATCH, then all writes in one MULTI.
 
-    If another writer was faster, or the reply got lost, the whole change runs again and reads
-    anew; so each method recognises what it has already done and does not do it twice.
+    The transaction runs again from the start if another writer changed the model in between, or
+    if its reply was lost. So each method recognises a change that it has already made.
     """
 
-    pipe: Pipeline
-    keys: Keys
+    pipeline: Pipeline
+    keys: RegistryKeys
     settings: RegistrySettings
-    evidence: str
+    reason: str
 
     def publish(
-        self, draft: Draft, artifact: bytes, alias: str | None, key: SigningKey | None
+        self, spec: VersionSpec, artifact: Artifact, alias: str | None, key: SigningKey | None
     ) -> ModelCard:
-        """Add the next version and point the alias, if any, at it."""
-        name = draft.name
-        latest = self._stored.latest(name)
-        if draft.parent is not None and draft.parent > latest:
-            # Redis has lost its models: a number given out now would be somebody else's.
-            raise VersionConflict(name, expected=draft.parent, found=latest or None)
-        newest = self._stored.card(name, latest)
-        if newest is not None and draft.is_repeated_by(newest, artifact):
+        """Add the next version, signed if there is a key, and point the alias at it, if given."""
+        name = spec.name
+        latest = self._queries.latest(name)
+        if spec.parent is not None and spec.parent > latest:
+            # Redis has lost data: the next number here was once another version's number.
+            raise VersionConflict(name, expected=spec.parent, found=latest or None)
+        newest = self._queries.card(name, latest)
+        if newest is not None and spec.is_published_as(newest, artifact):
             return newest
-        card = draft.card(latest + 1, artifact)
+        card = spec.make_card(latest + 1, artifact)
         signed = card if key is None else key.sign(card)
-        move = None if alias is None else self._plan(name, alias, card.version, "publish")
-        held = {**self._stored.held(name), card.version: card.sha256}
-        needed = self._needed(name, held, move)
-        self.pipe.multi()
-        self._add(signed, artifact)
-        self._prune(name, held, needed)
-        self._finish(name, move)
+        move = None if alias is None else self._plan_move(name, alias, card.version, "publish")
+        stored = {**self._queries.stored_artifacts(name), card.version: card.sha256}
+        kept = self._versions_to_keep(name, stored, move)
+        self.pipeline.multi()
+        self._write_version(signed, artifact)
+        self._delete_artifacts(name, stored, kept)
+        self._move_and_notify(name, move)
         return signed
 
-    def restore(self, card: ModelCard, artifact: bytes) -> ModelCard:
-        """Put a version back under its own number; returns the card that stands there now."""
+    def restore(self, card: ModelCard, artifact: Artifact) -> ModelCard:
+        """Write a lost version back under its own number; return the card that is stored then."""
         name = card.name
-        standing = self._stored.card(name, card.version)
-        if standing is not None and standing != card:
-            return standing
-        latest = max(card.version, self._stored.latest(name))
-        self.pipe.multi()
-        self._add(card, artifact)
-        self.pipe.set(self.keys.latest(name), str(latest))  # _add took it for the newest
-        self._finish(name, None)
+        stored = self._queries.card(name, card.version)
+        if stored is not None and stored != card:
+            return stored
+        latest = max(card.version, self._queries.latest(name))
+        self.pipeline.multi()
+        self._write_version(card, artifact)
+        self.pipeline.set(self.keys.latest(name), str(latest))  # _write_version set card.version
+        self._move_and_notify(name, None)
         return card
 
     def reserve(self, name: str, latest: int) -> int:
-        """Never give out a version up to `latest` again; returns the highest that was."""
-        highest = max(latest, self._stored.latest(name))
-        self.pipe.multi()
-        self.pipe.set(self.keys.latest(name), str(highest))
+        """Never assign a version up to `latest` again; return the highest number now assigned."""
+        highest = max(latest, self._queries.latest(name))
+        self.pipeline.multi()
+        self.pipeline.set(self.keys.latest(name), str(highest))
         return highest
 
     def promote(self, name: str, version: int, alias: str) -> ModelCard:
-        """Point an alias at a version whose artifact is still there."""
-        card = self._available(name, version)
-        move = self._plan(name, alias, version, "promote")
+        """Point an alias at a version whose artifact is still stored."""
+        card = self._card_with_artifact(name, version)
+        move = self._plan_move(name, alias, version, "promote")
         if move.old != version:
-            self.pipe.multi()
-            self._finish(name, move)
+            self.pipeline.multi()
+            self._move_and_notify(name, move)
         return card
 
-    def rollback(self, name: str, alias: str, seen: int) -> ModelCard:
-        """Point an alias from the version `seen` there back at the one before on its trail."""
-        history = self._stored.history(name, alias)
-        now = self._stored.alias(name, alias)
-        if now != seen:
-            if now is not None and history and history[-1].undid(seen):
-                return self._available(name, now)
-            raise VersionConflict(name, expected=seen, found=now)
-        path = trail(history)
-        if len(path) < 2:
+    def rollback(self, name: str, alias: str, current: int) -> ModelCard:
+        """Point an alias back at the version before `current`, to which the caller saw it point."""
+        history = self._queries.history(name, alias)
+        found = self._queries.alias(name, alias)
+        if found != current:
+            if found is not None and history and history[-1].is_rollback_from(current):
+                return self._card_with_artifact(name, found)
+            raise VersionConflict(name, expected=current, found=found)
+        stack = alias_stack(history)
+        if len(stack) < 2:
             raise NothingToRollBack(name, alias)
-        card = self._available(name, path[-2])
-        move = self._plan(name, alias, card.version, "rollback")
-        self.pipe.multi()
-        self._finish(name, move)
+        card = self._card_with_artifact(name, stack[-2])
+        move = self._plan_move(name, alias, card.version, "rollback")
+        self.pipeline.multi()
+        self._move_and_notify(name, move)
         return card
 
     @property
-    def _stored(self) -> Records:
-        return Records(self.pipe, self.keys)
+    def _queries(self) -> RegistryQueries:
+        return RegistryQueries(self.pipeline, self.keys)
 
-    def _plan(self, name: str, alias: str, version: int, action: Action) -> Move:
-        return Move(alias, self._stored.alias(name, alias), version, action, self.evidence)
+    def _plan_move(self, name: str, alias: str, version: int, action: MoveAction) -> AliasMove:
+        return AliasMove(alias, self._queries.alias(name, alias), version, action, self.reason)
 
-    def _available(self, name: str, version: int) -> ModelCard:
-        card = self._stored.card(name, version)
+    def _card_with_artifact(self, name: str, version: int) -> ModelCard:
+        card = self._queries.card(name, version)
         if card is None:
             raise ModelNotFound(name, version)
-        if version not in self._stored.held(name):
-            raise ArtifactGone(name, version)
+        if version not in self._queries.stored_artifacts(name):
+            raise ArtifactDeleted(name, version)
         return card
 
-    def _needed(self, name: str, held: Mapping[int, str], move: Move | None) -> set[int]:
-        """The versions to keep artifacts of: newest, aliased, and where rollbacks can lead."""
-        keep = self.settings.keep
-        needed = set(sorted(held)[-keep:])
-        targets = self._stored.aliases(name)
+    def _versions_to_keep(
+        self, name: str, stored: Mapping[int, str], move: AliasMove | None
+    ) -> set[int]:
+        """Return the versions whose artifacts stay: newest, aliased, and targets of rollbacks."""
+        count = self.settings.keep_artifacts
+        kept = set(sorted(stored)[-count:])
+        aliases = self._queries.aliases(name)
         if move is not None:
-            targets[move.alias] = move.new
-        for alias, version in targets.items():
-            path = trail(self._stored.history(name, alias))
-            if path[-1:] != [version]:
-                path.append(version)
-            needed.update(path[-keep:])
-        return needed
+            aliases[move.alias] = move.new
+        for alias, version in aliases.items():
+            stack = alias_stack(self._queries.history(name, alias))
+            if stack[-1:] != [version]:
+                stack.append(version)
+            kept.update(stack[-count:])
+        return kept
 
-    def _add(self, card: ModelCard, artifact: bytes) -> None:
+    def _write_version(self, card: ModelCard, artifact: Artifact) -> None:
         version = str(card.version)
-        self.pipe.sadd(self.keys.names, card.name)
-        self.pipe.set(self.keys.latest(card.name), version)
-        self.pipe.hsetnx(self.keys.cards(card.name), version, card.model_dump_json())
-        self.pipe.hset(self.keys.held(card.name), version, card.sha256)
-        self.pipe.set(self.keys.artifact(card.name, card.sha256), artifact)
+        self.pipeline.sadd(self.keys.names, card.name)
+        self.pipeline.set(self.keys.latest(card.name), version)
+        self.pipeline.hsetnx(self.keys.cards(card.name), version, card.model_dump_json())
+        self.pipeline.hset(self.keys.stored_artifacts(card.name), version, card.sha256)
+        self.pipeline.set(self.keys.artifact(card.name, card.sha256), artifact.content)
 
-    def _prune(self, name: str, held: Mapping[int, str], needed: AbstractSet[int]) -> None:
-        gone = {version: sha256 for version, sha256 in held.items() if version not in needed}
-        if gone:
-            self.pipe.hdel(self.keys.held(name), *map(str, gone))
-        for sha256 in set(gone.values()) - {held[version] for version in needed if version in held}:
-            self.pipe.unlink(self.keys.artifact(name, sha256))
+    def _delete_artifacts(
+        self, name: str, stored: Mapping[int, str], kept: AbstractSet[int]
+    ) -> None:
+        deleted = {version: sha256 for version, sha256 in stored.items() if version not in kept}
+        if deleted:
+            self.pipeline.hdel(self.keys.stored_artifacts(name), *map(str, deleted))
+        shared = {stored[version] for version in kept if version in stored}
+        for sha256 in set(deleted.values()) - shared:
+            self.pipeline.unlink(self.keys.artifact(name, sha256))
 
-    def _finish(self, name: str, move: Move | None) -> None:
-        """Write the move, if any, with its history entry, and hint at the change."""
+    def _move_and_notify(self, name: str, move: AliasMove | None) -> None:
+        """Write the move, if any, with its history entry, and notify subscribers of the change."""
         if move is not None:
-            self.pipe.hset(self.keys.aliases(name), move.alias, str(move.new))
-            self.pipe.xadd(
+            self.pipeline.hset(self.keys.aliases(name), move.alias, str(move.new))
+            self.pipeline.xadd(
                 self.keys.history(name, move.alias),
                 move.fields(),
-                maxlen=self.settings.remember,
+                maxlen=self.settings.history_length,
                 approximate=True,
             )
-        self.pipe.publish(self.keys.changes, name)
+        self.pipeline.publish(self.keys.changes, name)

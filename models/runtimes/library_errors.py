@@ -1,4 +1,4 @@
-"""The border to the machine-learning libraries: nothing of theirs is raised past it."""
+"""Translation of exceptions of machine-learning libraries into errors of `models.errors`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,16 +7,16 @@ from modstream.models.errors import ModelError
 
 
 @contextmanager
-def translated(error: Callable[[str], ModelError]) -> Iterator[None]:
-    """Raise anything that foreign code raises inside as `error(reason)`.
+def translate_library_errors(error: Callable[[str], ModelError]) -> Iterator[None]:
+    """Raise any exception raised inside the context as `error(reason)`.
 
-    Errors of this room pass as they are, and so do requests to stop.
+    A `ModelError` passes unchanged, and so do requests to stop, such as KeyboardInterrupt.
     """
     try:
         yield
     except (ModelError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    # A panic in River's Rust part arrives as a BaseException that has no importable name, and
-    # neither ONNX Runtime nor a pickle limits what it may raise.
+    # A panic in River's Rust code is a BaseException without an importable name, and ONNX Runtime
+    # and unpickled code may raise anything.
     except BaseException as cause:
         raise error(f"{type(cause).__name__}: {cause}") from cause

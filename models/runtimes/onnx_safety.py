@@ -1,8 +1,8 @@
-"""ONNX bytes that may be given to a runtime: complete in themselves, no file behind them.
+"""Checks that an ONNX artifact is self-contained: it must not refer to files.
 
-External data can hide in dense and sparse initialisers, in attributes of Constant nodes, in
-subgraphs and in local functions, and ONNX's own checker does not look everywhere; therefore the
-walk goes through every message of the protobuf rather than through the places known today.
+External data can hide in dense and sparse initializers, in attributes of Constant nodes, in
+subgraphs and in local functions, and ONNX's own checker does not cover all of them. The check
+therefore visits every message of the protobuf instead of a list of known places.
 Compare CVE-2022-25882, CVE-2024-27318 and CVE-2026-27489.
 """
 
@@ -14,23 +14,23 @@ from google.protobuf.message import Message
 from onnx import ModelProto, TensorProto
 
 from modstream.models.errors import ExternalData, UnreadableArtifact
-from modstream.models.runtimes.library_errors import translated
-from modstream.models.schema.artifact import check_size
+from modstream.models.runtimes.library_errors import translate_library_errors
+from modstream.models.schema.artifact import check_artifact_size
 
 
-def self_contained(artifact: bytes) -> bytes:
-    """Check an ONNX artifact and write it anew without any field that was not checked.
+def sanitize_onnx(artifact: bytes) -> bytes:
+    """Check an ONNX artifact; return it re-serialized, without the fields that were not checked.
 
     Raises:
-        ArtifactTooLarge: it is more than this room handles.
+        ArtifactTooLarge: it is larger than the largest artifact allowed.
         ExternalData: a tensor anywhere in it refers to a file.
-        UnreadableArtifact: it is no ONNX model.
+        UnreadableArtifact: it is not an ONNX model.
     """
-    check_size(len(artifact))
+    check_artifact_size(len(artifact))
     model = ModelProto()
-    with translated(partial(UnreadableArtifact, "onnx")):
+    with translate_library_errors(partial(UnreadableArtifact, "onnx")):
         model.ParseFromString(artifact)
-        # What this onnx release does not know, it cannot check, but a newer runtime may obey it.
+        # Fields unknown to this onnx release cannot be checked, but a newer runtime may use them.
         model.DiscardUnknownFields()
     for message in _messages(model):
         if isinstance(message, TensorProto) and _is_external(message):
@@ -45,7 +45,7 @@ def _is_external(tensor: TensorProto) -> bool:
 
 
 def _messages(message: Message) -> Iterator[Message]:
-    """Visit a protobuf message and every message inside it."""
+    """Yield a protobuf message and every message inside it."""
     yield message
     for field, value in message.ListFields():
         if field.message_type is not None:

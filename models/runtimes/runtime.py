@@ -1,4 +1,4 @@
-"""What every model can do, and the one table that says which module does it."""
+"""The interface of a loaded model, and the table of the modules that implement it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pkgutil import resolve_name
@@ -9,65 +9,67 @@ import numpy as np
 import numpy.typing as npt
 
 from modstream.models.errors import RuntimeUnavailable
-from modstream.models.schema.artifact import verify
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard, Task
-from modstream.models.schema.input_schema import Batch, Scalar
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
 
 Outputs = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @runtime_checkable
 class Runtime(Protocol):
-    """A loaded model that answers batches and never changes by answering."""
+    """A loaded model that predicts batches; predicting never changes it."""
 
     name: str
 
     def predict(self, batch: Batch) -> Outputs:
-        """Answer every row, in order.
+        """Predict every row of a batch, in order.
 
-        The shape is (n,) for the probability of the positive class, the value of a regression or
-        the score of an anomaly (higher is odder), (n, k) for the probabilities of k > 2 classes,
-        and (n, 1 + h) for forecasts of up to h periods: the number of the first period, then the
-        values; those of a row that asks for fewer end in NaN. A model without a finite answer for
-        a row says NaN there, and nothing else.
+        Returns:
+            Binary: (n,) probabilities of the positive class. Multiclass: (n, k) probabilities of
+            k classes. Regression: (n,) values. Anomaly: (n,) scores; higher is more anomalous.
+            Forecast: (n, 1 + h), the number of the first period and the values of h periods,
+            filled with NaN for a row that asks for fewer. A row without a finite prediction is
+            filled with NaN.
 
         Raises:
-            PredictError: the library behind the runtime failed.
+            PredictError: the machine-learning library failed.
         """
 
     def snapshot(self) -> bytes:
-        """Write the model as an artifact that `load` reads."""
+        """Serialize the model as an artifact that `load` reads."""
 
 
 @runtime_checkable
 class LearningRuntime(Runtime, Protocol):
-    """A runtime that also learns, row by row, in the order given."""
+    """A runtime that also learns online, row by row, in the order given."""
 
     def learn(self, batch: Batch, labels: Sequence[Scalar]) -> None:
         """Learn from rows and their labels, one label per row.
 
         Raises:
-            LearnError: the library behind the runtime failed; the state is undefined then.
+            LearnError: the machine-learning library failed; the model's state is then undefined.
         """
 
     def copy(self) -> Self:
-        """Make an independent runtime in the same state.
+        """Return an independent copy in the same state.
 
         Raises:
-            ArtifactTooLarge: the model has grown so large that it should learn no more.
+            ArtifactTooLarge: the model is so large that it should not learn any more.
         """
 
 
 def output_shape(card: ModelCard, size: int) -> tuple[int, ...]:
-    """Say which shape the answer to `size` rows has."""
+    """Return the shape of `Runtime.predict`'s result for `size` rows."""
     if card.task == "multiclass":
         return (size, len(card.classes))
-    return (size, 1 + card.horizon) if card.task == "forecast" else (size,)
+    return (size, 1 + card.max_horizon) if card.task == "forecast" else (size,)
 
 
-def answered(outputs: Outputs, task: Task) -> Mask:
-    """Say of each row whether the model had an answer for it, (n,)."""
+def has_output(outputs: Outputs, task: Task) -> BoolArray:
+    """Return whether each row has a finite prediction, (n,); for forecasts, of the first period."""
     rows = outputs[:, :2] if task == "forecast" else np.atleast_2d(outputs.T).T
     return np.asarray(np.isfinite(rows).all(axis=1), dtype=np.bool_)
 
@@ -79,24 +81,25 @@ RUNTIMES: Mapping[str, str] = MappingProxyType(
         "river": "modstream.models.runtimes.river.runtime:load",
     }
 )
-"""The loader of each runtime, as "module:function", imported when the first model asks for it."""
-LEARNING = frozenset({"river"})
-"""The runtimes that are a `LearningRuntime`."""
+"""The loader of each runtime, as "module:function"; it is imported when first needed."""
+LEARNING_RUNTIMES = frozenset({"river"})
+"""The runtimes whose models implement `LearningRuntime`."""
 
 
-def load(artifact: bytes, card: ModelCard) -> Runtime:
-    """Turn an artifact into a runtime, after its hash has been checked.
+def load(artifact: Artifact, card: ModelCard) -> Runtime:
+    """Build a runtime from an artifact, after checking that it is the card's artifact.
 
     Raises:
-        ArtifactError: the bytes are not the card's, are refused, or cannot be read.
+        ArtifactError: the hash is not the card's, the artifact names forbidden content, or it
+            cannot be read.
     """
-    verify(artifact, card)
-    return _loader(card.runtime)(artifact, card)
+    artifact.verify(card)
+    return _resolve_loader(card.runtime)(artifact.content, card)
 
 
-def _loader(runtime: str) -> Callable[[bytes, ModelCard], Runtime]:
+def _resolve_loader(runtime: str) -> Callable[[bytes, ModelCard], Runtime]:
     if runtime not in RUNTIMES:
-        raise RuntimeUnavailable(runtime, f"known are {', '.join(sorted(RUNTIMES))}")
+        raise RuntimeUnavailable(runtime, f"the known runtimes are {', '.join(sorted(RUNTIMES))}")
     try:
         loader: Callable[[bytes, ModelCard], Runtime] = resolve_name(RUNTIMES[runtime])
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What a fitted scikit-learn model says about itself: task, classes, features, answers."""
+"""Task, classes, schema and predictions of a fitted scikit-learn model."""
 
 from collections.abc import Iterator
 
@@ -11,22 +11,23 @@ from sklearn.pipeline import Pipeline
 from modstream.models.errors import NotConvertible
 from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import Task
-from modstream.models.schema.input_schema import Batch, Column, Feature, InputSchema, Scalar
+from modstream.models.schema.columns import FeatureColumn, Scalar
+from modstream.models.schema.input_schema import Batch, Feature, InputSchema
 
 
-def task_of(model: BaseEstimator) -> Task:
-    """Say what a fitted model answers.
+def infer_task(model: BaseEstimator) -> Task:
+    """Return the task of a fitted model.
 
     Raises:
         NotConvertible: it is neither a regressor nor a classifier of two or more classes.
     """
     if is_regressor(model):
         return "regression"
-    return "binary" if len(classes_of(model)) == 2 else "multiclass"
+    return "binary" if len(infer_classes(model)) == 2 else "multiclass"
 
 
-def classes_of(model: BaseEstimator) -> tuple[Scalar, ...]:
-    """List a fitted classifier's classes in the order of its outputs; a regressor has none.
+def infer_classes(model: BaseEstimator) -> tuple[Scalar, ...]:
+    """Return a fitted classifier's classes in the order of its outputs; () for a regressor.
 
     Raises:
         NotConvertible: it is neither a regressor nor a classifier of two or more classes.
@@ -35,27 +36,29 @@ def classes_of(model: BaseEstimator) -> tuple[Scalar, ...]:
         return ()
     classes = getattr(model, "classes_", None)
     if not is_classifier(model) or not isinstance(classes, np.ndarray) or len(classes) < 2:
-        reason = "it is neither a fitted regressor nor a fitted classifier of one label"
+        reason = "it is neither a fitted regressor nor a fitted classifier with a single label"
         raise NotConvertible(type(model).__name__, reason)
     return tuple(classes.tolist())
 
 
 def infer_schema(model: BaseEstimator) -> InputSchema:
-    """Describe the features that a model was fitted on, without bounds.
+    """Return the features that a model was fitted on, without bounds.
 
-    Their names are `feature_names_in_`, or else x0, x1 and so on. They are floats, but for the
-    columns that a ColumnTransformer at the front encodes from strings.
+    The names are `feature_names_in_`, or x0, x1 and so on. All features are floats, except columns
+    that a ColumnTransformer in the first step encodes from strings.
 
     Raises:
-        NotConvertible: the model does not know how many features it has; it may not be fitted.
+        NotConvertible: the model has no number of features; it may not be fitted.
     """
     names = getattr(model, "feature_names_in_", None)
     if names is None:
         count = getattr(model, "n_features_in_", None)
         if count is None:
-            raise NotConvertible(type(model).__name__, "it is not fitted")
-        return InputSchema.floats([f"x{i}" for i in range(count)])
-    strings = set(_encoded_strings(model))
+            raise NotConvertible(
+                type(model).__name__, "it is not fitted; fit it before publishing it"
+            )
+        return InputSchema.of_floats([f"x{i}" for i in range(count)])
+    strings = set(_string_columns(model))
     return InputSchema(
         features=tuple(
             Feature(name=name, kind="string" if name in strings else "float") for name in names
@@ -64,15 +67,16 @@ def infer_schema(model: BaseEstimator) -> InputSchema:
 
 
 def selects_columns(model: BaseEstimator) -> bool:
-    """Tell whether a model picks its features by name, with a ColumnTransformer at its front."""
-    return hasattr(model, "feature_names_in_") and isinstance(_front(model), ColumnTransformer)
+    """Return whether a model selects features by name, with a ColumnTransformer as first step."""
+    return hasattr(model, "feature_names_in_") and isinstance(_first_step(model), ColumnTransformer)
 
 
-def answers(model: BaseEstimator, batch: Batch, task: Task) -> Outputs:
-    """Ask a model itself, in float64.
+def predict_array(model: BaseEstimator, batch: Batch, task: Task) -> Outputs:
+    """Predict a batch with the scikit-learn model, in float64.
 
-    The shape is (n,) for the probability of the second of two classes or the value of a
-    regression, and (n, k) for the probabilities of k classes.
+    Returns:
+        (n,) probabilities of the second of two classes or values of a regression, or (n, k)
+        probabilities of k classes.
     """
     inputs = _inputs(model, batch)
     if task == "regression":
@@ -81,26 +85,26 @@ def answers(model: BaseEstimator, batch: Batch, task: Task) -> Outputs:
     return probabilities[:, 1] if task == "binary" else probabilities
 
 
-def _inputs(model: BaseEstimator, batch: Batch) -> pd.DataFrame | Column:
+def _inputs(model: BaseEstimator, batch: Batch) -> pd.DataFrame | FeatureColumn:
     names = getattr(model, "feature_names_in_", None)
     if names is None:
         return np.column_stack(list(batch.columns.values()))
     return pd.DataFrame({name: batch.columns[name] for name in names})
 
 
-def _front(model: BaseEstimator) -> BaseEstimator:
-    """Find the first step of a pipeline, however deep, or the model itself."""
+def _first_step(model: BaseEstimator) -> BaseEstimator:
+    """Return the first step of a (nested) pipeline, or the model itself."""
     while isinstance(model, Pipeline):
         model = model.steps[0][1]
     return model
 
 
-def _encoded_strings(model: BaseEstimator) -> Iterator[str]:
-    """Name the columns in which an encoder at the model's front has seen strings."""
-    front = _front(model)
-    if isinstance(front, ColumnTransformer):
-        for _, transformer, columns in front.transformers_:
-            categories = getattr(_front(transformer), "categories_", ())
+def _string_columns(model: BaseEstimator) -> Iterator[str]:
+    """Yield the columns in which an encoder in the model's first step was fitted on strings."""
+    first = _first_step(model)
+    if isinstance(first, ColumnTransformer):
+        for _, transformer, columns in first.transformers_:
+            categories = getattr(_first_step(transformer), "categories_", ())
             for column, values in zip(columns, categories, strict=False):
                 if values.dtype.kind in "OUT":
                     yield column

@@ -1,1 +1,1 @@
-"""What a version is and takes: model card, artifact hash, input schema, columns."""
+"""The schema of models and versions: cards, specs, artifacts, input features, columns."""

@@ -1,6 +1,8 @@
-"""The card of a model version: everything that is known about an artifact except its bytes."""
+"""The card of a model version: everything about an artifact except its bytes."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
@@ -11,16 +13,27 @@ Task = Literal["binary", "multiclass", "regression", "anomaly", "forecast"]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-PERIOD, HORIZON = "period", "horizon"
-"""The integer features that a forecast is asked for by: its first period, and how many."""
+PERIOD_FEATURE, HORIZON_FEATURE = "period", "horizon"
+"""The integer features of a forecast request: its first period, and the number of periods."""
+
+OUTPUT_NAMES: Mapping[Task, str] = MappingProxyType(
+    {
+        "binary": "probability",
+        "multiclass": "probabilities",
+        "regression": "value",
+        "anomaly": "score",
+        "forecast": "forecast",
+    }
+)
+"""The name of a prediction's numeric output, by task."""
 
 
 class ModelCard(BaseModel):
     """One immutable version of a model.
 
-    `classes` are in the order of the model's outputs; of two, the second is the positive one.
-    `offsets` maps "topic:partition" to the next offset that the model has not learned from.
-    `created` is UTC; `signature` is Ed25519 over `canonical()`, in base64.
+    `classes` are in the order of the model's outputs; of two classes, the second is the positive
+    one. `offsets` maps "topic:partition" to the first offset that the model has not learned from.
+    `created` is UTC. `signature` is the Ed25519 signature of `canonical()`, in base64.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,12 +55,12 @@ class ModelCard(BaseModel):
     signature: str | None = None
 
     @property
-    def horizon(self) -> int:
-        """The most periods that one answer forecasts: the feature's upper bound, 0 without one."""
-        bounds = (one.high for one in self.input_schema.features if one.name == HORIZON)
+    def max_horizon(self) -> int:
+        """The largest number of periods per forecast: the feature's upper bound, 0 without one."""
+        bounds = (one.high for one in self.input_schema.features if one.name == HORIZON_FEATURE)
         return int(next(bounds, None) or 0)
 
-    def canonical(self) -> bytes:
-        """Write the card without its signature as JSON with sorted keys: what a signature signs."""
+    def canonical_bytes(self) -> bytes:
+        """Return the bytes that a signature signs: JSON with sorted keys, without the signature."""
         content = self.model_dump(mode="json", exclude={"signature"})
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

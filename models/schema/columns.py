@@ -1,4 +1,4 @@
-"""Values of one feature to one numpy column: fast for a clean list, precise for a single value."""
+"""Conversion of one feature's values to a numpy column, or of one value to a Python scalar."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from modstream.models.errors import InputError, NotFinite, OutOfRange, WrongType
 
-Kind = Literal["float", "int", "bool", "string"]
+FeatureKind = Literal["float", "int", "bool", "string"]
 Scalar = float | int | str | bool
-Column = npt.NDArray[Any]
+FeatureColumn = npt.NDArray[Any]
 
-_DTYPES: Mapping[Kind, Any] = MappingProxyType(
+_DTYPES: Mapping[FeatureKind, Any] = MappingProxyType(
     {"float": np.float64, "int": np.int64, "bool": np.bool_, "string": np.object_}
 )
-_EXACT_TYPES: Mapping[Kind, frozenset[type]] = MappingProxyType(
+_EXACT_TYPES: Mapping[FeatureKind, frozenset[type]] = MappingProxyType(
     {
         "float": frozenset({float, int}),
         "int": frozenset({int}),
@@ -25,19 +25,19 @@ _EXACT_TYPES: Mapping[Kind, frozenset[type]] = MappingProxyType(
         "string": frozenset({str}),
     }
 )
-_JSON_WORDS: Mapping[type, str] = MappingProxyType(
+_JSON_TYPE_NAMES: Mapping[type, str] = MappingProxyType(
     {type(None): "null", str: "string", list: "array", dict: "object"}
 )
 _INT64 = np.iinfo(np.int64)
 
 
-def build(kind: Kind, values: Sequence[Scalar]) -> Column:
-    """Make the column of values that are known to be of the kind, shape (n,)."""
+def build_column(kind: FeatureKind, values: Sequence[Scalar]) -> FeatureColumn:
+    """Return the column, shape (n,), of values that are known to be of the kind."""
     return np.array(values, dtype=_DTYPES[kind])
 
 
-def clean_column(kind: Kind, values: Sequence[object]) -> Column | None:
-    """Make the column of raw values, shape (n,), or None if any of them needs a closer look."""
+def clean_column(kind: FeatureKind, values: Sequence[object]) -> FeatureColumn | None:
+    """Return the column, shape (n,), of raw values; None if they must be parsed one by one."""
     if not _EXACT_TYPES[kind].issuperset(map(type, values)):
         return None
     try:
@@ -46,31 +46,32 @@ def clean_column(kind: Kind, values: Sequence[object]) -> Column | None:
         return None
     if kind == "float" and not np.isfinite(column).all():
         return None
-    if kind == "string" and not _is_unicode("".join(column)):
+    if kind == "string" and not _is_valid_unicode("".join(column)):
         return None
     return column
 
 
-def read(feature: str, kind: Kind, value: object) -> Scalar | InputError:
-    """Read one raw value as a Python scalar of the kind; what is wrong with it is returned."""
+def parse_value(feature: str, kind: FeatureKind, value: object) -> Scalar | InputError:
+    """Return one raw value as a Python scalar of the kind, or the error that rejects it."""
     is_bool = isinstance(value, bool | np.bool_)
     if (
         kind == "float"
         and isinstance(value, float | int | np.floating | np.integer)
         and not is_bool
     ):
-        return _read_float(feature, value)
+        return _parse_float(feature, value)
     if kind == "int" and isinstance(value, int | np.integer) and not is_bool:
         fits = _INT64.min <= value <= _INT64.max
         return int(value) if fits else OutOfRange(feature, "int64")
     if kind == "bool" and is_bool:
         return bool(value)
     if kind == "string" and isinstance(value, str):
-        return str(value) if _is_unicode(value) else WrongType(feature, kind, "broken Unicode")
-    return WrongType(feature, kind, _JSON_WORDS.get(type(value), type(value).__name__))
+        text = str(value)
+        return text if _is_valid_unicode(text) else WrongType(feature, kind, "invalid Unicode")
+    return WrongType(feature, kind, _JSON_TYPE_NAMES.get(type(value), type(value).__name__))
 
 
-def _read_float(feature: str, value: SupportsFloat) -> float | InputError:
+def _parse_float(feature: str, value: SupportsFloat) -> float | InputError:
     try:
         number = float(value)
     except OverflowError:
@@ -78,8 +79,8 @@ def _read_float(feature: str, value: SupportsFloat) -> float | InputError:
     return number if math.isfinite(number) else NotFinite(feature)
 
 
-def _is_unicode(text: str) -> bool:
-    """Tell whether UTF-8 can write the text; not so an unpaired surrogate, which JSON allows."""
+def _is_valid_unicode(text: str) -> bool:
+    """Return whether UTF-8 can encode the text; it cannot encode JSON's unpaired surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

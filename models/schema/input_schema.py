@@ -1,66 +1,45 @@
-"""What a model wants to be told: rows or tensors in, columns of valid values out."""
+"""The input schema of a model: converts rows or tensors into columns of valid values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from operator import itemgetter
-from types import MappingProxyType
 from typing import Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modstream.models.errors import InputError, MissingFeature, WrongShape, WrongType
-from modstream.models.schema.columns import Column, Kind, Scalar, build, clean_column, read
-
-__all__ = ["Batch", "Column", "Feature", "InputSchema", "Kind", "Scalar", "Sorted", "Tensor"]
-
-_INTEGERS = frozenset(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
-_NUMBERS = _INTEGERS | {"FP16", "FP32", "FP64"}
-_DATATYPES: Mapping[Kind, frozenset[str]] = MappingProxyType(
-    {
-        "float": _NUMBERS,
-        "int": _INTEGERS,
-        "bool": frozenset({"BOOL"}),
-        "string": frozenset({"BYTES"}),
-    }
+from modstream.models.schema.columns import (
+    FeatureColumn,
+    FeatureKind,
+    Scalar,
+    build_column,
+    clean_column,
+    parse_value,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """One named input of an Open Inference Protocol V2 request.
-
-    `data` holds the values row-major, flat or nested by row; strings may be bytes in UTF-8.
-    See https://github.com/open-inference/open-inference-protocol.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    datatype: str
-    data: list[object] | Column
+from modstream.models.schema.tensors import ACCEPTED_DATATYPES, InputTensor, flatten_tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Valid rows by column: every column has shape (size,), in the order of the schema.
 
-    Floats are float64, ints int64, bools bool, strings an object column of `str`. Where all are
-    floats that lie side by side already, `matrix` is what the columns are views of, (size, k).
+    Floats are float64, ints int64, bools bool, and strings an object column of `str`. `matrix`
+    has shape (size, k) and is set only if the columns are views of one float64 matrix.
     """
 
-    columns: dict[str, Column]
+    columns: dict[str, FeatureColumn]
     size: int
-    matrix: Column | None = None
+    matrix: FeatureColumn | None = None
 
     @classmethod
-    def of_matrix(cls, names: Sequence[str], matrix: Column) -> Self:
-        """Take a float64 matrix, (size, k), of which each column is one feature."""
+    def of_matrix(cls, names: Sequence[str], matrix: FeatureColumn) -> Self:
+        """Return the batch of a float64 matrix, shape (size, k), with one feature per column."""
         return cls(dict(zip(names, matrix.T, strict=True)), len(matrix), matrix)
 
     @staticmethod
     def concat(batches: Sequence["Batch"]) -> "Batch":
-        """Put batches of one schema, at least one, under each other."""
+        """Return the rows of one or more batches of the same schema as one batch."""
         return Batch(
             {
                 name: np.concatenate([batch.columns[name] for batch in batches])
@@ -70,64 +49,70 @@ class Batch:
         )
 
     def take(self, indices: Sequence[int]) -> "Batch":
-        """Pick rows by position, in the order asked for."""
+        """Return the rows at these positions, in the order of `indices`."""
         picked = np.asarray(indices, dtype=np.intp)
         return Batch({name: column[picked] for name, column in self.columns.items()}, len(picked))
 
     def rows(self) -> list[dict[str, Scalar]]:
-        """Turn the columns back into rows of Python scalars."""
+        """Return the rows as dictionaries of Python scalars."""
         lists = [column.tolist() for column in self.columns.values()]
         return [dict(zip(self.columns, values, strict=True)) for values in zip(*lists, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """Rows sorted into the good ones, with their positions, and what is wrong with the others."""
+class ParsedRows:
+    """The valid rows of a list of raw rows, with their positions, and the errors by position."""
 
     batch: Batch
-    kept: list[int]
+    valid_positions: list[int]
     errors: dict[int, InputError]
 
 
 class Feature(BaseModel):
-    """One named input of a model; `low` and `high` bound what may be learned, not predicted on."""
+    """One named input of a model; `low` and `high` bound what is learned from, not predictions."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str = Field(min_length=1)
-    kind: Kind
+    kind: FeatureKind
     low: float | None = None
     high: float | None = None
 
-    def read(self, row: Mapping[str, object]) -> Scalar | InputError:
-        """Read this feature of a raw row; what is wrong with it is returned."""
+    def parse(self, row: Mapping[str, object]) -> Scalar | InputError:
+        """Return this feature's value in a raw row, or the error that rejects it."""
         if self.name not in row:
             return MissingFeature(self.name)
-        return read(self.name, self.kind, row[self.name])
+        return parse_value(self.name, self.kind, row[self.name])
 
-    def clean(self, rows: Sequence[Mapping[str, object]]) -> Column | None:
-        """Make this feature's column of raw rows, or None if any of them needs a closer look."""
+    def clean_column(self, rows: Sequence[Mapping[str, object]]) -> FeatureColumn | None:
+        """Return this feature's column of raw rows; None if they must be parsed one by one."""
         try:
             values = list(map(itemgetter(self.name), rows))
         except KeyError:
             return None
         return clean_column(self.kind, values)
 
-    def column(self, values: Sequence[object]) -> Column:
-        """Make this feature's column of raw values; the first bad one raises its InputError."""
-        column = clean_column(self.kind, values)
-        return build(self.kind, list(self._valid(values))) if column is None else column
+    def build_column(self, values: Sequence[object]) -> FeatureColumn:
+        """Return this feature's column of raw values.
 
-    def _valid(self, values: Sequence[object]) -> Iterator[Scalar]:
+        Raises:
+            InputError: the error of the first invalid value.
+        """
+        column = clean_column(self.kind, values)
+        if column is not None:
+            return column
+        return build_column(self.kind, list(self._valid_values(values)))
+
+    def _valid_values(self, values: Sequence[object]) -> Iterator[Scalar]:
         for value in values:
-            scalar = read(self.name, self.kind, value)
+            scalar = parse_value(self.name, self.kind, value)
             if isinstance(scalar, InputError):
                 raise scalar
             yield scalar
 
 
 class InputSchema(BaseModel):
-    """The features of a model, in the order in which it was fitted."""
+    """The features of a model, in the order in which the model was fitted."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -141,8 +126,8 @@ class InputSchema(BaseModel):
         return features
 
     @classmethod
-    def floats(cls, names: Sequence[str]) -> Self:
-        """Make the schema of a model whose features are all numbers."""
+    def of_floats(cls, names: Sequence[str]) -> Self:
+        """Return the schema of a model whose features are all floats."""
         return cls(features=tuple(Feature(name=name, kind="float") for name in names))
 
     @property
@@ -150,79 +135,80 @@ class InputSchema(BaseModel):
         """The features' names, in order."""
         return tuple(feature.name for feature in self.features)
 
-    def batch(self, rows: Sequence[Mapping[str, object]]) -> Sorted:
-        """Sort raw rows into a batch and errors; a bad row never raises nor spoils its neighbours.
+    def parse_rows(self, rows: Sequence[Mapping[str, object]]) -> ParsedRows:
+        """Parse raw rows; an invalid row becomes an error and does not affect the other rows.
 
-        Unknown features are ignored. A row with several faults reports the first in schema order.
+        Unknown features are ignored. A row with several faults has the error of the first
+        feature, in schema order, that is invalid.
         """
-        columns: dict[str, Column] = {}
-        suspects: list[Feature] = []
+        columns: dict[str, FeatureColumn] = {}
+        slow_features: list[Feature] = []
         for feature in self.features:
-            column = feature.clean(rows)
+            column = feature.clean_column(rows)
             if column is None:
-                suspects.append(feature)
+                slow_features.append(feature)
             else:
                 columns[feature.name] = column
-        if not suspects:
-            return Sorted(Batch(columns, len(rows)), list(range(len(rows))), {})
-        return self._sift(rows, columns, suspects)
+        if not slow_features:
+            return ParsedRows(Batch(columns, len(rows)), list(range(len(rows))), {})
+        return self._parse_slow(rows, columns, slow_features)
 
-    def tensors(self, inputs: Sequence[Tensor]) -> Batch:
-        """Read a V2 request: a tensor of n values per feature, or one [n, k] tensor of numbers.
+    def parse_tensors(self, inputs: Sequence[InputTensor]) -> Batch:
+        """Parse a V2 request: one tensor of n values per feature, or one numeric [n, k] tensor.
 
         Raises:
-            InputError: anything in the request is wrong; there is no good part to keep.
+            InputError: any part of the request is invalid; there is no partial result.
         """
         if len(inputs) == 1 and self._is_matrix(inputs[0]):
             (tensor,) = inputs
-            values = _flat(tensor)
+            values = flatten_tensor(tensor)
             width = len(self.features)
             data = {name: values[i::width] for i, name in enumerate(self.names)}
             sources = dict.fromkeys(self.names, tensor)
         else:
-            sources = self._by_feature(inputs)
-            data = {name: _flat(tensor) for name, tensor in sources.items()}
+            sources = self._tensors_by_feature(inputs)
+            data = {name: flatten_tensor(tensor) for name, tensor in sources.items()}
         columns = {}
         for feature in self.features:
             datatype = sources[feature.name].datatype
-            if datatype not in _DATATYPES[feature.kind]:
+            if datatype not in ACCEPTED_DATATYPES[feature.kind]:
                 raise WrongType(feature.name, feature.kind, datatype)
-            columns[feature.name] = feature.column(data[feature.name])
+            columns[feature.name] = feature.build_column(data[feature.name])
         return Batch(columns, len(data[self.names[0]]))
 
-    def _sift(
+    def _parse_slow(
         self,
         rows: Sequence[Mapping[str, object]],
-        columns: Mapping[str, Column],
-        suspects: Sequence[Feature],
-    ) -> Sorted:
-        """Look at the suspect columns value by value and keep the rows that are good in all."""
-        values = {feature.name: [feature.read(row) for row in rows] for feature in suspects}
+        columns: Mapping[str, FeatureColumn],
+        slow_features: Sequence[Feature],
+    ) -> ParsedRows:
+        """Parse the slow features value by value, and keep the rows that are valid in all."""
+        values = {feature.name: [feature.parse(row) for row in rows] for feature in slow_features}
         errors: dict[int, InputError] = {}
         for column in values.values():
             for position, value in enumerate(column):
                 if isinstance(value, InputError):
                     errors.setdefault(position, value)
-        kept = [position for position in range(len(rows)) if position not in errors]
-        good = {}
+        valid = [position for position in range(len(rows)) if position not in errors]
+        kept = {}
         for feature in self.features:
             name = feature.name
             if name in columns:
-                good[name] = columns[name][kept]
+                kept[name] = columns[name][valid]
             else:
-                scalars = (values[name][position] for position in kept)
-                good[name] = build(
+                scalars = (values[name][position] for position in valid)
+                kept[name] = build_column(
                     feature.kind, [s for s in scalars if not isinstance(s, InputError)]
                 )
-        return Sorted(Batch(good, len(kept)), kept, dict(sorted(errors.items())))
+        return ParsedRows(Batch(kept, len(valid)), valid, dict(sorted(errors.items())))
 
-    def _is_matrix(self, tensor: Tensor) -> bool:
-        """Tell whether the only tensor of a request carries all features side by side."""
+    def _is_matrix(self, tensor: InputTensor) -> bool:
+        """Return whether the only tensor of a request has one column per feature."""
         all_numeric = all(feature.kind in ("float", "int") for feature in self.features)
         return all_numeric and len(tensor.shape) == 2 and tensor.shape[1] == len(self.features)
 
-    def _by_feature(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Find the tensor of every feature; all must be of shape [n] or [n, 1] with one n."""
+    def _tensors_by_feature(self, inputs: Sequence[InputTensor]) -> dict[str, InputTensor]:
+        """Return the tensor of every feature; all must have shape [n] or [n, 1] with one n."""
         named = {tensor.name: tensor for tensor in inputs}
         missing = next((name for name in self.names if name not in named), None)
         if missing is not None:
@@ -233,24 +219,3 @@ class InputSchema(BaseModel):
             if tensor.shape not in (size, (*size, 1)) or not size:
                 raise WrongShape(name, f"shape {[*size]} or {[*size, 1]}", [*tensor.shape])
         return found
-
-
-def _flat(tensor: Tensor) -> list[object]:
-    """List a tensor's values row-major, with byte strings decoded, as many as its shape says."""
-    data = tensor.data
-    values: list[object] = data.ravel().tolist() if isinstance(data, np.ndarray) else list(data)
-    rows = [value for value in values if isinstance(value, list)]
-    if rows and len(rows) == len(values) and {len(row) for row in rows} == {tensor.shape[-1]}:
-        values = [value for row in rows for value in row]
-    if len(values) != prod(tensor.shape):
-        raise WrongShape(tensor.name, f"{prod(tensor.shape)} values", len(values))
-    if tensor.datatype != "BYTES":
-        return values
-    return [_text(tensor.name, value) if isinstance(value, bytes) else value for value in values]
-
-
-def _text(name: str, value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise WrongType(name, "string", "bytes that are not UTF-8") from error

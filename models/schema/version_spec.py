@@ -1,16 +1,20 @@
-"""What a publisher says about a model before the registry gives it a version."""
+"""The description of a model version before the registry publishes it."""
 
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from modstream.models.schema.artifact import check_size, sha256_of
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard, ModelName, Task
-from modstream.models.schema.input_schema import InputSchema, Scalar
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import InputSchema
 
 
-class Draft(BaseModel):
-    """A card without what publishing adds: version, hash, size, time and signature."""
+class VersionSpec(BaseModel):
+    """A model card without the fields that publishing adds.
+
+    These are the version, the artifact's hash and size, the creation time and the signature.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,25 +29,25 @@ class Draft(BaseModel):
     offsets: dict[str, int] = Field(default_factory=dict)
     note: str = ""
 
-    def card(self, version: int, artifact: bytes) -> ModelCard:
-        """Make the unsigned card of this draft as the given version, created now.
+    def make_card(self, version: int, artifact: Artifact) -> ModelCard:
+        """Return the unsigned card of this spec as the given version, created now.
 
         Raises:
-            ArtifactTooLarge: the artifact is more than this room handles.
+            ArtifactTooLarge: the artifact is larger than the registry can hold.
         """
-        check_size(len(artifact))
+        artifact.check_size()
         return ModelCard(
             **dict(self),
             version=version,
-            sha256=sha256_of(artifact),
-            size=len(artifact),
+            sha256=artifact.sha256,
+            size=artifact.size,
             created=datetime.now(UTC),
         )
 
-    def is_repeated_by(self, card: ModelCard, artifact: bytes) -> bool:
-        """Tell whether `card` is this very draft, published before."""
+    def is_published_as(self, card: ModelCard, artifact: Artifact) -> bool:
+        """Return whether `card` was made from this spec and artifact."""
         return (card.sha256, card.parent, card.offsets) == (
-            sha256_of(artifact),
+            artifact.sha256,
             self.parent,
             self.offsets,
         )

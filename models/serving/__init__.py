@@ -1,1 +1,1 @@
-"""Loaded models in a worker's memory: loading, cache, negative cache."""
+"""Models in memory: verified loading, warm-up, eviction, and background refresh."""

@@ -1,11 +1,9 @@
-"""The shelf: the models a worker holds, kept up to date behind its back."""
+"""The cache of loaded models that a worker serves from, refreshed by a background thread."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
-from types import TracebackType
 from typing import Self
 
 import structlog
@@ -17,219 +15,215 @@ from modstream.models.errors import (
     RegistryUnavailable,
     UntrustedModel,
 )
-from modstream.models.registry.notifications import Hints
-from modstream.models.registry.refs import read_ref
+from modstream.models.registry.notifications import ChangeSubscription
+from modstream.models.registry.refs import DEFAULT_ALIAS, parse_ref
 from modstream.models.registry.registry import Registry
-from modstream.models.schema.artifact import check_size
+from modstream.models.schema.artifact import check_artifact_size
 from modstream.models.schema.card import ModelCard
 from modstream.models.security.signing import Trust
-from modstream.models.serving.loaded_models import Loaded, Pair, Residents
-from modstream.models.serving.loader import fetch
-from modstream.models.serving.negative_cache import Failures
-
-__all__ = ["Loaded", "Shelf", "ShelfSettings", "Swap"]
+from modstream.models.serving.loaded_models import LoadedModel, LoadedModels, ModelRef
+from modstream.models.serving.loader import load_version
+from modstream.models.serving.negative_cache import NegativeCache
+from modstream.models.serving.settings import ModelCacheSettings
 
 log = structlog.get_logger(__name__)
 
-SWAPS_REMEMBERED = 1000
-
 
 @dataclass(frozen=True, slots=True)
-class ShelfSettings:
-    """How much a shelf holds and how fresh it keeps it."""
-
-    poll_seconds: float = 0.5
-    """How late a change is seen whose hint got lost."""
-    max_bytes: int = 1024**3
-    """Bytes of artifacts held; the runtimes made of them may be several times larger."""
-    pinned: frozenset[str] = frozenset()
-    """Models that are never evicted once they are held."""
-    warm_up_rows: int = 32
-    """Rows of the synthetic batch that a version answers before it serves."""
-    absent_seconds: float = 1.0
-    """How long an answer "no such model", or none, stands in for asking the registry again."""
-    refused_seconds: float = 30.0
-    """How long a version that was refused is not tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Swap:
-    """An alias now serves another version; `seconds` is what loading that took."""
+class ModelSwap:
+    """A reference that now serves another version; `seconds` is the time it took to load."""
 
     name: str
     ref: int | str
-    old: int
-    new: int
+    old_version: int
+    new_version: int
     seconds: float
 
 
-class Shelf:
+def ignore_swap(_swap: ModelSwap) -> None:
+    """Do nothing: the default `on_swap` of a model cache."""
+
+
+class ModelCache:
     """The models in a worker's memory, by name and version or alias.
 
-    The serving thread calls `get` between two batches and keeps what it returns for the whole
-    batch. One background thread watches the registry and loads, checks and warms up a new
-    version before the reference moves to it: new before old, never half of each. When a new
-    version is bad, or Redis is away, the last good one serves on.
+    The serving thread calls `get` between two batches and uses what it returns for the whole
+    batch. One background thread watches the registry. It loads, verifies and warms up a new
+    version before the reference moves to it, so a batch sees either the old or the new version.
+    If a new version is bad, or Redis is unavailable, the last good version continues to serve.
+
+    Args:
+        registry: where the versions come from.
+        trust: the keys whose models may be loaded.
+        settings: size limit and refresh times.
+        clock: monotonic time in seconds, for the ages of failures.
+        on_swap: called from the background thread after each swap.
     """
 
     def __init__(
         self,
         registry: Registry,
         trust: Trust,
-        settings: ShelfSettings | None = None,
+        settings: ModelCacheSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
+        on_swap: Callable[[ModelSwap], None] = ignore_swap,
     ) -> None:
         self._registry = registry
         self._trust = trust
-        self._settings = settings or ShelfSettings()
-        self._residents = Residents(self._settings.max_bytes, self._settings.pinned)
-        self._absent: Failures[Pair] = Failures(self._settings.absent_seconds, clock)
-        self._refused: Failures[Pair] = Failures(self._settings.refused_seconds, clock)
-        self._swapped: deque[Swap] = deque(maxlen=SWAPS_REMEMBERED)
-        self._loading = Lock()
-        self._watching: tuple[Hints, Thread] | None = None
-        self._away = False
-        self.swaps = 0
+        self._settings = settings or ModelCacheSettings()
+        self._on_swap = on_swap
+        self._loaded_models = LoadedModels(self._settings.max_bytes, self._settings.pinned)
+        self._not_found: NegativeCache[ModelRef] = NegativeCache(
+            self._settings.not_found_ttl_seconds, clock
+        )
+        self._rejected: NegativeCache[ModelRef] = NegativeCache(
+            self._settings.rejected_ttl_seconds, clock
+        )
+        self._load_lock = Lock()
+        self._background: tuple[ChangeSubscription, Thread] | None = None
+        self._is_registry_down = False
 
-    def get(self, name: str, ref: int | str = "champion") -> Loaded:
-        """Return the version that serves now; only the first call for a pair asks the registry.
+    def get(self, name: str, ref: int | str = DEFAULT_ALIAS) -> LoadedModel:
+        """Return the version that serves now; only the first call for a reference asks Redis.
 
         Raises:
             ModelNotFound: there is no such model, version or alias.
-            RegistryUnavailable: it is not held and Redis does not answer.
-            UntrustedModel: it is not held and may not be loaded.
-            ArtifactError: it is not held and cannot be loaded.
+            RegistryUnavailable: the model is not loaded and Redis does not answer.
+            UntrustedModel: the model is not loaded and no trusted key has signed it.
+            ArtifactError: the model is not loaded and cannot be loaded.
         """
-        pair = name, read_ref(name, ref)
-        return self._residents.get(pair) or self._open(pair)
+        model_ref = name, parse_ref(name, ref)
+        return self._loaded_models.get(model_ref) or self._load_first(model_ref)
 
     @property
-    def refusals(self) -> Mapping[Pair, str]:
-        """Why a version, or what an alias points at, does not serve; until it does."""
-        return self._refused.reasons()
+    def rejections(self) -> Mapping[ModelRef, str]:
+        """Why a version, or the target of an alias, does not serve, until it does."""
+        return self._rejected.reasons()
 
     @property
-    def held(self) -> Mapping[Pair, int]:
-        """The version that each pair serves now."""
-        return {pair: loaded.card.version for pair, loaded in self._residents.pairs().items()}
+    def versions(self) -> Mapping[ModelRef, int]:
+        """The version that each loaded reference serves now."""
+        return {ref: loaded.card.version for ref, loaded in self._loaded_models.entries().items()}
 
-    def take_swaps(self) -> list[Swap]:
-        """Take the swaps since the last call, oldest first, to report them."""
-        return [self._swapped.popleft() for _ in range(len(self._swapped))]
+    def refresh(self, names: Collection[str] = ()) -> None:
+        """Load what the registry has newer than the loaded versions of the named models.
 
-    def refresh(self) -> None:
-        """Look once whether the registry has anything newer than what is held, and load it.
-
-        The background thread does this on every hint and poll; call it only where none runs.
+        Without names, all loaded models are refreshed. The background thread calls this after
+        each notification and poll; call it only if that thread is not running.
         """
-        for pair, loaded in self._residents.pairs().items():
+        for ref, loaded in self._loaded_models.entries().items():
+            if names and ref[0] not in names:
+                continue
             try:
-                self._renew(pair, loaded)
+                self._update(ref, loaded)
             except RegistryUnavailable as error:
-                self._note_away(str(error))
+                self._note_registry_down(str(error))
                 return
             except RegistryError as error:
-                self._refuse(pair, error)
+                self._reject(ref, error)
             except (ArtifactError, UntrustedModel):
-                continue  # refused and remembered where it was loaded
-        self._note_back()
+                continue  # _load has recorded the rejection
+        self._note_registry_up()
 
     def start(self) -> None:
-        """Start keeping the shelf up to date in the background."""
+        """Start the background thread that refreshes the cache."""
         self.close()
-        hints = self._registry.watch()
-        thread = Thread(target=self._keep_fresh, args=[hints], name="shelf", daemon=True)
-        self._watching = hints, thread
+        changes = self._registry.subscribe()
+        thread = Thread(
+            target=self._watch_registry, args=[changes], name="model-cache", daemon=True
+        )
+        self._background = changes, thread
         thread.start()
 
     def close(self) -> None:
-        """Stop the background thread, after the load it may be at; what is held can be used on."""
-        if self._watching is not None:
-            hints, thread = self._watching
-            hints.close()
+        """Stop the background thread after its current load; loaded models remain usable."""
+        if self._background is not None:
+            changes, thread = self._background
+            changes.close()
             thread.join()
-            self._watching = None
+            self._background = None
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, pair: Pair) -> Loaded:
-        """Load what is not held yet; a failure is remembered and soon raised again unasked."""
-        self._absent.check(pair)
-        with self._loading:
-            held = self._residents.get(pair)
-            if held is not None:
-                return held
+    def _load_first(self, ref: ModelRef) -> LoadedModel:
+        """Load a reference that is not loaded yet; a recent failure is raised again instead."""
+        self._not_found.raise_if_recent(ref)
+        with self._load_lock:
+            found = self._loaded_models.get(ref)
+            if found is not None:
+                return found
             try:
-                loaded = self._load(self._registry.card(*pair))
+                loaded = self._load(self._registry.card(*ref))
             except RegistryError as error:
-                self._absent.note(pair, error)
+                self._not_found.record(ref, error)
                 raise
-            self._residents.put(pair, loaded)
-        self._absent.forget(pair)
+            self._loaded_models.put(ref, loaded)
+        self._not_found.discard(ref)
         return loaded
 
-    def _renew(self, pair: Pair, held: Loaded) -> None:
-        """Swap one pair to what the registry says it means, if that is something else."""
-        card = self._registry.card(*pair)
-        if card == held.card:
-            self._refused.forget(pair)
+    def _update(self, ref: ModelRef, current: LoadedModel) -> None:
+        """Swap one reference to the version it has in the registry, if that is another one."""
+        card = self._registry.card(*ref)
+        if card == current.card:
+            self._rejected.discard(ref)
             return
-        began = time.perf_counter()
-        with self._loading:
+        started = time.perf_counter()
+        with self._load_lock:
             loaded = self._load(card)
-        if self._residents.replace(pair, loaded):
-            self._refused.forget(pair)
-            self._swapped.append(
-                Swap(*pair, held.card.version, card.version, time.perf_counter() - began)
-            )
-            self.swaps += 1
-            log.info("model swapped", model=pair[0], ref=pair[1], version=card.version)
+        if not self._loaded_models.replace(ref, loaded):
+            return
+        self._rejected.discard(ref)
+        log.info("model swapped", model=ref[0], ref=ref[1], version=card.version)
+        seconds = time.perf_counter() - started
+        self._on_swap(ModelSwap(*ref, current.card.version, card.version, seconds))
 
-    def _load(self, card: ModelCard) -> Loaded:
-        """Load a version that is not resident under any pair; one load at a time."""
-        resident = self._residents.find(card)
-        if resident is not None:
-            return resident
+    def _load(self, card: ModelCard) -> LoadedModel:
+        """Load a version unless another reference has loaded it; the caller holds the load lock."""
+        found = self._loaded_models.find(card)
+        if found is not None:
+            return found
         version = card.name, card.version
-        self._refused.check(version)
+        self._rejected.raise_if_recent(version)
         try:
-            check_size(card.size, self._settings.max_bytes)
-            runtime = fetch(self._registry, self._trust, card, self._settings.warm_up_rows)
+            check_artifact_size(card.size, self._settings.max_bytes)
+            runtime = load_version(self._registry, self._trust, card, self._settings.warm_up_rows)
         except (ArtifactError, UntrustedModel) as error:
-            self._refuse(version, error)
+            self._reject(version, error)
             raise
-        self._refused.forget(version)
-        return Loaded(card, runtime)
+        self._rejected.discard(version)
+        return LoadedModel(card, runtime)
 
-    def _refuse(self, pair: Pair, error: ModelError) -> None:
-        if self._refused.note(pair, error):
-            log.warning("model refused", model=pair[0], ref=pair[1], reason=str(error))
+    def _reject(self, ref: ModelRef, error: ModelError) -> None:
+        if self._rejected.record(ref, error):
+            log.warning("model rejected", model=ref[0], ref=ref[1], reason=str(error))
 
-    def _note_away(self, reason: str) -> None:
-        if not self._away:
-            log.warning("registry away, serving on with what is held", reason=reason)
-        self._away = True
+    def _note_registry_down(self, reason: str) -> None:
+        if not self._is_registry_down:
+            log.warning("registry unavailable, serving the loaded models", reason=reason)
+        self._is_registry_down = True
 
-    def _note_back(self) -> None:
-        if self._away:
-            log.info("registry back")
-        self._away = False
+    def _note_registry_up(self) -> None:
+        if self._is_registry_down:
+            log.info("registry available again")
+        self._is_registry_down = False
 
-    def _keep_fresh(self, hints: Hints) -> None:
-        while not hints.closed:
-            hints.wait(self._settings.poll_seconds)
+    def _watch_registry(self, changes: ChangeSubscription) -> None:
+        """Refresh the named models after each notification, and all models at each poll."""
+        poll_at = time.monotonic() + self._settings.poll_seconds
+        while True:
+            names = changes.wait(max(0.0, poll_at - time.monotonic()))
+            if changes.is_closed:
+                return
+            if not names or time.monotonic() >= poll_at:
+                names = set()
+                poll_at = time.monotonic() + self._settings.poll_seconds
             try:
-                self.refresh()
+                self.refresh(names)
             except Exception:
-                # one bad turn must not leave the worker on an old version for ever
-                log.exception("refreshing the shelf failed")
+                # One failed refresh must not end the thread: the worker would serve old versions.
+                log.exception("refreshing the model cache failed")

@@ -1,1 +1,1 @@
-"""Training of a challenger from labelled rows: data set, search, comparison, export."""
+"""Batch training of scikit-learn models from labelled rows, and their acceptance test."""

@@ -1,4 +1,4 @@
-"""Labelled rows in the order of time, and what may be trained from them."""
+"""Labelled rows in the order of time, the checks before training, and splits by time."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,122 +8,137 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import TimeSeriesSplit
 
-from modstream.models.errors import NoFold, NotTrainable, TooFewOfClass, TooFewRows, TooManyBroken
-from modstream.models.evaluation.metrics import Answer
+from modstream.models.errors import (
+    NotTrainable,
+    NoUsableFold,
+    TooFewRows,
+    TooFewRowsOfClass,
+    TooManyRejectedRows,
+)
+from modstream.models.evaluation.metrics import PredictedValue
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.input_schema import Batch, Scalar
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
 from modstream.models.training.settings import TrainSettings
 
-FEWEST_TAUGHT = 3
-"""Rows of a class in what a model is fitted on, or tested on."""
+MIN_CLASS_ROWS_PER_PART = 3
+"""Smallest number of rows per class in every part of the data that is fitted or tested on."""
 
-Rows = npt.NDArray[np.intp]
+RowIndices = npt.NDArray[np.intp]
 Targets = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """Rows whose truth is known, oldest first.
+class LabelledDataset:
+    """Labelled rows of one model, oldest first.
 
-    `card` is the champion's: task, classes and schema. `served` is what it answered, where it did;
-    `refused` counts further rows that no model may learn, by the rule that refused them.
+    `batch` has n rows, `labels` their n labels. `card` is the champion's, with the task, the
+    classes and the schema. `served` has the champion's prediction of each row at serving time, or
+    None. `rejected` counts, by rule, further rows that the guard rejected and `batch` lacks.
     """
 
     card: ModelCard
     batch: Batch
     labels: Sequence[Scalar]
-    served: Sequence[Answer | None]
-    refused: Counter[str]
+    served: Sequence[PredictedValue | None]
+    rejected: Counter[str]
 
     @property
     def classes(self) -> tuple[Scalar, ...]:
-        """The classes, the positive one last of two; none of a regression."""
+        """The classes in the order of the model's outputs; empty for a regression.
+
+        Of two classes, the second is the positive one.
+        """
         return self.card.classes or ((False, True) if self.card.task == "binary" else ())
 
-    def take(self, rows: Sequence[int] | Rows) -> "Labelled":
-        """Pick rows by position."""
+    def take(self, rows: Sequence[int] | RowIndices) -> "LabelledDataset":
+        """Return the rows at the given positions, in that order."""
         chosen = [int(row) for row in rows]
-        return Labelled(
+        return LabelledDataset(
             self.card,
             self.batch.take(chosen),
             [self.labels[row] for row in chosen],
             [self.served[row] for row in chosen],
-            self.refused,
+            self.rejected,
         )
 
     def targets(self) -> Targets:
-        """The labels (n,) as numbers: the class's place, or the value."""
+        """Return the labels (n,) as numbers: the index of the class, or a regression's value."""
         if self.card.task == "regression":
             return np.array([float(label) for label in self.labels])
-        places = {label: place for place, label in enumerate(self.classes)}
-        return np.array([places[label] for label in self.labels], dtype=np.int64)
+        index_of = {label: index for index, label in enumerate(self.classes)}
+        return np.array([index_of[label] for label in self.labels], dtype=np.int64)
 
-    def truths(self) -> list[Scalar]:
-        """The labels as figures are computed on them: of a binary task 0 and 1."""
+    def metric_labels(self) -> list[Scalar]:
+        """Return the labels as `compute_metrics` expects them: 0 and 1 for a binary task."""
         return list(self.targets().tolist() if self.card.task == "binary" else self.labels)
 
 
-def check(table: Labelled, settings: TrainSettings) -> None:
-    """Refuse what no trustworthy model can come of.
+def check_trainable(dataset: LabelledDataset, settings: TrainSettings) -> None:
+    """Raise if no reliable model can be trained from the rows.
 
     Raises:
         NotTrainable: models of this task learn online only.
-        TooManyBroken: too large a share of the rows is broken.
+        TooManyRejectedRows: the guard rejected too large a share of the rows.
         TooFewRows: there are too few rows.
-        TooFewOfClass: a class has too few rows.
+        TooFewRowsOfClass: a class has too few rows.
     """
-    size, broken = len(table.labels), table.refused.total()
-    if table.card.task in {"anomaly", "forecast"}:
-        raise NotTrainable(table.card.name, table.card.task)
-    if broken > settings.broken * (size + broken):
-        raise TooManyBroken(broken, size + broken, dict(table.refused.most_common()))
-    if size < settings.fewest:
-        raise TooFewRows(size, settings.fewest)
-    _check_classes(table, settings.fewest_of_class)
+    rows, rejected = len(dataset.labels), dataset.rejected.total()
+    if dataset.card.task in {"anomaly", "forecast"}:
+        raise NotTrainable(dataset.card.name, dataset.card.task)
+    if rejected > settings.max_rejected_share * (rows + rejected):
+        raise TooManyRejectedRows(rejected, rows + rejected, dict(dataset.rejected.most_common()))
+    if rows < settings.min_rows:
+        raise TooFewRows(rows, settings.min_rows)
+    _check_class_counts(dataset, settings.min_rows_per_class)
 
 
-def split(table: Labelled, settings: TrainSettings) -> tuple[Labelled, Labelled]:
-    """The older rows, and the newest share that is held back; both have every class.
+def split_by_time(
+    dataset: LabelledDataset, settings: TrainSettings
+) -> tuple[LabelledDataset, LabelledDataset]:
+    """Return the older rows, for training, and the newest share `test_share`, for the test.
 
     Raises:
-        TooFewOfClass: a class is missing in one of the two.
+        TooFewRowsOfClass: a class has fewer than `MIN_CLASS_ROWS_PER_PART` rows in one of the two.
     """
-    size = len(table.labels)
-    border = size - max(1, round(size * settings.held_back))
-    older, newest = table.take(range(border)), table.take(range(border, size))
+    size = len(dataset.labels)
+    border = size - max(1, round(size * settings.test_share))
+    older, newest = dataset.take(range(border)), dataset.take(range(border, size))
     for part in (older, newest):
-        _check_classes(part, FEWEST_TAUGHT)
+        _check_class_counts(part, MIN_CLASS_ROWS_PER_PART)
     return older, newest
 
 
-def folds(table: Labelled, count: int) -> list[tuple[Rows, Rows]]:
-    """Positions to fit on and to score on, later ones each time.
+def time_series_folds(dataset: LabelledDataset, count: int) -> list[tuple[RowIndices, RowIndices]]:
+    """Return row positions to fit on and later ones to score on, for each of up to `count` folds.
 
-    Left out are folds that would teach a class by too few rows, or be scored on one class alone.
+    Folds are left out if a class has fewer than `MIN_CLASS_ROWS_PER_PART` rows to fit on, or if
+    all rows to score on have the same label.
 
     Raises:
-        NoFold: all of them are.
+        NoUsableFold: all folds are left out.
     """
-    targets, known = table.targets(), len(table.classes)
-    found = [
+    targets, classes = dataset.targets(), len(dataset.classes)
+    usable = [
         (fitted, scored)
         for fitted, scored in TimeSeriesSplit(count).split(targets)
-        if _teaches(targets[fitted], known) and len(np.unique(targets[scored])) > 1
+        if _has_every_class(targets[fitted], classes) and len(np.unique(targets[scored])) > 1
     ]
-    if not found:
-        raise NoFold(count)
-    return found
+    if not usable:
+        raise NoUsableFold(count)
+    return usable
 
 
-def _teaches(targets: Targets, classes: int) -> bool:
-    """Whether every class has enough rows among places (n,); values always do."""
+def _has_every_class(targets: Targets, classes: int) -> bool:
+    """Return whether each of `classes` class indices is frequent enough in targets (n,)."""
     if not classes:
         return True
-    return int(np.bincount(targets.astype(int), minlength=classes).min()) >= FEWEST_TAUGHT
+    counts = np.bincount(targets.astype(int), minlength=classes)
+    return int(counts.min()) >= MIN_CLASS_ROWS_PER_PART
 
 
-def _check_classes(table: Labelled, fewest: int) -> None:
-    counts = Counter(table.labels)
-    for label in table.classes:
-        if counts[label] < fewest:
-            raise TooFewOfClass(label, counts[label], fewest)
+def _check_class_counts(dataset: LabelledDataset, required: int) -> None:
+    counts = Counter(dataset.labels)
+    for label in dataset.classes:
+        if counts[label] < required:
+            raise TooFewRowsOfClass(label, counts[label], required)

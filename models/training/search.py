@@ -1,7 +1,7 @@
-"""Random search over scikit-learn models, and ensembles of the best of each kind.
+"""Random search over scikit-learn models, and ensembles of the best model of each kind.
 
 Random search: J. Bergstra and Y. Bengio, "Random search for hyper-parameter optimization", JMLR 13
-(2012), by Optuna. Ensembles: averaged answers, and stacking after D. H. Wolpert, "Stacked
+(2012), with Optuna. Ensembles: averaged predictions, and stacking after D. H. Wolpert, "Stacked
 generalization", Neural Networks 5 (1992).
 """
 
@@ -13,96 +13,107 @@ import numpy as np
 import optuna
 from sklearn.base import BaseEstimator, clone
 
-from modstream.models.evaluation.metrics import HIGHER_IS_BETTER, Answer, figures
-from modstream.models.runtimes.sklearn_introspection import answers
-from modstream.models.training.dataset import Labelled, folds
-from modstream.models.training.search_space import RECIPES, assembled, ensembles, inputs
+from modstream.models.evaluation.metrics import HIGHER_IS_BETTER, PredictedValue, compute_metrics
+from modstream.models.runtimes.sklearn_introspection import predict_array
+from modstream.models.training.dataset import LabelledDataset, time_series_folds
+from modstream.models.training.search_space import (
+    SEARCH_SPACE,
+    build_ensembles,
+    fit_inputs,
+    with_encoder,
+)
 from modstream.models.training.settings import TrainSettings
 
-Tell = Callable[[str, float], None]
-"""What is being done, and how much of it, 0 to 1."""
+ProgressCallback = Callable[[str, float], None]
+"""Receives the current step and the completed share, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A model that is not fitted yet, and its scores in cross-validation, one per fold."""
+class ModelTrial:
+    """An unfitted estimator and its cross-validation scores, one per fold."""
 
     kind: str
-    settings: Mapping[str, Any]
-    model: BaseEstimator
+    hyperparameters: Mapping[str, Any]
+    estimator: BaseEstimator
     scores: tuple[float, ...]
 
     @property
-    def score(self) -> float:
+    def mean_score(self) -> float:
         """The mean over the folds."""
         return float(np.mean(self.scores))
 
 
-def search(table: Labelled, metric: str, settings: TrainSettings, tell: Tell) -> list[Candidate]:
-    """Try random settings of every kind, then ensembles; the best by `metric` first.
+def search(
+    dataset: LabelledDataset, metric: str, settings: TrainSettings, on_progress: ProgressCallback
+) -> list[ModelTrial]:
+    """Cross-validate random hyperparameters of every kind of model, then ensembles.
+
+    Returns:
+        All trials, the best by `metric` first.
 
     Raises:
-        NoFold: the order of the classes in time leaves nothing to cross-validate on.
+        NoUsableFold: no time-ordered fold has enough classes to fit and score on.
     """
-    tried = list(_trials(table, metric, settings, tell))
-    leaders = {one.kind: one.model for one in reversed(best_first(tried, metric))}
-    for kind, core in ensembles(table.card.task, leaders).items():
-        tell(f"trying {kind}", 1.0)
-        tried.append(_judge(table, kind, {}, core, metric, settings.folds))
-    return best_first(tried, metric)
+    trials = list(_run_trials(dataset, metric, settings, on_progress))
+    best_by_kind = {one.kind: one.estimator for one in reversed(rank_trials(trials, metric))}
+    for kind, ensemble in build_ensembles(dataset.card.task, best_by_kind).items():
+        on_progress(f"trying {kind}", 1.0)
+        trials.append(_cross_validate(dataset, kind, {}, ensemble, metric, settings.folds))
+    return rank_trials(trials, metric)
 
 
-def best_first(candidates: Sequence[Candidate], metric: str) -> list[Candidate]:
-    """Candidates by their score."""
-    higher = metric in HIGHER_IS_BETTER
-    return sorted(candidates, key=lambda one: -one.score if higher else one.score)
+def rank_trials(trials: Sequence[ModelTrial], metric: str) -> list[ModelTrial]:
+    """Return the trials by mean score, the best first."""
+    sign = -1 if metric in HIGHER_IS_BETTER else 1
+    return sorted(trials, key=lambda trial: sign * trial.mean_score)
 
 
-def fit(model: BaseEstimator, table: Labelled) -> BaseEstimator:
-    """Fit a copy of a model, behind the encoding of the table's strings."""
-    schema = table.card.input_schema
-    return assembled(clone(model), schema).fit(inputs(table.batch, schema), table.targets())
+def fit(estimator: BaseEstimator, dataset: LabelledDataset) -> BaseEstimator:
+    """Return a fitted copy of an estimator, with an encoder for the dataset's strings."""
+    schema = dataset.card.input_schema
+    model = with_encoder(clone(estimator), schema)
+    return model.fit(fit_inputs(dataset.batch, schema), dataset.targets())
 
 
-def said(model: BaseEstimator, table: Labelled) -> list[Answer]:
-    """What a fitted model answers to every row."""
-    outputs: list[Any] = answers(model, table.batch, table.card.task).tolist()
-    if table.card.task != "multiclass":
+def predict_values(model: BaseEstimator, dataset: LabelledDataset) -> list[PredictedValue]:
+    """Return a fitted model's prediction for every row: a number, or probabilities by class."""
+    outputs: list[Any] = predict_array(model, dataset.batch, dataset.card.task).tolist()
+    if dataset.card.task != "multiclass":
         return outputs
-    names = [str(label) for label in table.classes]
+    names = [str(label) for label in dataset.classes]
     return [dict(zip(names, row, strict=True)) for row in outputs]
 
 
-def _trials(
-    table: Labelled, metric: str, settings: TrainSettings, tell: Tell
-) -> Iterator[Candidate]:
-    # It would tell of every study and trial on standard error, where the progress bar is.
+def _run_trials(
+    dataset: LabelledDataset, metric: str, settings: TrainSettings, on_progress: ProgressCallback
+) -> Iterator[ModelTrial]:
+    # By default Optuna logs every trial to standard error, which would break the progress bar.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=settings.seed))
-    recipes = RECIPES[table.card.task]
+    factories = SEARCH_SPACE[dataset.card.task]
     for number in range(settings.trials):
         trial = study.ask()
-        kind = tuple(recipes)[number % len(recipes)]
-        tell(f"trying {kind}", number / settings.trials)
-        core = recipes[kind](trial, settings.seed)
-        found = _judge(table, kind, trial.params, core, metric, settings.folds)
-        study.tell(trial, found.score)
-        yield found
+        kind = tuple(factories)[number % len(factories)]
+        on_progress(f"trying {kind}", number / settings.trials)
+        estimator = factories[kind](trial, settings.seed)
+        result = _cross_validate(dataset, kind, trial.params, estimator, metric, settings.folds)
+        study.tell(trial, result.mean_score)
+        yield result
 
 
-def _judge(
-    table: Labelled,
+def _cross_validate(
+    dataset: LabelledDataset,
     kind: str,
-    chosen: Mapping[str, Any],
-    model: BaseEstimator,
+    hyperparameters: Mapping[str, Any],
+    estimator: BaseEstimator,
     metric: str,
-    count: int,
-) -> Candidate:
+    folds: int,
+) -> ModelTrial:
     scores = []
-    for fitted, scored in folds(table, count):
-        later = table.take(scored)
-        told = said(fit(model, table.take(fitted)), later)
-        found = figures(later.truths(), told, table.card.task, metric)
-        if metric in found:
-            scores.append(found[metric])
-    return Candidate(kind, dict(chosen), model, tuple(scores))
+    for fitted, scored in time_series_folds(dataset, folds):
+        later = dataset.take(scored)
+        predictions = predict_values(fit(estimator, dataset.take(fitted)), later)
+        metrics = compute_metrics(later.metric_labels(), predictions, dataset.card.task, metric)
+        if metric in metrics:
+            scores.append(metrics[metric])
+    return ModelTrial(kind, dict(hyperparameters), estimator, tuple(scores))

@@ -1,4 +1,4 @@
-"""The kinds of scikit-learn models that are tried, and how their settings are drawn."""
+"""The search space: kinds of scikit-learn models and the ranges of their hyperparameters."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -23,107 +23,113 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from modstream.models.schema.card import Task
-from modstream.models.schema.input_schema import Batch, Column, InputSchema
+from modstream.models.schema.columns import FeatureColumn
+from modstream.models.schema.input_schema import Batch, InputSchema
 
-Recipe = Callable[[Trial, int], BaseEstimator]
-"""Draws settings from a trial; the number seeds the model."""
-MOST_STEPS = 5000
-"""Of a logistic regression: enough for scaled numbers to converge."""
-FOLDS = 3
-"""In which a stack's members answer the rows that its last model is fitted on."""
+EstimatorFactory = Callable[[Trial, int], BaseEstimator]
+"""Creates an unfitted estimator from an Optuna trial and a random seed."""
+MAX_ITERATIONS = 5000
+"""Iterations of a logistic regression; enough to converge on scaled numbers."""
+STACKING_FOLDS = 3
+"""Folds of the out-of-fold predictions that a stack's final model is fitted on."""
 
 
-def assembled(core: BaseEstimator, schema: InputSchema) -> BaseEstimator:
-    """A model behind an encoder of the schema's strings, if it has any; numbers pass as they are.
+def with_encoder(estimator: BaseEstimator, schema: InputSchema) -> BaseEstimator:
+    """Return the estimator with a one-hot encoder of the schema's strings before it, if any.
 
-    Numbers are scaled only inside the models that need it: trees compare them in float32, and a
-    scaler before them would put rows on another side of a split in ONNX than here.
+    Numbers pass unchanged. They are scaled only inside the models that need it: trees compare them
+    in float32, and a scaler could move rows to the other side of a split in the ONNX export.
     """
     strings = [feature.name for feature in schema.features if feature.kind == "string"]
     if not strings:
-        return core
+        return estimator
     numbers = [name for name in schema.names if name not in strings]
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     columns = [("strings", encoder, strings), ("numbers", "passthrough", numbers)]
-    return make_pipeline(ColumnTransformer([one for one in columns if one[2]]), core)
+    return make_pipeline(ColumnTransformer([column for column in columns if column[2]]), estimator)
 
 
-def inputs(batch: Batch, schema: InputSchema) -> pd.DataFrame | Column:
-    """A batch as an assembled model is fitted on it: by name if it has strings, else a matrix."""
+def fit_inputs(batch: Batch, schema: InputSchema) -> pd.DataFrame | FeatureColumn:
+    """Return a batch to fit on: a DataFrame if the schema has strings, else a matrix (n, k)."""
     if any(feature.kind == "string" for feature in schema.features):
         return pd.DataFrame(batch.columns)
     return np.column_stack(list(batch.columns.values()))
 
 
-def ensembles(task: Task, leaders: Mapping[str, BaseEstimator]) -> dict[str, BaseEstimator]:
-    """Ensembles of the best model of each kind; none of fewer than two."""
-    members = [(kind, clone(model)) for kind, model in sorted(leaders.items())]
+def build_ensembles(
+    task: Task, best_by_kind: Mapping[str, BaseEstimator]
+) -> dict[str, BaseEstimator]:
+    """Return ensembles of the best estimator of each kind, by name; {} for fewer than two kinds."""
+    members = [(kind, clone(model)) for kind, model in sorted(best_by_kind.items())]
     if len(members) < 2:
         return {}
     if task == "regression":
         return {
             "average": VotingRegressor(members),
-            "stack": StackingRegressor(members, Ridge(), cv=FOLDS),
+            "stack": StackingRegressor(members, Ridge(), cv=STACKING_FOLDS),
         }
-    final = LogisticRegression(max_iter=MOST_STEPS)
+    final = LogisticRegression(max_iter=MAX_ITERATIONS)
     return {
         "average": VotingClassifier(members, voting="soft"),
-        "stack": StackingClassifier(members, final, stack_method="predict_proba", cv=FOLDS),
+        "stack": StackingClassifier(
+            members, final, stack_method="predict_proba", cv=STACKING_FOLDS
+        ),
     }
 
 
 def logistic(trial: Trial, _seed: int) -> BaseEstimator:
-    """A logistic regression on scaled numbers."""
-    strength = trial.suggest_float("C", 1e-3, 10, log=True)
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=MOST_STEPS))
+    """Return a logistic regression on scaled numbers."""
+    inverse_penalty = trial.suggest_float("C", 1e-3, 10, log=True)
+    model = LogisticRegression(C=inverse_penalty, max_iter=MAX_ITERATIONS)
+    return make_pipeline(StandardScaler(), model)
 
 
 def ridge(trial: Trial, _seed: int) -> BaseEstimator:
-    """A ridge regression on scaled numbers."""
+    """Return a ridge regression on scaled numbers."""
     return make_pipeline(
         StandardScaler(), Ridge(alpha=trial.suggest_float("alpha", 1e-3, 1e3, log=True))
     )
 
 
-def forest(kind: type[BaseEstimator]) -> Recipe:
-    """A random forest."""
-    return lambda trial, seed: kind(
-        n_estimators=trial.suggest_int("trees", 20, 100),
-        max_depth=trial.suggest_int("depth", 3, 12),
-        min_samples_leaf=trial.suggest_int("leaf", 1, 20),
+def random_forest(estimator_class: type[BaseEstimator]) -> EstimatorFactory:
+    """Return a factory of random forests of the given class."""
+    return lambda trial, seed: estimator_class(
+        n_estimators=trial.suggest_int("n_estimators", 20, 100),
+        max_depth=trial.suggest_int("max_depth", 3, 12),
+        min_samples_leaf=trial.suggest_int("min_samples_leaf", 1, 20),
         random_state=seed,
     )
 
 
-def boosting(kind: type[BaseEstimator]) -> Recipe:
-    """Gradient boosting."""
-    return lambda trial, seed: kind(
-        n_estimators=trial.suggest_int("trees", 20, 100),
-        max_depth=trial.suggest_int("depth", 2, 4),
-        learning_rate=trial.suggest_float("rate", 0.03, 0.3, log=True),
-        subsample=trial.suggest_float("share", 0.4, 1.0),
+def gradient_boosting(estimator_class: type[BaseEstimator]) -> EstimatorFactory:
+    """Return a factory of gradient boosting models of the given class."""
+    return lambda trial, seed: estimator_class(
+        n_estimators=trial.suggest_int("n_estimators", 20, 100),
+        max_depth=trial.suggest_int("max_depth", 2, 4),
+        learning_rate=trial.suggest_float("learning_rate", 0.03, 0.3, log=True),
+        subsample=trial.suggest_float("subsample", 0.4, 1.0),
         random_state=seed,
     )
 
 
-_CLASSIFIERS: Mapping[str, Recipe] = MappingProxyType(
+_CLASSIFIERS: Mapping[str, EstimatorFactory] = MappingProxyType(
     {
         "logistic": logistic,
-        "forest": forest(RandomForestClassifier),
-        "boosting": boosting(GradientBoostingClassifier),
+        "forest": random_forest(RandomForestClassifier),
+        "boosting": gradient_boosting(GradientBoostingClassifier),
     }
 )
-RECIPES: Mapping[Task, Mapping[str, Recipe]] = MappingProxyType(
+SEARCH_SPACE: Mapping[Task, Mapping[str, EstimatorFactory]] = MappingProxyType(
     {
         "binary": _CLASSIFIERS,
         "multiclass": _CLASSIFIERS,
         "regression": MappingProxyType(
             {
                 "ridge": ridge,
-                "forest": forest(RandomForestRegressor),
-                "boosting": boosting(GradientBoostingRegressor),
+                "forest": random_forest(RandomForestRegressor),
+                "boosting": gradient_boosting(GradientBoostingRegressor),
             }
         ),
     }
 )
-"""What is tried, by task."""
+"""The estimator factories, by task and kind of model."""

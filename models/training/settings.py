@@ -1,28 +1,33 @@
-"""What can be set of a retraining; apart from it, so that reading settings imports no library."""
+"""Settings of a retraining; reading them imports neither scikit-learn nor Optuna."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How a challenger is trained, and what it must reach.
+    """How a challenger is trained, and what it has to reach in order to be published.
 
-    `rows` is the most feedback rows that are used, the newest; `fewest` and `fewest_of_class` the
-    least that will do, `broken` the largest share of them that the guard may refuse. `held_back`
-    is the newest share, which only the acceptance test sees; the rest goes through `folds` of
-    cross-validation in the order of time, for each of `trials` random settings. `metric` decides,
-    by default AUC, accuracy or R2 by the task; `threshold` is what the business asks of it, and
-    `resamples` how many samples of the held-back rows tell chance from a champion that is better.
+    Rows: at most the newest `max_rows` feedback rows are used. Training is rejected with fewer than
+    `min_rows` rows, with fewer than `min_rows_per_class` rows of a class, or if the guard rejects
+    more than the share `max_rejected_share`, 0 to 1.
+
+    Search: the newest share `test_share`, 0 to 1, is used only by the acceptance test. The other
+    rows are cross-validated in `folds` time-ordered folds, for each of `trials` random sets of
+    hyperparameters.
+
+    Acceptance: `metric` decides; an empty string selects AUC, accuracy or R2 by the task. The
+    challenger has to reach `threshold`, if one is set, and the champion must not be significantly
+    better on `bootstrap_samples` bootstrap samples of the test rows.
     """
 
-    rows: int = 20_000
-    fewest: int = 200
-    fewest_of_class: int = 10
-    broken: float = 0.1
-    held_back: float = 0.2
+    max_rows: int = 20_000
+    min_rows: int = 200
+    min_rows_per_class: int = 10
+    max_rejected_share: float = 0.1
+    test_share: float = 0.2
     folds: int = 4
     trials: int = 20
     metric: str = ""
     threshold: float | None = None
-    resamples: int = 200
+    bootstrap_samples: int = 200
     seed: int = 0

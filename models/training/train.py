@@ -1,4 +1,4 @@
-"""From labelled rows to a challenger: check, split, search, fit, accept, export."""
+"""Training of a challenger from labelled rows: check, split, search, fit, export, test."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,29 +12,37 @@ from scipy.stats import bootstrap
 from sklearn.base import BaseEstimator
 
 from modstream.models.errors import ArtifactError, UnknownMetric
-from modstream.models.evaluation.metrics import HIGHER_IS_BETTER, Answer, figures
-from modstream.models.importers.files import Portable, portable
+from modstream.models.evaluation.metrics import HIGHER_IS_BETTER, PredictedValue, compute_metrics
+from modstream.models.importers.sklearn import ExportedModel, export_model
 from modstream.models.schema.card import Task
-from modstream.models.schema.input_schema import Batch, Scalar
-from modstream.models.schema.version_spec import Draft
-from modstream.models.training.dataset import Labelled, check, split
-from modstream.models.training.search import Candidate, Tell, fit, said, search
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
+from modstream.models.schema.version_spec import VersionSpec
+from modstream.models.training.dataset import LabelledDataset, check_trainable, split_by_time
+from modstream.models.training.search import (
+    ModelTrial,
+    ProgressCallback,
+    fit,
+    predict_values,
+    search,
+)
 from modstream.models.training.settings import TrainSettings
 
-MEASURES: Mapping[Task, tuple[str, ...]] = MappingProxyType(
+SELECTION_METRICS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
     {
         "binary": ("auc", "log_loss", "accuracy"),
         "multiclass": ("accuracy", "macro_f1", "log_loss"),
         "regression": ("r2", "mae", "rmse"),
     }
 )
-"""What may decide, by task; the first does unless the settings say otherwise."""
-GOLDEN_ROWS = 500
-FEWEST_SERVED = 30
-"""Rows answered by the champion below which a comparison is mostly chance."""
+"""The metrics that may decide, by task; the first one is the default."""
+MAX_GOLDEN_ROWS = 500
+"""Largest number of test rows on which an ONNX export is compared with the original."""
+MIN_COMPARED_ROWS = 30
+"""Smallest number of rows predicted by the champion from which a comparison is meaningful."""
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """A 95 % confidence interval."""
 
     low: float
@@ -42,154 +50,184 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """A fitted challenger and what was found out about it on the rows that were held back.
+class TrainingResult:
+    """A fitted challenger and the result of its test on the newest rows.
 
-    `chosen` is the best of the `candidates` that a worker can load. `figures` are over all of those
-    rows; `champion` holds the champion's figures and `rival` the challenger's over those that the
-    champion had answered, `gain` how much better the challenger is there by the metric that
-    decides. `faults` say why it may not be published, if it may not.
+    `trials` are all trials, the best first; `chosen` is the best that a worker can load. `metrics`
+    are over all test rows, of which `labels` and `predictions` are the metric labels and the
+    challenger's predictions. `champion_on_overlap` and `challenger_on_overlap` are the metrics over
+    the test rows that the champion predicted at serving time, and `gain` is the challenger's
+    improvement there by `metric`; all three are empty or None if there are too few such rows.
+    `rejection_reasons` are the reasons not to publish the challenger.
     """
 
-    draft: Draft
+    spec: VersionSpec
     artifact: bytes
     metric: str
-    candidates: tuple[Candidate, ...]
-    chosen: Candidate
-    figures: Mapping[str, float]
-    champion: Mapping[str, float]
-    rival: Mapping[str, float]
-    gain: Interval | None
-    faults: tuple[str, ...]
-    truths: Sequence[Scalar]
-    answers: Sequence[Answer]
+    trials: tuple[ModelTrial, ...]
+    chosen: ModelTrial
+    metrics: Mapping[str, float]
+    champion_on_overlap: Mapping[str, float]
+    challenger_on_overlap: Mapping[str, float]
+    gain: ConfidenceInterval | None
+    rejection_reasons: tuple[str, ...]
+    labels: Sequence[Scalar]
+    predictions: Sequence[PredictedValue]
 
     @property
-    def accepted(self) -> bool:
-        """Whether nothing speaks against it."""
-        return not self.faults
+    def is_accepted(self) -> bool:
+        """Whether there is no reason to reject the challenger."""
+        return not self.rejection_reasons
 
 
-def train(table: Labelled, settings: TrainSettings, tell: Tell) -> Trained:
-    """Train a challenger on all but the newest rows and test it on those.
+def train(
+    dataset: LabelledDataset, settings: TrainSettings, on_progress: ProgressCallback
+) -> TrainingResult:
+    """Train a challenger on all but the newest rows and test it on the newest.
+
+    `on_progress` receives the current step and the completed share, 0 to 1.
 
     Raises:
-        TrainingError: too few rows, too many broken ones, or a task that is learned online only.
+        TrainingError: there are too few rows or usable folds, too many rejected rows, the metric
+            does not fit the task, or models of the task learn online only.
+        ArtifactError: no trial can be exported to a format that a worker loads.
     """
-    check(table, settings)
-    older, newest = split(table, settings)
-    metric = deciding(table.card.task, settings.metric)
-    candidates = search(older, metric, settings, tell)
-    tell("fitting and exporting the best", 1.0)
-    golden = newest.batch.take(range(min(newest.batch.size, GOLDEN_ROWS)))
-    chosen, model, (artifact, runtime, used) = first_portable(candidates, older, golden)
-    answers = said(model, newest)
-    found = figures(newest.truths(), answers, table.card.task)
-    champion, rival, gain = duel(newest, answers, metric, settings)
-    draft = Draft(
-        name=table.card.name,
-        runtime=runtime,
-        task=table.card.task,
-        classes=table.classes,
-        input_schema=table.card.input_schema,
-        parent=table.card.version,
-        metrics={**found, "trained_on": len(older.labels)},
-        libraries={library: version(library) for library in ("scikit-learn", "optuna", used)},
-        note=f"retrained: {chosen.kind} on {len(older.labels):,} rows",
-    )
-    return Trained(
-        draft=draft,
-        artifact=artifact,
+    check_trainable(dataset, settings)
+    older, newest = split_by_time(dataset, settings)
+    metric = selection_metric(dataset.card.task, settings.metric)
+    trials = search(older, metric, settings, on_progress)
+    on_progress("fitting and exporting the best", 1.0)
+    golden = newest.batch.take(range(min(newest.batch.size, MAX_GOLDEN_ROWS)))
+    chosen, model, exported = fit_first_exportable(trials, older, golden)
+    predictions = predict_values(model, newest)
+    metrics = compute_metrics(newest.metric_labels(), predictions, dataset.card.task)
+    champion, challenger, gain = compare_with_champion(newest, predictions, metric, settings)
+    reasons = find_rejection_reasons(metrics, metric, settings.threshold, gain)
+    return TrainingResult(
+        spec=_challenger_spec(older, chosen.kind, exported, metrics),
+        artifact=exported.artifact,
         metric=metric,
-        candidates=tuple(candidates),
+        trials=tuple(trials),
         chosen=chosen,
-        figures=found,
-        champion=champion,
-        rival=rival,
+        metrics=metrics,
+        champion_on_overlap=champion,
+        challenger_on_overlap=challenger,
         gain=gain,
-        faults=tuple(faults_of(found, metric, settings.threshold, gain)),
-        truths=newest.truths(),
-        answers=answers,
+        rejection_reasons=tuple(reasons),
+        labels=newest.metric_labels(),
+        predictions=predictions,
     )
 
 
-def first_portable(
-    candidates: Sequence[Candidate], table: Labelled, golden: Batch
-) -> tuple[Candidate, BaseEstimator, Portable]:
-    """Fit the best candidate that can be written as an artifact.
+def _challenger_spec(
+    fitted: LabelledDataset, kind: str, exported: ExportedModel, metrics: Mapping[str, float]
+) -> VersionSpec:
+    packages = ("scikit-learn", "optuna", exported.library)
+    return VersionSpec(
+        name=fitted.card.name,
+        runtime=exported.runtime,
+        task=fitted.card.task,
+        classes=fitted.classes,
+        input_schema=fitted.card.input_schema,
+        parent=fitted.card.version,
+        metrics={**metrics, "trained_on": len(fitted.labels)},
+        libraries={package: version(package) for package in packages},
+        note=f"retrained: {kind} on {len(fitted.labels):,} rows",
+    )
+
+
+def fit_first_exportable(
+    trials: Sequence[ModelTrial], dataset: LabelledDataset, golden: Batch
+) -> tuple[ModelTrial, BaseEstimator, ExportedModel]:
+    """Fit and export the first trial for which that is possible; `trials` are the best first.
 
     Raises:
-        ArtifactError: none can; it is that of the last.
+        ArtifactError: none can be exported; the error is that of the last one.
     """
-    *others, last = candidates
-    for candidate in others:
-        model = fit(candidate.model, table)
+    *others, last = trials
+    for trial in others:
+        model = fit(trial.estimator, dataset)
         with suppress(ArtifactError):
-            return candidate, model, portable(model, table.card.input_schema, golden)
-    model = fit(last.model, table)
-    return last, model, portable(model, table.card.input_schema, golden)
+            return trial, model, export_model(model, dataset.card.input_schema, golden)
+    model = fit(last.estimator, dataset)
+    return last, model, export_model(model, dataset.card.input_schema, golden)
 
 
-def deciding(task: Task, asked: str) -> str:
-    """The metric that decides: the one asked for, or the task's own.
+def selection_metric(task: Task, requested: str) -> str:
+    """Return the metric that decides: the requested one, or the task's default if it is empty.
 
     Raises:
-        UnknownMetric: it does not measure this task.
+        UnknownMetric: the requested metric is not a metric of this task.
     """
-    if asked and asked not in MEASURES[task]:
-        raise UnknownMetric(asked, MEASURES[task])
-    return asked or MEASURES[task][0]
+    if requested and requested not in SELECTION_METRICS[task]:
+        raise UnknownMetric(requested, SELECTION_METRICS[task])
+    return requested or SELECTION_METRICS[task][0]
 
 
-def duel(
-    table: Labelled, answers: Sequence[Answer], metric: str, settings: TrainSettings
-) -> tuple[dict[str, float], dict[str, float], Interval | None]:
-    """Champion's and challenger's figures where the champion had answered, and the gain.
+def compare_with_champion(
+    dataset: LabelledDataset,
+    predictions: Sequence[PredictedValue],
+    metric: str,
+    settings: TrainSettings,
+) -> tuple[dict[str, float], dict[str, float], ConfidenceInterval | None]:
+    """Compare champion and challenger on the rows that the champion predicted at serving time.
 
-    The champion is held to what it said when it was asked: a learner has seen these rows since.
-    The interval is a paired bootstrap's (B. Efron, "Bootstrap methods", Ann. Stat. 7, 1979).
+    The champion is judged by those predictions and not by new ones, as an online learner has
+    learned these rows since. `predictions` are the challenger's, one per row.
+
+    Returns:
+        The champion's metrics, the challenger's metrics, and the confidence interval of the
+        challenger's improvement by `metric`, positive if the challenger is better. It is a paired
+        bootstrap's (B. Efron, "Bootstrap methods", Ann. Stat. 7, 1979). With fewer than
+        `MIN_COMPARED_ROWS` rows: ({}, {}, None).
     """
-    rows = [place for place, served in enumerate(table.served) if served is not None]
-    if len(rows) < FEWEST_SERVED:
+    rows = [row for row, served in enumerate(dataset.served) if served is not None]
+    if len(rows) < MIN_COMPARED_ROWS:
         return {}, {}, None
-    labels = table.take(rows).truths()
-    theirs, ours = [table.served[row] for row in rows], [answers[row] for row in rows]
-    task, sign = table.card.task, 1.0 if metric in HIGHER_IS_BETTER else -1.0
+    labels = dataset.take(rows).metric_labels()
+    champion, challenger = [dataset.served[row] for row in rows], [predictions[row] for row in rows]
+    task, sign = dataset.card.task, 1.0 if metric in HIGHER_IS_BETTER else -1.0
 
     def gain(sample: Any) -> float:  # noqa: ANN401 - scipy's array of positions
-        places = [int(place) for place in sample]
-        truths = [labels[place] for place in places]
-        one = figures(truths, [ours[place] for place in places], task, metric)
-        other = figures(truths, [theirs[place] for place in places], task, metric)
-        # A sample of one class alone has no AUC and says nothing of either.
-        return sign * (one[metric] - other[metric]) if metric in one and metric in other else 0.0
+        chosen = [int(index) for index in sample]
+        truth = [labels[index] for index in chosen]
+        new = compute_metrics(truth, [challenger[index] for index in chosen], task, metric)
+        old = compute_metrics(truth, [champion[index] for index in chosen], task, metric)
+        # A sample of a single class has no AUC and is no evidence for either model.
+        return sign * (new[metric] - old[metric]) if metric in new and metric in old else 0.0
 
-    found = bootstrap(
+    interval = bootstrap(
         (np.arange(len(rows)),),
         gain,
-        n_resamples=settings.resamples,
+        n_resamples=settings.bootstrap_samples,
         vectorized=False,
         method="percentile",
         rng=np.random.default_rng(settings.seed),
     ).confidence_interval
-    interval = Interval(float(found.low), float(found.high))
-    return figures(labels, theirs, task), figures(labels, ours, task), interval
+    return (
+        compute_metrics(labels, champion, task),
+        compute_metrics(labels, challenger, task),
+        ConfidenceInterval(float(interval.low), float(interval.high)),
+    )
 
 
-def faults_of(
-    found: Mapping[str, float], metric: str, threshold: float | None, gain: Interval | None
+def find_rejection_reasons(
+    metrics: Mapping[str, float],
+    metric: str,
+    threshold: float | None,
+    gain: ConfidenceInterval | None,
 ) -> list[str]:
-    """What speaks against a challenger, each in one sentence; nothing if it is accepted."""
-    if metric not in found:
-        return [f"{metric} is undefined on the held-back rows: all their labels are the same"]
-    faults = []
-    value, higher = found[metric], metric in HIGHER_IS_BETTER
+    """Return the reasons to reject a challenger, one sentence each; [] if it is accepted."""
+    if metric not in metrics:
+        return [f"{metric} is undefined on the test rows: all their labels are the same"]
+    reasons = []
+    value, higher = metrics[metric], metric in HIGHER_IS_BETTER
     if threshold is not None and not (value >= threshold if higher else value <= threshold):
-        side = "at least" if higher else "at most"
-        faults.append(f"{metric} is {value:.4f}, asked for is {side} {threshold:g}")
+        bound = "at least" if higher else "at most"
+        reasons.append(f"{metric} is {value:.4f}, but {bound} {threshold:g} is required")
     if gain is not None and gain.high < 0:
-        faults.append(
+        reasons.append(
             f"the champion's {metric} is better by {-gain.high:.4f} to {-gain.low:.4f}"
             " (95 % confidence)"
         )
-    return faults
+    return reasons

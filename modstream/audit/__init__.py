@@ -1,1 +1,1 @@
-"""Watching a stream while it runs, and accounting for all of it afterwards."""
+"""The audit of a stream: account for every request, label and training row in its topics."""

@@ -1,4 +1,4 @@
-"""Columns that grow: a quarter of a million rows in a few megabytes."""
+"""Growing columns of numbers: a quarter of a million rows in a few megabytes."""
 
 from array import array
 from typing import Any
@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-CHUNK = 4096
-"""Rows by which a column grows at least."""
+from modstream.models.evaluation.metrics import FloatArray
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+MIN_GROWTH_ROWS = 4096
+"""Minimum number of rows by which a column grows."""
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 class Column:
-    """One number per row; rows that were never written hold the default.
+    """A column with one number per row; rows that were never written have the default.
 
-    `code` is the type of a value as module `array` names it: "q" int64, "I" uint32, "d" float64.
+    `code` is the type code of module `array`: "q" int64, "I" uint32, "d" float64.
     """
 
     __slots__ = ("_default", "_values")
@@ -32,22 +33,22 @@ class Column:
     def __setitem__(self, row: int, value: float) -> None:
         missing = row + 1 - len(self._values)
         if missing > 0:
-            more = max(missing, CHUNK)
-            self._values.extend(array(self._values.typecode, [self._default]) * more)
+            growth = max(missing, MIN_GROWTH_ROWS)
+            self._values.extend(array(self._values.typecode, [self._default]) * growth)
         self._values[row] = value
 
-    def count(self, row: int) -> int:
-        """Add one; returns how many there are now."""
+    def increment(self, row: int) -> int:
+        """Add one to a row's number and return the sum."""
         number: int = self[row] + 1
         self[row] = number
         return number
 
-    def ints(self, size: int) -> Ints:
-        """The first `size` rows, (size,), as a copy."""
+    def int_array(self, size: int) -> IntArray:
+        """Return a copy of the first `size` rows, shape (size,)."""
         return self._copy(size).astype(np.int64)
 
-    def floats(self, size: int) -> Floats:
-        """The first `size` rows, (size,), as a copy."""
+    def float_array(self, size: int) -> FloatArray:
+        """Return a copy of the first `size` rows, shape (size,)."""
         return self._copy(size).astype(np.float64)
 
     def _copy(self, size: int) -> npt.NDArray[Any]:
@@ -56,8 +57,8 @@ class Column:
         return np.concatenate([found, rest]) if len(rest) else found
 
 
-class Numbering:
-    """Gives every key a row, in the order in which keys are first met."""
+class RowIndex:
+    """A map that gives each new key the next row number."""
 
     __slots__ = ("rows",)
 

@@ -1,55 +1,48 @@
-"""What gates decided: who was promoted or rolled back, when, and by what evidence."""
+"""The promotions and rollbacks that promotion gates decided, with their evidence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import ModelEvent
+from modstream.broker.wire.model_contracts import DecisionEvidence, ModelEvent
 from modstream.broker.wire.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """One decision of a gate; `at` is wall time, `event_time` that of its newest label, both ms.
+class GateDecision:
+    """One decision of a promotion gate.
 
-    The other fields are those of `modstream.broker.wire.contracts.Weighed`.
+    `decided_at` is wall time and `event_time` that of the newest label, both in ms since the
+    epoch.
     """
 
     model: str
     version: int
     action: str
-    at: int
+    decided_at: int
     event_time: int
-    member: str
-    former: str
-    window: int
-    count: int
-    former_loss: float
-    member_loss: float
-    bound: float
-    alpha: float
-    error_before: float | None
-    error_after: float | None
-    doubt: float | None
-    calm: int | None
-    because: str
+    reason: str
+    evidence: DecisionEvidence
 
 
-def decisions(events: Iterable[ModelEvent]) -> tuple[Decision, ...]:
-    """The decisions among events, oldest first; one that was told twice counts once."""
+def gate_decisions(events: Iterable[ModelEvent]) -> tuple[GateDecision, ...]:
+    """Return the decisions among model events, oldest first, without duplicate events."""
     found = {
-        (event.model, event.event_time, event.version): _decision(event, event.weighed.model_dump())
+        (event.model, event.event_time, event.version): _decision(event, event.decision)
         for event in events
-        if event.weighed is not None
+        if event.decision is not None
     }
-    return tuple(sorted(found.values(), key=lambda one: (one.at, one.event_time)))
+    return tuple(
+        sorted(found.values(), key=lambda decision: (decision.decided_at, decision.event_time))
+    )
 
 
-def told_of(connection: Connection, topics: Topics, model: str) -> tuple[Decision, ...]:
-    """The decisions about one model that stand in the topic of model events.
+def read_gate_decisions(
+    connection: Connection, topics: Topics, model: str
+) -> tuple[GateDecision, ...]:
+    """Read the decisions about one model from the topic of model events.
 
     Raises:
         TopicMissing: the topic does not exist.
@@ -57,9 +50,16 @@ def told_of(connection: Connection, topics: Topics, model: str) -> tuple[Decisio
     """
     records = read_to_end(connection, [topics.model_events])
     events = (decode(ModelEvent, record.value) for record in records)
-    return decisions(event for event in events if event.model == model)
+    return gate_decisions(event for event in events if event.model == model)
 
 
-def _decision(event: ModelEvent, weighed: dict[str, Any]) -> Decision:
-    facts = event.model_dump(include={"model", "version", "action", "at"})
-    return Decision(**facts, **weighed, event_time=event.event_time or 0, because=event.evidence)
+def _decision(event: ModelEvent, evidence: DecisionEvidence) -> GateDecision:
+    return GateDecision(
+        model=event.model,
+        version=event.version,
+        action=event.action,
+        decided_at=event.at,
+        event_time=event.event_time or 0,
+        reason=event.reason,
+        evidence=evidence,
+    )

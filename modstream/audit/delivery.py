@@ -1,154 +1,167 @@
-"""Was every request accounted for, once and only once, by every model it asked?"""
+"""The audit of delivery: exactly one response per request and model that it was sent to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from modstream.audit.audit_tables import NO_ID, Answers
-from modstream.audit.columns import Ints, Mask
-from modstream.audit.stream_audit import Ledger
+from modstream.audit.columns import BoolArray, IntArray
+from modstream.audit.stream_audit import StreamAudit
+from modstream.audit.tables import UNKNOWN_ID, ResponseColumns
 
 
 @dataclass(frozen=True, slots=True)
 class ModelDelivery:
-    """What became of the requests that asked one model; each stands in one of the last five.
+    """The requests to one model, and their number by outcome.
 
-    `refused` got one typed error, `dead` one dead letter, `repeated` more than one way out of
-    any kind, `unanswered` none.
+    Each of the `requests` is counted once in the other fields: one prediction, one error response,
+    one dead letter, more than one of these (`duplicates`), or none (`missing`).
     """
 
     model: str
-    asked: int
-    answered: int
-    refused: int
-    dead: int
-    repeated: int
-    unanswered: int
+    requests: int
+    predictions: int
+    errors: int
+    dead_letters: int
+    duplicates: int
+    missing: int
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """Requests and their ways out.
+class DeliveryAudit:
+    """The requests of a stream and their outcomes.
 
-    `models` are those of the route, then those that requests name.
-    `requests` counts records, `illegible` those whose id no account tells, `repeated_ids` records
-    beyond the first of an id; `passed_over` of these were sent again shortly after and are owed no
-    answer. `phantoms` are answers to what was never asked: an unknown
-    record, or a model that the request did not ask. `strangers` carry another request's id.
+    `models` are those of the route, then those that requests name. `requests` counts records,
+    `unreadable_ids` those whose id is in neither the request nor a response. `repeated_ids` counts
+    the records after the first of an id; `deduplicated` of these are within the deduplication
+    window and get no response. `phantoms` are responses to no request: to an unknown record, or
+    from a model that the request was not sent to. `id_mismatches` are responses with the id of
+    another request.
     """
 
     requests: int
-    illegible: int
+    unreadable_ids: int
     repeated_ids: int
-    passed_over: int
+    deduplicated: int
     models: tuple[ModelDelivery, ...]
     errors: Mapping[str, int]
     dead_letters: Mapping[str, int]
     phantoms: int
-    strangers: int
+    id_mismatches: int
 
     @property
-    def unanswered(self) -> int:
-        """Pairs of request and model that nothing accounts for."""
-        return sum(model.unanswered for model in self.models)
+    def missing(self) -> int:
+        """The number of pairs of request and model without a response or a dead letter."""
+        return sum(model.missing for model in self.models)
 
     @property
-    def repeated(self) -> int:
-        """Pairs of request and model that are accounted for more than once."""
-        return sum(model.repeated for model in self.models)
+    def duplicates(self) -> int:
+        """The number of pairs of request and model with more than one response or dead letter."""
+        return sum(model.duplicates for model in self.models)
 
     @property
-    def sound(self) -> bool:
-        """Whether every request left through exactly one door per model it asked."""
+    def is_sound(self) -> bool:
+        """Whether each pair of request and model has exactly one response or dead letter."""
         return not any(self.faults().values())
 
     def faults(self) -> dict[str, int]:
-        """What may not be, with its count."""
+        """Return the count of each fault."""
         return {
-            "missing answers": self.unanswered,
-            "repeated answers": self.repeated,
-            "phantom answers": self.phantoms,
-            "answers under a wrong id": self.strangers,
+            "missing responses": self.missing,
+            "duplicate responses": self.duplicates,
+            "phantom responses": self.phantoms,
+            "responses with a wrong id": self.id_mismatches,
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """One model's view of all request rows, each (n,): who asked it, and the ways out by kind."""
+class ExitCounts:
+    """One model's responses to all n request rows, each of shape (n,).
 
-    asked: Mask
-    answers: Ints
-    errors: Ints
-    refused: Ints
-    dead: Ints
+    `is_requested` tells which requests were sent to the model. `common_errors` are error responses
+    on behalf of all models.
+    """
 
-    def tally(self, model: str) -> ModelDelivery:
-        """Count the requests by their way out."""
-        errors = self.errors + self.refused
-        ways = self.answers + errors + self.dead
-        once = self.asked & (ways == 1)
+    is_requested: BoolArray
+    predictions: IntArray
+    errors: IntArray
+    common_errors: IntArray
+    dead_letters: IntArray
+
+    def summarize(self, model: str) -> ModelDelivery:
+        """Count the requests by outcome."""
+        errors = self.errors + self.common_errors
+        exits = self.predictions + errors + self.dead_letters
+        once = self.is_requested & (exits == 1)
         return ModelDelivery(
             model=model,
-            asked=int(self.asked.sum()),
-            answered=int((once & (self.answers == 1)).sum()),
-            refused=int((once & (errors == 1)).sum()),
-            dead=int((once & (self.dead == 1)).sum()),
-            repeated=int((self.asked & (ways > 1)).sum()),
-            unanswered=int((self.asked & (ways == 0)).sum()),
+            requests=int(self.is_requested.sum()),
+            predictions=int((once & (self.predictions == 1)).sum()),
+            errors=int((once & (errors == 1)).sum()),
+            dead_letters=int((once & (self.dead_letters == 1)).sum()),
+            duplicates=int((self.is_requested & (exits > 1)).sum()),
+            missing=int((self.is_requested & (exits == 0)).sum()),
         )
 
-    def unasked(self) -> int:
-        """Answers of this model to requests that did not ask it."""
-        return int((self.answers + self.errors)[~self.asked].sum())
+    def count_unrequested(self) -> int:
+        """Return the number of responses of this model to requests that were not sent to it."""
+        return int((self.predictions + self.errors)[~self.is_requested].sum())
 
 
-def delivery(ledger: Ledger) -> Delivery:
-    """Account for every request."""
-    table, size = ledger.requests, len(ledger.requests.rows)
-    seen = table.seen.ints(size) > 0
-    ids = table.id.ints(size)[seen]
-    known = ids[ids != NO_ID]
-    again = table.again.ints(size) > 0
-    doors = _doors(ledger, seen & ~again)
-    tallies = {model: view.tally(model) for model, view in doors.items()}
-    named = [tally for model, tally in tallies.items() if model not in ledger.route and tally.asked]
-    unknown = (table.refused.ints(size) + table.dead.ints(size))[~seen | again]
-    return Delivery(
-        requests=int(seen.sum()),
-        illegible=len(ids) - len(known),
+def audit_delivery(audit: StreamAudit) -> DeliveryAudit:
+    """Count the outcomes of all requests, by model."""
+    table, size = audit.requests, len(audit.requests.rows)
+    is_seen = table.is_seen.int_array(size) > 0
+    ids = table.id_row.int_array(size)[is_seen]
+    known = ids[ids != UNKNOWN_ID]
+    is_duplicate = table.is_duplicate.int_array(size) > 0
+    counts = _exit_counts(audit, is_seen & ~is_duplicate)
+    deliveries = {model: count.summarize(model) for model, count in counts.items()}
+    named = [
+        delivery
+        for model, delivery in deliveries.items()
+        if model not in audit.route and delivery.requests
+    ]
+    unknown = (table.errors.int_array(size) + table.dead_letters.int_array(size))[
+        ~is_seen | is_duplicate
+    ]
+    return DeliveryAudit(
+        requests=int(is_seen.sum()),
+        unreadable_ids=len(ids) - len(known),
         repeated_ids=len(known) - len(np.unique(known)),
-        passed_over=int(again.sum()),
-        models=(*(tallies[model] for model in ledger.route), *named),
-        errors=dict(ledger.errors.most_common()),
-        dead_letters=dict(ledger.dead_letters.most_common()),
+        deduplicated=int(is_duplicate.sum()),
+        models=(*(deliveries[model] for model in audit.route), *named),
+        errors=dict(audit.errors.most_common()),
+        dead_letters=dict(audit.dead_letters.most_common()),
         phantoms=(
-            sum(view.unasked() for view in doors.values())
+            sum(count.count_unrequested() for count in counts.values())
             + int(unknown.sum())
-            + ledger.oddities.astray
+            + audit.anomalies.foreign_sources
         ),
-        strangers=ledger.oddities.strangers,
+        id_mismatches=audit.anomalies.id_mismatches,
     )
 
 
-def _doors(ledger: Ledger, owed: Mask) -> dict[str, Doors]:
-    """The view of every model of the route, and of every other that was asked or answered."""
-    table, size = ledger.requests, len(owed)
-    refused, dead = table.refused.ints(size), table.dead.ints(size)
-    asking = {model: np.zeros(size, dtype=np.bool_) for model in ledger.answers}
-    free = owed.copy()
-    for row, model in table.named.items():
-        free[row] = False
-        asking.setdefault(model, np.zeros(size, dtype=np.bool_))[row] = owed[row]
-    for model in ledger.route:
-        asking[model] |= free
+def _exit_counts(audit: StreamAudit, is_due: BoolArray) -> dict[str, ExitCounts]:
+    """Return the counts of the models that are on the route, named by requests or responding."""
+    table, size = audit.requests, len(is_due)
+    errors, dead_letters = table.errors.int_array(size), table.dead_letters.int_array(size)
+    is_requested = {model: np.zeros(size, dtype=np.bool_) for model in audit.responses}
+    is_unnamed = is_due.copy()
+    for row, model in table.named_models.items():
+        is_unnamed[row] = False
+        is_requested.setdefault(model, np.zeros(size, dtype=np.bool_))[row] = is_due[row]
+    for model in audit.route:
+        is_requested[model] |= is_unnamed
     return {
-        model: Doors(asked, *_ways(ledger.answers.get(model), size), refused, dead)
-        for model, asked in asking.items()
+        model: ExitCounts(
+            requested, *_response_counts(audit.responses.get(model), size), errors, dead_letters
+        )
+        for model, requested in is_requested.items()
     }
 
 
-def _ways(answers: Answers | None, size: int) -> tuple[Ints, Ints]:
-    if answers is None:
+def _response_counts(responses: ResponseColumns | None, size: int) -> tuple[IntArray, IntArray]:
+    if responses is None:
         return np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    return answers.count.ints(size), answers.errors.ints(size)
+    return responses.predictions.int_array(size), responses.errors.int_array(size)

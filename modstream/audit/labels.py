@@ -1,122 +1,134 @@
-"""Did every label find its prediction, or a stated reason why not?"""
+"""The audit of labels: each one is joined with its prediction or unjoined for a stated reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from modstream.audit.audit_tables import NO_ID, Answers, Joins
-from modstream.audit.columns import Ints, Mask
-from modstream.audit.stream_audit import Ledger
+from modstream.audit.columns import BoolArray, IntArray
+from modstream.audit.stream_audit import StreamAudit
+from modstream.audit.tables import UNKNOWN_ID, JoinColumns, ResponseColumns
 from modstream.broker.wire.contracts import UnjoinedReason
+from modstream.models.evaluation.metrics import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """Labels and their fates.
+class LabelAudit:
+    """The labels of a stream and their outcomes.
 
-    `sent` and `accounts` count labels, `joined` ids; `reasons` count what was set aside by its
-    reason (`missing` are predictions without a label, not labels). Every label is joined or set
-    aside; `unaccounted` ones are neither, `waiting` are those among them that have no
-    prediction to be joined with. `invented` feedback has no label, `distorted` joins say other
-    things than the prediction and the label do. `repeats` are answers joined again and
-    `surplus` labels set aside again, as a joiner may after a crash; the learner knows them
-    again, so they are no fault. `delays` counts labels by the upper bound of their delay (ms of
-    event time since the request), as the joiner last told.
+    `sent` and `unaccounted` count labels; `joined` counts ids. `unjoined` counts by reason; the
+    reason `missing` counts predictions without a label, not labels. `unaccounted` labels are
+    neither joined nor unjoined; `without_prediction` are those among them whose id has no
+    prediction. `joins_without_label` are feedback records whose label was never sent,
+    `altered_joins` joins that differ from the prediction or the label. `repeated_joins` and
+    `repeated_unjoined` are outcomes written again, as a joiner may after a crash; learners
+    deduplicate them, so they are not faults. `delays` counts labels by the upper bound of their
+    delay (ms of event time since the request), from the newest metrics of the joiner.
     """
 
     sent: int
-    illegible: int
+    unreadable: int
     joined: int
-    reasons: Mapping[str, int]
+    unjoined: Mapping[str, int]
     unaccounted: int
-    waiting: int
-    invented: int
-    distorted: int
-    repeats: int
-    surplus: int
+    without_prediction: int
+    joins_without_label: int
+    altered_joins: int
+    repeated_joins: int
+    repeated_unjoined: int
     delays: Mapping[int, int]
 
     @property
-    def sound(self) -> bool:
-        """Whether every label is accounted for and every join is true."""
+    def is_sound(self) -> bool:
+        """Whether every label is accounted for and no join is altered."""
         return not any(self.faults().values())
 
     def faults(self) -> dict[str, int]:
-        """What may not be, with its count."""
+        """Return the count of each fault."""
         return {
-            "labels unaccounted": self.unaccounted,
-            "joins without a label": self.invented,
-            "joins that distort": self.distorted,
+            "labels not accounted for": self.unaccounted,
+            "joins without a label": self.joins_without_label,
+            "joins with altered content": self.altered_joins,
         }
 
 
-def labels(ledger: Ledger) -> Labels:
-    """Account for every label."""
-    truths, size = ledger.truths, len(ledger.ids)
-    sent, joined = truths.sent.ints(size), truths.joined.ints(size) > 0
-    settled = joined + truths.set_aside.ints(size)
-    open_labels = np.maximum(sent - settled, 0)
-    return Labels(
+def audit_labels(audit: StreamAudit) -> LabelAudit:
+    """Count the outcomes of all labels."""
+    labels, size = audit.labels, len(audit.ids)
+    sent, joined = labels.sent.int_array(size), labels.joined.int_array(size) > 0
+    outcomes = joined + labels.unjoined.int_array(size)
+    unaccounted = np.maximum(sent - outcomes, 0)
+    return LabelAudit(
         sent=int(sent.sum()),
-        illegible=ledger.oddities.broken[ledger.topics.labels],
+        unreadable=audit.anomalies.malformed[audit.topics.labels],
         joined=int(joined.sum()),
-        reasons={reason.value: ledger.unjoined[reason] for reason in UnjoinedReason},
-        unaccounted=int(open_labels.sum()),
-        waiting=int(open_labels[~_predicted(ledger, size)].sum()),
-        invented=int((joined & (sent == 0)).sum()),
-        distorted=int(sum(_distorted(ledger, model) for model in ledger.joins)),
-        repeats=ledger.joined_again,
-        surplus=int(np.maximum(settled - sent, 0)[sent > 0].sum()),
-        delays=_delays(ledger),
+        unjoined={reason.value: audit.unjoined[reason] for reason in UnjoinedReason},
+        unaccounted=int(unaccounted.sum()),
+        without_prediction=int(unaccounted[~_has_prediction(audit, size)].sum()),
+        joins_without_label=int((joined & (sent == 0)).sum()),
+        altered_joins=int(sum(_count_altered(audit, model) for model in audit.joins)),
+        repeated_joins=audit.repeated_joins,
+        repeated_unjoined=int(np.maximum(outcomes - sent, 0)[sent > 0].sum()),
+        delays=_delays(audit),
     )
 
 
-def first_rows(ledger: Ledger, answers: Answers) -> tuple[Ints, Ints]:
-    """Each id with a prediction of one model, and the request row of the first: both (n,)."""
-    size = len(ledger.requests.rows)
-    ids = ledger.requests.id.ints(size)
-    rows = np.flatnonzero((answers.count.ints(size) > 0) & (ids != NO_ID))
-    numbers, first = np.unique(ids[rows], return_index=True)
-    return numbers, rows[first]
+def first_prediction_rows(
+    audit: StreamAudit, responses: ResponseColumns
+) -> tuple[IntArray, IntArray]:
+    """Return the ids with a prediction, and the request row of each one's first, both (n,)."""
+    size = len(audit.requests.rows)
+    ids = audit.requests.id_row.int_array(size)
+    rows = np.flatnonzero((responses.predictions.int_array(size) > 0) & (ids != UNKNOWN_ID))
+    ids_found, first = np.unique(ids[rows], return_index=True)
+    return ids_found, rows[first]
 
 
-def _delays(ledger: Ledger) -> dict[int, int]:
-    told = ledger.metrics.get(("label_delay", None, None))
-    return {} if told is None else {int(le): int(count) for le, count in told.values.items()}
+def _delays(audit: StreamAudit) -> dict[int, int]:
+    metrics = audit.metrics.get(("label_delay", None, None))
+    return {} if metrics is None else {int(le): int(count) for le, count in metrics.values.items()}
 
 
-def _predicted(ledger: Ledger, size: int) -> Mask:
+def _has_prediction(audit: StreamAudit, size: int) -> BoolArray:
     found = np.zeros(size, dtype=np.bool_)
-    for answers in ledger.answers.values():
-        found[first_rows(ledger, answers)[0]] = True
+    for responses in audit.responses.values():
+        found[first_prediction_rows(audit, responses)[0]] = True
     return found
 
 
-def _distorted(ledger: Ledger, model: str) -> int:
-    """Joins of one model whose version, value or label is not what the topics say."""
-    joins, truths, size = ledger.joins[model], ledger.truths, len(ledger.ids)
-    answers = ledger.answers.get(model, Answers())
+def _count_altered(audit: StreamAudit, model: str) -> int:
+    """Count the joins of one model whose version, value or label differs from the original."""
+    joins, labels, size = audit.joins[model], audit.labels, len(audit.ids)
+    responses = audit.responses.get(model, ResponseColumns())
     rows = np.full(size, -1)
-    numbers, first = first_rows(ledger, answers)
-    rows[numbers] = first
-    joined = joins.count.ints(size) > 0
-    told = _told(answers, joins, rows, len(ledger.requests.rows))
-    label = joins.label.floats(size)
-    meant = _same(label, truths.first.floats(size)) | _same(label, truths.last.floats(size))
-    return int((joined & ~(told & meant)).sum())
+    ids_found, first = first_prediction_rows(audit, responses)
+    rows[ids_found] = first
+    joined = joins.count.int_array(size) > 0
+    same_prediction = _repeats_prediction(responses, joins, rows, len(audit.requests.rows))
+    label = joins.label.float_array(size)
+    same_label = _equal_or_both_nan(label, labels.first.float_array(size)) | _equal_or_both_nan(
+        label, labels.last.float_array(size)
+    )
+    return int((joined & ~(same_prediction & same_label)).sum())
 
 
-def _told(answers: Answers, joins: Joins, rows: Ints, requests: int) -> Mask:
-    """Whether each id's join repeats the prediction in its request row; -1 is no row."""
+def _repeats_prediction(
+    responses: ResponseColumns, joins: JoinColumns, rows: IntArray, requests: int
+) -> BoolArray:
+    """Return whether each id's join equals the prediction in its request row; -1 means no row."""
     size = len(rows)
     if not requests:
         return rows >= 0
-    version, value = answers.version.ints(requests)[rows], answers.value.floats(requests)[rows]
-    same: Mask = (joins.version.ints(size) == version) & _same(joins.value.floats(size), value)
+    version, value = (
+        responses.version.int_array(requests)[rows],
+        responses.value.float_array(requests)[rows],
+    )
+    same: BoolArray = (joins.version.int_array(size) == version) & _equal_or_both_nan(
+        joins.value.float_array(size), value
+    )
     return same & (rows >= 0)
 
 
-def _same(ours: np.typing.NDArray[np.float64], theirs: np.typing.NDArray[np.float64]) -> Mask:
-    equal: Mask = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+def _equal_or_both_nan(ours: FloatArray, theirs: FloatArray) -> BoolArray:
+    equal: BoolArray = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
     return equal

@@ -1,23 +1,23 @@
-"""How fast it went: latency and throughput by the records' own timestamps, and lag."""
+"""Latency and throughput from the timestamps of the records, and lag from samples."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from modstream.audit.columns import Ints
-from modstream.audit.stream_audit import Ledger
+from modstream.audit.columns import IntArray
+from modstream.audit.stream_audit import StreamAudit
 
-MOST_BINS = 240
-CURVE = (0, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99)
-"""Percentiles of the curve; the maximum follows as the hundredth."""
+MAX_BINS = 240
+CURVE_PERCENTILES = (0, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99)
+"""Percentiles of the latency curve; the maximum is added as the 100th."""
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
-    """One model's latency in ms: append of the answer less the request's timestamp.
+class ModelLatency:
+    """One model's latency in ms: time of the response's append minus the request's timestamp.
 
-    `curve` has (percentile, ms); `times` are seconds since the first request, `p50_over_time`
-    and `p99_over_time` belong to the stretches that begin there.
+    `curve` has pairs of percentile and ms. `times` are the starts of time bins, in seconds since
+    the first request; `p50_over_time` and `p99_over_time` are the percentiles within each bin.
     """
 
     model: str
@@ -34,10 +34,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Records per second, by whole stretches that begin at `times` (seconds since the first).
+    """Records per second, in time bins that start at `times` (seconds since the first request).
 
-    `seconds` reach from the first request to the last answer, `mean` and `peak` are requests
-    per second over all of it and in the fastest stretch.
+    `seconds` is the time from the first request to the last response. `mean` and `peak` are
+    requests per second over the whole run and in the fastest bin.
     """
 
     seconds: float
@@ -45,80 +45,93 @@ class Throughput:
     peak: float
     times: tuple[float, ...]
     requests: tuple[float, ...]
-    answers: tuple[float, ...]
+    responses: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
-    """Records by role that waited for it, `at` seconds after the first request."""
+class LagSample:
+    """The lag in records, by service, at `seconds` after the first request."""
 
-    at: float
-    waiting: dict[str, float]
+    seconds: float
+    records: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Speed as the topics show it."""
+class Performance:
+    """The latency, throughput and lag of a stream."""
 
-    latency: tuple[Latency, ...]
+    latency: tuple[ModelLatency, ...]
     throughput: Throughput
-    lag: tuple[Lag, ...]
+    lag: tuple[LagSample, ...]
 
 
-def pace(ledger: Ledger) -> Pace:
-    """Measure latency, throughput and lag."""
-    size = len(ledger.requests.rows)
-    seen = ledger.requests.seen.ints(size) > 0
-    sent = ledger.requests.sent_at.ints(size)
-    began = int(sent[seen].min()) if seen.any() else 0
-    answered = {}
-    for model in ledger.route:
-        answers = ledger.answers[model]
-        rows = np.flatnonzero(seen & (answers.count.ints(size) > 0))
-        answered[model] = (sent[rows], answers.at.ints(size)[rows])
-    everything = np.concatenate([sent[seen], *(at for _, at in answered.values())])
-    ended = int(everything.max()) if len(everything) else 0
-    width = max(1, -(-(ended - began) // (1000 * MOST_BINS))) * 1000
-    return Pace(
-        tuple(_latency(m, *times, began, width) for m, times in answered.items() if len(times[0])),
-        _throughput(sent[seen], answered, (began, ended), width),
+def measure_performance(audit: StreamAudit) -> Performance:
+    """Compute the latency, throughput and lag of a stream."""
+    size = len(audit.requests.rows)
+    seen = audit.requests.is_seen.int_array(size) > 0
+    sent = audit.requests.sent_at.int_array(size)
+    start = int(sent[seen].min()) if seen.any() else 0
+    times_by_model = {}
+    for model in audit.route:
+        responses = audit.responses[model]
+        rows = np.flatnonzero(seen & (responses.predictions.int_array(size) > 0))
+        times_by_model[model] = (sent[rows], responses.appended_at.int_array(size)[rows])
+    all_times = np.concatenate([sent[seen], *(appended for _, appended in times_by_model.values())])
+    end = int(all_times.max()) if len(all_times) else 0
+    width = max(1, -(-(end - start) // (1000 * MAX_BINS))) * 1000
+    return Performance(
         tuple(
-            Lag((metrics.event_time - began) / 1000, metrics.values)
-            for metrics in ledger.lag
+            _latency(m, *times, start, width)
+            for m, times in times_by_model.items()
+            if len(times[0])
+        ),
+        _throughput(sent[seen], times_by_model, (start, end), width),
+        tuple(
+            LagSample((metrics.event_time - start) / 1000, metrics.values)
+            for metrics in audit.lag_samples
             if metrics.event_time is not None
         ),
     )
 
 
-def _latency(model: str, sent: Ints, at: Ints, began: int, width: int) -> Latency:
-    taken = (at - sent).astype(np.float64)
-    order = np.argsort(at, kind="stable")
-    numbers, starts = np.unique((at[order] - began) // width, return_index=True)
-    parts = np.split(taken[order], starts[1:])
-    p50, p90, p99, p99_9, most = np.percentile(taken, (50, 90, 99, 99.9, 100)).tolist()
-    curve = zip((*CURVE, 100), np.percentile(taken, (*CURVE, 100)).tolist(), strict=True)
-    return Latency(
-        *(model, p50, p90, p99, p99_9, most),
+def _latency(
+    model: str, sent: IntArray, appended: IntArray, start: int, width: int
+) -> ModelLatency:
+    latencies = (appended - sent).astype(np.float64)
+    order = np.argsort(appended, kind="stable")
+    bins, starts = np.unique((appended[order] - start) // width, return_index=True)
+    parts = np.split(latencies[order], starts[1:])
+    p50, p90, p99, p99_9, longest = np.percentile(latencies, (50, 90, 99, 99.9, 100)).tolist()
+    curve = zip(
+        (*CURVE_PERCENTILES, 100),
+        np.percentile(latencies, (*CURVE_PERCENTILES, 100)).tolist(),
+        strict=True,
+    )
+    return ModelLatency(
+        *(model, p50, p90, p99, p99_9, longest),
         curve=tuple(curve),
-        times=tuple((numbers * width / 1000).tolist()),
+        times=tuple((bins * width / 1000).tolist()),
         p50_over_time=tuple(float(np.percentile(part, 50)) for part in parts),
         p99_over_time=tuple(float(np.percentile(part, 99)) for part in parts),
     )
 
 
 def _throughput(
-    sent: Ints, answered: dict[str, tuple[Ints, Ints]], span: tuple[int, int], width: int
+    sent: IntArray,
+    times_by_model: dict[str, tuple[IntArray, IntArray]],
+    time_range: tuple[int, int],
+    width: int,
 ) -> Throughput:
-    began, ended = span
-    seconds = (ended - began) / 1000
-    edges = began + width * np.arange(max((ended - began) // width, 1) + 1)
+    start, end = time_range
+    seconds = (end - start) / 1000
+    edges = start + width * np.arange(max((end - start) // width, 1) + 1)
     requests = np.histogram(sent, edges)[0] * 1000 / width
-    answers = [np.histogram(at, edges)[0] for _, at in answered.values()]
+    responses = [np.histogram(appended, edges)[0] for _, appended in times_by_model.values()]
     return Throughput(
         seconds=seconds,
         mean=len(sent) / seconds if seconds else 0.0,
         peak=float(requests.max()),
-        times=tuple(((edges[:-1] - began) / 1000).tolist()),
+        times=tuple(((edges[:-1] - start) / 1000).tolist()),
         requests=tuple(requests.tolist()),
-        answers=tuple((np.sum(answers, axis=0) * 1000 / width).tolist()),
+        responses=tuple((np.sum(responses, axis=0) * 1000 / width).tolist()),
     )

@@ -1,4 +1,4 @@
-"""Was every joined row learned once? The chain of versions, offset by offset."""
+"""The audit of learning: each joined row is learned once along the chain of versions."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,131 +6,134 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modstream.audit.stream_audit import Ledger
-from modstream.broker.wire.contracts import ModelEvent
+from modstream.audit.stream_audit import StreamAudit
+from modstream.broker.wire.model_contracts import ModelEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Learning:
-    """What one model's learner did.
+class LearningAudit:
+    """The versions of one model and the feedback rows they learned.
 
-    `published` counts its versions, `learned` the rows that its newest one has seen, `links` the
-    steps from parent to child that were checked. `learned_twice` and `skipped` count rows, where
-    a child's share overlaps its parent's or leaves a gap, or where more or fewer rows were
-    learned than its share holds. `orphans` are versions whose parent was never announced though
-    rows lie before them. `waiting` rows lie beyond the newest version; `quarantined` counts
-    the rows that its guard refused, by rule.
+    `rows_learned` is the number of rows that the newest version has seen. `checked_links` counts
+    the steps from parent to child that were checked. `rows_learned_twice` and `rows_skipped` count
+    rows where a child's offset range overlaps its parent's or leaves a gap, or where more or
+    fewer rows were learned than its range has. `orphaned_versions` are versions whose parent was
+    never announced although rows precede their range. `rows_pending` are beyond the newest
+    version's range. `rows_quarantined` counts the rows that the guard rejected, by rule.
     """
 
     model: str
-    published: int
+    versions: int
     promotions: int
     rollbacks: int
-    newest: int
-    learned: int
-    links: int
-    learned_twice: int
-    skipped: int
-    orphans: int
-    waiting: int
-    quarantined: Mapping[str, int]
+    newest_version: int
+    rows_learned: int
+    checked_links: int
+    rows_learned_twice: int
+    rows_skipped: int
+    orphaned_versions: int
+    rows_pending: int
+    rows_quarantined: Mapping[str, int]
 
     @property
-    def sound(self) -> bool:
+    def is_sound(self) -> bool:
         """Whether no row was learned twice or skipped."""
         return not any(self.faults().values())
 
     def faults(self) -> dict[str, int]:
-        """What may not be, with its count."""
+        """Return the count of each fault."""
         return {
-            f"rows learned twice by {self.model}": self.learned_twice,
-            f"rows skipped by {self.model}": self.skipped,
-            f"versions of {self.model} without a parent": self.orphans,
+            f"rows learned twice by {self.model}": self.rows_learned_twice,
+            f"rows skipped by {self.model}": self.rows_skipped,
+            f"versions of {self.model} without a parent": self.orphaned_versions,
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """What a version's share has too much, too little, or without proof, in rows."""
+class ParentLink:
+    """The difference between a version's offset range and its parent's, in rows."""
 
-    twice: int = 0
+    learned_twice: int = 0
     skipped: int = 0
-    orphan: bool = False
+    is_orphan: bool = False
 
 
-class Rows:
-    """The feedback that a learner had to learn: all lessons but those that its guard refused."""
+class ExpectedRows:
+    """The feedback rows that a learner must learn: all but those that its guard rejected."""
 
-    def __init__(self, ledger: Ledger, model: str) -> None:
-        refused: dict[str, list[int]] = {}
-        for name, home, offset in ledger.quarantined:
+    def __init__(self, audit: StreamAudit, model: str) -> None:
+        rejected: dict[str, list[int]] = {}
+        for name, partition, offset in audit.quarantined:
             if name == model:
-                refused.setdefault(home, []).append(offset)
+                rejected.setdefault(partition, []).append(offset)
         self._offsets = {
-            home: np.setdiff1d(np.array(offsets, dtype=np.int64), refused.get(home, []))
-            for home, offsets in ledger.lessons.of(model).items()
+            partition: np.setdiff1d(np.array(offsets, dtype=np.int64), rejected.get(partition, []))
+            for partition, offsets in audit.training_offsets.offsets_for(model).items()
         }
 
-    def between(self, start: Mapping[str, int], stop: Mapping[str, int]) -> int:
-        """How many lie from `start` up to `stop`, next offsets by "topic:partition"."""
+    def count_between(self, start: Mapping[str, int], stop: Mapping[str, int]) -> int:
+        """Return the number of rows from `start` to before `stop`, offsets by "topic:partition"."""
         return sum(
-            max(0, int(np.subtract(*np.searchsorted(known, [stop.get(p, 0), start.get(p, 0)]))))
-            for p, known in self._offsets.items()
+            max(0, int(np.subtract(*np.searchsorted(offsets, [stop.get(p, 0), start.get(p, 0)]))))
+            for p, offsets in self._offsets.items()
         )
 
-    def beyond(self, start: Mapping[str, int]) -> int:
-        """How many lie from `start` on."""
+    def count_from(self, start: Mapping[str, int]) -> int:
+        """Return the number of rows from `start` to the end."""
         return sum(
-            len(known) - int(np.searchsorted(known, start.get(p, 0)))
-            for p, known in self._offsets.items()
+            len(offsets) - int(np.searchsorted(offsets, start.get(p, 0)))
+            for p, offsets in self._offsets.items()
         )
 
 
-def learning(ledger: Ledger) -> tuple[Learning, ...]:
-    """Check every model that was published with offsets of this stream's feedback."""
-    homes = f"{ledger.topics.feedback}:"
-    learned = {
+def audit_learning(audit: StreamAudit) -> tuple[LearningAudit, ...]:
+    """Audit each model that was published with offsets of this stream's feedback."""
+    prefix = f"{audit.topics.feedback}:"
+    models = {
         event.model
-        for event in ledger.events
-        if any(home.startswith(homes) for home in (*event.offsets, *event.learned_from))
+        for event in audit.events
+        if any(partition.startswith(prefix) for partition in (*event.offsets, *event.first_offsets))
     }
-    return tuple(_learner(ledger, model) for model in sorted(learned))
+    return tuple(_audit_model(audit, model) for model in sorted(models))
 
 
-def _learner(ledger: Ledger, model: str) -> Learning:
-    actions = Counter(event.action for event in ledger.events if event.model == model)
+def _audit_model(audit: StreamAudit, model: str) -> LearningAudit:
+    actions = Counter(event.action for event in audit.events if event.model == model)
     versions = {
         event.version: event
-        for event in ledger.events
+        for event in audit.events
         if event.model == model and event.action == "publish"
     }
-    taught = [event for event in versions.values() if event.offsets]
-    newest = max(taught, key=lambda event: event.version)
-    rows = Rows(ledger, model)
-    links = [_link(rows, versions.get(event.parent or 0), event) for event in taught]
-    rules = Counter(rule for (name, _, _), rule in ledger.quarantined.items() if name == model)
-    return Learning(
+    learned = [event for event in versions.values() if event.offsets]
+    newest = max(learned, key=lambda event: event.version)
+    rows = ExpectedRows(audit, model)
+    links = [_check_link(rows, versions.get(event.parent or 0), event) for event in learned]
+    rules = Counter(rule for (name, _, _), rule in audit.quarantined.items() if name == model)
+    return LearningAudit(
         model=model,
-        published=len(versions),
+        versions=len(versions),
         promotions=actions["promote"],
         rollbacks=actions["rollback"],
-        newest=newest.version,
-        learned=newest.learned,
-        links=len(links),
-        learned_twice=sum(link.twice for link in links),
-        skipped=sum(link.skipped for link in links),
-        orphans=sum(link.orphan for link in links),
-        waiting=rows.beyond(newest.offsets),
-        quarantined=dict(rules.most_common()),
+        newest_version=newest.version,
+        rows_learned=newest.rows_learned,
+        checked_links=len(links),
+        rows_learned_twice=sum(link.learned_twice for link in links),
+        rows_skipped=sum(link.skipped for link in links),
+        orphaned_versions=sum(link.is_orphan for link in links),
+        rows_pending=rows.count_from(newest.offsets),
+        rows_quarantined=dict(rules.most_common()),
     )
 
 
-def _link(rows: Rows, parent: ModelEvent | None, child: ModelEvent) -> Link:
-    """Hold a version's share of the feedback against where its parent ended."""
-    left = parent.offsets if parent else {}
-    overlap, gap = rows.between(child.learned_from, left), rows.between(left, child.learned_from)
+def _check_link(rows: ExpectedRows, parent: ModelEvent | None, child: ModelEvent) -> ParentLink:
+    """Compare a version's range of the feedback with the end of its parent's range."""
+    parent_end = parent.offsets if parent else {}
+    overlap, gap = (
+        rows.count_between(child.first_offsets, parent_end),
+        rows.count_between(parent_end, child.first_offsets),
+    )
     if parent is None and child.parent is not None:
-        return Link(overlap, orphan=gap > 0)
-    share = rows.between(child.learned_from, child.offsets)
-    seen = child.learned - (parent.learned if parent else 0)
-    return Link(overlap + max(seen - share, 0), gap + max(share - seen, 0))
+        return ParentLink(overlap, is_orphan=gap > 0)
+    expected = rows.count_between(child.first_offsets, child.offsets)
+    learned = child.rows_learned - (parent.rows_learned if parent else 0)
+    return ParentLink(overlap + max(learned - expected, 0), gap + max(expected - learned, 0))

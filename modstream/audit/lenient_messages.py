@@ -1,7 +1,8 @@
-"""The few facts of each message that an account needs, read leniently.
+"""The fields of each message that an audit needs, decoded leniently.
 
-An auditor does not share the judgement of those it audits: a request counts as sent although a
-worker must refuse it. And rows of features, which it does not need, are not built.
+A request counts as sent even if a worker must reject it, so its features are not validated. Rows
+of features, which an audit does not need, are not built. What counts as a duplicate request is
+decided by the worker's own `DedupWindow`.
 """
 
 from math import nan
@@ -9,64 +10,64 @@ from typing import Any
 
 from modstream.broker.errors import ContractViolated, DecodeError
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import Contract, RequestId, Scored, Source
-from modstream.models.schema.card import Task
-from modstream.processors.predict.outputs import NAMES
+from modstream.broker.wire.contracts import Contract, JoinedPrediction, SourcePosition
+from modstream.broker.wire.identifiers import RequestId
+from modstream.models.schema.card import OUTPUT_NAMES, Task
 
 
-class Asked(Contract):
-    """A request: who asks, when, and which model if it names one."""
+class LenientRequest(Contract):
+    """A request: its id, its event time, and the model that it names, if any."""
 
     id: RequestId
     model: str | None = None
     event_time: int | None = None
 
 
-class Answered(Contract):
+class LenientPrediction(Contract):
     """A prediction without its features."""
 
     id: RequestId
     model: str
     version: int
     outputs: Any
-    source: Source
+    source: SourcePosition
 
 
-class Joined(Contract):
-    """A feedback record; of its features only whether there are any."""
+class LenientFeedback(Contract):
+    """A feedback record; its features are not decoded."""
 
     id: RequestId
     label: Any
     features: Any = None
-    predictions: tuple[Scored, ...]
+    predictions: tuple[JoinedPrediction, ...]
     revises: Any = None
 
 
-def asked(value: bytes | None) -> Asked | None:
-    """What a request record asks, or None where not even an id can be read."""
+def read_request(value: bytes | None) -> LenientRequest | None:
+    """Decode a request; return None if not even an id can be read."""
     try:
-        return decode(Asked, value)
+        return decode(LenientRequest, value)
     except ContractViolated as error:
-        return Asked(id=error.request_id) if error.request_id is not None else None
+        return LenientRequest(id=error.request_id) if error.request_id is not None else None
     except DecodeError:
         return None
 
 
-def number_in(outputs: object) -> float:
-    """The probability of an answer, else its first number, else NaN."""
+def numeric_output(outputs: object) -> float:
+    """Return the probability of a prediction, else its first output as a number, else NaN."""
     if not isinstance(outputs, dict):
         return nan
     found = outputs.get("probability")
-    return as_number(found) if found is not None else next(map(as_number, outputs.values()), nan)
+    return to_number(found) if found is not None else next(map(to_number, outputs.values()), nan)
 
 
-def task_in(outputs: object) -> Task | None:
-    """The task of the model that gave an answer, as its outputs show it."""
+def infer_task(outputs: object) -> Task | None:
+    """Return the task of a model as the outputs of a prediction imply it, or None."""
     if not isinstance(outputs, dict):
         return None
-    return next((task for task, name in NAMES.items() if name in outputs), None)
+    return next((task for task, name in OUTPUT_NAMES.items() if name in outputs), None)
 
 
-def as_number(value: object) -> float:
-    """A label or an output as a number: booleans are 0 and 1, text is NaN."""
+def to_number(value: object) -> float:
+    """Return a label or an output as a number: booleans are 0 and 1, text is NaN."""
     return float(value) if isinstance(value, int | float) else nan

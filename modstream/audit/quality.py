@@ -1,4 +1,4 @@
-"""How good the answers were: predictions held against labels by id, over event time."""
+"""The quality of predictions: metrics of predictions and labels by request id, over event time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from math import nan
 
 import numpy as np
 
-from modstream.audit.audit_tables import Answers
-from modstream.audit.columns import Floats, Ints, Mask
-from modstream.audit.labels import first_rows
-from modstream.audit.stream_audit import Ledger
-from modstream.models.evaluation.metrics import auc, figures, log_loss
+from modstream.audit.columns import BoolArray, IntArray
+from modstream.audit.labels import first_prediction_rows
+from modstream.audit.stream_audit import StreamAudit
+from modstream.audit.tables import ResponseColumns
+from modstream.models.evaluation.metrics import FloatArray, auc, compute_metrics, log_loss
 
-HOUR = 3_600_000
-DAY = 24 * HOUR
-WEEK = 7 * DAY
-FEWEST = 30
-"""Pairs below which a bin's figures are mostly chance and are left out."""
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+MIN_BIN_ROWS = 30
+"""Minimum number of labelled predictions in a bin; metrics of fewer are mostly chance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The event time of all scored answers, in bins of `width` from `origin` on; all in ms."""
+class EventTimeBins:
+    """The event time of all labelled predictions, in bins of `width` from `origin`; all in ms."""
 
     first: int
     last: int
@@ -30,160 +30,176 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """The answers of one stretch of event time, which begins at `start` (ms)."""
+class QualityBin:
+    """The labelled predictions in one bin of event time, which starts at `start` (ms)."""
 
     start: int
-    pairs: int
+    labelled: int
     auc: float
     log_loss: float
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A version, and the first request that it answered: wall time and event time (ms)."""
+class ServedVersion:
+    """A version, and the wall time and event time (ms) of the first request that it served."""
 
     version: int
-    answers: int
-    at: int
-    event_time: int
+    predictions: int
+    first_served_at: int
+    first_event_time: int
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
-    """One model's answers against the truth.
+class ModelQuality:
+    """The metrics of one model's predictions.
 
-    `pairs` are the answers with a label in the topics, of all `answered`; `joined` those that the
-    joiner joined.
-    `swaps` counts the versions that took over from another while requests were flowing.
-    `auc` and `log_loss` (nats) are NaN unless answers are probabilities and labels 0 and 1;
-    `figures` are those of other tasks, by name.
+    `predictions` counts ids with a prediction, `labelled` those of them that also have a label in
+    the topics, and `joined` those that the joiner joined. `auc` and `log_loss` (nats) are NaN
+    unless predictions are probabilities and labels are 0 and 1. `metrics` are those of other
+    tasks, by name.
     """
 
     model: str
-    answered: int
-    pairs: int
+    predictions: int
+    labelled: int
     joined: int
     auc: float
     log_loss: float
-    figures: Mapping[str, float]
-    span: Span
-    bins: tuple[Bin, ...]
-    versions: tuple[Served, ...]
+    metrics: Mapping[str, float]
+    event_times: EventTimeBins
+    bins: tuple[QualityBin, ...]
+    versions: tuple[ServedVersion, ...]
 
     @property
     def coverage(self) -> float:
-        """The share of answers that have a label yet; what the figures are of."""
-        return self.pairs / self.answered if self.answered else nan
+        """The share of predictions that have a label; the metrics are computed from these."""
+        return self.labelled / self.predictions if self.predictions else nan
 
     @property
     def swaps(self) -> int:
-        """Hot swaps seen in the answers."""
+        """The number of hot swaps: versions that served requests after another one."""
         return max(len(self.versions) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
-    """Truths, answers, and event times (ms) of the requests; all (n,)."""
+class LabelledPredictions:
+    """Labels, predictions, and event times (ms) of the requests; each of shape (n,)."""
 
-    truth: Floats
-    value: Floats
-    event_time: Ints
+    labels: FloatArray
+    predictions: FloatArray
+    event_times: IntArray
 
-    def where(self, mask: Mask) -> "Pairs":
-        """Those that a mask (n,) picks."""
-        return Pairs(self.truth[mask], self.value[mask], self.event_time[mask])
+    def select(self, mask: BoolArray) -> "LabelledPredictions":
+        """Return the rows that a mask of shape (n,) selects."""
+        return LabelledPredictions(
+            self.labels[mask], self.predictions[mask], self.event_times[mask]
+        )
 
 
-def quality(ledger: Ledger) -> tuple[Quality, ...]:
-    """Score every model of the route."""
-    found = {model: _pairs(ledger, ledger.answers[model]) for model in ledger.route}
-    times = np.concatenate([pairs.event_time for pairs in found.values()])
+def measure_quality(audit: StreamAudit) -> tuple[ModelQuality, ...]:
+    """Compute the metrics of each model on the route."""
+    by_model = {model: _binary_predictions(audit, audit.responses[model]) for model in audit.route}
+    times = np.concatenate([labelled.event_times for labelled in by_model.values()])
     first, last = (int(times.min()), int(times.max())) if len(times) else (0, 0)
-    width = bin_width(last - first)
-    span = Span(first, last, first - first % min(width, DAY), width)
-    return tuple(_quality(ledger, model, pairs, span) for model, pairs in found.items())
-
-
-def bin_width(span: int) -> int:
-    """The width (ms) that shows a span of event time: weeks of months, days of weeks, hours."""
-    if span > 10 * WEEK:
-        return WEEK
-    return DAY if span > 3 * DAY else HOUR
-
-
-def _quality(ledger: Ledger, model: str, pairs: Pairs, span: Span) -> Quality:
-    joins = ledger.joins.get(model)
-    return Quality(
-        model=model,
-        answered=len(first_rows(ledger, ledger.answers[model])[0]),
-        pairs=len(pairs.truth),
-        joined=int((joins.count.ints(len(ledger.ids)) > 0).sum()) if joins else 0,
-        auc=auc(pairs.truth, pairs.value),
-        log_loss=log_loss(pairs.truth, pairs.value),
-        figures=_of_other_tasks(ledger, ledger.answers[model]),
-        span=span,
-        bins=_bins(pairs, span),
-        versions=_served(ledger, ledger.answers[model]),
+    width = choose_bin_width(last - first)
+    event_times = EventTimeBins(first, last, first - first % min(width, DAY_MS), width)
+    return tuple(
+        _measure_model(audit, model, labelled, event_times) for model, labelled in by_model.items()
     )
 
 
-def _pairs(ledger: Ledger, answers: Answers) -> Pairs:
-    """Join predictions with labels by id; what is no probability or no 0 or 1 is left out."""
-    joined = _joined(ledger, answers)
-    is_told = np.isin(joined.truth, (0.0, 1.0)) & (joined.value >= 0) & (joined.value <= 1)
-    return joined.where(is_told & (answers.task in {None, "binary"}))
+def choose_bin_width(duration: int) -> int:
+    """Return the bin width for a duration, both in ms: weeks, days or hours."""
+    if duration > 10 * WEEK_MS:
+        return WEEK_MS
+    return DAY_MS if duration > 3 * DAY_MS else HOUR_MS
 
 
-def _of_other_tasks(ledger: Ledger, answers: Answers) -> dict[str, float]:
-    """The figures of values, anomaly scores, and numbered classes."""
-    joined = _joined(ledger, answers)
-    told = joined.where(np.isfinite(joined.truth) & np.isfinite(joined.value))
-    if answers.task in {"regression", "anomaly"}:
-        return figures(told.truth.tolist(), told.value.tolist(), answers.task)
-    if answers.task == "multiclass" and len(told.truth):
-        return {"accuracy": float(np.mean(told.truth == told.value))}
+def _measure_model(
+    audit: StreamAudit, model: str, labelled: LabelledPredictions, event_times: EventTimeBins
+) -> ModelQuality:
+    joins = audit.joins.get(model)
+    return ModelQuality(
+        model=model,
+        predictions=len(first_prediction_rows(audit, audit.responses[model])[0]),
+        labelled=len(labelled.labels),
+        joined=int((joins.count.int_array(len(audit.ids)) > 0).sum()) if joins else 0,
+        auc=auc(labelled.labels, labelled.predictions),
+        log_loss=log_loss(labelled.labels, labelled.predictions),
+        metrics=_other_metrics(audit, audit.responses[model]),
+        event_times=event_times,
+        bins=_bins(labelled, event_times),
+        versions=_served_versions(audit, audit.responses[model]),
+    )
+
+
+def _binary_predictions(audit: StreamAudit, responses: ResponseColumns) -> LabelledPredictions:
+    """Return the predictions that are probabilities and whose labels are 0 or 1."""
+    labelled = _labelled_predictions(audit, responses)
+    is_binary = (
+        np.isin(labelled.labels, (0.0, 1.0))
+        & (labelled.predictions >= 0)
+        & (labelled.predictions <= 1)
+    )
+    return labelled.select(is_binary & (responses.task in {None, "binary"}))
+
+
+def _other_metrics(audit: StreamAudit, responses: ResponseColumns) -> dict[str, float]:
+    """Return the metrics of regression values, anomaly scores and numeric classes."""
+    labelled = _labelled_predictions(audit, responses)
+    finite = labelled.select(np.isfinite(labelled.labels) & np.isfinite(labelled.predictions))
+    if responses.task in {"regression", "anomaly"}:
+        return compute_metrics(finite.labels.tolist(), finite.predictions.tolist(), responses.task)
+    if responses.task == "multiclass" and len(finite.labels):
+        return {"accuracy": float(np.mean(finite.labels == finite.predictions))}
     return {}
 
 
-def _joined(ledger: Ledger, answers: Answers) -> Pairs:
-    size = len(ledger.requests.rows)
-    numbers, rows = first_rows(ledger, answers)
-    return Pairs(
-        ledger.truths.last.floats(len(ledger.ids))[numbers],
-        answers.value.floats(size)[rows],
-        ledger.requests.event_time.ints(size)[rows],
+def _labelled_predictions(audit: StreamAudit, responses: ResponseColumns) -> LabelledPredictions:
+    size = len(audit.requests.rows)
+    ids, rows = first_prediction_rows(audit, responses)
+    return LabelledPredictions(
+        audit.labels.last.float_array(len(audit.ids))[ids],
+        responses.value.float_array(size)[rows],
+        audit.requests.event_time.int_array(size)[rows],
     )
 
 
-def _bins(pairs: Pairs, span: Span) -> tuple[Bin, ...]:
-    order = np.argsort(pairs.event_time, kind="stable")
-    places = (pairs.event_time[order] - span.origin) // span.width
-    numbers, starts = np.unique(places, return_index=True)
-    starts_ms = (span.origin + numbers * span.width).tolist()
+def _bins(labelled: LabelledPredictions, event_times: EventTimeBins) -> tuple[QualityBin, ...]:
+    order = np.argsort(labelled.event_times, kind="stable")
+    indices = (labelled.event_times[order] - event_times.origin) // event_times.width
+    used, starts = np.unique(indices, return_index=True)
+    starts_ms = (event_times.origin + used * event_times.width).tolist()
     parts = np.split(order, starts[1:])
     return tuple(
-        Bin(start, len(part), *_figures(pairs.truth[part], pairs.value[part]))
+        QualityBin(
+            start, len(part), *_bin_metrics(labelled.labels[part], labelled.predictions[part])
+        )
         for start, part in zip(starts_ms, parts, strict=False)
     )
 
 
-def _figures(truth: Floats, value: Floats) -> tuple[float, float]:
-    if len(truth) < FEWEST:
+def _bin_metrics(labels: FloatArray, predictions: FloatArray) -> tuple[float, float]:
+    if len(labels) < MIN_BIN_ROWS:
         return nan, nan
-    return auc(truth, value), log_loss(truth, value)
+    return auc(labels, predictions), log_loss(labels, predictions)
 
 
-def _served(ledger: Ledger, answers: Answers) -> tuple[Served, ...]:
-    """Every version in the order in which it first answered."""
-    size = len(ledger.requests.rows)
-    rows = np.flatnonzero(answers.count.ints(size))
-    at, version = answers.at.ints(size)[rows], answers.version.ints(size)[rows]
-    event_time = ledger.requests.event_time.ints(size)[rows]
+def _served_versions(audit: StreamAudit, responses: ResponseColumns) -> tuple[ServedVersion, ...]:
+    """Return the versions in the order of their first responses."""
+    size = len(audit.requests.rows)
+    rows = np.flatnonzero(responses.predictions.int_array(size))
+    at, version = (
+        responses.appended_at.int_array(size)[rows],
+        responses.version.int_array(size)[rows],
+    )
+    event_time = audit.requests.event_time.int_array(size)[rows]
     order = np.lexsort((version, at))
     versions, first, counts = np.unique(version[order], return_index=True, return_counts=True)
-    served = [
-        Served(int(number), int(count), int(at[row]), int(event_time[row]))
+    versions_served = [
+        ServedVersion(int(number), int(count), int(at[row]), int(event_time[row]))
         for number, count, row in zip(versions, counts, order[first], strict=True)
     ]
-    return tuple(sorted(served, key=lambda one: (one.at, one.version)))
+    return tuple(
+        sorted(versions_served, key=lambda served: (served.first_served_at, served.version))
+    )

@@ -1,237 +1,252 @@
-"""The ledger: everything that stands in a stream's topics, folded into columns."""
+"""The audit of a stream: all records of its topics, folded into tables of columns."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from modstream.audit.audit_tables import NO_ID, Answers, Joins, Lessons, Requests, Truths
-from modstream.audit.columns import Numbering
-from modstream.audit.lenient_messages import Answered, Joined, as_number, asked, number_in, task_in
+from modstream.audit.columns import RowIndex
+from modstream.audit.lenient_messages import (
+    LenientFeedback,
+    LenientPrediction,
+    infer_task,
+    numeric_output,
+    read_request,
+    to_number,
+)
+from modstream.audit.tables import (
+    UNKNOWN_ID,
+    JoinColumns,
+    LabelColumns,
+    RequestColumns,
+    ResponseColumns,
+    TrainingOffsets,
+)
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.errors import DecodeError
-from modstream.broker.wire.codec import ERROR, decode
+from modstream.broker.wire.codec import KIND_ERROR, decode
 from modstream.broker.wire.contracts import (
-    ErrorAnswer,
+    ErrorResponse,
     Label,
-    Metrics,
-    ModelEvent,
     Quarantined,
     Unjoined,
     UnjoinedReason,
 )
-from modstream.broker.wire.dead_letters import cause_of
+from modstream.broker.wire.dead_letters import read_cause
+from modstream.broker.wire.model_contracts import Metrics, ModelEvent
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
-from modstream.processors.predict.deduplication import Window
+from modstream.processors.predict.deduplication import DedupWindow
 
 MetricKey = tuple[str, str | None, int | None]
 
 
 @dataclass(slots=True)
-class Oddities:
-    """What no correct stream holds.
+class Anomalies:
+    """Records that a correct stream does not contain.
 
-    `strangers` are answers with another id than their request, `astray` answers to records of
-    other topics; `broken` counts records by topic that do not follow their contract.
+    `id_mismatches` counts responses with another id than their request, `foreign_sources` responses
+    to records of other topics, and `malformed` records that violate their contract, by topic.
     """
 
-    strangers: int = 0
-    astray: int = 0
-    broken: Counter[str] = field(default_factory=Counter)
+    id_mismatches: int = 0
+    foreign_sources: int = 0
+    malformed: Counter[str] = field(default_factory=Counter)
 
 
-class Ledger:
+class StreamAudit:
     """A fold over the records of all topics of one stream, in any order of topics.
 
-    `route` are the models that answer a request that names none. Within a partition records
-    must come in the order of their offsets. A request that repeats the id of one of the
-    `repeats` offsets before it is not to be answered.
+    Within a partition, records must be added in the order of their offsets. `route` are the models
+    that respond to a request that names none. A request whose id occurs within the `dedup_window`
+    offsets before it gets no response.
     """
 
-    def __init__(self, topics: Topics, route: tuple[str, ...], repeats: int = 0) -> None:
+    def __init__(self, topics: Topics, route: tuple[str, ...], dedup_window: int = 0) -> None:
         self.topics = topics
         self.route = route
-        self._windows: defaultdict[int, Window] = defaultdict(lambda: Window(repeats))
-        self.ids = Numbering()
-        self.requests = Requests()
-        self.answers = defaultdict(Answers, {model: Answers() for model in route})
+        self._windows: defaultdict[int, DedupWindow] = defaultdict(
+            lambda: DedupWindow(dedup_window)
+        )
+        self.ids = RowIndex()
+        self.requests = RequestColumns()
+        self.responses = defaultdict(ResponseColumns, {model: ResponseColumns() for model in route})
         self.errors: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
-        self.truths = Truths()
-        self.joins: defaultdict[str, Joins] = defaultdict(Joins)
-        self.joined_again = 0
+        self.labels = LabelColumns()
+        self.joins: defaultdict[str, JoinColumns] = defaultdict(JoinColumns)
+        self.repeated_joins = 0
         self.unjoined: Counter[UnjoinedReason] = Counter()
-        self.lessons = Lessons()
+        self.training_offsets = TrainingOffsets()
         self.quarantined: dict[tuple[str, str, int], str] = {}
         self.events: list[ModelEvent] = []
         self.metrics: dict[MetricKey, Metrics] = {}
-        self.lag: list[Metrics] = []
-        self.oddities = Oddities()
-        self._folds: dict[str, Callable[[Record], None]] = {
-            topics.requests: self._request,
-            topics.predictions: self._answer,
-            topics.dlq: self._dead_letter,
-            topics.labels: self._label,
-            topics.feedback: self._feedback,
-            topics.unjoined: self._unjoined,
-            topics.quarantine: self._quarantined,
-            topics.metrics: self._metrics,
-            topics.model_events: self._event,
+        self.lag_samples: list[Metrics] = []
+        self.anomalies = Anomalies()
+        self._handlers: dict[str, Callable[[Record], None]] = {
+            topics.requests: self._add_request,
+            topics.predictions: self._add_response,
+            topics.dlq: self._add_dead_letter,
+            topics.labels: self._add_label,
+            topics.feedback: self._add_feedback,
+            topics.unjoined: self._add_unjoined,
+            topics.quarantine: self._add_quarantined,
+            topics.metrics: self._add_metrics,
+            topics.model_events: self._add_event,
         }
 
     def add(self, record: Record) -> None:
-        """Take one record; one that breaks its topic's contract is counted and passed over."""
+        """Add one record; a record that violates its topic's contract is only counted."""
         try:
-            self._folds[record.topic](record)
+            self._handlers[record.topic](record)
         except DecodeError:
-            self.oddities.broken[record.topic] += 1
+            self.anomalies.malformed[record.topic] += 1
 
-    def _request(self, record: Record) -> None:
+    def _add_request(self, record: Record) -> None:
         table = self.requests
-        row = table.at(record.partition, record.offset)
-        table.seen.count(row)
+        row = table.row_at(record.partition, record.offset)
+        table.is_seen.increment(row)
         table.sent_at[row] = table.event_time[row] = record.timestamp
-        request = asked(record.value)
+        request = read_request(record.value)
         if request is None:
             return
-        again = self._windows[record.partition].repeats(record.offset, request.id)
-        if again and record.header(Header.REDRIVE_OF) is None:
-            table.again.count(row)
-        self._identify(row, request.id)
+        is_repeated = self._windows[record.partition].is_duplicate(record.offset, request.id)
+        if is_repeated and record.header(Header.REDRIVE_OF) is None:
+            table.is_duplicate.increment(row)
+        self._check_id(row, request.id)
         if request.event_time is not None:
             table.event_time[row] = request.event_time
         if request.model is not None:
-            table.named[row] = request.model
+            table.named_models[row] = request.model
 
-    def _answer(self, record: Record) -> None:
-        if record.header(Header.KIND) == ERROR:
-            self._refusal(decode(ErrorAnswer, record.value))
+    def _add_response(self, record: Record) -> None:
+        if record.header(Header.KIND) == KIND_ERROR:
+            self._add_error(decode(ErrorResponse, record.value))
             return
-        said = decode(Answered, record.value)
-        if said.source.topic != self.topics.requests:
-            self.oddities.astray += 1
+        prediction = decode(LenientPrediction, record.value)
+        if prediction.source.topic != self.topics.requests:
+            self.anomalies.foreign_sources += 1
             return
-        row = self.requests.at(said.source.partition, said.source.offset)
-        self._identify(row, said.id)
-        answers = self.answers[said.model]
-        if answers.count.count(row) == 1:
-            answers.version[row] = said.version
-            answers.value[row] = number_in(said.outputs)
-            answers.task = answers.task or task_in(said.outputs)
-            answers.at[row] = record.timestamp
+        row = self.requests.row_at(prediction.source.partition, prediction.source.offset)
+        self._check_id(row, prediction.id)
+        responses = self.responses[prediction.model]
+        if responses.predictions.increment(row) == 1:
+            responses.version[row] = prediction.version
+            responses.value[row] = numeric_output(prediction.outputs)
+            responses.task = responses.task or infer_task(prediction.outputs)
+            responses.appended_at[row] = record.timestamp
 
-    def _refusal(self, error: ErrorAnswer) -> None:
+    def _add_error(self, error: ErrorResponse) -> None:
         self.errors[error.code] += 1
         if error.source.topic != self.topics.requests:
-            self.oddities.astray += 1
+            self.anomalies.foreign_sources += 1
             return
-        row = self.requests.at(error.source.partition, error.source.offset)
-        self._identify(row, error.id)
+        row = self.requests.row_at(error.source.partition, error.source.offset)
+        self._check_id(row, error.id)
         if error.model is None:
-            self.requests.refused.count(row)
+            self.requests.errors.increment(row)
         else:
-            self.answers[error.model].errors.count(row)
+            self.responses[error.model].errors.increment(row)
 
-    def _dead_letter(self, record: Record) -> None:
-        cause = cause_of(record)
+    def _add_dead_letter(self, record: Record) -> None:
+        cause = read_cause(record)
         self.dead_letters[cause.get("class.name", "unknown")] += 1
         if cause.get("topic") != self.topics.requests:
             return
         partition, offset = cause.get("partition", ""), cause.get("offset", "")
         if partition.isdecimal() and offset.isdecimal():
-            self.requests.dead.count(self.requests.at(int(partition), int(offset)))
+            self.requests.dead_letters.increment(self.requests.row_at(int(partition), int(offset)))
         else:
-            self.oddities.broken[record.topic] += 1
+            self.anomalies.malformed[record.topic] += 1
 
-    def _label(self, record: Record) -> None:
+    def _add_label(self, record: Record) -> None:
         label = decode(Label, record.value)
-        number, truths = self.ids[label.id], self.truths
-        value = as_number(label.label)
-        if truths.sent.count(number) == 1:
-            truths.first[number] = truths.last[number] = value
-            truths.revision[number] = label.revision
-        elif label.revision >= truths.revision[number]:
-            truths.last[number] = value
-            truths.revision[number] = label.revision
+        number, labels = self.ids[label.id], self.labels
+        value = to_number(label.label)
+        if labels.sent.increment(number) == 1:
+            labels.first[number] = labels.last[number] = value
+            labels.revision[number] = label.revision
+        elif label.revision >= labels.revision[number]:
+            labels.last[number] = value
+            labels.revision[number] = label.revision
 
-    def _feedback(self, record: Record) -> None:
-        joined = decode(Joined, record.value)
+    def _add_feedback(self, record: Record) -> None:
+        joined = decode(LenientFeedback, record.value)
         number = self.ids[joined.id]
         if joined.revises is not None:
-            self._correction(joined, number)
+            self._revise_label(joined, number)
             return
         if record.header(Header.REDRIVE_OF) is not None:
             model = (record.header(Header.MODEL) or b"").decode(errors="replace")
-            self.lessons.release(model, str(record.home), record.offset)
+            self.training_offsets.add_released(model, str(record.topic_partition), record.offset)
             return
-        self.truths.joined.count(number)
+        self.labels.joined.increment(number)
         for scored in joined.predictions:
             joins = self.joins[scored.model]
-            if joins.count.count(number) > 1:
-                self.joined_again += 1
+            if joins.count.increment(number) > 1:
+                self.repeated_joins += 1
                 continue
             joins.version[number] = scored.version
-            joins.value[number] = number_in(scored.outputs)
-            joins.label[number] = as_number(joined.label)
+            joins.value[number] = numeric_output(scored.outputs)
+            joins.label[number] = to_number(joined.label)
         if joined.features is not None:
-            self.lessons.add(str(record.home), record.offset, number)
+            self.training_offsets.add(str(record.topic_partition), record.offset, number)
 
-    def _correction(self, joined: Joined, number: int) -> None:
-        """Take the new truth of what was joined before."""
+    def _revise_label(self, joined: LenientFeedback, number: int) -> None:
+        """Replace the label of an earlier join."""
         for scored in joined.predictions:
-            self.joins[scored.model].label[number] = as_number(joined.label)
+            self.joins[scored.model].label[number] = to_number(joined.label)
 
-    def _unjoined(self, record: Record) -> None:
+    def _add_unjoined(self, record: Record) -> None:
         unjoined = decode(Unjoined, record.value)
         self.unjoined[unjoined.reason] += 1
         is_missing = unjoined.reason is UnjoinedReason.MISSING
-        column = self.truths.missing if is_missing else self.truths.set_aside
-        column.count(self.ids[unjoined.id])
+        column = self.labels.missing if is_missing else self.labels.unjoined
+        column.increment(self.ids[unjoined.id])
 
-    def _quarantined(self, record: Record) -> None:
+    def _add_quarantined(self, record: Record) -> None:
         row = decode(Quarantined, record.value)
-        home = f"{row.source.topic}:{row.source.partition}"
-        self.quarantined[row.model, home, row.source.offset] = row.rule
+        partition = f"{row.source.topic}:{row.source.partition}"
+        self.quarantined[row.model, partition, row.source.offset] = row.rule
 
-    def _metrics(self, record: Record) -> None:
+    def _add_metrics(self, record: Record) -> None:
         metrics = decode(Metrics, record.value)
         if metrics.kind == "lag":
-            self.lag.append(metrics)
+            self.lag_samples.append(metrics)
         else:
             self.metrics[metrics.kind, metrics.model, metrics.version] = metrics
 
-    def _event(self, record: Record) -> None:
+    def _add_event(self, record: Record) -> None:
         self.events.append(decode(ModelEvent, record.value))
 
-    def _identify(self, row: int, request_id: str) -> None:
-        """Note a row's id; two that speak of the same record must agree on it."""
-        number, known = self.ids[request_id], self.requests.id[row]
-        if known == NO_ID:
-            self.requests.id[row] = number
+    def _check_id(self, row: int, request_id: str) -> None:
+        """Set a row's id, or count a mismatch if an earlier record gave it another id."""
+        number, known = self.ids[request_id], self.requests.id_row[row]
+        if known == UNKNOWN_ID:
+            self.requests.id_row[row] = number
         elif known != number:
-            self.oddities.strangers += 1
+            self.anomalies.id_mismatches += 1
 
 
-def topics_read(topics: Topics) -> tuple[str, ...]:
-    """The topics that a ledger is made of, in the order in which a request meets them.
+def audited_topics(topics: Topics) -> tuple[str, ...]:
+    """Return the topics that an audit reads, in the order in which a request passes them.
 
-    Fences are not among them: they tell again of first answers what the answers tell of all.
+    Version markers are skipped: they repeat information already in the predictions.
     """
     names = (spec.name for spec in topics.specs(partitions=1))
-    return tuple(name for name in names if name != topics.fences)
+    return tuple(name for name in names if name != topics.version_markers)
 
 
-def read_ledger(
-    connection: Connection, topics: Topics, route: tuple[str, ...], repeats: int = 0
-) -> Ledger:
-    """Fold all committed records of a stream, from the beginning to where the topics end now.
+def audit_stream(
+    connection: Connection, topics: Topics, route: tuple[str, ...], dedup_window: int = 0
+) -> StreamAudit:
+    """Read and add all committed records of a stream, from the beginning to the current end.
 
     Raises:
         TopicMissing: a topic of the stream does not exist.
         BrokerError: reading failed.
     """
-    ledger = Ledger(topics, route, repeats)
-    for record in read_to_end(connection, topics_read(topics)):
-        ledger.add(record)
-    return ledger
+    audit = StreamAudit(topics, route, dedup_window)
+    for record in read_to_end(connection, audited_topics(topics)):
+        audit.add(record)
+    return audit

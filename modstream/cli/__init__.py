@@ -1,4 +1,4 @@
-"""The command line: `modstream --help` explains itself."""
+"""The command-line interface `modstream`."""
 
 import os
 import sys
@@ -10,15 +10,15 @@ from modstream.broker.errors import BrokerError
 from modstream.cli.app import app
 from modstream.errors import StackError
 from modstream.models.errors import ModelError
-from modstream.process.gc_tuning import uncollected_at_exit
+from modstream.process.gc_tuning import skip_gc_at_exit
 from modstream.processors.errors import ProcessorError
 from modstream.producers.errors import ProducerError
 
 
 def main() -> None:
-    """Run a command; what goes wrong is one sentence on standard error, never a traceback."""
-    logs.quiet()
-    uncollected_at_exit()
+    """Run a command; modstream's own errors are printed as one message, without a traceback."""
+    logs.show_errors_only()
+    skip_gc_at_exit()
     try:
         app()
     except (BrokerError, ModelError, ProcessorError, ProducerError, StackError) as error:
@@ -27,6 +27,6 @@ def main() -> None:
         )
         raise SystemExit(1) from None
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more at exit.
+        # The reader has closed the pipe. Without this, Python reports it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

@@ -1,4 +1,4 @@
-"""`modstream replay`: what another version would have answered."""
+"""`modstream backtest`: scores recorded requests with any model version."""
 
 import csv
 import json
@@ -10,144 +10,149 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from modstream.cli.options import AsJson, Stream
-from modstream.cli.output import out, print_json, rows, say
-from modstream.cli.time_options import option
-from modstream.models.serving.model_cache import Shelf
-from modstream.operations.backtest.backtest import Outcome, Replay, Stretch, listed
-from modstream.operations.backtest.compare import flipped
-from modstream.registry.access import open_registry, trust
+from modstream.cli.options import JsonOption, StreamArgument
+from modstream.cli.output import print_json, print_rows, stderr, stdout
+from modstream.cli.time_options import SinceOption, UntilOption
+from modstream.models.registry.refs import DEFAULT_ALIAS
+from modstream.models.serving.model_cache import ModelCache
+from modstream.operations.backtest.backtest import Backtest, BacktestResult, TimeRange, flatten_rows
+from modstream.operations.backtest.compare import is_changed
+from modstream.registry.access import load_trust, open_registry
 from modstream.settings import load_settings
 
 CSV = ".csv"
 
 
-def replay(
-    stream: Stream = None,
+def backtest(
+    stream: StreamArgument = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="Whose version; by default the primary's."),
+        typer.Option("--model", "-m", help="The model to score with; by default the primary."),
     ] = None,
     version: Annotated[
-        str, typer.Option("--version", "-v", help="A number or an alias.")
-    ] = "champion",
-    since: Annotated[
-        int | None, option("--from", "Requests not before: a time, or so long ago as 2h.")
-    ] = None,
-    until: Annotated[int | None, option("--to", "Requests before this time.")] = None,
-    against: Annotated[
+        str, typer.Option("--version", "-v", help="A version number or an alias.")
+    ] = DEFAULT_ALIAS,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    baseline: Annotated[
         str | None,
         typer.Option(
-            help="The model whose recorded answers are held against it; by default the same one,"
-            " or the primary where it serves no route."
+            help="The model whose recorded predictions are compared; by default the same model, or"
+            " the primary model if it is not in the route."
         ),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Probability from which a decision is yes.")
+        float, typer.Option(min=0, max=1, help="Probability from which a decision is positive.")
     ] = 0.5,
-    to_file: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option("--out", dir_okay=False, help="A row per answer: .csv, or JSON lines."),
+        typer.Option(dir_okay=False, help="Write a row per prediction: .csv, else JSON lines."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Score recorded requests with any version and print what would have been decided otherwise.
+    """Score recorded requests with any version and print which decisions would have differed.
 
-    Nothing of the live stream is touched: no group is joined, no offset committed, no record
-    written. The figures are the learner's own, over the labels that are known by now.
+    The live stream is not affected: the command joins no consumer group, commits no offset and
+    writes no record. Metrics are computed like the learner's, over the labels known by now.
     """
     settings = load_settings(stream=stream)
     chosen = model or settings.models[0]
-    other = against or (chosen if chosen in settings.models else settings.models[0])
-    with open_registry(settings) as registry, Progress(console=say, transient=True) as progress:
+    other = baseline or (chosen if chosen in settings.models else settings.models[0])
+    with open_registry(settings) as registry, Progress(console=stderr, transient=True) as progress:
         task = progress.add_task("loading", total=None)
 
-        def notice(topic: str, count: int, total: int) -> None:
+        def show_progress(topic: str, count: int, total: int) -> None:
             progress.update(task, description=topic, completed=count, total=total)
 
-        loaded = Shelf(registry, trust(settings), settings.shelf).get(chosen, version)
-        desk = Replay(settings.connection, settings.topics(), settings.largest_request, notice)
-        outcome = desk.run(loaded, other, Stretch(since, until), threshold)
-    if to_file is not None:
-        write(to_file, differences(outcome, threshold))
-        say.print(f"{len(outcome.pairs):,} rows in {to_file}", highlight=False)
-    print_outcome(outcome, threshold, as_json=as_json)
+        cache = ModelCache(registry, load_trust(settings), settings.model_cache)
+        loaded = cache.get(chosen, version)
+        run = Backtest(
+            settings.connection, settings.topics(), settings.max_request_bytes, show_progress
+        )
+        result = run.run(loaded, other, TimeRange(since, until), threshold)
+    if output is not None:
+        write_rows(output, rows_with_differences(result, threshold))
+        stderr.print(f"{len(result.rows):,} rows written to {output}", highlight=False)
+    print_result(result, threshold, as_json=as_json)
 
 
-def differences(outcome: Outcome, threshold: float) -> Iterable[dict[str, object]]:
-    """Every pair with what a reader wants to sort it by."""
-    task = outcome.card.task
-    for pair, flat in zip(outcome.pairs, listed(outcome.pairs), strict=True):
-        numbers = task != "multiclass"
-        moved = float(pair.replayed) - float(pair.served) if numbers else None
-        yield {**flat, "difference": moved, "flipped": flipped(task, pair, threshold)}
+def rows_with_differences(result: BacktestResult, threshold: float) -> Iterable[dict[str, object]]:
+    """Return every compared row with the difference of the two outputs, as flat mappings."""
+    task = result.card.task
+    is_numeric = task != "multiclass"
+    for row, fields in zip(result.rows, flatten_rows(result.rows), strict=True):
+        difference = float(row.backtested) - float(row.served) if is_numeric else None
+        yield {**fields, "difference": difference, "is_changed": is_changed(task, row, threshold)}
 
 
-def write(path: Path, found: Iterable[dict[str, object]]) -> None:
-    """Write rows as CSV if the file is called so, else as JSON lines."""
+def write_rows(path: Path, rows: Iterable[dict[str, object]]) -> None:
+    """Write rows as CSV if the file has that suffix, else as JSON lines."""
     with path.open("w", newline="", encoding="utf-8") as file:
         if path.suffix.lower() != CSV:
-            file.writelines(f"{json.dumps(row)}\n" for row in found)
+            file.writelines(f"{json.dumps(row)}\n" for row in rows)
             return
         writer: csv.DictWriter[str] | None = None
-        for row in found:
+        for row in rows:
             if writer is None:
                 writer = csv.DictWriter(file, list(row))
                 writer.writeheader()
             writer.writerow(row)
 
 
-def print_outcome(outcome: Outcome, threshold: float, *, as_json: bool) -> None:
-    """Print what a replay came to."""
+def print_result(result: BacktestResult, threshold: float, *, as_json: bool) -> None:
+    """Print the result of a backtest as tables, or as one JSON object."""
     if as_json:
-        print_json(document(outcome, threshold))
+        print_json(to_document(result, threshold))
         return
-    card, found = outcome.card, outcome.comparison
-    first, last = min(found.versions), max(found.versions)
+    card, comparison = result.card, result.comparison
+    first, last = min(comparison.versions), max(comparison.versions)
     served = f"{first}" if first == last else f"{first}–{last}"
-    head = f"{card.name} {card.version} against {outcome.against} {served}"
-    out.print(head, markup=False, highlight=False)
-    for title, facts in sections(outcome).items():
-        rows(facts, as_json=False, empty="no labels yet", title=title)
+    head = f"{card.name} {card.version} against {result.baseline} {served}"
+    stdout.print(head, markup=False, highlight=False)
+    for title, rows in to_tables(result).items():
+        print_rows(rows, as_json=False, empty="no labels yet", title=title)
 
 
-def document(outcome: Outcome, threshold: float) -> dict[str, Any]:
-    """What a replay came to, for programs."""
+def to_document(result: BacktestResult, threshold: float) -> dict[str, Any]:
+    """Return the result of a backtest as one JSON object."""
     return {
-        "model": outcome.card.name,
-        "version": outcome.card.version,
-        "sha256": outcome.card.sha256,
-        "against": outcome.against,
+        "model": result.card.name,
+        "version": result.card.version,
+        "sha256": result.card.sha256,
+        "baseline": result.baseline,
         "threshold": threshold,
-        "requests": outcome.requests,
-        "answered": outcome.answered,
-        "refused": outcome.refused,
-        "unmatched": outcome.unmatched,
-        **asdict(outcome.comparison),
+        "requests": result.requests,
+        "answered": result.answered,
+        "refused": result.refused,
+        "unmatched": result.unmatched,
+        **asdict(result.comparison),
     }
 
 
-def sections(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
-    """The same for people, a table under each title."""
-    found = outcome.comparison
+def to_tables(result: BacktestResult) -> dict[str, list[dict[str, Any]]]:
+    """Return the result of a backtest as tables by their title."""
+    comparison = result.comparison
     counts = {
-        "requests": outcome.requests,
-        "answered": outcome.answered,
-        "refused": sum(outcome.refused.values()),
-        "unmatched": outcome.unmatched,
-        "compared": found.rows,
-        "equal": found.equal,
+        "requests": result.requests,
+        "answered": result.answered,
+        "refused": sum(result.refused.values()),
+        "unmatched": result.unmatched,
+        "compared": comparison.rows,
+        "equal": comparison.equal,
     }
-    tables: dict[str, list[dict[str, Any]]] = {"answers": [counts]}
-    if found.flips is not None:
-        flips = {name: count for name, count in asdict(found.flips).items() if count is not None}
-        tables["decisions that differ"] = [{**flips, "share": found.flips.count / found.rows}]
-    if found.shift is not None:
-        moved = asdict(found.shift)
-        quantiles = {f"q{share}": value for share, value in moved.pop("quantiles").items()}
-        tables["replayed minus served"] = [{**moved, **quantiles}]
-    tables[f"figures over {found.labelled:,} labelled rows"] = [
-        {"figure": name, "served": old, "replayed": found.replayed.get(name)}
-        for name, old in found.served.items()
+    tables: dict[str, list[dict[str, Any]]] = {"requests": [counts]}
+    if comparison.decisions is not None:
+        changes = {
+            name: count for name, count in asdict(comparison.decisions).items() if count is not None
+        }
+        share = comparison.decisions.count / comparison.rows
+        tables["decisions that differ"] = [{**changes, "share": share}]
+    if comparison.shift is not None:
+        shift = asdict(comparison.shift)
+        quantiles = {f"q{share}": value for share, value in shift.pop("quantiles").items()}
+        tables["backtested minus served output"] = [{**shift, **quantiles}]
+    tables[f"metrics over {comparison.labelled:,} labelled rows"] = [
+        {"metric": name, "served": value, "backtested": comparison.backtested.get(name)}
+        for name, value in comparison.served.items()
     ]
     return tables

@@ -4,61 +4,61 @@ from pathlib import Path
 
 import typer
 
-from modstream.cli.options import AsJson
-from modstream.cli.output import print_json, rows
-from modstream.process.health import Healthbook
-from modstream.settings import load_settings, running
-from modstream.stack.doctor import checks
+from modstream.cli.options import JsonOption
+from modstream.cli.output import print_json, print_rows
+from modstream.process.health import HealthFiles
+from modstream.settings import load_settings, read_running_stack
+from modstream.stack.doctor import run_checks
 
 
 def config() -> None:
-    """Print the settings in force, after environment, file and running stack, as JSON."""
+    """Print the effective settings as JSON, from environment, file, running stack and defaults."""
     print_json(load_settings().model_dump(mode="json"))
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Check what a run stands on; says the way out of whatever is missing."""
+def doctor(as_json: JsonOption = False) -> None:
+    """Check what modstream needs on this machine and print a remedy for what is missing.
+
+    Exits with code 1 if a check fails.
+    """
     settings = load_settings()
-    named = settings.model_fields_set
-    found = checks(
+    configured = settings.model_fields_set
+    checks = run_checks(
         Path(settings.home),
-        bootstrap=settings.bootstrap if "bootstrap" in named else "",
-        redis_url=settings.redis if "redis" in named else "",
+        bootstrap=settings.bootstrap if "bootstrap" in configured else "",
+        redis_url=settings.redis if "redis" in configured else "",
     )
-    if running(settings.home) and not as_json:
-        typer.echo(f"a stack runs from {settings.home}: Kafka {settings.bootstrap}")
-    rows(
-        [
-            {
-                "check": check.name,
-                "ok": check.ok if as_json else ("✓" if check.ok else "✗"),
-                "found": check.detail,
-                "way_out": "" if check.ok else check.way_out,
-            }
-            for check in found
-        ],
-        as_json=as_json,
-        empty="",
-    )
-    if not all(check.ok for check in found):
+    if read_running_stack(settings.home) and not as_json:
+        typer.echo(f"a local stack runs from {settings.home}: Kafka {settings.bootstrap}")
+    rows = [
+        {
+            "check": check.name,
+            "ok": check.is_ok if as_json else ("✓" if check.is_ok else "✗"),
+            "found": check.detail,
+            "remedy": "" if check.is_ok else check.remedy,
+        }
+        for check in checks
+    ]
+    print_rows(rows, as_json=as_json, empty="")
+    if not all(check.is_ok for check in checks):
         raise typer.Exit(1)
 
 
-def health(as_json: AsJson = False) -> None:
-    """Say how the workers are that run from this home; code 1 if one is not well, or none tells."""
-    found = Healthbook(load_settings().home).read()
-    rows(
-        [
-            {
-                "name": report.name,
-                "healthy": report.healthy,
-                "lag": report.lag,
-                "reason": report.reason,
-            }
-            for report in found
-        ],
-        as_json=as_json,
-        empty="no worker reports from here",
-    )
-    if not found or not all(report.healthy for report in found):
+def health(as_json: JsonOption = False) -> None:
+    """Show the health of the services that run from this home directory.
+
+    Exits with code 1 if a service is unhealthy or if there is no health report at all.
+    """
+    reports = HealthFiles(load_settings().home).read()
+    rows = [
+        {
+            "name": report.name,
+            "healthy": report.is_healthy,
+            "lag": report.lag,
+            "reason": report.reason,
+        }
+        for report in reports
+    ]
+    print_rows(rows, as_json=as_json, empty="no service has written a health report here")
+    if not reports or not all(report.is_healthy for report in reports):
         raise typer.Exit(1)

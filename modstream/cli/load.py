@@ -1,80 +1,94 @@
-"""`load`: an open-loop load for any model's schema, and what became of it."""
+"""`modstream load`: sends an open-loop load that fits a model's schema and reports the result."""
 
 from typing import Annotated, Literal
 from uuid import uuid4
 
 import typer
 
-from modstream.cli.options import AsJson, Stream
-from modstream.cli.output import print_json, rows, say
+from modstream.cli.options import JsonOption, StreamArgument
+from modstream.cli.output import print_json, print_rows, stderr
 from modstream.process.signals import stop_signals
 from modstream.producers.load.report import LoadReport
 from modstream.producers.load.run import run_load
 from modstream.producers.load.schedule import CRAYFISH, STEADY, LoadPlan
-from modstream.producers.records.random_rows import specs
+from modstream.producers.records.random_rows import parse_feature_specs
 from modstream.registry.access import open_registry
 from modstream.settings import Settings, load_settings
 
 
 def load(
-    stream: Stream = None,
+    stream: StreamArgument = None,
     rate: Annotated[float, typer.Option(help="Requests per second.")] = 100.0,
-    seconds: Annotated[float, typer.Option(help="How long.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Duration of the load in seconds.")] = 10.0,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Whose schema, and who is asked.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="The model that requests name and whose schema they follow; by default they name"
+            " none and follow the primary model's schema.",
+        ),
     ] = None,
     bursts: Annotated[
-        bool, typer.Option(help="0.7 of the rate for 120 s, 1.1 for 30 s, and again.")
+        bool,
+        typer.Option("--bursts", help="Alternate 0.7 of the rate for 120 s and 1.1 for 30 s."),
     ] = False,
-    form: Annotated[Literal["row", "tensor"], typer.Option(help="Rows by name, or V2.")] = "row",
-    rows_each: Annotated[int, typer.Option("--rows", help="Rows in a request.")] = 1,
-    keys: Annotated[int, typer.Option(help="How many keys; 0: one per request.")] = 0,
-    zipf: Annotated[float, typer.Option(help="Skew of the keys; 0 is uniform.")] = 0.0,
+    request_format: Annotated[
+        Literal["row", "tensor"],
+        typer.Option("--format", help="Rows by feature name, or Open Inference Protocol tensors."),
+    ] = "row",
+    rows: Annotated[int, typer.Option(help="Rows per request.")] = 1,
+    keys: Annotated[int, typer.Option(help="Number of keys; 0: one per request.")] = 0,
+    zipf: Annotated[float, typer.Option(help="Zipf exponent of the keys; 0: uniform.")] = 0.0,
     padding: Annotated[int, typer.Option(help="Bytes added to each request.")] = 0,
-    bad: Annotated[float, typer.Option(help="Share of bad records.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same load.")] = 1,
-    as_json: AsJson = False,
+    bad: Annotated[float, typer.Option(help="Share of malformed or invalid records.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed sends the same load.")] = 1,
+    as_json: JsonOption = False,
 ) -> None:
     """Send an open-loop load for a model's schema and report latencies from intended send times."""
     settings = load_settings(stream=stream)
     with open_registry(settings) as registry:
         card = registry.card(model or settings.models[0])
     plan = LoadPlan(
-        run=f"load-{uuid4().hex[:8]}",
+        run_id=f"load-{uuid4().hex[:8]}",
         rate=rate,
         seconds=seconds,
-        shape=CRAYFISH if bursts else STEADY,
-        form=form,
-        rows=rows_each,
+        phases=CRAYFISH if bursts else STEADY,
+        request_format=request_format,
+        rows=rows,
         keys=keys,
-        zipf=zipf,
-        padding=padding,
-        bad=bad,
+        zipf_exponent=zipf,
+        padding_bytes=padding,
+        bad_share=bad,
         seed=seed,
         model=model,
     )
-    features = specs([feature.model_dump() for feature in card.input_schema.features])
-    with stop_signals() as stop, say.status(f"sending {rate:g} requests/s for {seconds:g} s"):
+    features = parse_feature_specs([feature.model_dump() for feature in card.input_schema.features])
+    with stop_signals() as stop, stderr.status(f"sending {rate:g} requests/s for {seconds:g} s"):
         report = run_load(settings.connection, settings.topics(), plan, features, stop)
-    print_load(settings, report, as_json=as_json)
+    print_load_report(settings, report, as_json=as_json)
 
 
-def print_load(settings: Settings, report: LoadReport, *, as_json: bool) -> None:
-    """Print what a load run found."""
-    found = report.to_dict()
+def print_load_report(settings: Settings, report: LoadReport, *, as_json: bool) -> None:
+    """Print the result of a load run: counts, latency percentiles, errors and bad records."""
+    fields = report.to_dict()
     if as_json:
-        print_json(found)
+        print_json(fields)
         return
-    flat = {
-        name: value for name, value in found.items() if not isinstance(value, dict | type(None))
-    }
-    rows([{"figure": k, "value": v} for k, v in flat.items()], as_json=False, empty="")
-    if report.latency_ms is not None:
-        rows([found["latency_ms"]], as_json=False, empty="", title="latency, ms from intended send")
-    ways = [
-        {"kind": kind, "way_out": way, "records": count}
-        for kind, ended in (("good", report.errors), *report.bad.items())
-        for way, count in ended.items()
+    metrics = [
+        {"metric": name, "value": value}
+        for name, value in fields.items()
+        if not isinstance(value, dict | type(None))
     ]
-    if ways:
-        rows(ways, as_json=False, empty="", title=f"errors and bad records on {settings.stream}")
+    print_rows(metrics, as_json=False, empty="")
+    if report.latency_ms is not None:
+        title = "latency in ms from the intended send time"
+        print_rows([fields["latency_ms"]], as_json=False, empty="", title=title)
+    exits = [
+        {"kind": kind, "exit": exit_name, "records": count}
+        for kind, counts in (("good", report.errors), *report.bad.items())
+        for exit_name, count in counts.items()
+    ]
+    if exits:
+        title = f"errors and bad records on {settings.stream}"
+        print_rows(exits, as_json=False, empty="", title=title)

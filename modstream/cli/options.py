@@ -4,18 +4,19 @@ from typing import Annotated
 
 import typer
 
-Stream = Annotated[
+StreamArgument = Annotated[
     str | None,
     typer.Argument(help="The stream; by default the one in the settings.", show_default=False),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Models = Annotated[
+ModelArgument = Annotated[str, typer.Argument(help="The model's name.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+RouteOption = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
         "-m",
-        help="A model of the route, the primary first; may be given several times.",
+        help="A model of the route; may be repeated, the primary model first.",
         show_default=False,
     ),
 ]
-Model = Annotated[str, typer.Argument(help="The model's name.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="The reason; kept in the history.")]

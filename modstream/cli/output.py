@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs."""
+"""Output of the commands: tables for people, JSON for programs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,33 +9,36 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-out = Console()
-say = Console(stderr=True)
-"""For everything that is not the result, so that the result can be piped."""
+stdout = Console()
+stderr = Console(stderr=True)
+"""Console for everything that is not the result, so that the result can be piped."""
 
 
-def rows(
-    found: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str, title: str | None = None
+def print_rows(
+    records: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str, title: str | None = None
 ) -> None:
-    """Print mappings with the same keys: as a table, or as a JSON array."""
+    """Print mappings that have the same keys as a table, or as a JSON array.
+
+    `empty` is the message on standard error if there are no rows; JSON then is an empty array.
+    """
     if as_json:
-        print_json(list(found))
+        print_json(list(records))
         return
-    if not found:
-        say.print(empty)
+    if not records:
+        stderr.print(empty)
         return
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold")
-    for name in found[0]:
-        numeric = all(isinstance(row[name], int | float) for row in found)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
-    for row in found:
-        table.add_row(*(_cell(value) for value in row.values()))
-    out.print(table)
+    for name in records[0]:
+        is_numeric = all(isinstance(record[name], int | float) for record in records)
+        table.add_column(name.replace("_", " "), justify="right" if is_numeric else "left")
+    for record in records:
+        table.add_row(*(_cell(value) for value in record.values()))
+    stdout.print(table)
 
 
 def print_json(value: object) -> None:
-    """Print a value as indented JSON, unwrapped and uncoloured unless to a terminal."""
-    out.print_json(json.dumps(value, default=str))
+    """Print a value as indented JSON, unwrapped, and coloured only on a terminal."""
+    stdout.print_json(json.dumps(value, default=str))
 
 
 def _cell(value: object) -> str:
@@ -45,5 +48,5 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    # What records say of themselves is no markup.
+    # Text from records could contain rich's markup.
     return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

@@ -1,4 +1,4 @@
-"""`modstream quarantine`: list, show and release rows that the guard refused."""
+"""`modstream quarantine`: list, show and release rows that the guard rejected."""
 
 from itertools import islice
 from typing import Annotated, Any
@@ -7,31 +7,43 @@ import typer
 
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import Quarantined
-from modstream.broker.wire.dead_letters import attempts_of
+from modstream.broker.wire.dead_letters import read_attempts
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
-from modstream.cli.dlq import MostAttempts, legible, looking, report, send_back, when
-from modstream.cli.options import AsJson, Stream
-from modstream.cli.output import print_json, rows, say
-from modstream.operations.redrive import Quarantine
-from modstream.processors.redrive.selection import MOST_ATTEMPTS, Choice, grouped
+from modstream.cli.letters import (
+    DryRunOption,
+    MaxAttemptsOption,
+    MaxBytesOption,
+    escape_bytes,
+    open_redrive,
+    print_counts,
+    send_back,
+)
+from modstream.cli.options import JsonOption, StreamArgument
+from modstream.cli.output import print_json, print_rows, stderr
+from modstream.cli.time_options import format_time
+from modstream.operations.redrive import quarantined_rows
+from modstream.processors.redrive.selection import MAX_ATTEMPTS, LetterFilter, group_letters
 from modstream.settings import load_settings
+
+ACTIVITY = "reading quarantined rows"
 
 
 def list_(
-    stream: Stream = None,
-    most_attempts: MostAttempts = MOST_ATTEMPTS,
-    as_json: AsJson = False,
+    stream: StreamArgument = None,
+    max_attempts: MaxAttemptsOption = MAX_ATTEMPTS,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the rows that the guard refused, by rule: how many, and how many were released.
+    """List the rows that the guard rejected by rule, with their number and their state.
 
-    Times are those of the feedback. `due` rows would be released, `exhausted` ones were tried too
-    often, `final` ones have no way back: their id belongs to another row.
+    Times are those of the feedback. `due` rows can be released, `released` ones have been sent
+    back already, `exhausted` ones have reached the maximum of attempts, and `final` ones cannot be
+    released because their id belongs to another row.
     """
     settings = load_settings(stream=stream)
-    with looking(settings, Quarantine, "reading rows") as desk:
-        letters = desk.look(most_attempts)
-    found = [
+    with open_redrive(settings, quarantined_rows, ACTIVITY) as redrive:
+        letters = redrive.scan(max_attempts)
+    groups = [
         {
             "rule": group.cause,
             "model": group.stage,
@@ -40,81 +52,80 @@ def list_(
             "released": group.redriven,
             "exhausted": group.exhausted,
             "final": group.foreign,
-            "first": when(group.first),
-            "last": when(group.last),
+            "first": format_time(group.first),
+            "last": format_time(group.last),
         }
-        for group in grouped(letters.all, letters.sorter)
+        for group in group_letters(letters.all, letters.classifier)
     ]
-    rows(found, as_json=as_json, empty=f"no rows in {settings.topics().quarantine}")
+    print_rows(groups, as_json=as_json, empty=f"no rows in {settings.topics().quarantine}")
 
 
 def show(
     which: Annotated[str, typer.Argument(help="A rule, or one row as `topic:partition:offset`.")],
-    stream: Stream = None,
-    limit: Annotated[int, typer.Option(min=1, help="Rows to show at most.")] = 20,
-    most_bytes: Annotated[
-        int, typer.Option("--bytes", min=0, help="Bytes of each key and feedback to show.")
-    ] = 500,
-    as_json: AsJson = False,
+    stream: StreamArgument = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows to show.")] = 20,
+    max_bytes: MaxBytesOption = 500,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show refused rows, why, and the feedback as it came; what is not plain text is escaped."""
+    """Show rejected rows with reason, key and feedback; unprintable bytes are escaped."""
     settings = load_settings(stream=stream)
-    choice = Choice.named(which)
-    with looking(settings, Quarantine, "reading rows") as desk:
-        records = list(islice(desk.records(choice), limit))
-    shown = [described(record, most_bytes) for record in records]
+    selection = LetterFilter.parse(which)
+    with open_redrive(settings, quarantined_rows, ACTIVITY) as redrive:
+        records = list(islice(redrive.records(selection), limit))
+    rows = [describe_row(record, max_bytes) for record in records]
     if as_json:
-        print_json(shown)
+        print_json(rows)
         return
-    for row in shown:
-        rows([{"": name, "row": value} for name, value in row.items()], as_json=False, empty="")
-    if not shown:
-        say.print(f"no row {which} in {settings.topics().quarantine}", highlight=False)
+    for row in rows:
+        table = [{"": name, "row": value} for name, value in row.items()]
+        print_rows(table, as_json=False, empty="")
+    if not rows:
+        stderr.print(f"no row {which} in {settings.topics().quarantine}", highlight=False)
 
 
 def release(
-    stream: Stream = None,
+    stream: StreamArgument = None,
     rule: Annotated[
-        str | None, typer.Option(help="Rows that this rule refused only.", show_default=False)
+        str | None, typer.Option(help="Only rows that this rule rejected.", show_default=False)
     ] = None,
     row: Annotated[
         str | None,
-        typer.Option(help="This row only: `topic:partition:offset`.", show_default=False),
+        typer.Option(help="Only this row, as `topic:partition:offset`.", show_default=False),
     ] = None,
-    most_attempts: MostAttempts = MOST_ATTEMPTS,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent, send nothing.")
-    ] = False,
-    as_json: AsJson = False,
+    max_attempts: MaxAttemptsOption = MAX_ATTEMPTS,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Send the feedback of refused rows back to be learned, as it was, each row once.
+    """Send the feedback of rejected rows back, unchanged, to be learned, each row once.
 
-    A released row skips the rules that go by other rows (`outlier`, `loss`, `source`), never the
-    others; if one of those refuses it again, it comes back here with one attempt more. What was
-    released already is not sent again. A second release at the same time ends the first.
+    A released row skips the rules that compare it with other rows (`outlier`, `loss`, `source`).
+    If another rule rejects it again, it returns to the quarantine with one more attempt. Rows that
+    were released already are not sent again. Starting a second release at the same time ends the
+    first one.
     """
     settings = load_settings(stream=stream)
-    choice = Choice(rule, row, most_attempts)
-    with looking(settings, Quarantine, "reading rows") as desk:
-        outcome = send_back(desk, choice, settings.topics().group("release"), dry_run=dry_run)
-    found = dict(outcome.found)
-    counts = {"released": found.pop("redriven"), "final": found.pop("foreign")}
-    report({"sent": outcome.sent, **found, **counts}, as_json=as_json)
+    selection = LetterFilter(rule, row, max_attempts)
+    transactional_id = settings.topics().group("release")
+    with open_redrive(settings, quarantined_rows, ACTIVITY) as redrive:
+        result = send_back(redrive, selection, transactional_id, dry_run=dry_run)
+    states = dict(result.states_before)
+    renamed = {"released": states.pop("redriven"), "final": states.pop("foreign")}
+    print_counts({"sent": result.sent, **states, **renamed}, as_json=as_json)
 
 
-def described(record: Record, most: int) -> dict[str, Any]:
-    """A refused row with all that is known of it, and at most so many bytes of each part."""
-    refused, original = decode(Quarantined, record.value), record.header(Header.ORIGINAL)
+def describe_row(record: Record, max_bytes: int) -> dict[str, Any]:
+    """Return a rejected row's fields, with at most `max_bytes` of each key, text and feedback."""
+    rejected, feedback = decode(Quarantined, record.value), record.header(Header.ORIGINAL)
     return {
-        "row": record.place,
-        "time": when(record.timestamp),
-        "rule": refused.rule,
-        "detail": legible(refused.detail.encode(errors="replace"), most),
-        "model": refused.model,
-        "id": legible(refused.id.encode(errors="replace"), most),
-        "source": "{topic}:{partition}:{offset}".format(**refused.source.model_dump()),
-        "attempts": attempts_of(record),
-        "key": legible(record.key, most),
-        "bytes": None if original is None else len(original),
-        "feedback": legible(original, most),
+        "row": record.position,
+        "time": format_time(record.timestamp),
+        "rule": rejected.rule,
+        "detail": escape_bytes(rejected.detail.encode(errors="replace"), max_bytes),
+        "model": rejected.model,
+        "id": escape_bytes(rejected.id.encode(errors="replace"), max_bytes),
+        "source": "{topic}:{partition}:{offset}".format(**rejected.source.model_dump()),
+        "attempts": read_attempts(record),
+        "key": escape_bytes(record.key, max_bytes),
+        "bytes": None if feedback is None else len(feedback),
+        "feedback": escape_bytes(feedback, max_bytes),
     }

@@ -1,43 +1,49 @@
 """`modstream models`: list, show, promote, rollback."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from modstream.audit.decisions import told_of
-from modstream.cli.options import AsJson, Model
-from modstream.cli.output import print_json, rows, say
+from modstream.audit.decisions import read_gate_decisions
+from modstream.cli.options import JsonOption, ModelArgument, ReasonOption
+from modstream.cli.output import print_json, print_rows, stderr
+from modstream.cli.time_options import format_time
+from modstream.models.registry.refs import CHAMPION, DEFAULT_ALIAS
 from modstream.models.registry.registry import Registry
 from modstream.registry.access import open_registry
-from modstream.registry.events import tell
+from modstream.registry.events import publish_event
 from modstream.settings import Settings, load_settings
 
-Evidence = Annotated[str, typer.Option("--because", help="Why; kept in the history.")]
-Alias = Annotated[str, typer.Option(help="The alias that moves.")]
+AliasOption = Annotated[str, typer.Option(help="The alias to move.")]
 
 
-def list_(as_json: AsJson = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the models with their newest version and their aliases."""
     with open_registry(load_settings()) as registry:
-        found = [summary(registry, name) for name in registry.names()]
-    rows(found, as_json=as_json, empty="no models yet; publish one: modstream models publish")
+        models = [summarize_model(registry, name) for name in registry.names()]
+    print_rows(
+        models, as_json=as_json, empty="no models yet; publish one: modstream models publish"
+    )
 
 
 def show(
-    name: Model,
-    ref: Annotated[str, typer.Option("--version", "-v", help="A number or an alias.")] = "champion",
-    history: Annotated[bool, typer.Option("--history", help="The aliases' moves instead.")] = False,
-    decisions: Annotated[
-        bool, typer.Option("--decisions", help="What its gate decided, and by what, instead.")
+    name: ModelArgument,
+    ref: Annotated[
+        str, typer.Option("--version", "-v", help="A version number or an alias.")
+    ] = DEFAULT_ALIAS,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show the history of the aliases instead.")
     ] = False,
-    as_json: AsJson = False,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Show the promotion gate's decisions instead.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show the card of one version, how the aliases moved, or what the gate decided."""
+    """Show the card of a version, the history of the aliases, or the gate's decisions."""
     settings = load_settings()
     if decisions:
-        shown_decisions(settings, name, as_json=as_json)
+        print_gate_decisions(settings, name, as_json=as_json)
         return
     with open_registry(settings) as registry:
         if history:
@@ -48,60 +54,68 @@ def show(
                     "alias": move.alias,
                     "from": move.old,
                     "to": move.new,
-                    "because": move.evidence,
+                    "reason": move.reason,
                 }
                 for move in registry.history(name)
             ]
-            rows(moves, as_json=as_json, empty=f"no alias of {name} has moved yet")
+            print_rows(moves, as_json=as_json, empty=f"no alias of {name} has moved yet")
             return
         card = registry.card(name, ref)
     if as_json:
         print_json(card.model_dump(mode="json"))
         return
-    shown = card.model_dump(mode="json", exclude={"input_schema", "signature"})
-    shown["features"] = ", ".join(f"{f.name}: {f.kind}" for f in card.input_schema.features)
-    shown["signed"] = card.signature is not None
-    facts = [{"": key.replace("_", " "), "card": _short(value)} for key, value in shown.items()]
-    rows(facts, as_json=False, empty="")
+    fields = card.model_dump(mode="json", exclude={"input_schema", "signature"})
+    fields["features"] = ", ".join(f"{f.name}: {f.kind}" for f in card.input_schema.features)
+    fields["signed"] = card.signature is not None
+    rows = [{"": key.replace("_", " "), "card": _short(value)} for key, value in fields.items()]
+    print_rows(rows, as_json=False, empty="")
 
 
-def shown_decisions(settings: Settings, name: str, *, as_json: bool) -> None:
-    """Print the decisions of a model's gate, oldest first, with their evidence."""
-    found = [asdict(one) for one in told_of(settings.connection, settings.topics(), name)]
-    if not as_json:
-        found = [
+def print_gate_decisions(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Print the decisions of a model's promotion gate, oldest first, with their evidence."""
+    decisions = read_gate_decisions(settings.connection, settings.topics(), name)
+    rows = (
+        [{**asdict(decision), "evidence": decision.evidence.model_dump()} for decision in decisions]
+        if as_json
+        else [
             {
-                "at": f"{datetime.fromtimestamp(one['at'] / 1000, UTC):%Y-%m-%d %H:%M:%S}",
-                "action": one["action"],
-                "from": one["former"],
-                "to": f"{one['member']} (version {one['version']})",
-                "because": one["because"],
+                "at": format_time(decision.decided_at),
+                "action": decision.action,
+                "from": decision.evidence.champion,
+                "to": f"{decision.evidence.candidate} (version {decision.version})",
+                "reason": decision.reason,
             }
-            for one in found
+            for decision in decisions
         ]
-    rows(found, as_json=as_json, empty=f"no gate has decided about {name} yet")
+    )
+    print_rows(rows, as_json=as_json, empty=f"the gate of {name} has made no decision yet")
 
 
-def promote(name: Model, version: int, alias: Alias = "champion", because: Evidence = "") -> None:
-    """Point an alias at a version."""
+def promote(
+    name: ModelArgument,
+    version: Annotated[int, typer.Argument(help="The version's number.")],
+    alias: AliasOption = CHAMPION,
+    reason: ReasonOption = "",
+) -> None:
+    """Move an alias to a version."""
     settings = load_settings()
     with open_registry(settings) as registry:
-        card = registry.promote(name, version, alias, evidence=because)
-        tell(settings, card, "promote", alias, because)
-    say.print(f"{alias} of {name} is version {card.version} now")
+        card = registry.promote(name, version, alias, reason=reason)
+        publish_event(settings, card, "promote", alias, reason)
+    stderr.print(f"{alias} of {name} is version {card.version} now")
 
 
-def rollback(name: Model, alias: Alias = "champion", because: Evidence = "") -> None:
-    """Point an alias back at what it pointed at before its last move; again goes back further."""
+def rollback(name: ModelArgument, alias: AliasOption = CHAMPION, reason: ReasonOption = "") -> None:
+    """Move an alias back to its previous version; repeated rollbacks go back further."""
     settings = load_settings()
     with open_registry(settings) as registry:
-        card = registry.rollback(name, alias, evidence=because)
-        tell(settings, card, "rollback", alias, because)
-    say.print(f"{alias} of {name} is version {card.version} again")
+        card = registry.rollback(name, alias, reason=reason)
+        publish_event(settings, card, "rollback", alias, reason)
+    stderr.print(f"{alias} of {name} is version {card.version} again")
 
 
-def summary(registry: Registry, name: str) -> dict[str, object]:
-    """One model as a row."""
+def summarize_model(registry: Registry, name: str) -> dict[str, object]:
+    """Return a model's row of the list: newest version, runtime, task and aliases."""
     newest, aliases = registry.newest(name), registry.aliases(name)
     return {
         "model": name,

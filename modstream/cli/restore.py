@@ -1,4 +1,4 @@
-"""`modstream models restore`: what model-events tells of, and whether Redis still has it."""
+"""`modstream models restore`: restores what Redis has lost from the artifact backup."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,51 +6,59 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from modstream.cli.options import AsJson
-from modstream.cli.output import rows, say
-from modstream.models.registry.backup import Cellar
-from modstream.operations.restore import Fate, Finding, Restorer, read_told, runs
-from modstream.registry.access import cellar, open_registry
+from modstream.cli.options import JsonOption
+from modstream.cli.output import print_rows, stderr
+from modstream.models.registry.backup import ArtifactBackup
+from modstream.operations.restore import (
+    RestoreFinding,
+    Restorer,
+    RestoreStatus,
+    merge_findings,
+    read_published_state,
+)
+from modstream.registry.access import backup_folder, open_registry
 from modstream.settings import load_settings
 
 
 def restore(
     folder: Annotated[
         Path | None,
-        typer.Option("--from", help="The copies' folder; by default this home's cellar."),
+        typer.Option("--from", help="The backup folder; by default the one in the settings."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what is missing, change nothing.")
+        bool, typer.Option("--dry-run", help="Only report what is missing; change nothing.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Hold the registry against model-events, and put back what is missing and can be had.
+    """Compare the registry with the topic model-events and restore what is missing.
 
-    Copies come from the cellar: what processes with this home have published or served. Nothing
-    that stands is changed. Ends with code 1 if an alias has lost the version that it pointed at.
+    Artifacts come from the backup folder, which holds what processes with this home directory
+    have published or served. Existing versions and aliases are not changed. Exits with code 1 if
+    the version that an alias pointed to is lost.
     """
     settings = load_settings()
-    with open_registry(settings) as registry, Progress(console=say, transient=True) as progress:
+    with open_registry(settings) as registry, Progress(console=stderr, transient=True) as progress:
         task = progress.add_task("reading model-events", total=None)
-        told = read_told(settings.connection, settings.topics())
-        restorer = Restorer(registry, Cellar(folder or cellar(settings)), dry_run)
-        found: list[Finding] = []
-        for finding in restorer.run(told):
-            found.append(finding)
-            progress.update(task, description=f"{len(found):,} versions and aliases")
-    shown = (
-        [finding._asdict() for finding in found]
+        published = read_published_state(settings.connection, settings.topics())
+        restorer = Restorer(registry, ArtifactBackup(folder or backup_folder(settings)), dry_run)
+        findings: list[RestoreFinding] = []
+        for finding in restorer.run(published):
+            findings.append(finding)
+            progress.update(task, description=f"{len(findings):,} versions and aliases")
+    rows = (
+        [finding._asdict() for finding in findings]
         if as_json
         else [
             {
                 "model": run.model,
                 "what": "version" if run.alias is None else f"alias {run.alias}",
                 "version": str(run.first) if run.first == run.last else f"{run.first}–{run.last}",
-                "registry": run.fate,
+                "registry": run.status,
             }
-            for run in runs(found)
+            for run in merge_findings(findings)
         ]
     )
-    rows(shown, as_json=as_json, empty="model-events tells of no model")
-    if any(finding.alias is not None and finding.fate is Fate.GONE for finding in found):
+    print_rows(rows, as_json=as_json, empty="the topic model-events names no model")
+    lost = (finding for finding in findings if finding.status is RestoreStatus.LOST)
+    if any(finding.alias is not None for finding in lost):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`demo` and `up`: the whole system by one command."""
+"""`modstream demo` and `modstream up`: run the whole system with one command."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,53 +11,54 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from modstream import logs
 from modstream.broker.client.admin import Admin
-from modstream.cli.options import Models, Stream
-from modstream.cli.output import out, say
-from modstream.demo.drain import await_ready
-from modstream.demo.learner_progress import Learned
+from modstream.cli.options import RouteOption, StreamArgument
+from modstream.cli.output import stderr, stdout
+from modstream.demo.drain import wait_until_ready
+from modstream.demo.learner_progress import LearnerProgress
 from modstream.demo.plan import FULL, SHORT
-from modstream.demo.report import close
-from modstream.demo.run import Outcome, Show
-from modstream.demo.seed import BATCH, FAMILY, seed, seed_family
-from modstream.live.follower import LagSampler, Tail
-from modstream.live.rolling_stats import Recent
-from modstream.live.view import LiveView, Sources
+from modstream.demo.report import report_demo
+from modstream.demo.run import DemoOutcome, DemoReplay
+from modstream.demo.seed import BATCH_CANDIDATE, CANDIDATE_PIPELINES, seed, seed_candidates
+from modstream.live.follower import LagSampler, TopicFollower
+from modstream.live.rolling_stats import RollingStats
+from modstream.live.view import LiveView, ViewSources
 from modstream.process.signals import stop_signals
 from modstream.producers.replay.flights import load_flights
 from modstream.registry.access import open_registry
-from modstream.settings import Settings, announce, are_configured, load_settings
+from modstream.settings import Settings, advertise_stack, load_settings, uses_external_kafka
 from modstream.stack.doctor import require_python
-from modstream.stack.local_stack import Stage, stage
+from modstream.stack.local_stack import LocalStack, run_local_stack
 
 ROUTE = ("online", "frozen")
 LEARNER = "online"
-OFTEN = {"seconds": 0.1}
-"""Event time flies in a replay: a version every tenth of a second is one every few minutes."""
-Day = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day of 2013.", show_default=False)
+DEMO_PUBLISH = {"min_interval_seconds": 0.1}
+"""In the replay, a version every 0.1 s of wall time is one every few minutes of event time."""
+DateOption = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A date in 2013.", show_default=False)
 ]
 
 
 def demo(
     full: Annotated[
-        bool, typer.Option("--full", help="April to December: about 250,000 flights.")
+        bool, typer.Option("--full", help="Replay April to December, about 250,000 flights.")
     ] = False,
-    start: Day = None,
-    end: Day = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = SHORT.workers,
-    bad: Annotated[float, typer.Option(min=0, max=1, help="Bad records per good request.")] = 0.0,
-    family: Annotated[
-        bool, typer.Option("--family", help="Let challengers compete with `online` at a gate.")
+    start: DateOption = None,
+    end: DateOption = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of workers.")] = SHORT.workers,
+    bad: Annotated[float, typer.Option(min=0, max=1, help="Bad records per valid request.")] = 0.0,
+    candidates: Annotated[
+        bool,
+        typer.Option("--candidates", help="Train challengers of `online` behind a promotion gate."),
     ] = False,
-    drill: Annotated[
-        bool, typer.Option("--drill", help="kill -9 a worker, the learner and Redis on the way.")
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Kill a worker, the learner and Redis with SIGKILL.")
     ] = False,
 ) -> None:
-    """Replay real flights through the whole system, show it live, report what stands in Kafka.
+    """Replay real flights through the whole system with a live view, then report from the topics.
 
-    Two models answer each request: `frozen` learned January to March, `online` goes on learning
-    from every flight that lands. Ends with code 1 if a request, a label or a learned row is not
-    accounted for, and with code 130 after Ctrl-C.
+    Two models answer each request: `frozen` has learned January to March, `online` keeps learning
+    from every flight that lands. Exits with code 1 if the topics do not account for every request,
+    label and learned row, and with code 130 after Ctrl-C.
     """
     require_python()
     chosen = FULL if full else SHORT
@@ -66,100 +67,111 @@ def demo(
         start=start.date() if start else chosen.start,
         end=end.date() if end else chosen.end,
         workers=workers,
-        faults=bad,
-        drill=drill,
+        bad_share=bad,
+        chaos=chaos,
     )
-    settings = demo_settings((*FAMILY, BATCH) if family else ())
-    logs.configure(settings, least="warning")
+    settings = demo_settings((*CANDIDATE_PIPELINES, BATCH_CANDIDATE) if candidates else ())
+    logs.configure(settings, min_level="warning")
     folder = settings.home / "demo"
-    say.print("starting Kafka and Redis", style="dim")
-    with stage(settings, folder, fresh=True) as running:
+    stderr.print("starting Kafka and Redis", style="dim")
+    with run_local_stack(settings, folder, fresh=True) as running:
         flights = prepare(running)
         with stop_signals() as stop:
             running.start(plan.workers, LEARNER)
-            outcome = perform(running, Show(running, plan, flights, stop))
+            outcome = run_demo(running, DemoReplay(running, plan, flights, stop))
         if stop.is_set():
             raise typer.Exit(130)
-        figures = close(running.settings, outcome, folder, out, say)
-    raise typer.Exit(0 if figures.sound else 1)
+        report = report_demo(running.settings, outcome, folder, stdout, stderr)
+    raise typer.Exit(0 if report.is_sound else 1)
 
 
-def demo_settings(members: tuple[str, ...] = ()) -> Settings:
-    """The demo's own stream; on servers that are not ours under a prefix of its own."""
-    own = {"stream": "flights", "route": ROUTE, "cadence": OFTEN, "members": members}
-    named = load_settings(**own)
-    return load_settings(**own, prefix=f"demo-{time():.0f}.") if are_configured(named) else named
+def demo_settings(candidates: tuple[str, ...] = ()) -> Settings:
+    """Return the settings of the demo's stream, with a unique prefix on external servers."""
+    overrides = {
+        "stream": "flights",
+        "route": ROUTE,
+        "publish": DEMO_PUBLISH,
+        "candidates": candidates,
+    }
+    settings = load_settings(**overrides)
+    if uses_external_kafka(settings):
+        return load_settings(**overrides, prefix=f"demo-{time():.0f}.")
+    return settings
 
 
-def prepare(running: Stage) -> pd.DataFrame:
-    """Topics, and a first version of both models and of all members; returns all flights."""
+def prepare(running: LocalStack) -> pd.DataFrame:
+    """Create the topics, publish first versions of all models, and return all flights."""
     with (
         open_registry(running.settings) as registry,
         Progress(
-            TextColumn("{task.description}"), BarColumn(), console=say, transient=True
+            TextColumn("{task.description}"), BarColumn(), console=stderr, transient=True
         ) as progress,
     ):
         task = progress.add_task("reading flights", total=1.0)
         flights = load_flights()
 
-        def tell(doing: str, share: float) -> None:
-            progress.update(task, description=doing, completed=share)
+        def show_progress(activity: str, share: float) -> None:
+            progress.update(task, description=activity, completed=share)
 
-        made = seed(running.settings, registry, lambda: flights, tell)
-        if running.settings.members:
-            seed_family(running.settings, registry, lambda: flights, tell)
-    say.print(f"published {' and '.join(made)}, starting the processes", style="dim")
+        published = seed(running.settings, registry, lambda: flights, show_progress)
+        if running.settings.candidates:
+            seed_candidates(running.settings, registry, lambda: flights, show_progress)
+    stderr.print(f"published {' and '.join(published)}, starting the processes", style="dim")
     return flights
 
 
-def perform(running: Stage, show: Show) -> Outcome:
-    """Replay beside the live view; returns when everything has been worked off."""
+def run_demo(running: LocalStack, replay: DemoReplay) -> DemoOutcome:
+    """Replay the flights with the live view; return when all records have been processed."""
     settings, topics = running.settings, running.settings.topics()
-    recent = Recent(topics, settings.models)
+    stats = RollingStats(topics, settings.models)
     with (
         (running.supervisor.logs / "demo.log").open("a") as log,
-        Learned(settings.connection, topics, LEARNER) as learned,
-        Tail(settings.connection, topics, recent),
+        LearnerProgress(settings.connection, topics, LEARNER) as learner_progress,
+        TopicFollower(settings.connection, topics, stats),
         LagSampler(settings.connection, topics) as sampler,
     ):
         logs.configure(settings, log)
-        await_ready(Admin(settings.connection), topics, show.plan.workers, show.stop)
-        replaying = show.begin(learned.reached)
-        sources = Sources(recent, lambda: show.progress, lambda: sampler.latest, show.span())
-        with LiveView(sources, out):
-            outcome = replaying.result()
-    logs.configure(settings, least="warning")
+        wait_until_ready(Admin(settings.connection), topics, replay.plan.workers, replay.stop)
+        future = replay.start(learner_progress.event_time)
+        sources = ViewSources(
+            stats, lambda: replay.progress, lambda: sampler.latest, replay.event_time_range()
+        )
+        with LiveView(sources, stdout):
+            outcome = future.result()
+    logs.configure(settings, min_level="warning")
     return outcome
 
 
 def up(
-    stream: Stream = None,
-    models: Models = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    stream: StreamArgument = None,
+    models: RouteOption = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of workers.")] = 1,
     learner: Annotated[
         str | None,
-        typer.Option(help="The model that learns; by default none.", show_default=False),
+        typer.Option(help="The model that learns; by default no learner runs.", show_default=False),
     ] = None,
-    kafka_port: Annotated[int, typer.Option(help="Kafka's port; 0 is any free one.")] = 0,
-    redis_port: Annotated[int, typer.Option(help="Redis's port; 0 is any free one.")] = 0,
+    kafka_port: Annotated[int, typer.Option(help="Kafka's port; 0: any free one.")] = 0,
+    redis_port: Annotated[int, typer.Option(help="Redis's port; 0: any free one.")] = 0,
 ) -> None:
-    """Run the whole system until Ctrl-C: servers, topics, workers, joiner, learner.
+    """Run the whole system until Ctrl-C: servers, topics, workers, joiner and learner.
 
-    Other commands find it by themselves, from the same directory. Nothing is answered before the
-    models of the route are published: `modstream models publish`, or `modstream models seed`.
+    Other commands find it automatically if they run in the same directory. Requests are answered
+    once the models of the route are published: `modstream models publish` or
+    `modstream models seed`.
     """
     require_python()
     settings = load_settings(stream=stream, route=tuple(models) if models else None)
-    logs.configure(settings, least="warning")
-    say.print("starting Kafka and Redis", style="dim")
+    logs.configure(settings, min_level="warning")
+    stderr.print("starting Kafka and Redis", style="dim")
     ports = (kafka_port, redis_port)
-    with stage(settings, settings.home / "stack", ports=ports) as running:
+    with run_local_stack(settings, settings.home / "stack", ports=ports) as running:
         settings = running.settings
-        Admin(settings.connection).create(settings.specs())
-        with stop_signals() as stop, announce(settings):
+        Admin(settings.connection).create(settings.topic_specs())
+        with stop_signals() as stop, advertise_stack(settings):
             running.start(workers, learner)
-            say.print(f"Kafka   [bold]{settings.bootstrap}[/]\nRedis   [bold]{settings.redis}[/]")
-            say.print(f"logs    {running.supervisor.logs}")
-            say.print(f"stream  {settings.stream}, answered by {', '.join(settings.models)}")
-            say.print("Ctrl-C ends it all", style="dim")
+            stderr.print(f"Kafka   [bold]{settings.bootstrap}[/]")
+            stderr.print(f"Redis   [bold]{settings.redis}[/]")
+            stderr.print(f"logs    {running.supervisor.logs}")
+            stderr.print(f"stream  {settings.stream}, answered by {', '.join(settings.models)}")
+            stderr.print("Ctrl-C stops everything", style="dim")
             stop.wait()

@@ -1,4 +1,4 @@
-"""Points in time as people type them."""
+"""Options that take a point in time, and times as text."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,33 +6,49 @@ from typing import Annotated
 
 import typer
 
-AGO = re.compile(r"(\d{1,6})([smhd])")
+RELATIVE_TIME = re.compile(r"(\d{1,6})([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-FORMS = "2026-11-24T17:30 (UTC unless it says otherwise), 90m ago as 90m, or ms since the epoch"
+TIME_FORMATS = (
+    "2026-11-24T17:30 (UTC unless it has an offset), 90m for 90 minutes ago, or ms since the epoch"
+)
+YEAR_10000_MS = 253_402_300_800_000
+"""First time that `datetime` cannot represent, in ms since the epoch; any producer can send it."""
 
 
-def moment(text: str) -> int:
-    """Read a point in time as ms since the epoch.
+def parse_time(text: str) -> int:
+    """Return a point in time, as an option names it, in ms since the epoch.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: the text has none of the supported formats.
     """
-    ago = AGO.fullmatch(text)
-    if ago:
-        before = timedelta(**{UNITS[ago[2]]: int(ago[1])})
-        return round((datetime.now(UTC) - before).timestamp() * 1000)
+    relative = RELATIVE_TIME.fullmatch(text)
+    if relative:
+        age = timedelta(**{UNITS[relative[2]]: int(relative[1])})
+        return round((datetime.now(UTC) - age).timestamp() * 1000)
     if text.isdecimal() and len(text) > 8:
         return int(text)
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time; write {FORMS}") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+        raise typer.BadParameter(f"{text!r} is not a time; write {TIME_FORMATS}") from None
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def option(name: str, text: str) -> object:
-    """An option that takes a point in time, or nothing."""
-    return typer.Option(name, parser=moment, metavar="TIME", help=text, show_default=False)
+def format_time(timestamp_ms: int) -> str:
+    """Return a time in UTC as text; the bare number if a calendar cannot represent it."""
+    if not 0 <= timestamp_ms < YEAR_10000_MS:
+        return str(timestamp_ms)
+    return f"{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
-Since = Annotated[int | None, option("--since", "Not before: a time, or so long ago as 2h.")]
+def time_option(name: str, text: str) -> object:
+    """Return an option whose value is a point in time, or None."""
+    return typer.Option(name, parser=parse_time, metavar="TIME", help=text, show_default=False)
+
+
+SinceOption = Annotated[
+    int | None, time_option("--since", "Only records from this time on: a date, or an age as 2h.")
+]
+UntilOption = Annotated[
+    int | None, time_option("--until", "Only records before this time: a date, or an age as 2h.")
+]

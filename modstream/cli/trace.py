@@ -1,4 +1,4 @@
-"""`modstream trace` and `modstream fences`: who answered what, and what came of it."""
+"""`modstream trace` shows the history of a request, `modstream versions` which version answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,142 +8,143 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from modstream.cli.dlq import when
-from modstream.cli.options import AsJson, Stream
-from modstream.cli.output import out, print_json, rows, say
-from modstream.cli.time_options import Since
-from modstream.operations.trace.facts import Account
-from modstream.operations.trace.search import Scope, Search
-from modstream.operations.trace.story import told
+from modstream.cli.options import JsonOption, StreamArgument
+from modstream.cli.output import print_json, print_rows, stderr, stdout
+from modstream.cli.time_options import SinceOption, format_time
+from modstream.operations.trace.facts import RequestStory
+from modstream.operations.trace.search import RequestSearch, SearchScope
+from modstream.operations.trace.story import version_marker_entry
 from modstream.settings import Settings, load_settings
 
-HASH = 12
-"""Hexadecimal digits of a hash that people are shown."""
-PLACES = ("place", "source", "fence")
-"""Facts that are `topic:partition:offset`; people read the topic once, above the table."""
+SHORT_HASH_LENGTH = 12
+"""Number of hexadecimal digits of a hash in tables."""
+POSITION_FIELDS = ("position", "source", "version_marker")
+"""Fields of the form `topic:partition:offset`; tables name the topic once, in the title."""
+TABLES = ("requests", "responses", "dead_letters", "labels", "unjoined", "version_markers")
+"""Kinds of facts that are printed as they are, in this order."""
 
 
 def trace(
-    wanted: Annotated[
+    id_or_position: Annotated[
         str,
         typer.Argument(metavar="ID", help="A request's id, or its `topic:partition:offset`."),
     ],
-    stream: Stream = None,
+    stream: StreamArgument = None,
     key: Annotated[
         str | None, typer.Option(help="The request's key, if it is not the id.", show_default=False)
     ] = None,
     partition: Annotated[
         int | None, typer.Option(min=0, help="The request's partition.", show_default=False)
     ] = None,
-    since: Since = None,
-    as_json: AsJson = False,
+    since: SinceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Tell the whole story of a request: who asked, who answered, what was true, who learned it.
+    """Show the history of a request: sender, responses, label, effect on metrics, and learning.
 
-    Reads the partition of the key alone where it can, and all others only if it must. A place
-    whose record is gone is told by the fences: which version answered there.
+    Only the partition of the key is read if possible, else all partitions. If retention has
+    deleted the request at a position, the version markers still name the version that answered it.
     """
-    with searching(load_settings(stream=stream)) as search:
-        account = search.account(wanted, Scope(key, partition, since))
+    with open_search(load_settings(stream=stream)) as search:
+        story = search.find_story(id_or_position, SearchScope(key, partition, since))
     if as_json:
-        print_json(asdict(account))
+        print_json(asdict(story))
     else:
-        print_account(account)
+        print_story(story)
 
 
-def fences(
-    stream: Stream = None,
+def versions(
+    stream: StreamArgument = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Of this model only.", show_default=False)
+        str | None, typer.Option("--model", "-m", help="Only this model.", show_default=False)
     ] = None,
     partition: Annotated[
-        int | None, typer.Option(min=0, help="Of this partition only.", show_default=False)
+        int | None, typer.Option(min=0, help="Only this partition.", show_default=False)
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List from which offset on which version answers, in the order of partitions and offsets."""
+    """List which model version answers from which offset on, by partition and offset."""
     settings = load_settings(stream=stream)
-    with searching(settings) as search:
-        found = [
-            fence
-            for fence in search.fences()
-            if model in {None, fence.model} and partition in {None, fence.source.partition}
+    with open_search(settings) as search:
+        markers = [
+            marker
+            for marker in search.read_version_markers()
+            if model in {None, marker.model} and partition in {None, marker.source.partition}
         ]
-    found.sort(key=lambda fence: (fence.source.partition, fence.source.offset))
-    shown = [asdict(told(fence)) for fence in found]
-    empty = f"no fences in {settings.topics().fences}"
-    rows(shown if as_json else brief(shown), as_json=as_json, empty=empty)
+    markers.sort(key=lambda marker: (marker.source.partition, marker.source.offset))
+    rows = [asdict(version_marker_entry(marker)) for marker in markers]
+    empty = f"no version markers in {settings.topics().version_markers}"
+    print_rows(rows if as_json else format_facts(rows), as_json=as_json, empty=empty)
 
 
 @contextmanager
-def searching(settings: Settings) -> Iterator[Search]:
-    """A search of the stream's topics, with a bar while it lasts."""
-    with Progress(console=say, transient=True) as progress:
-        task = progress.add_task("looking", total=None)
+def open_search(settings: Settings) -> Iterator[RequestSearch]:
+    """Open a search of the stream's topics that shows its progress."""
+    with Progress(console=stderr, transient=True) as progress:
+        task = progress.add_task("searching", total=None)
 
-        def notice(topic: str, count: int, total: int) -> None:
+        def show_progress(topic: str, count: int, total: int) -> None:
             progress.update(task, description=topic, completed=count, total=total)
 
-        yield Search(settings.connection, settings.topics(), notice)
+        yield RequestSearch(settings.connection, settings.topics(), show_progress)
 
 
-def print_account(account: Account) -> None:
-    """Print an account for people, one table a kind of fact."""
-    out.print(f"{account.id}: {account.fate}", markup=False, highlight=False)
-    found = asdict(account)
-    for name in ("requests", "answers", "dead_letters", "labels", "set_aside", "served"):
-        section(name, found[name])
-    section("joined", [{k: one[k] for k in ("place", "at", "label")} for one in found["joined"]])
-    section("losses", [loss for one in found["joined"] for loss in losses(one)])
-    section("learned", [lesson for one in found["joined"] for lesson in one["lessons"]])
+def print_story(story: RequestStory) -> None:
+    """Print the history of a request, one table for each kind of fact."""
+    stdout.print(f"{story.id}: {story.label_status}", markup=False, highlight=False)
+    fields = asdict(story)
+    for name in TABLES:
+        print_facts(name, fields[name])
+    feedback = fields["feedback"]
+    columns = ("position", "timestamp", "label")
+    print_facts("feedback", [{name: entry[name] for name in columns} for entry in feedback])
+    print_facts("losses", [row for entry in feedback for row in loss_rows(entry)])
+    print_facts("learning", [outcome for entry in feedback for outcome in entry["learning"]])
 
 
-def section(name: str, facts: Sequence[Mapping[str, Any]]) -> None:
-    """Print the facts of one kind, if there are any, below the topic where they lie."""
+def print_facts(name: str, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of the facts of one kind under their topic; nothing if there are none."""
     if facts:
-        place = facts[0].get("place") or facts[0].get("source")
-        topic = "" if place is None else f" in {place.partition(':')[0]}"
+        position = facts[0].get("position") or facts[0].get("source")
+        topic = "" if position is None else f" in {position.partition(':')[0]}"
         title = f"{name.replace('_', ' ')}{topic}"
-        rows(brief(facts), as_json=False, empty="", title=title)
+        print_rows(format_facts(facts), as_json=False, empty="", title=title)
 
 
-def losses(joined: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A row for each figure of each answer that was held against the label."""
-    for score in joined["scores"]:
-        moved = {effect["figure"]: effect for effect in score["effects"]}
-        for figure, loss in score["loss"].items():
-            effect = moved.get(figure, {})
+def loss_rows(feedback: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return a row for each metric of each prediction that a label was joined with."""
+    for score in feedback["scores"]:
+        impacts = {impact["metric"]: impact for impact in score["impacts"]}
+        for metric, loss in score["losses"].items():
+            impact = impacts.get(metric, {})
             yield {
                 "model": score["model"],
                 "version": score["version"],
-                "figure": figure,
-                "of_this_answer": loss,
-                "of_the_version_before": effect.get("before"),
-                "after": effect.get("after"),
-                "moved_by_this_alone": effect.get("alone"),
-                "labelled": effect.get("labelled"),
+                "metric": metric,
+                "loss_of_this_prediction": loss,
+                "metric_before": impact.get("before"),
+                "metric_after": impact.get("after"),
+                "contribution": impact.get("contribution"),
+                "labelled": impact.get("labelled"),
             }
 
 
-def brief(facts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Facts for people: times as dates, hashes cut, and no column that is empty."""
-    shown = [{name: readable(name, value) for name, value in fact.items()} for fact in facts]
-    used = (
-        [name for name in shown[0] if any(one[name] is not None for one in shown)] if shown else []
-    )
-    return [{name: one[name] for name in used} for one in shown]
+def format_facts(facts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return facts as rows of a table: times as dates, hashes shortened, no empty columns."""
+    rows = [{name: format_value(name, value) for name, value in fact.items()} for fact in facts]
+    used = [name for name in rows[0] if any(row[name] is not None for row in rows)] if rows else []
+    return [{name: row[name] for name in used} for row in rows]
 
 
-def readable(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A fact as text, where it is no plain one."""
+def format_value(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a field's value as a table shows it; an empty text becomes None."""
     if value is None or value == "":
         return None
-    if name in {"at", "event_time"}:
-        return when(value)
+    if name in {"timestamp", "event_time"}:
+        return format_time(value)
     if name == "sha256":
-        return value[:HASH]
-    if name in PLACES:
+        return value[:SHORT_HASH_LENGTH]
+    if name in POSITION_FIELDS:
         return value.partition(":")[2]
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {readable('', one)}" for key, one in value.items())
+        return ", ".join(f"{key}: {format_value('', item)}" for key, item in value.items())
     return f"{value:.6g}" if isinstance(value, float) and not name else value

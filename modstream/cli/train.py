@@ -1,4 +1,4 @@
-"""`train` retrains a model from recent feedback, `retrainer` does so whenever there is a reason."""
+"""`modstream train` retrains a model once; `modstream retrainer` does it when a model decays."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -7,11 +7,12 @@ import typer
 from rich.progress import Progress
 
 from modstream import logs
-from modstream.cli.options import AsJson, Stream
-from modstream.cli.output import out, print_json, rows, say
+from modstream.cli.options import JsonOption, ReasonOption, StreamArgument
+from modstream.cli.output import print_json, print_rows, stderr, stdout
+from modstream.models.registry.refs import CHALLENGER
 from modstream.process.signals import stop_signals
 from modstream.registry.access import open_registry
-from modstream.retrain.retrain import CHALLENGER, Retrained, retrain
+from modstream.retrain.retrain import RetrainResult, retrain
 from modstream.services.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
 
@@ -19,99 +20,109 @@ from modstream.settings import Settings, load_settings
 def train(
     model: Annotated[
         str | None,
-        typer.Argument(help="The model; by default the stream's primary.", show_default=False),
+        typer.Argument(
+            help="The model; by default the stream's primary model.", show_default=False
+        ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Random settings to try.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Number of hyperparameter settings to try.", show_default=False),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="What decides: auc, accuracy, r2, ...", show_default=False)
+        str | None,
+        typer.Option(help="The metric that decides: auc, accuracy, r2, ...", show_default=False),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="What the metric must reach.", show_default=False)
+        float | None, typer.Option(help="The value that the metric must reach.", show_default=False)
     ] = None,
     alias: Annotated[
-        str, typer.Option(help="Where it goes: a batch member of the family, say.")
+        str, typer.Option(help="The alias of the new version, such as that of a batch candidate.")
     ] = CHALLENGER,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only.")] = False,
-    because: Annotated[str, typer.Option(help="Why; kept in the history.")] = "retrained",
-    as_json: AsJson = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Train and report; publish nothing.")
+    ] = False,
+    reason: ReasonOption = "retrained",
+    as_json: JsonOption = False,
 ) -> None:
-    """Train a challenger on recent feedback; publish it if it stands up to champion and threshold.
+    """Train a challenger on recent feedback; publish it if it passes the acceptance checks.
 
-    Ends with 0 if it was accepted, else with 1. The champion goes on serving.
+    It is accepted if it reaches the threshold, if one is set, and if the champion is not
+    significantly better. Exits with code 0 if it was accepted, else with 1. The champion keeps
+    serving.
     """
-    settings = with_train(
+    settings = override_train_settings(
         load_settings(), {"trials": trials, "metric": metric, "threshold": threshold}
     )
-    with open_registry(settings) as registry, Progress(console=say, transient=True) as progress:
+    with open_registry(settings) as registry, Progress(console=stderr, transient=True) as progress:
         task = progress.add_task("starting", total=1.0)
-        done = retrain(
+        result = retrain(
             settings,
             registry,
             model or settings.models[0],
-            because=because,
-            tell=lambda doing, share: progress.update(task, description=doing, completed=share),
+            reason=reason,
+            on_progress=lambda activity, share: progress.update(
+                task, description=activity, completed=share
+            ),
             alias=None if dry_run else alias,
         )
-    print_outcome(done, alias, as_json=as_json)
-    if not done.trained.accepted:
+    print_result(result, alias, as_json=as_json)
+    if not result.training.is_accepted:
         raise typer.Exit(1)
 
 
 def retrainer(
-    stream: Stream = None,
+    stream: StreamArgument = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="The model to watch; by default the primary."),
+        typer.Option("--model", "-m", help="The model to watch; by default the primary model."),
     ] = None,
     alias: Annotated[
         str | None,
-        typer.Option(help="Where challengers go: a batch member of the family, say."),
+        typer.Option(help="The alias of new challengers, such as that of a batch candidate."),
     ] = None,
 ) -> None:
-    """Watch a model's figures and its gate; train a challenger when they give a reason."""
+    """Watch a model's metrics and its gate; train a challenger when the model needs retraining."""
     settings = load_settings(stream=stream)
     if alias is not None:
-        watching = replace(settings.retrain, alias=alias)
-        settings = settings.model_copy(update={"retrain": watching})
+        retrain_settings = replace(settings.retrain, alias=alias)
+        settings = settings.model_copy(update={"retrain": retrain_settings})
     logs.configure(settings)
     with stop_signals() as stop:
         run_retrainer(settings, model or settings.models[0], stop)
 
 
-def with_train(settings: Settings, asked: dict[str, Any]) -> Settings:
-    """The settings, with what was asked for in their place."""
-    given = {name: value for name, value in asked.items() if value is not None}
+def override_train_settings(settings: Settings, options: dict[str, Any]) -> Settings:
+    """Return the settings with the given options in the `train` group."""
+    given = {name: value for name, value in options.items() if value is not None}
     return settings.model_copy(update={"train": replace(settings.train, **given)})
 
 
-def print_outcome(done: Retrained, alias: str, *, as_json: bool) -> None:
-    """Print what came of it."""
-    trained = done.trained
-    version = None if done.card is None else done.card.version
+def print_result(result: RetrainResult, alias: str, *, as_json: bool) -> None:
+    """Print the metrics of challenger and champion, and what became of the challenger."""
+    trained = result.training
+    version = None if result.card is None else result.card.version
     if as_json:
         print_json(
             {
-                "accepted": trained.accepted,
+                "accepted": trained.is_accepted,
                 "version": version,
                 "kind": trained.chosen.kind,
                 "metric": trained.metric,
-                "challenger": trained.figures,
-                "champion": trained.champion,
+                "challenger": trained.metrics,
+                "champion": trained.champion_on_overlap,
                 "gain": trained.gain,
-                "faults": trained.faults,
-                "report": done.report,
+                "rejection_reasons": trained.rejection_reasons,
+                "report": result.report,
             }
         )
         return
-    found = [
-        {"figure": name, "challenger": value, "champion": trained.champion.get(name)}
-        for name, value in trained.figures.items()
+    rows = [
+        {"metric": name, "challenger": value, "champion": trained.champion_on_overlap.get(name)}
+        for name, value in trained.metrics.items()
     ]
-    rows(found, as_json=False, empty="")
-    for fault in trained.faults:
-        out.print(f"refused: {fault}")
+    print_rows(rows, as_json=False, empty="")
+    for rejection in trained.rejection_reasons:
+        stdout.print(f"rejected: {rejection}")
     if version is not None:
-        out.print(f"published {trained.draft.name} version {version} as {alias}")
-    say.print(f"report: {done.report}", soft_wrap=True)
+        stdout.print(f"published {trained.spec.name} version {version} as {alias}")
+    stderr.print(f"report: {result.report}", soft_wrap=True)

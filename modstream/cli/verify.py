@@ -1,4 +1,4 @@
-"""`verify`: proves on a running stack that every request is answered once."""
+"""`modstream verify`: checks on a running stack that every request is answered once."""
 
 from typing import Annotated, Any
 
@@ -6,80 +6,93 @@ import typer
 from rich.progress import Progress
 
 from modstream.broker.client.admin import Admin
-from modstream.cli.options import AsJson, Stream
-from modstream.cli.output import out, print_json, rows, say
-from modstream.operations.verify.audit import Verdict
-from modstream.operations.verify.echo import ECHO, publish_echo
-from modstream.operations.verify.load import Plan
-from modstream.operations.verify.outcomes import DEAD_LETTER, PREDICTION, REFUSAL
-from modstream.operations.verify.run import Trial
+from modstream.cli.options import JsonOption, StreamArgument
+from modstream.cli.output import print_json, print_rows, stderr, stdout
+from modstream.operations.verify.audit import VerificationResult
+from modstream.operations.verify.echo import ECHO_MODEL, publish_echo
+from modstream.operations.verify.load import VerificationPlan
+from modstream.operations.verify.outcomes import DEAD_LETTER, ERROR_RESPONSE, PREDICTION
+from modstream.operations.verify.run import VerificationRun
 from modstream.settings import load_settings
 
 
 def verify(
-    stream: Stream = None,
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="Requests to send.")] = 2000,
+    stream: StreamArgument = None,
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=1, help="Number of requests to send.")
+    ] = 2000,
     rate: Annotated[float, typer.Option(min=0, help="Requests per second; 0: no limit.")] = 0.0,
-    keys: Annotated[int, typer.Option(min=1, help="How many keys.")] = 100,
-    patience: Annotated[
-        float, typer.Option(min=0, help="Seconds without a new answer before it is given up.")
+    keys: Annotated[int, typer.Option(min=1, help="Number of different keys.")] = 100,
+    idle_timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds without a new response before giving up.")
     ] = 30.0,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Send requests to an echo model and hold what leaves the stream against what was sent.
+    """Send requests to an echo model and compare the responses in the topics with what was sent.
 
-    Ends with 0 if each was answered once, in order and with its own number, else with 1. Other
-    traffic on the stream is left alone and not judged.
+    Exits with code 0 if each request was answered once, in order and with its own number, else
+    with 1. Other traffic on the stream is ignored.
     """
     settings = load_settings(stream=stream)
-    Admin(settings.connection).ends([settings.topics().requests])
+    Admin(settings.connection).end_offsets([settings.topics().requests])
     publish_echo(settings)
-    plan = Plan(number, ECHO, keys=keys, rate=rate)
-    with Trial(settings, plan) as trial, Progress(console=say, transient=True) as progress:
+    plan = VerificationPlan(number, ECHO_MODEL, keys=keys, rate=rate)
+    with (
+        VerificationRun(settings, plan) as run,
+        Progress(console=stderr, transient=True) as progress,
+    ):
         task = progress.add_task("answered", total=number)
-        for answered in trial.progress(patience):
+        for answered in run.progress(idle_timeout):
             progress.update(task, completed=answered)
-        progress.update(task, description="coming to rest")
-        verdict = trial.verdict(patience)
-    print_verdict(verdict, as_json=as_json)
-    if not proved(verdict):
+        progress.update(task, description="waiting for open transactions and offsets")
+        result = run.finish(idle_timeout)
+    print_result(result, as_json=as_json)
+    if not is_verified(result):
         raise typer.Exit(1)
 
 
-def proved(verdict: Verdict) -> bool:
-    """Whether all was answered as promised, and by the model: a refusal proves no row."""
-    return verdict.is_sound and verdict.ways_out[PREDICTION] == sum(verdict.ways_out.values())
+def is_verified(result: VerificationResult) -> bool:
+    """Return whether all guarantees held and every response is a prediction.
+
+    An error response does not carry the request's number, so it verifies nothing.
+    """
+    return result.is_sound and result.exits[PREDICTION] == sum(result.exits.values())
 
 
-def print_verdict(verdict: Verdict, *, as_json: bool) -> None:
-    """Print what an account found."""
+def print_result(result: VerificationResult, *, as_json: bool) -> None:
+    """Print the counts and faults that the audit found."""
+    counts, faults = count_records(result), describe_faults(result)
     if as_json:
-        print_json({"proved": proved(verdict), **figures(verdict), "faults": cases(verdict)})
+        print_json({"verified": is_verified(result), **counts, "faults": faults})
         return
-    found = [{"figure": name, "records": count} for name, count in figures(verdict).items()]
-    rows(found, as_json=False, empty="")
-    faults = [
+    rows = [{"count": name, "records": count} for name, count in counts.items()]
+    print_rows(rows, as_json=False, empty="")
+    rows = [
         {"fault": fault, "found": case["count"], "for example": "; ".join(case["examples"][:2])}
-        for fault, case in cases(verdict).items()
+        for fault, case in faults.items()
     ]
-    rows(faults, as_json=False, empty="")
-    out.print("every promise was kept" if proved(verdict) else "[bold red]not proved")
+    print_rows(rows, as_json=False, empty="")
+    stdout.print(
+        "verified: every request was answered once"
+        if is_verified(result)
+        else "[bold red]not verified: see the faults and counts above"
+    )
 
 
-def figures(verdict: Verdict) -> dict[str, int]:
-    """Counts of requests by fate and of ways out by kind."""
-    sent = {f"sent {fate}": count for fate, count in verdict.sent.items()}
-    ways = {
-        "predictions": verdict.ways_out[PREDICTION],
-        "errors": verdict.ways_out[REFUSAL],
-        "dead letters": verdict.ways_out[DEAD_LETTER],
+def count_records(result: VerificationResult) -> dict[str, int]:
+    """Return the numbers of requests by their send status and of responses by their kind."""
+    sent = {f"sent {status}": count for status, count in result.sent.items()}
+    exits = {
+        "predictions": result.exits[PREDICTION],
+        "errors": result.exits[ERROR_RESPONSE],
+        "dead letters": result.exits[DEAD_LETTER],
     }
-    return {"requests": verdict.requests, **sent, **ways, "aborted": verdict.aborted}
+    return {"requests": result.requests, **sent, **exits, "aborted": result.aborted}
 
 
-def cases(verdict: Verdict) -> dict[str, dict[str, Any]]:
-    """Every fault with its count and a few examples."""
+def describe_faults(result: VerificationResult) -> dict[str, dict[str, Any]]:
+    """Return every fault with its count and a few examples."""
     return {
         str(fault): {"count": finding.count, "examples": list(finding.examples)}
-        for fault, finding in verdict.findings.items()
+        for fault, finding in result.findings.items()
     }

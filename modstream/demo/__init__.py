@@ -1,1 +1,1 @@
-"""The demo: real flights through the whole system, watched live, judged by what stands in Kafka."""
+"""The demo: replay real flights through the whole system, then audit the topics."""

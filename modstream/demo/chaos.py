@@ -1,77 +1,81 @@
-"""kill -9 in the middle: of a worker, of the learner, of Redis, once each."""
+"""The chaos drill of the demo: kill a worker, the learner and Redis with SIGKILL, once each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Thread
+from functools import partial
+from threading import Event
 from time import monotonic
 
-from modstream.errors import DrillImpossible
-from modstream.process.supervisor import State
-from modstream.stack.local_stack import Stage
+from modstream.errors import ChaosNotAllowed
+from modstream.process.background import BackgroundThread
+from modstream.process.supervisor import ProcessState
+from modstream.stack.local_stack import LocalStack
 
-PATIENCE = 30.0
+RECOVERY_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A kill that really hit: who, at which share of the replay, seconds until it was back."""
+class KillResult:
+    """A completed kill: the target, the share of the replay, the seconds until recovery."""
 
-    victim: str
-    at: float
-    back_after: float
+    target: str
+    replay_share: float
+    recovery_seconds: float
 
 
 @dataclass(slots=True)
-class Drill:
-    """Kills each victim once, when the replay has come as far as its share."""
+class ChaosDrill:
+    """A drill that kills each target once, when the replay has reached the target's share."""
 
-    stage: Stage
-    victims: dict[str, float] = field(
+    local_stack: LocalStack
+    targets: dict[str, float] = field(
         default_factory=lambda: {"worker-0": 0.25, "learner": 0.5, "redis": 0.75}
     )
-    hits: list[Hit] = field(default_factory=list)
-    _threads: list[Thread] = field(default_factory=list)
+    results: list[KillResult] = field(default_factory=list)
+    _threads: list[BackgroundThread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse to kill a Redis that is not ours."""
-        if self.stage.stack is None:
-            raise DrillImpossible
+        """Raise `ChaosNotAllowed` if the servers were not started by this stack."""
+        if self.local_stack.servers is None:
+            raise ChaosNotAllowed
 
-    def advance(self, share: float) -> None:
-        """Strike those whose time has come; their return is awaited in the background."""
-        for victim in [name for name, at in self.victims.items() if share >= at]:
-            del self.victims[victim]
-            strike = self._redis if victim == "redis" else self._process
-            thread = Thread(target=self._timed, args=(victim, share, strike), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+    def kill_due(self, replay_share: float) -> None:
+        """Kill the targets whose share is reached; wait for their recovery in the background."""
+        for target in [name for name, at in self.targets.items() if replay_share >= at]:
+            del self.targets[target]
+            kill = self._kill_redis if target == "redis" else self._kill_process
+            run = partial(self._kill_and_time, target, replay_share, kill)
+            self._threads.append(BackgroundThread(f"chaos-{target}", run).start())
 
-    def finish(self) -> list[Hit]:
-        """Wait until all are back; returns the kills that hit, in their order."""
+    def wait_for_recovery(self) -> list[KillResult]:
+        """Wait until all targets have recovered, and return the completed kills in order."""
         for thread in self._threads:
-            thread.join(PATIENCE)
-        return list(self.hits)
+            thread.join(RECOVERY_TIMEOUT_S)
+            thread.raise_if_failed()
+        return list(self.results)
 
-    def _timed(self, victim: str, share: float, strike: Callable[[str], None]) -> None:
-        began = monotonic()
-        strike(victim)
-        self.hits.append(Hit(victim, share, monotonic() - began))
+    def _kill_and_time(
+        self, target: str, replay_share: float, kill: Callable[[str], None], _stop: Event
+    ) -> None:
+        start = monotonic()
+        kill(target)
+        self.results.append(KillResult(target, replay_share, monotonic() - start))
 
-    def _process(self, name: str) -> None:
-        supervisor = self.stage.supervisor
+    def _kill_process(self, name: str) -> None:
+        supervisor = self.local_stack.supervisor
         before = next(row for row in supervisor.status() if row.name == name)
         supervisor.kill(name)
         supervisor.wait_for(
             lambda rows: any(
                 row.name == name
-                and row.state is State.RUNNING
+                and row.state is ProcessState.RUNNING
                 and row.pid not in (None, before.pid)
                 for row in rows
             ),
-            PATIENCE,
+            RECOVERY_TIMEOUT_S,
         )
 
-    def _redis(self, _name: str) -> None:
-        if self.stage.stack is not None:
-            self.stage.stack.redis.kill()
-            self.stage.stack.redis.start()
+    def _kill_redis(self, _name: str) -> None:
+        if self.local_stack.servers is not None:
+            self.local_stack.servers.redis.kill()
+            self.local_stack.servers.redis.start()

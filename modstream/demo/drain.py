@@ -1,34 +1,40 @@
-"""Waiting: until everybody is there, and until everything that was sent is worked off."""
+"""Waits until the services are ready, and until they have processed all records."""
 
 from threading import Event
 from time import monotonic
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.wire.topics import Topics
-from modstream.live.follower import lag
+from modstream.live.follower import read_lag
 
-LOOK_EVERY = 0.25
-QUIET_LOOKS = 3
+POLL_INTERVAL_S = 0.25
+REQUIRED_ZERO_POLLS = 3
 
 
-def await_ready(admin: Admin, topics: Topics, workers: int, stop: Event) -> None:
-    """Wait until all workers and the joiner have their partitions."""
+def wait_until_ready(admin: Admin, topics: Topics, workers: int, stop: Event) -> None:
+    """Wait until all workers and the joiner are members of their consumer groups."""
     wanted = {topics.group("worker"): workers, topics.group("joiner"): 1}
-    while any(admin.members(group) < count for group, count in wanted.items()):
-        if stop.wait(LOOK_EVERY):
+    while any(admin.count_members(group) < count for group, count in wanted.items()):
+        if stop.wait(POLL_INTERVAL_S):
             return
 
 
-def drain(admin: Admin, topics: Topics, stop: Event, patience: float = 60.0) -> dict[str, int]:
-    """Wait until worker, joiner and learner have no lag, several looks in a row.
+def wait_until_drained(
+    admin: Admin, topics: Topics, stop: Event, timeout_seconds: float = 60.0
+) -> dict[str, int]:
+    """Wait until worker, joiner and learner have no lag in several consecutive polls.
 
-    Returns the lag that is left by role: nothing but zeros, unless `patience` seconds or the
-    caller's own ended first. The joiner is judged by the labels: its other input is written in
-    transactions, whose markers count as offsets that nobody can commit.
+    Returns the remaining lag by service: all zeros, unless the timeout expired or `stop` was set
+    first. The joiner's lag is measured by its labels: its other input is written in transactions,
+    whose markers occupy offsets that a consumer group never commits.
     """
-    deadline, quiet = monotonic() + patience, 0
+    deadline, zero_polls = monotonic() + timeout_seconds, 0
     while True:
-        left = lag(admin, topics)
-        quiet = 0 if any(left.values()) else quiet + 1
-        if quiet >= QUIET_LOOKS or monotonic() > deadline or stop.wait(LOOK_EVERY):
-            return left
+        remaining = read_lag(admin, topics)
+        zero_polls = 0 if any(remaining.values()) else zero_polls + 1
+        if (
+            zero_polls >= REQUIRED_ZERO_POLLS
+            or monotonic() > deadline
+            or stop.wait(POLL_INTERVAL_S)
+        ):
+            return remaining

@@ -1,47 +1,53 @@
-"""How far the learner is, as it says itself on the metrics topic."""
+"""The learner's progress in event time, from its records on the metrics topic."""
 
-from threading import Event, Thread
+from contextlib import ExitStack
+from threading import Event
 from typing import Self
 
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import Reader
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import Metrics
+from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.topics import Topics
+from modstream.process.background import BackgroundThread
 
-POLL = 0.05
+POLL_TIMEOUT_S = 0.05
 
 
-class Learned:
-    """Follows one learner in a thread; `reached` is the event time (ms) of its newest label."""
+class LearnerProgress:
+    """A background thread that follows one learner's metrics."""
 
     def __init__(self, connection: Connection, topics: Topics, model: str) -> None:
         self._reader = Reader(connection, [topics.metrics], start="end")
         self._model = model
-        self._reached: int | None = None
-        self._stop = Event()
-        self._thread = Thread(target=self._follow, name="learned", daemon=True)
+        self._event_time: int | None = None
+        self._thread = BackgroundThread("learner-progress", self._follow)
+        self._exit = ExitStack()
 
-    def reached(self) -> int | None:
-        """Event time of the newest label that has been learned and published; None before that."""
-        return self._reached
+    def event_time(self) -> int | None:
+        """Return the event time (ms) of the newest label learned and published, or None.
+
+        Raises:
+            BrokerError: the metrics topic can no longer be read, so progress is unknown.
+        """
+        self._thread.raise_if_failed()
+        return self._event_time
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._exit.enter_context(self._reader)
+        self._exit.enter_context(self._thread)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._reader.close()
+        self._exit.close()
 
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            for record in self._reader.poll(POLL):
+    def _follow(self, stop: Event) -> None:
+        while not stop.is_set():
+            for record in self._reader.poll(POLL_TIMEOUT_S):
                 try:
                     metrics = decode(Metrics, record.value)
                 except DecodeError:
                     continue
                 if metrics.kind == "learner" and metrics.model == self._model:
-                    self._reached = max(self._reached or 0, metrics.event_time or 0)
+                    self._event_time = max(self._event_time or 0, metrics.event_time or 0)

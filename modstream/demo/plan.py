@@ -1,4 +1,4 @@
-"""What a demo replays, and how hard it makes it for the system."""
+"""What the demo replays, at which speed, and with which faults."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,25 +8,25 @@ HOUR_MS = 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """Flights from `start` to before `end`; at most `speed_up` event seconds a second.
+    """The plan of a demo: flights from `start` to before `end`, at `speed_up` times real time.
 
-    `leash_ms` is how far, in event time, the newest label that was sent may be ahead of the
-    newest one that was learned: a replay thousands of times faster than life would otherwise
-    let a model serve that is hours old, which no real stream would. `faults` is the share of
-    bad records that are mixed in, `drill` kills a worker, the learner and Redis on the way.
+    `max_learning_lag_ms` is the maximum event time between the newest label sent and the newest
+    one learned. Without this limit, a replay thousands of times faster than real time would serve
+    models that are hours old in event time. `bad_share` is the number of bad records per request.
+    With `chaos`, a worker, the learner and Redis are killed during the replay.
     """
 
     start: date
     end: date
     workers: int = 2
     speed_up: float = 40_000.0
-    leash_ms: int = HOUR_MS
-    faults: float = 0.0
-    drill: bool = False
+    max_learning_lag_ms: int = HOUR_MS
+    bad_share: float = 0.0
+    chaos: bool = False
     seed: int = 2013
 
 
 SHORT = DemoPlan(date(2013, 4, 15), date(2013, 4, 29))
-"""Two weeks in April 2013 with delays of a kind that the winter had not shown."""
+"""Two weeks in April 2013, whose delays differ from those of the winter before."""
 FULL = DemoPlan(date(2013, 4, 1), date(2014, 1, 1))
-"""All that the frozen model has never seen: about 250,000 flights."""
+"""All flights that the frozen model was not trained on: about 250,000."""

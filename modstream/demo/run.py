@@ -1,4 +1,4 @@
-"""One replay from the first flight to the last label that has been learned."""
+"""The replay of the demo, from the first flight to the last label learned."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,69 +9,72 @@ import pandas as pd
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.publisher import Publisher
-from modstream.demo.chaos import Drill, Hit
-from modstream.demo.drain import drain
+from modstream.demo.chaos import ChaosDrill, KillResult
+from modstream.demo.drain import wait_until_drained
 from modstream.demo.plan import DemoPlan
-from modstream.producers.records.bad_records import BAD
+from modstream.producers.records.bad_records import BAD_RECORDS
 from modstream.producers.replay.flights import flights_between
-from modstream.producers.replay.pacing import Progress, leash
-from modstream.producers.replay.replay import Controls, Replay, ReplayPlan, timeline
-from modstream.stack.local_stack import Stage
+from modstream.producers.replay.pacing import ReplayProgress, hold_for_learner
+from modstream.producers.replay.replay import Replay, ReplayControls, ReplayPlan, timeline
+from modstream.stack.local_stack import LocalStack
 
-LOOK_EVERY = 0.01
+HOLD_POLL_INTERVAL_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a replay ended: what was sent, the kills that hit, the lag that was left by role."""
+class DemoOutcome:
+    """The outcome of a replay: the records sent, the kills, the remaining lag by service."""
 
-    sent: Progress
-    hits: list[Hit] = field(default_factory=list)
-    left: dict[str, int] = field(default_factory=dict)
+    sent: ReplayProgress
+    kills: list[KillResult] = field(default_factory=list)
+    remaining_lag: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Show:
-    """A replay that runs beside the live view, which asks it for its progress."""
+class DemoReplay:
+    """A replay that runs in the background and reports its progress to the live view."""
 
-    stage: Stage
+    local_stack: LocalStack
     plan: DemoPlan
     flights: pd.DataFrame
     stop: Event
-    progress: Progress = field(default_factory=Progress)
+    progress: ReplayProgress = field(default_factory=ReplayProgress)
 
-    def begin(self, learned: Callable[[], int | None]) -> Future[Outcome]:
-        """Start in the background; `learned` is the event time (ms) that learning has reached."""
+    def start(self, learner_event_time: Callable[[], int | None]) -> Future[DemoOutcome]:
+        """Start in the background; `learner_event_time` returns the learner's progress (ms)."""
         pool = ThreadPoolExecutor(1, "replay")
-        future = pool.submit(self._run, learned)
+        future = pool.submit(self._run, learner_event_time)
         pool.shutdown(wait=False)
         return future
 
-    def span(self) -> tuple[int, int]:
-        """Event time (ms) of the first and of the last flight."""
+    def event_time_range(self) -> tuple[int, int]:
+        """Return the event time (ms) of the first and the last flight."""
         days = self.flights["date"]
         start, end = pd.Timestamp(self.plan.start), pd.Timestamp(self.plan.end)
         times = self.flights["scheduled_ms"][(days >= start) & (days < end)]
         return int(times.iloc[0]), int(times.iloc[-1])
 
-    def _run(self, learned: Callable[[], int | None]) -> Outcome:
-        settings, plan = self.stage.settings, self.plan
-        drill = Drill(self.stage) if plan.drill else None
-        first, last = self.span()
+    def _run(self, learner_event_time: Callable[[], int | None]) -> DemoOutcome:
+        settings, plan = self.local_stack.settings, self.plan
+        chaos_drill = ChaosDrill(self.local_stack) if plan.chaos else None
+        first, last = self.event_time_range()
 
-        def report(progress: Progress) -> None:
+        def report(progress: ReplayProgress) -> None:
             self.progress = progress
-            if drill is not None and progress.event_time is not None:
-                drill.advance((progress.event_time - first) / (last - first))
+            if chaos_drill is not None and progress.event_time is not None:
+                chaos_drill.kill_due((progress.event_time - first) / (last - first))
 
-        wishes = ReplayPlan(
-            speed_up=plan.speed_up, faults=plan.faults, kinds=tuple(sorted(BAD)), seed=plan.seed
+        replay_plan = ReplayPlan(
+            speed_up=plan.speed_up,
+            bad_share=plan.bad_share,
+            bad_kinds=tuple(sorted(BAD_RECORDS)),
+            seed=plan.seed,
         )
-        hold = leash(learned, plan.leash_ms, LOOK_EVERY)
-        controls = Controls(stop=self.stop, hold=hold, report=report)
+        hold = hold_for_learner(learner_event_time, plan.max_learning_lag_ms, HOLD_POLL_INTERVAL_S)
+        controls = ReplayControls(stop=self.stop, hold=hold, report=report)
         with Publisher(settings.connection, "modstream-replay") as publisher:
-            replay = Replay(publisher, settings.topics(), wishes, controls)
+            replay = Replay(publisher, settings.topics(), replay_plan, controls)
             sent = replay.run(timeline(flights_between(self.flights, plan.start, plan.end)))
-        hits = [] if drill is None else drill.finish()
-        left = drain(Admin(settings.connection), settings.topics(), self.stop)
-        return Outcome(sent, hits, left)
+        kills = [] if chaos_drill is None else chaos_drill.wait_for_recovery()
+        remaining = wait_until_drained(Admin(settings.connection), settings.topics(), self.stop)
+        return DemoOutcome(sent, kills, remaining)

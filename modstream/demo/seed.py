@@ -1,7 +1,7 @@
-"""The first two models of the flights stream: trained, proved, published.
+"""Training and publishing of the first models of the flights stream.
 
-`frozen` learns January to March once and is exported to ONNX; `online` has seen the same flights
-and goes on learning. Both are drafted here, from data that the producers room brings.
+`frozen` is trained on January to March once and exported to ONNX; `online` is trained on the same
+flights and keeps learning.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,170 +15,179 @@ import structlog
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.publisher import Publisher
 from modstream.models.examples.flights import (
-    FLIGHT_FEATURES,
+    FLIGHT_SCHEMA,
+    fast_learning_pipeline,
     frozen_pipeline,
     online_pipeline,
-    plain_pipeline,
-    quick_pipeline,
+    uncrossed_pipeline,
 )
 from modstream.models.importers.onnx_export import to_onnx
+from modstream.models.registry.refs import CHAMPION
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.river.artifact import pack
 from modstream.models.schema.input_schema import Batch, InputSchema
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.version_spec import VersionSpec
+from modstream.models.training.search import ProgressCallback
 from modstream.registry.events import model_event
 from modstream.settings import Settings
 
-FIRST, LAST = date(2013, 1, 1), date(2013, 4, 1)
+TRAINING_START, TRAINING_END = date(2013, 1, 1), date(2013, 4, 1)
 GOLDEN_ROWS = 500
-CHUNK = 2000
-SLACK = 20
+CHUNK_ROWS = 2000
+RANGE_FACTOR = 20
 
-Tell = Callable[[str, float], None]
-"""What is being done, and how much of it, 0 to 1."""
-
-Maker = Callable[[pd.DataFrame, Tell], tuple[Draft, bytes]]
+ModelBuilder = Callable[[pd.DataFrame, ProgressCallback], tuple[VersionSpec, bytes]]
 
 
 def seed(
-    settings: Settings, registry: Registry, read: Callable[[], pd.DataFrame], tell: Tell
+    settings: Settings,
+    registry: Registry,
+    load_flights: Callable[[], pd.DataFrame],
+    notify: ProgressCallback,
 ) -> list[str]:
-    """Create the topics and publish the demo's models that are missing; returns their names.
+    """Create the topics and publish the missing models of the demo; return their names.
 
-    `read` gives all flights, as `modstream.producers.replay.flights.load_flights` does; it is
-    asked if needed.
+    `load_flights` is called only if a model is missing; see
+    `modstream.producers.replay.flights.load_flights`.
 
     Raises:
         ModelError: a model could not be exported or published.
     """
     topics = settings.topics()
-    Admin(settings.connection).create(settings.specs())
-    missing = [name for name in MAKERS if registry.newest(name) is None]
+    Admin(settings.connection).create(settings.topic_specs())
+    missing = [name for name in MODEL_BUILDERS if registry.newest(name) is None]
     if not missing:
         return []
-    tell("reading flights", 0.0)
-    flights = landed(read())
+    notify("reading flights", 0.0)
+    flights = select_training_flights(load_flights())
     with Publisher(settings.connection, "modstream-seed") as publisher:
         for name in missing:
-            draft, artifact = MAKERS[name](flights, tell)
-            card = registry.publish(draft, artifact, evidence="first version")
-            publisher.send(model_event(topics, card, "publish", alias="champion"))
+            spec, artifact = MODEL_BUILDERS[name](flights, notify)
+            card = registry.publish(spec, artifact, reason="first version")
+            publisher.send(model_event(topics, card, "publish", alias=CHAMPION))
             structlog.get_logger(__name__).info("published", model=name, version=card.version)
     return missing
 
 
-def landed(flights: pd.DataFrame) -> pd.DataFrame:
-    """The flights of January to March that have a label, in order."""
+def select_training_flights(flights: pd.DataFrame) -> pd.DataFrame:
+    """Return the flights of January to March that have a label, in order."""
     days = flights["date"]
-    chosen = flights[(days >= pd.Timestamp(FIRST)) & (days < pd.Timestamp(LAST))]
+    chosen = flights[(days >= pd.Timestamp(TRAINING_START)) & (days < pd.Timestamp(TRAINING_END))]
     return chosen[chosen["late"].notna()].reset_index(drop=True)
 
 
-def make_frozen(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
-    """Fit the gradient boosting, export it, compare the export on golden rows."""
-    tell("fitting frozen", 0.0)
+def build_frozen(flights: pd.DataFrame, notify: ProgressCallback) -> tuple[VersionSpec, bytes]:
+    """Fit gradient boosting, export it to ONNX, and compare the export on golden rows."""
+    notify("fitting frozen", 0.0)
     model = frozen_pipeline()
-    model.fit(flights[list(FLIGHT_FEATURES.names)], flights["late"].astype(int))
-    tell("exporting frozen to ONNX", 0.8)
-    artifact = to_onnx(model, FLIGHT_FEATURES, batch_of(flights.tail(GOLDEN_ROWS)))
-    tell("exporting frozen to ONNX", 1.0)
-    used = libraries("scikit-learn", "skl2onnx", "onnx")
-    return draft("frozen", "onnx", (0, 1), used, flights), artifact
+    model.fit(flights[list(FLIGHT_SCHEMA.names)], flights["late"].astype(int))
+    notify("exporting frozen to ONNX", 0.8)
+    artifact = to_onnx(model, FLIGHT_SCHEMA, flights_to_batch(flights.tail(GOLDEN_ROWS)))
+    notify("exporting frozen to ONNX", 1.0)
+    used = library_versions("scikit-learn", "skl2onnx", "onnx")
+    return first_version_spec("frozen", "onnx", (0, 1), used, flights), artifact
 
 
-def make_online(flights: pd.DataFrame, tell: Tell) -> tuple[Draft, bytes]:
-    """Let the River pipeline learn the flights once, in order."""
-    return make_member(flights, tell, "online", online_pipeline)
+def build_online(flights: pd.DataFrame, notify: ProgressCallback) -> tuple[VersionSpec, bytes]:
+    """Train the River pipeline on the flights once, in order."""
+    return build_candidate(flights, notify, "online", online_pipeline)
 
 
-def make_member(
-    flights: pd.DataFrame, tell: Tell, name: str, build: Callable[[], Any]
-) -> tuple[Draft, bytes]:
-    """Let one River pipeline learn the flights once, in order, as a member of the family."""
+def build_candidate(
+    flights: pd.DataFrame, notify: ProgressCallback, name: str, build: Callable[[], Any]
+) -> tuple[VersionSpec, bytes]:
+    """Train one River pipeline on the flights once, in order, as a candidate of `online`."""
     model = build()
     labels = flights["late"].astype(bool).tolist()
-    for start in range(0, len(flights), CHUNK):
-        tell(f"teaching {name}", start / len(flights))
-        rows = batch_of(flights.iloc[start : start + CHUNK]).rows()
-        for row, label in zip(rows, labels[start : start + CHUNK], strict=True):
+    for start in range(0, len(flights), CHUNK_ROWS):
+        notify(f"training {name}", start / len(flights))
+        rows = flights_to_batch(flights.iloc[start : start + CHUNK_ROWS]).rows()
+        for row, label in zip(rows, labels[start : start + CHUNK_ROWS], strict=True):
             model.learn_one(row, label)
-    tell(f"teaching {name}", 1.0)
-    return draft("online", "river", (False, True), libraries("river"), flights), pack(model)
+    notify(f"training {name}", 1.0)
+    return first_version_spec(
+        "online", "river", (False, True), library_versions("river"), flights
+    ), pack(model)
 
 
-def seed_family(
-    settings: Settings, registry: Registry, read: Callable[[], pd.DataFrame], tell: Tell
+def seed_candidates(
+    settings: Settings,
+    registry: Registry,
+    load_flights: Callable[[], pd.DataFrame],
+    notify: ProgressCallback,
 ) -> None:
-    """Give `online` the members of FAMILY and BATCH, which is a copy of `frozen`, if it lacks them.
+    """Publish the missing candidates of `online`; the batch candidate is a copy of `frozen`.
 
-    The first of FAMILY is the version that `seed` has published.
+    The first of `CANDIDATE_PIPELINES` is the version that `seed` has published.
 
     Raises:
         ModelError: a model could not be published.
     """
-    if BATCH in registry.aliases("online"):
+    if BATCH_CANDIDATE in registry.aliases("online"):
         return
-    flights, topics = landed(read()), settings.topics()
+    flights, topics = select_training_flights(load_flights()), settings.topics()
     frozen = registry.card("frozen")
-    batch = Draft(**dict(frozen) | {"name": "online", "metrics": {}, "offsets": {}, "parent": None})
-    first, *others = FAMILY
+    batch = VersionSpec(
+        **dict(frozen) | {"name": "online", "metrics": {}, "offsets": {}, "parent": None}
+    )
+    first, *others = CANDIDATE_PIPELINES
     registry.promote("online", registry.resolve("online"), first)
     with Publisher(settings.connection, "modstream-seed") as publisher:
         for name in others:
-            made = make_member(flights, tell, name, FAMILY[name])
-            card = registry.publish(*made, alias=name, evidence="first version")
+            made = build_candidate(flights, notify, name, CANDIDATE_PIPELINES[name])
+            card = registry.publish(*made, alias=name, reason="first version")
             publisher.send(model_event(topics, card, "publish", alias=name))
-        artifact = registry.artifact(frozen)
-        card = registry.publish(batch, artifact, alias=BATCH, evidence="first version")
-        publisher.send(model_event(topics, card, "publish", alias=BATCH))
+        artifact = registry.artifact(frozen).content
+        card = registry.publish(batch, artifact, alias=BATCH_CANDIDATE, reason="first version")
+        publisher.send(model_event(topics, card, "publish", alias=BATCH_CANDIDATE))
 
 
-FAMILY: dict[str, Callable[[], Any]] = {
+CANDIDATE_PIPELINES: dict[str, Callable[[], Any]] = {
     "steady": online_pipeline,
-    "quick": quick_pipeline,
-    "plain": plain_pipeline,
+    "quick": fast_learning_pipeline,
+    "plain": uncrossed_pipeline,
 }
-"""The members that learn, by alias; the first serves until another has proved better."""
-BATCH = "batch"
-"""The member that was trained once."""
-MAKERS: dict[str, Maker] = {"frozen": make_frozen, "online": make_online}
-"""How each model of the demo comes to be."""
+"""The candidates that learn, by alias. The first is champion until another one is promoted."""
+BATCH_CANDIDATE = "batch"
+"""The alias of the candidate that was trained once and does not learn."""
+MODEL_BUILDERS: dict[str, ModelBuilder] = {"frozen": build_frozen, "online": build_online}
+"""The function that builds each model of the demo."""
 
 
-def draft(
+def first_version_spec(
     name: str,
     runtime: str,
     classes: Sequence[int | bool],
     used: dict[str, str],
     flights: pd.DataFrame,
-) -> Draft:
-    """What is said of a first version. `learned` counts feedback rows, so it is 0."""
+) -> VersionSpec:
+    """Return the spec of a first version. `learned` counts feedback rows, so it is 0."""
     rows = len(flights)
-    return Draft(
+    return VersionSpec(
         name=name,
         runtime=runtime,
         task="binary",
         classes=tuple(classes),
-        input_schema=with_ranges(FLIGHT_FEATURES, batch_of(flights)),
+        input_schema=with_learning_limits(FLIGHT_SCHEMA, flights_to_batch(flights)),
         metrics={"learned": 0, "trained_on": rows},
         libraries=used,
-        note=f"trained on {rows:,} flights from {FIRST} to before {LAST}",
+        note=f"trained on {rows:,} flights from {TRAINING_START} to before {TRAINING_END}",
     )
 
 
-def batch_of(flights: pd.DataFrame) -> Batch:
-    """Flights as a batch of the models' schema."""
+def flights_to_batch(flights: pd.DataFrame) -> Batch:
+    """Return flights as a batch of the models' schema."""
     rows: list[dict[str, object]] = [
-        dict(zip(FLIGHT_FEATURES.names, row, strict=True))
-        for row in flights[list(FLIGHT_FEATURES.names)].itertuples(index=False)
+        dict(zip(FLIGHT_SCHEMA.names, row, strict=True))
+        for row in flights[list(FLIGHT_SCHEMA.names)].itertuples(index=False)
     ]
-    return FLIGHT_FEATURES.batch(rows).batch
+    return FLIGHT_SCHEMA.parse_rows(rows).batch
 
 
-def with_ranges(schema: InputSchema, batch: Batch) -> InputSchema:
-    """The schema with hard limits for what may be learned: the range seen, `SLACK` times as wide.
+def with_learning_limits(schema: InputSchema, batch: Batch) -> InputSchema:
+    """Return the schema with hard limits for training rows: `RANGE_FACTOR` times the range seen.
 
-    Weather may set records, and a learner must see them; 1e300 is no weather.
+    A learner must see record-breaking weather, but not values such as 1e300.
     """
     bounded = []
     for feature in schema.features:
@@ -187,12 +196,12 @@ def with_ranges(schema: InputSchema, batch: Batch) -> InputSchema:
             bounded.append(feature)
             continue
         low, high = float(column.min()), float(column.max())
-        span = SLACK * (high - low)
+        span = RANGE_FACTOR * (high - low)
         limits = {"low": low - span, "high": high + span}
         bounded.append(feature.model_copy(update=limits))
     return InputSchema(features=tuple(bounded))
 
 
-def libraries(*names: str) -> dict[str, str]:
-    """The versions of what made an artifact."""
+def library_versions(*names: str) -> dict[str, str]:
+    """Return the installed versions of libraries."""
     return {name: version(name) for name in names}

@@ -1,32 +1,31 @@
-"""Two threads beside a running stream: one follows its topics, one samples its lag."""
+"""Background threads that follow the topics of a running stream and sample its lag."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from threading import Event, Thread
+from threading import Event
 from time import time
 from typing import Self
-
-import structlog
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.publisher import Publisher
-from modstream.broker.client.reader import Reader, Start
+from modstream.broker.client.reader import Reader, StartPosition
 from modstream.broker.errors import BrokerError
 from modstream.broker.wire.codec import encode
-from modstream.broker.wire.contracts import Metrics
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.model_contracts import Metrics
+from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
-from modstream.live.rolling_stats import Recent
+from modstream.live.rolling_stats import RollingStats
+from modstream.process.background import BackgroundThread
 
-POLL = 0.25
-"""Seconds between two polls: records gather meanwhile, and few large batches cost little."""
-MOST = 10_000
+POLL_INTERVAL_S = 0.25
+"""Time between polls. Records accumulate in between, and few large batches cost little CPU time."""
+MAX_POLL_RECORDS = 10_000
 
 
-def followed(topics: Topics) -> tuple[str, ...]:
-    """The topics that a live view needs."""
+def followed_topics(topics: Topics) -> tuple[str, ...]:
+    """Return the topics that the live view needs."""
     return (
         topics.requests,
         topics.predictions,
@@ -38,55 +37,54 @@ def followed(topics: Topics) -> tuple[str, ...]:
     )
 
 
-def inputs(topics: Topics) -> dict[str, str]:
-    """The topic that each role is measured by, by role.
+def lag_topics(topics: Topics) -> dict[str, str]:
+    """Return the input topic by which the lag of each service is measured, by service.
 
-    The joiner is judged by its labels: the predictions are written in transactions, whose
-    markers count as offsets that nobody can commit.
+    The joiner's lag is measured by its labels: the predictions are written in transactions, whose
+    markers occupy offsets that a consumer group never commits.
     """
     return {"worker": topics.requests, "joiner": topics.labels, "learner": topics.feedback}
 
 
-class Tail:
-    """Reads on in a thread from `start` and folds into `recent`.
+class TopicFollower:
+    """A background thread that reads a stream's topics from `start` and adds them to `stats`.
 
-    The place to start from is found when it is entered, so that nothing sent afterwards is
-    missed. While the broker is away it waits.
+    The start offsets are looked up when the context is entered, so no later record is missed.
+    While the broker is unavailable, the thread retries.
     """
 
     def __init__(
-        self, connection: Connection, topics: Topics, recent: Recent, start: Start = "end"
+        self,
+        connection: Connection,
+        topics: Topics,
+        stats: RollingStats,
+        start: StartPosition = "end",
     ) -> None:
-        self._recent = recent
-        self._open = partial(Reader, connection, followed(topics), start)
-        self._stop = Event()
+        self._stats = stats
+        self._open = partial(Reader, connection, followed_topics(topics), start)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
         reader = self._exit.enter_context(self._open())
-        thread = Thread(target=self._run, args=[reader], name="tail", daemon=True)
-        thread.start()
-        self._exit.callback(thread.join)
-        self._exit.callback(self._stop.set)
+        target = partial(self._run, reader)
+        # The client reconnects by itself, and a view may miss what it could not read.
+        thread = BackgroundThread("topic-follower", target, retry_on=(BrokerError,))
+        self._exit.enter_context(thread)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def _run(self, reader: Reader) -> None:
-        while not self._stop.wait(POLL):
-            try:
-                self._recent.add(reader.poll(0.0, MOST))
-            except BrokerError as error:
-                # The client connects again by itself; this is a view, not a record of the run.
-                structlog.get_logger(__name__).info("tail waits", cause=str(error))
-                self._stop.wait(1)
+    def _run(self, reader: Reader, stop: Event) -> None:
+        while not stop.wait(POLL_INTERVAL_S):
+            self._stats.add(reader.poll(0.0, MAX_POLL_RECORDS))
 
 
 class LagSampler:
-    """Looks at every role's lag each `interval` seconds and publishes it, for the report.
+    """A background thread that publishes the lag of each service every `interval` seconds.
 
-    Lag is the one figure that the topics do not keep. `latest` holds the newest by role.
+    The report needs the samples, since lag cannot be computed from the topics afterwards. `latest`
+    is the newest lag, by service.
     """
 
     def __init__(self, connection: Connection, topics: Topics, interval: float = 2.0) -> None:
@@ -94,40 +92,39 @@ class LagSampler:
         self._connection = connection
         self._topics = topics
         self._interval = interval
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="lag", daemon=True)
+        self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        publisher = self._exit.enter_context(Publisher(self._connection, "modstream-lag"))
+        target = partial(self._run, publisher)
+        # A broker that restarts is unavailable for some seconds only.
+        thread = BackgroundThread(
+            "lag-sampler", target, retry_on=(BrokerError,), retry_seconds=self._interval
+        )
+        self._exit.enter_context(thread)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._exit.close()
 
-    def _run(self) -> None:
+    def _run(self, publisher: Publisher, stop: Event) -> None:
         admin = Admin(self._connection)
-        with Publisher(self._connection, "modstream-lag") as publisher:
-            while not self._stop.is_set():
-                try:
-                    self.latest = lag(admin, self._topics)
-                    publisher.send(sample(self._topics, self.latest, int(time() * 1000)))
-                except BrokerError as error:
-                    # A broker that restarts is away for moments; the next look will tell.
-                    structlog.get_logger(__name__).info("lag not sampled", cause=str(error))
-                self._stop.wait(self._interval)
+        while not stop.is_set():
+            self.latest = read_lag(admin, self._topics)
+            publisher.send(lag_record(self._topics, self.latest, int(time() * 1000)))
+            stop.wait(self._interval)
 
 
-def lag(admin: Admin, topics: Topics) -> dict[str, int]:
-    """How many records each role has still before it, by role."""
+def read_lag(admin: Admin, topics: Topics) -> dict[str, int]:
+    """Return the number of records that each service has not processed yet, by service."""
     return {
-        role: sum(admin.lag(topics.group(role), [topic]).values())
-        for role, topic in inputs(topics).items()
+        service: sum(admin.lag(topics.group(service), [topic]).values())
+        for service, topic in lag_topics(topics).items()
     }
 
 
-def sample(topics: Topics, waiting: Mapping[str, int], at: int) -> Outgoing:
-    """A look at the lag as a record of the metrics topic; `at` is wall time, ms."""
-    values = {role: float(count) for role, count in waiting.items()}
-    metrics = Metrics(kind="lag", event_time=at, values=values)
-    return Outgoing(topics.metrics, b"lag", encode(metrics))
+def lag_record(topics: Topics, lag: Mapping[str, int], sampled_at: int) -> ProducerRecord:
+    """Return a record of the metrics topic with the lag at `sampled_at` (wall time, ms)."""
+    values = {service: float(count) for service, count in lag.items()}
+    metrics = Metrics(kind="lag", event_time=sampled_at, values=values)
+    return ProducerRecord(topics.metrics, b"lag", encode(metrics))

@@ -1,11 +1,11 @@
-"""The live view of a running replay: a few lines that stay in place, or plain lines in a log."""
+"""The live view of a running stream: updated in index on a terminal, else plain lines."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite, nan
-from threading import Event, Thread
+from threading import Event
 from time import monotonic, time
 from typing import Self
 
@@ -16,175 +16,203 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from modstream.broker.wire.contracts import ModelEvent
-from modstream.live.rolling_stats import Glance, Recent
-from modstream.producers.replay.pacing import Progress
-from modstream.report.formatting import NOTHING, date, milliseconds, number, score
+from modstream.broker.wire.model_contracts import ModelEvent
+from modstream.live.rolling_stats import LiveSnapshot, RollingStats
+from modstream.process.background import BackgroundThread
+from modstream.producers.replay.pacing import ReplayProgress
+from modstream.report.formatting import (
+    PLACEHOLDER,
+    format_count,
+    format_date,
+    format_ms,
+    format_score,
+)
 
-REFRESHES = 2
-"""Per second."""
-PLAIN_SECONDS = 5.0
-"""Between two lines where there is no terminal."""
+REFRESHES_PER_SECOND = 2
+LINE_INTERVAL_S = 5.0
+"""Time between two lines if the console is not a terminal."""
 BARS = "▁▂▃▄▅▆▇█"
-SPEED_SECONDS = 10
+SPEED_WINDOW_S = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """Where the view takes what it shows.
+class ViewSources:
+    """The data sources of a live view.
 
-    `span` is the event time (ms) from which to which the replay will go, if that is known.
+    `event_time_range` is the first and last event time (ms) of the replay, if it is known.
     """
 
-    recent: Recent
-    progress: Callable[[], Progress]
+    stats: RollingStats
+    progress: Callable[[], ReplayProgress]
     lag: Callable[[], Mapping[str, int]]
-    span: tuple[int, int] | None = None
+    event_time_range: tuple[int, int] | None = None
 
 
 class LiveView:
-    """Shows a running stream until it is left; leaves the terminal as it found it."""
+    """A context that shows a running stream, and restores the terminal when it is left."""
 
-    def __init__(self, sources: Sources, console: Console | None = None) -> None:
+    def __init__(self, sources: ViewSources, console: Console | None = None) -> None:
         self._sources = sources
         self._console = console or Console()
-        self._marks: deque[tuple[float, int]] = deque(maxlen=SPEED_SECONDS * REFRESHES)
-        self._stop = Event()
+        self._progress_samples: deque[tuple[float, int]] = deque(
+            maxlen=SPEED_WINDOW_S * REFRESHES_PER_SECOND
+        )
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             live = Live(
-                get_renderable=self.render, console=self._console, refresh_per_second=REFRESHES
+                get_renderable=self.render,
+                console=self._console,
+                refresh_per_second=REFRESHES_PER_SECOND,
             )
             self._exit.enter_context(live)
         else:
-            thread = Thread(target=self._print_lines, name="view", daemon=True)
-            thread.start()
-            self._exit.callback(thread.join)
-            self._exit.callback(self._stop.set)
+            self._exit.enter_context(BackgroundThread("live-view", self._print_lines))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
     def render(self) -> RenderableType:
-        """The view as it is now."""
-        glance, progress = self._sources.recent.glance(time()), self._sources.progress()
+        """Return the current view."""
+        snapshot, progress = self._sources.stats.snapshot(time()), self._sources.progress()
         return Group(
-            *(self._headline(progress), "", self._figures(glance), "", self._models(glance)),
-            *(Text(decision(event), "bold") for event in glance.decided),
+            *(
+                self._render_progress(progress),
+                "",
+                self._render_stats(snapshot),
+                "",
+                self._render_models(snapshot),
+            ),
+            *(Text(format_decision(event), "bold") for event in snapshot.decisions),
         )
 
-    def line(self) -> str:
-        """The same in one line."""
-        glance, progress = self._sources.recent.glance(time()), self._sources.progress()
+    def render_line(self) -> str:
+        """Return the current view as one line."""
+        snapshot, progress = self._sources.stats.snapshot(time()), self._sources.progress()
         scores = (
-            f"{model} v{glance.versions.get(model, 0)} AUC {score(glance.auc.get(model, nan))}"
-            for model in self._sources.recent.route
+            f"{model} v{snapshot.versions.get(model, 0)}"
+            f" AUC {format_score(snapshot.auc.get(model, nan))}"
+            for model in self._sources.stats.route
         )
-        swaps = sum(glance.swaps.values())
+        swaps = sum(snapshot.swaps.values())
         return "  ".join(
             (
-                NOTHING if progress.event_time is None else date(progress.event_time),
-                f"{number(glance.requests)} requests, {number(glance.request_rate)}/s",
-                f"p50 {_ms(glance.p50)} p99 {_ms(glance.p99)}",
-                f"{number(glance.joined)} joined",
+                PLACEHOLDER if progress.event_time is None else format_date(progress.event_time),
+                f"{format_count(snapshot.requests)} requests",
+                f"{format_count(snapshot.request_rate)}/s",
+                f"p50 {_format_latency(snapshot.p50)} p99 {_format_latency(snapshot.p99)}",
+                f"{format_count(snapshot.joined)} joined",
                 *scores,
-                f"{number(swaps)} swaps",
-                *(decision(event) for event in glance.decided[-1:]),
-                f"lag {_lag(self._sources.lag())}",
+                f"{format_count(swaps)} swaps",
+                *(format_decision(event) for event in snapshot.decisions[-1:]),
+                f"lag {_format_lag(self._sources.lag())}",
             )
         )
 
-    def _print_lines(self) -> None:
-        while not self._stop.wait(PLAIN_SECONDS):
-            self._console.print(self.line(), soft_wrap=True, highlight=False)
+    def _print_lines(self, stop: Event) -> None:
+        while not stop.wait(LINE_INTERVAL_S):
+            self._console.print(self.render_line(), soft_wrap=True, highlight=False)
 
-    def _headline(self, progress: Progress) -> RenderableType:
-        """How far the replay is, in event time, and how much faster than life it goes."""
+    def _render_progress(self, progress: ReplayProgress) -> RenderableType:
+        """Return the progress of the replay in event time, and its speed relative to real time."""
         at = progress.event_time
         row = Table.grid(padding=(0, 2))
-        cells: list[RenderableType] = [Text(NOTHING if at is None else date(at), "bold")]
-        if self._sources.span is not None and at is not None:
-            first, last = self._sources.span
+        cells: list[RenderableType] = [Text(PLACEHOLDER if at is None else format_date(at), "bold")]
+        if self._sources.event_time_range is not None and at is not None:
+            first, last = self._sources.event_time_range
             cells.append(ProgressBar(total=max(last - first, 1), completed=at - first, width=30))
         cells.append(
-            Text(f"{number(progress.requests)} requests, {number(progress.labels)} labels")
+            Text(
+                f"{format_count(progress.requests)} requests,"
+                f" {format_count(progress.labels)} labels"
+            )
         )
-        cells.append(Text(self._speed(at), "dim"))
+        cells.append(Text(self._format_speed(at), "dim"))
         row.add_row(*cells)
         return row
 
-    def _speed(self, at: int | None) -> str:
+    def _format_speed(self, at: int | None) -> str:
         if at is None:
             return ""
-        self._marks.append((monotonic(), at))
-        (since, first), (now, last) = self._marks[0], self._marks[-1]
+        self._progress_samples.append((monotonic(), at))
+        (since, first), (now, last) = self._progress_samples[0], self._progress_samples[-1]
         if last <= first:
             return ""
-        return f"{number((last - first) / 1000 / (now - since))} x real time"
+        return f"{format_count((last - first) / 1000 / (now - since))} x real time"
 
-    def _figures(self, glance: Glance) -> Table:
-        window = self._sources.recent.window
+    def _render_stats(self, snapshot: LiveSnapshot) -> Table:
+        window = self._sources.stats.window
         table = Table.grid(padding=(0, 3))
         rows = (
-            ("requests/s", f"{number(glance.request_rate)}", sparkline(glance.history)),
+            (
+                "requests/s",
+                f"{format_count(snapshot.request_rate)}",
+                render_sparkline(snapshot.history),
+            ),
             (
                 "latency",
-                f"p50 {_ms(glance.p50)}   p99 {_ms(glance.p99)}",
-                f"last {window.seconds} s, 1 request in {window.sample}",
+                f"p50 {_format_latency(snapshot.p50)}   p99 {_format_latency(snapshot.p99)}",
+                f"last {window.seconds} s, 1 request in {window.sample_every}",
             ),
             (
                 "labels",
-                f"{number(glance.joined)} joined of {number(glance.labels)}",
-                f"{number(glance.set_aside)} set aside",
+                f"{format_count(snapshot.joined)} joined of {format_count(snapshot.labels)}",
+                f"{format_count(snapshot.unjoined)} unjoined",
             ),
-            ("lag", _lag(self._sources.lag()), "records waiting"),
+            ("lag", _format_lag(self._sources.lag()), "records"),
             (
-                "refused",
-                f"{number(glance.errors)} errors, {number(glance.dead_letters)} dead letters",
-                "",
+                "errors",
+                f"{format_count(snapshot.errors)} responses",
+                f"{format_count(snapshot.dead_letters)} dead letters",
             ),
         )
-        for name, told, note in rows:
-            table.add_row(Text(name, "dim"), told, Text(note, "dim"))
+        for name, value, note in rows:
+            table.add_row(Text(name, "dim"), value, Text(note, "dim"))
         return table
 
-    def _models(self, glance: Glance) -> Table:
+    def _render_models(self, snapshot: LiveSnapshot) -> Table:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="dim")
-        score_column = f"AUC, last {number(self._sources.recent.window.labels)} labels"
-        for place, column in enumerate(("model", "answers", "version", "hot swaps", score_column)):
-            table.add_column(column, justify="right" if place else "left")
-        for model in self._sources.recent.route:
+        score_column = f"AUC, last {format_count(self._sources.stats.window.labels)} labels"
+        for index, column in enumerate(
+            ("model", "predictions", "version", "hot swaps", score_column)
+        ):
+            table.add_column(column, justify="right" if index else "left")
+        for model in self._sources.stats.route:
             table.add_row(
                 model,
-                number(glance.answers.get(model, 0)),
-                f"v{glance.versions.get(model, 0)}" if model in glance.versions else NOTHING,
-                number(glance.swaps.get(model, 0)),
-                score(glance.auc.get(model, nan)),
+                format_count(snapshot.predictions.get(model, 0)),
+                f"v{snapshot.versions.get(model, 0)}"
+                if model in snapshot.versions
+                else PLACEHOLDER,
+                format_count(snapshot.swaps.get(model, 0)),
+                format_score(snapshot.auc.get(model, nan)),
             )
         return table
 
 
-def sparkline(history: tuple[int, ...], width: int = 30) -> str:
-    """The last `width` values as bars, the tallest being the greatest of them."""
+def render_sparkline(history: tuple[int, ...], width: int = 30) -> str:
+    """Return the last `width` values as bars, scaled to the largest of them."""
     shown = history[-width:]
-    most = max(shown, default=0)
-    if not most:
+    largest = max(shown, default=0)
+    if not largest:
         return ""
-    return "".join(BARS[(len(BARS) - 1) * value // most] for value in shown)
+    return "".join(BARS[(len(BARS) - 1) * value // largest] for value in shown)
 
 
-def decision(event: ModelEvent) -> str:
-    """What a gate decided, when in event time, and why."""
-    at = NOTHING if event.event_time is None else date(event.event_time)
-    return f"{at} {event.action} {event.model} v{event.version}: {event.evidence}"
+def format_decision(event: ModelEvent) -> str:
+    """Return a gate's decision, with its event time and its reason, as one line."""
+    at = PLACEHOLDER if event.event_time is None else format_date(event.event_time)
+    return f"{at} {event.action} {event.model} v{event.version}: {event.reason}"
 
 
-def _ms(value: float) -> str:
-    return f"{milliseconds(value)} ms" if isfinite(value) else NOTHING
+def _format_latency(value: float) -> str:
+    return f"{format_ms(value)} ms" if isfinite(value) else PLACEHOLDER
 
 
-def _lag(waiting: Mapping[str, int]) -> str:
-    return ", ".join(f"{role} {number(count)}" for role, count in waiting.items()) or NOTHING
+def _format_lag(lag: Mapping[str, int]) -> str:
+    return (
+        ", ".join(f"{service} {format_count(count)}" for service, count in lag.items())
+        or PLACEHOLDER
+    )

@@ -1,1 +1,1 @@
-"""Operations on a stream's records: audit trails, backtests, verification, redrive, restore."""
+"""Operations on a stream's records: traces, backtests, verification, redrive, restore."""

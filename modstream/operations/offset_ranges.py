@@ -1,46 +1,48 @@
-"""Stretches of topics, read without a group: what questions about the past are answered from."""
+"""Reading of offset ranges of topics without a consumer group, for questions about the past."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.reader import read_spans
-from modstream.broker.wire.records import Record, TopicPartition
+from modstream.broker.client.reader import read_offset_ranges
+from modstream.broker.wire.records import OffsetRanges, Record
 
-Spans = dict[TopicPartition, tuple[int, int]]
-"""By partition: the first offset, and the one before which to stop."""
-Notice = Callable[[str, int, int], None]
-"""Told what is being read, and how many records have come of at most so many offsets."""
-EVERY = 1000
-"""Records between two notices."""
+ReadProgressCallback = Callable[[str, int, int], None]
+"""Receives the topic being read, the number of records so far, and the number of offsets."""
+PROGRESS_INTERVAL = 1000
+"""Records between two reports of progress."""
 
 
-def spans(
+def find_ranges(
     admin: Admin, topics: Sequence[str], since: int | None = None, until: int | None = None
-) -> Spans:
-    """Where topics hold what was written from `since` to before `until` (ms); None is no bound.
+) -> OffsetRanges:
+    """Return the offsets written from `since` to before `until` (ms since the epoch).
 
-    A partition is cut before its first record of either time or later, so a record that is out of
-    order is taken with its neighbours.
+    None means no bound. Each bound is a partition's first offset with a timestamp of that time or
+    later, so a record that is out of order stays with its neighbours.
 
     Raises:
         TopicMissing: a topic does not exist.
-        BrokerUnavailable: nobody answers.
+        BrokerUnavailable: no broker answers.
     """
-    ends = admin.ends(topics) if until is None else admin.since(topics, until)
-    starts = {} if since is None else admin.since(topics, since)
-    return {home: (starts.get(home, 0), end) for home, end in ends.items()}
+    ends = admin.end_offsets(topics) if until is None else admin.offsets_since(topics, until)
+    starts = {} if since is None else admin.offsets_since(topics, since)
+    return {partition: (starts.get(partition, 0), end) for partition, end in ends.items()}
 
 
-def read(connection: Connection, wanted: Spans, notice: Notice) -> Iterator[Record]:
-    """The committed records of some spans, topic after topic, in the order of each partition."""
-    filled = {home: span for home, span in wanted.items() if span[1] > span[0]}
-    total, count = sum(stop - start for start, stop in filled.values()), 0
-    for topic in dict.fromkeys(home.topic for home in filled):
-        own = {home: span for home, span in filled.items() if home.topic == topic}
-        notice(topic, count, total)
-        for record in read_spans(connection, topic, own):
+def read_ranges(
+    connection: Connection, ranges: OffsetRanges, on_progress: ReadProgressCallback
+) -> Iterator[Record]:
+    """Yield the committed records of some ranges by topic, in the order of each partition."""
+    filled = {partition: bounds for partition, bounds in ranges.items() if bounds[1] > bounds[0]}
+    total, count = sum(end - start for start, end in filled.values()), 0
+    for topic in dict.fromkeys(partition.topic for partition in filled):
+        own = {
+            partition: bounds for partition, bounds in filled.items() if partition.topic == topic
+        }
+        on_progress(topic, count, total)
+        for record in read_offset_ranges(connection, topic, own):
             count += 1
-            if count % EVERY == 0:
-                notice(topic, count, total)
+            if count % PROGRESS_INTERVAL == 0:
+                on_progress(topic, count, total)
             yield record

@@ -1,4 +1,4 @@
-"""Dead letters and quarantined rows, read and sent back to where they came from: once each."""
+"""Redrive: dead letters and quarantined rows, each sent back once to the topic it came from."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -9,197 +9,181 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import Reader, read_to_end
 from modstream.broker.errors import TransactionAborted
-from modstream.broker.wire.dead_letters import redriven
-from modstream.broker.wire.quarantine import released
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.batches import split_batches
+from modstream.broker.wire.dead_letters import build_redriven_request
+from modstream.broker.wire.quarantine import build_released_feedback
+from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.broker.wire.topics import Header, Topics
-from modstream.processors.redrive.release import row_of
+from modstream.processors.redrive.release import read_quarantined_row
 from modstream.processors.redrive.selection import (
-    MOST_ATTEMPTS,
-    Choice,
-    Letter,
-    Sorter,
-    State,
-    letter_of,
-    oldest,
+    MAX_ATTEMPTS,
+    DeadLetter,
+    LetterClassifier,
+    LetterFilter,
+    LetterState,
+    oldest_by_topic,
+    read_dead_letter,
 )
 
-MOST_BYTES = 32 * 1024 * 1024
-"""Of one transaction, which must end within 15 s; the letter that reaches it is its last."""
-ATTEMPTS = 5
-"""How often one transaction may be aborted before the redrive gives up."""
+MAX_PUBLISH_ATTEMPTS = 5
+"""How often one transaction is attempted before the redrive fails."""
+PROGRESS_INTERVAL = 1000
+"""Records between two reports of progress."""
 
-Notice = Callable[[str, int], None]
-"""Told what is being done and how many records it has come to."""
-
-
-class Publish(Protocol):
-    """Publishes a set of records in one transaction."""
-
-    def publish(self, records: Iterable[Outgoing]) -> None:
-        """Publish all or nothing; see modstream.broker.client.transactional_publisher."""
+RedriveProgressCallback = Callable[[str, int], None]
+"""Receives the current activity and the number of records it has handled."""
 
 
-class Letters(NamedTuple):
-    """All letters of a stream, and what tells their state."""
+class AtomicPublisher(Protocol):
+    """Publishes records in one transaction."""
 
-    all: list[Letter]
-    sorter: Sorter
-
-    def chosen(self, choice: Choice) -> list[Letter]:
-        """The letters that are meant."""
-        return [letter for letter in self.all if choice.means(letter)]
-
-    def states(self, choice: Choice) -> dict[str, int]:
-        """How many of the letters that are meant are in which state."""
-        counts = Counter(self.sorter.state(letter) for letter in self.chosen(choice))
-        return {state.value: counts[state] for state in State}
+    def publish(self, records: Iterable[ProducerRecord]) -> None:
+        """Publish all or none; see modstream.broker.client.transactional_publisher."""
 
 
-class Outcome(NamedTuple):
-    """How many letters were sent back, and in which states the chosen ones were found before."""
+@dataclass(frozen=True, slots=True)
+class LetterKind:
+    """A kind of letters: where they are stored, how they are read, and where they go back to.
+
+    A letter is sent back to a topic in `destinations` only: the topic named in a letter's headers
+    is not trusted.
+    """
+
+    topic: str
+    destinations: tuple[str, ...]
+    read: Callable[[Record], DeadLetter]
+    build_original: Callable[[Record], ProducerRecord]
+
+
+def dead_letters(topics: Topics) -> LetterKind:
+    """Return the kind of a stream's dead letters, which go back to its requests."""
+    return LetterKind(topics.dlq, (topics.requests,), read_dead_letter, build_redriven_request)
+
+
+def quarantined_rows(topics: Topics) -> LetterKind:
+    """Return the kind of a stream's quarantined rows, which go back to its feedback."""
+    destinations = (topics.feedback,)
+    return LetterKind(
+        topics.quarantine, destinations, read_quarantined_row, build_released_feedback
+    )
+
+
+class LetterScan(NamedTuple):
+    """All letters of one kind in a stream, and a classifier for their state."""
+
+    all: list[DeadLetter]
+    classifier: LetterClassifier
+
+    def matching(self, selection: LetterFilter) -> list[DeadLetter]:
+        """Return the selected letters."""
+        return [letter for letter in self.all if selection.matches(letter)]
+
+    def count_states(self, selection: LetterFilter) -> dict[str, int]:
+        """Return the number of selected letters by state."""
+        counts = Counter(self.classifier.classify(letter) for letter in self.matching(selection))
+        return {state.value: counts[state] for state in LetterState}
+
+
+class RedriveResult(NamedTuple):
+    """The number of letters sent back, and the number of selected letters by previous state."""
 
     sent: int
-    found: dict[str, int]
+    states_before: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """One stream's dead letters and their way back.
+    """Sends one stream's letters of one kind back.
 
     The order of a redrive:
-      1. fence whoever redrives this stream: `publisher` is opened before anything is read
-      2. wait until all that lies in the topics they may go to is committed or aborted
-      3. read the letters, and which of them were redriven already
-      4. publish the requests of those that are due, in transactions
-    So a redrive that was killed at any point can be run again, and no letter is sent twice, as
-    long as its topic keeps the request that was made of it.
+      1. open the publisher, which fences every other redrive of this stream
+      2. wait until all transactions on the destination topics are committed or aborted
+      3. read the letters, and find the ones that were redriven before
+      4. publish the originals of the letters that are due, in transactions
+    A redrive that was killed at any point can be run again. No letter is sent twice as long as
+    its destination topic retains the record that was sent for it.
     """
 
     connection: Connection
-    topics: Topics
-    notice: Notice = lambda _doing, _count: None
-    most_records: int = 500
-    """Of one transaction."""
+    kind: LetterKind
+    on_progress: RedriveProgressCallback = lambda _activity, _count: None
+    max_records: int = 500
+    """Maximum number of records in one transaction."""
 
-    @property
-    def homes(self) -> tuple[str, ...]:
-        """The topics that letters may go back to: a letter's word alone opens no other."""
-        return (self.topics.requests,)
-
-    @property
-    def letters(self) -> str:
-        """The topic that the letters lie in."""
-        return self.topics.dlq
-
-    def read(self, record: Record) -> Letter:
-        """What a letter says of itself."""
-        return letter_of(record)
-
-    def returned(self, record: Record) -> Outgoing:
-        """What a letter was made of, bound for its topic once more."""
-        return redriven(record)
-
-    def look(self, most_attempts: int = MOST_ATTEMPTS) -> Letters:
-        """Read all letters, and find which of them were redriven already."""
-        letters = [
-            self.read(record) for record in self._counted("reading letters", self._letters())
-        ]
-        starts = {topic: time for topic, time in oldest(letters).items() if topic in self.homes}
-        found = self._counted("looking for redriven requests", self._requests(starts))
-        sent = {
-            place.decode(errors="replace")
-            for record in found
-            if (place := record.header(Header.REDRIVE_OF)) is not None
+    def scan(self, max_attempts: int = MAX_ATTEMPTS) -> LetterScan:
+        """Read all letters, and find the ones that were redriven before."""
+        records = self._count("reading letters", self._read_letters())
+        letters = [self.kind.read(record) for record in records]
+        destinations = self.kind.destinations
+        starts = {
+            topic: time for topic, time in oldest_by_topic(letters).items() if topic in destinations
         }
-        return Letters(letters, Sorter(self.homes, sent, most_attempts))
+        resent = self._count("looking for redriven records", self._read_since(starts))
+        redriven = {
+            position.decode(errors="replace")
+            for record in resent
+            if (position := record.header(Header.REDRIVE_OF)) is not None
+        }
+        return LetterScan(letters, LetterClassifier(destinations, redriven, max_attempts))
 
-    def run(self, choice: Choice, publisher: Publish) -> Outcome:
-        """Send every chosen letter that is due back.
+    def run(self, selection: LetterFilter, publisher: AtomicPublisher) -> RedriveResult:
+        """Send back every selected letter that is due.
 
         Raises:
-            TransactionAborted: one set of requests could not be published, several times.
+            TransactionAborted: a batch could not be published after several attempts.
             ProducerLost: another redrive has taken over, or an outcome is unknown; run it again.
-            Undecided: a transaction of somebody stays open on a topic of the stream.
+            TransactionOpen: another producer's transaction stays open on a destination topic.
         """
-        Admin(self.connection).await_decided(self.homes)  # Step 2.
-        letters = self.look(choice.most_attempts)  # Step 3.
+        Admin(self.connection).wait_for_transactions(self.kind.destinations)  # Step 2.
+        letters = self.scan(selection.max_attempts)  # Step 3.
         due = {
-            letter.place
-            for letter in letters.chosen(choice)
-            if letters.sorter.state(letter) is State.DUE
+            letter.position
+            for letter in letters.matching(selection)
+            if letters.classifier.classify(letter) is LetterState.DUE
         }
         sent = 0
-        returning = (record for record in self._letters() if record.place in due)
-        for batch in batches(returning, self.most_records):
-            publish(publisher, [self.returned(record) for record in batch])  # Step 4.
+        records = (record for record in self._read_letters() if record.position in due)
+        for batch in split_batches(records, self.max_records):
+            originals = [self.kind.build_original(record) for record in batch]
+            publish_with_retries(publisher, originals)  # Step 4.
             sent += len(batch)
-            self.notice("sending", sent)
-        return Outcome(sent, letters.states(choice))
+            self.on_progress("sending", sent)
+        return RedriveResult(sent, letters.count_states(selection))
 
-    def records(self, choice: Choice) -> Iterator[Record]:
-        """The records of the letters that are meant."""
-        return (record for record in self._letters() if choice.means(self.read(record)))
+    def records(self, selection: LetterFilter) -> Iterator[Record]:
+        """Yield the records of the selected letters."""
+        return (
+            record for record in self._read_letters() if selection.matches(self.kind.read(record))
+        )
 
-    def _letters(self) -> Iterator[Record]:
-        return read_to_end(self.connection, [self.letters])
+    def _read_letters(self) -> Iterator[Record]:
+        return read_to_end(self.connection, [self.kind.topic])
 
-    def _requests(self, starts: dict[str, int]) -> Iterator[Record]:
-        """All records of some topics from a time (ms) on."""
+    def _read_since(self, starts: dict[str, int]) -> Iterator[Record]:
+        """Yield all records of some topics, each from a time (ms since the epoch)."""
         admin = Admin(self.connection)
         for topic, time in starts.items():
-            with Reader(self.connection, [topic], admin.since([topic], time)) as reader:
+            with Reader(self.connection, [topic], admin.offsets_since([topic], time)) as reader:
                 while not reader.at_end():
                     yield from reader.poll(timeout=0.2)
 
-    def _counted(self, doing: str, records: Iterable[Record]) -> Iterator[Record]:
+    def _count(self, activity: str, records: Iterable[Record]) -> Iterator[Record]:
         for count, record in enumerate(records, start=1):
-            if count % 1000 == 0:
-                self.notice(doing, count)
+            if count % PROGRESS_INTERVAL == 0:
+                self.on_progress(activity, count)
             yield record
 
 
-class Quarantine(Redrive):
-    """One stream's quarantined rows and their way back, which is that of dead letters."""
+def publish_with_retries(publisher: AtomicPublisher, records: list[ProducerRecord]) -> None:
+    """Publish in one transaction, and retry a limited number of times if it is aborted.
 
-    @property
-    def homes(self) -> tuple[str, ...]:
-        """Rows go back to be learned."""
-        return (self.topics.feedback,)
-
-    @property
-    def letters(self) -> str:
-        """The topic that the rows lie in."""
-        return self.topics.quarantine
-
-    def read(self, record: Record) -> Letter:
-        """What a row's refusal says; its rule is the cause."""
-        return row_of(record)
-
-    def returned(self, record: Record) -> Outgoing:
-        """The feedback that was refused, bound for its topic once more."""
-        return released(record)
-
-
-def batches(records: Iterable[Record], most: int) -> Iterator[list[Record]]:
-    """Records in sets of at most `most` that fit a transaction, in their order."""
-    batch, size = [], 0
-    for record in records:
-        batch.append(record)
-        size += len(record.value or b"")
-        if len(batch) == most or size >= MOST_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def publish(publisher: Publish, records: list[Outgoing]) -> None:
-    """Publish in one transaction; again if it was aborted, but not for ever."""
-    for attempt in range(1, ATTEMPTS + 1):
+    Raises:
+        TransactionAborted: every attempt was aborted.
+    """
+    for attempt in range(1, MAX_PUBLISH_ATTEMPTS + 1):
         try:
             publisher.publish(records)
             return
         except TransactionAborted:
-            if attempt == ATTEMPTS:
+            if attempt == MAX_PUBLISH_ATTEMPTS:
                 raise

@@ -1,4 +1,4 @@
-"""The registry held against model-events, and what Redis has lost put back from the cellar."""
+"""Comparison of the registry with model-events; restores from the backup what Redis lost."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,144 +9,143 @@ from typing import NamedTuple
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import ModelEvent
+from modstream.broker.wire.model_contracts import ModelEvent
 from modstream.broker.wire.topics import Topics
 from modstream.models.errors import ModelNotFound
-from modstream.models.registry.backup import Cellar
+from modstream.models.registry.backup import ArtifactBackup
 from modstream.models.registry.registry import Registry
 
 
-class Fate(StrEnum):
-    """How a version, or an alias, that was told of stands in the registry."""
+class RestoreStatus(StrEnum):
+    """The status of a published version, or of an alias, in the registry."""
 
-    THERE = "there"
+    PRESENT = "present"
     CARD_ONLY = "card only"
-    """Retention has deleted the artifact, as it does with old versions."""
+    """The registry has the card; retention has deleted the artifact, as for old versions."""
     RESTORABLE = "restorable"
-    """Not in the registry; this home's cellar has a copy."""
+    """Missing in the registry; this home folder's backup has a copy."""
     RESTORED = "restored"
-    """As before, and now put back."""
-    GONE = "gone"
-    """Neither in the registry nor in this home's cellar."""
-    ANOTHER = "another"
-    """The number, or the alias, stands for another version than the one that was told of."""
+    """Was missing in the registry and has been restored from the backup."""
+    LOST = "lost"
+    """Neither the registry nor this home folder's backup has it."""
+    CONFLICT = "conflict"
+    """The number, or the alias, belongs to another version than the published one."""
 
 
-class Finding(NamedTuple):
-    """One version of a model, or one alias and the version it pointed at last."""
+class RestoreFinding(NamedTuple):
+    """One version of a model, or one alias and the version that it last pointed to."""
 
     model: str
     version: int
     alias: str | None
-    fate: Fate
+    status: RestoreStatus
 
 
 @dataclass(slots=True)
-class Told:
-    """What model-events says: each version's hash, and where each alias was pointed last."""
+class PublishedState:
+    """The state that model-events describes: each version's hash, and each alias's last version."""
 
     versions: dict[str, dict[int, str | None]] = field(default_factory=lambda: defaultdict(dict))
     aliases: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
 
     @classmethod
-    def of(cls, events: Iterable[ModelEvent]) -> "Told":
+    def of(cls, events: Iterable[ModelEvent]) -> "PublishedState":
         """Fold events in the order of their topic."""
-        told = cls()
+        state = cls()
         for event in events:
-            told.versions[event.model][event.version] = event.sha256
+            state.versions[event.model][event.version] = event.sha256
             if event.alias is not None:
-                told.aliases[event.model][event.alias] = event.version
-        return told
+                state.aliases[event.model][event.alias] = event.version
+        return state
 
 
 @dataclass(frozen=True, slots=True)
 class Restorer:
-    """Compares and, unless it only looks (`dry_run`), puts back.
+    """Compares the registry with the published state and restores what is missing.
 
-    Only what is missing is written: no version and no alias that stands is changed. Numbers of
-    lost versions are reserved, so that none ever means something else.
+    With `dry_run` nothing is written. Existing versions and aliases are never changed. The numbers
+    of lost versions are reserved, so that they are not given to other versions.
     """
 
     registry: Registry
-    cellar: Cellar
+    backup: ArtifactBackup
     dry_run: bool = False
 
-    def run(self, told: Told) -> Iterator[Finding]:
-        """Go through everything that was told; a model's versions first, then its aliases."""
-        for name, versions in sorted(told.versions.items()):
-            held = self.registry.held(name)
-            fates = {
-                version: self._version(name, version, sha256, held)
+    def run(self, published: PublishedState) -> Iterator[RestoreFinding]:
+        """Yield a finding for everything published; a model's versions first, then its aliases."""
+        for name, versions in sorted(published.versions.items()):
+            stored = self.registry.stored_versions(name)
+            statuses = {
+                version: self._check_version(name, version, sha256, stored)
                 for version, sha256 in sorted(versions.items())
             }
             if not self.dry_run:
                 self.registry.reserve(name, max(versions))
-            for version, fate in fates.items():
-                yield Finding(name, version, None, fate)
-            for alias, version in sorted(told.aliases[name].items()):
-                yield Finding(name, version, alias, self._alias(name, alias, version, fates))
+            for version, status in statuses.items():
+                yield RestoreFinding(name, version, None, status)
+            for alias, version in sorted(published.aliases[name].items()):
+                status = self._check_alias(name, alias, version, statuses[version])
+                yield RestoreFinding(name, version, alias, status)
 
-    def _version(self, name: str, version: int, sha256: str | None, held: set[int]) -> Fate:
+    def _check_version(
+        self, name: str, version: int, sha256: str | None, stored: set[int]
+    ) -> RestoreStatus:
         try:
             card = self.registry.card(name, version)
         except ModelNotFound:
-            return self._from_cellar(name, version, sha256)
+            return self._restore_version(name, version, sha256)
         if card.sha256 != sha256:
-            return Fate.ANOTHER
-        return Fate.THERE if version in held else Fate.CARD_ONLY
+            return RestoreStatus.CONFLICT
+        return RestoreStatus.PRESENT if version in stored else RestoreStatus.CARD_ONLY
 
-    def _from_cellar(self, name: str, version: int, sha256: str | None) -> Fate:
-        copy = self.cellar.get(name, version)
+    def _restore_version(self, name: str, version: int, sha256: str | None) -> RestoreStatus:
+        copy = self.backup.get(name, version)
         if copy is None or copy[0].sha256 != sha256:
-            return Fate.GONE
+            return RestoreStatus.LOST
         if self.dry_run:
-            return Fate.RESTORABLE
-        return Fate.RESTORED if self.registry.restore(*copy) == copy[0] else Fate.ANOTHER
+            return RestoreStatus.RESTORABLE
+        is_restored = self.registry.restore(*copy) == copy[0]
+        return RestoreStatus.RESTORED if is_restored else RestoreStatus.CONFLICT
 
-    def _alias(self, name: str, alias: str, version: int, fates: dict[int, Fate]) -> Fate:
-        standing, fate = self.registry.aliases(name).get(alias), fates[version]
-        if standing is not None:
-            is_meant = standing == version and fate is not Fate.ANOTHER
-            return Fate.THERE if is_meant else Fate.ANOTHER
-        if fate in {Fate.THERE, Fate.RESTORED} and not self.dry_run:
-            self.registry.promote(name, version, alias, evidence="restored from model-events")
-            return Fate.RESTORED
-        is_possible = fate in {Fate.THERE, Fate.RESTORABLE}
-        return Fate.RESTORABLE if is_possible else Fate.GONE
+    def _check_alias(
+        self, name: str, alias: str, version: int, version_status: RestoreStatus
+    ) -> RestoreStatus:
+        current = self.registry.aliases(name).get(alias)
+        if current is not None:
+            is_same = current == version and version_status is not RestoreStatus.CONFLICT
+            return RestoreStatus.PRESENT if is_same else RestoreStatus.CONFLICT
+        is_available = version_status in {RestoreStatus.PRESENT, RestoreStatus.RESTORED}
+        if is_available and not self.dry_run:
+            self.registry.promote(name, version, alias, reason="restored from model-events")
+            return RestoreStatus.RESTORED
+        is_restorable = version_status in {RestoreStatus.PRESENT, RestoreStatus.RESTORABLE}
+        return RestoreStatus.RESTORABLE if is_restorable else RestoreStatus.LOST
 
 
-def read_told(connection: Connection, topics: Topics) -> Told:
-    """What model-events says now."""
+def read_published_state(connection: Connection, topics: Topics) -> PublishedState:
+    """Read the published state from the topic model-events."""
     records = read_to_end(connection, [topics.model_events])
-    return Told.of(decode(ModelEvent, r.value) for r in records if r.value is not None)
+    return PublishedState.of(decode(ModelEvent, r.value) for r in records if r.value is not None)
 
 
-class Run(NamedTuple):
-    """Consecutive findings about one model, or one alias of it, that share a fate."""
+class VersionRange(NamedTuple):
+    """Consecutive versions of a model with the same status, or one alias of the model."""
 
     model: str
     alias: str | None
     first: int
     last: int
-    fate: Fate
+    status: RestoreStatus
 
 
-def runs(findings: Iterable[Finding]) -> list[Run]:
-    """Findings told briefly: neighbours of one fate together."""
-    found: list[Run] = []
-    for finding in findings:
-        model, version, alias, fate = finding
-        before = found[-1] if found else None
-        if (
-            alias is None
-            and before is not None
-            and (before[:2], before.fate)
-            == (
-                (model, None),
-                fate,
-            )
-        ):
-            found[-1] = before._replace(last=version)
+def merge_findings(findings: Iterable[RestoreFinding]) -> list[VersionRange]:
+    """Merge consecutive versions of a model that have the same status."""
+    ranges: list[VersionRange] = []
+    for model, version, alias, status in findings:
+        last = ranges[-1] if ranges else None
+        is_version = alias is None
+        if is_version and last and (last.model, last.alias, last.status) == (model, None, status):
+            ranges[-1] = last._replace(last=version)
         else:
-            found.append(Run(model, alias, version, version, fate))
-    return found
+            ranges.append(VersionRange(model, alias, version, version, status))
+    return ranges

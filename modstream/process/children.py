@@ -1,8 +1,9 @@
-"""Child processes that hear no Ctrl-C of ours and never outlive us.
+"""Child processes that ignore the terminal's Ctrl-C and never outlive this process.
 
 On Linux the kernel kills a child when the *thread* that forked it ends (PR_SET_PDEATHSIG of
-prctl(2)), even if this process was killed with SIGKILL; so one thread that lives as long as the
-interpreter forks every child. Elsewhere an exit handler does it, which such a SIGKILL defeats.
+prctl(2)), even if this process is killed with SIGKILL. Therefore one thread that lives as long as
+the interpreter forks every child. On other systems an exit handler kills the children, which does
+not run after a SIGKILL.
 """
 
 import atexit
@@ -24,18 +25,27 @@ TAIL_BYTES = 64 * 1024
 _LIBC = ctypes.CDLL(None)
 
 
+def module_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs an installed Python module with this interpreter.
+
+    `-P` keeps the working folder off sys.path, where a user's file named like a library, such as
+    redis.py, would replace that library.
+    """
+    return (sys.executable, "-P", "-m", module, *arguments)
+
+
 def spawn(
     argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a process in its own session, its output appended to `log`.
+    """Start a process in its own session and append its output to `log`.
 
     Args:
-        argv: the command; no shell reads it.
-        log: a file for stdout and stderr; made with its folder if missing.
-        env: the whole environment, ours if None.
+        argv: the command, run without a shell.
+        log: the file for stdout and stderr; created with its folder if missing.
+        env: the complete environment; by default this process's.
 
     Raises:
-        OSError: the command is not there or not to be run.
+        OSError: the command does not exist or cannot be run.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
@@ -45,11 +55,11 @@ def spawn(
     return process
 
 
-def halt(process: subprocess.Popen[bytes], grace: float) -> int:
-    """Ask a process to end, kill it after `grace` seconds, and return its exit code."""
+def terminate(process: subprocess.Popen[bytes], timeout_seconds: float) -> int:
+    """Send SIGTERM, kill the process after `timeout_seconds`, and return its exit code."""
     process.terminate()
     try:
-        return process.wait(grace)
+        return process.wait(timeout_seconds)
     except subprocess.TimeoutExpired:
         return kill(process)
 
@@ -67,8 +77,8 @@ def tail(log: Path, since: int = 0, lines: int = 15) -> str:
     with log.open("rb") as source:
         source.seek(max(since, log.stat().st_size - TAIL_BYTES))
         text = source.read().decode(errors="replace")
-    told = [line for line in text.splitlines() if line and not line.startswith("\tat ")]
-    return "\n".join(told[-lines:])
+    kept = [line for line in text.splitlines() if line and not line.startswith("\tat ")]
+    return "\n".join(kept[-lines:])
 
 
 @cache
@@ -86,12 +96,12 @@ def _start(
         stderr=subprocess.STDOUT,
         env=env,
         start_new_session=True,
-        # Takes no lock and allocates next to nothing, so it is safe beside other threads.
-        preexec_fn=partial(_die_with, os.getpid()) if LINUX else None,  # noqa: PLW1509
+        # Takes no lock and allocates almost nothing, so it is safe with other threads running.
+        preexec_fn=partial(_set_parent_death_signal, os.getpid()) if LINUX else None,  # noqa: PLW1509
     )
 
 
-def _die_with(parent: int) -> None:
-    """Tie the child to its parent, between fork and exec; a parent already gone is noticed."""
+def _set_parent_death_signal(parent: int) -> None:
+    """Tie the child to its parent, between fork and exec; exit if the parent is gone already."""
     if _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0 or os.getppid() != parent:
         os._exit(os.EX_OSERR)

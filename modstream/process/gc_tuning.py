@@ -1,26 +1,27 @@
-"""Python's cyclic garbage collector, set for a process that holds whole batches of records."""
+"""Tuning of Python's cyclic garbage collector for processes that hold whole batches of records."""
 
 import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG = 200_000
-"""More objects than two batches of 10,000 records bring: these go by themselves, without cycles."""
+YOUNG_THRESHOLD = 200_000
+"""Allocations before a collection: more than two batches of 10,000 records make. Their objects
+have no reference cycles and are freed without the collector."""
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
-    """Leave what is there now, libraries and models, out of all collections, and collect seldom.
+def relaxed_gc() -> Iterator[None]:
+    """Exclude all existing objects, such as libraries and models, and collect less often.
 
-    By default it looks for cycles every 700 objects, and through everything once the young ones
-    are a quarter of it: while a worker is saturated that took more than a quarter of its processor
+    By default the collector runs every 700 allocations, and over all objects once the young ones
+    are a quarter of them: in a saturated worker that took more than a quarter of the processor
     time (docs/adr/0011).
     """
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, *before[1:])
+    gc.set_threshold(YOUNG_THRESHOLD, *before[1:])
     try:
         yield
     finally:
@@ -28,9 +29,9 @@ def seldom_collected() -> Iterator[None]:
         gc.unfreeze()
 
 
-def uncollected_at_exit() -> None:
-    """Let the interpreter end without looking for cycles among libraries that end with it.
+def skip_gc_at_exit() -> None:
+    """Exclude all objects from the collection that the interpreter runs at exit.
 
-    That is half of the time in which a worker ends: 0.3 s instead of 0.6 s after SIGTERM.
+    This halves the time in which a worker ends after SIGTERM: 0.3 s instead of 0.6 s.
     """
     atexit.register(gc.freeze)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as an event that loops look at between two turns."""
+"""Ctrl-C and SIGTERM as an event that loops check between two iterations."""
 
 import signal
 from collections.abc import Iterator
@@ -10,19 +10,20 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stop_signals() -> Iterator[Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; a second one acts as it always does.
+    """Yield an event that the first Ctrl-C or SIGTERM sets; a second one has its usual effect.
 
-    Handlers can be set in the main thread only; what stood before is restored.
+    Call from the main thread only, as for all signal handlers. The previous handlers are restored
+    at the end.
     """
     stop = Event()
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
-    def heard(number: int, _frame: object) -> None:
+    def handle(number: int, _frame: object) -> None:
         stop.set()
         signal.signal(number, before[signal.Signals(number)])
 
     for number in SIGNALS:
-        signal.signal(number, heard)
+        signal.signal(number, handle)
     try:
         yield stop
     finally:

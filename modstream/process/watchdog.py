@@ -1,157 +1,129 @@
-"""A process that no longer moves ends, so that its supervisor can start it again.
+"""A watchdog that ends a stalled process, so that its supervisor starts it again.
 
-Kafka clients are known to stop silently (docs/adr/0015): from within that can't be noticed.
+Kafka clients are known to stop silently (docs/adr/0015), and then raise no error to react to.
 """
 
 import faulthandler
-from collections.abc import Callable, Mapping
-from threading import Event, Thread
+from collections.abc import Callable
+from threading import Event
 from time import monotonic, time
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 import structlog
 
 from modstream.broker.errors import BrokerError
-from modstream.broker.wire.records import TopicPartition
-from modstream.process.health import Healthbook, Report, end_process
+from modstream.broker.loop.progress import EXIT_STALLED, ProgressTracker
+from modstream.broker.wire.records import OffsetRanges, TopicPartition
+from modstream.process.background import BackgroundThread
+from modstream.process.health import HealthFiles, HealthReport, exit_process
 
-STALLED = 75
-"""The exit code: a state that a restart may mend (sysexits.h, EX_TEMPFAIL)."""
-LOOKS = 10
-"""Looks within the patience."""
-LONGEST_PAUSE = 5.0
-"""Seconds between two looks, and so between two reports, at most."""
-
-Spans = Mapping[TopicPartition, tuple[int, int]]
-"""Offsets that wait: by partition the next one, and where it ends; none that has nothing."""
-
-
-class Work(Protocol):
-    """What a process has to do and has done."""
-
-    def waiting(self) -> Spans:
-        """What waits in this process's own partitions; raises BrokerError."""
-
-    def holds_record(self, spans: Spans) -> bool:
-        """Whether among these offsets there is a record: they may be transactions' markers."""
-
-    def done(self) -> int:
-        """A count that grows with every delivery."""
-
-    def drained(self) -> int:
-        """A count that grows whenever nothing else was left to take."""
+CHECKS_PER_TIMEOUT = 10
+"""Progress checks within the timeout."""
+MAX_CHECK_INTERVAL_S = 5.0
+"""Maximum seconds between two checks, and so between two health reports."""
+JOIN_TIMEOUT_S = 1.0
+"""The thread may be waiting for a broker that does not answer; its result is not needed then."""
 
 
-class Stand(NamedTuple):
-    """Where a partition stands, and since when (`monotonic`)."""
+class WorkProbe(Protocol):
+    """The pending and completed work of a process."""
 
-    offset: int
-    since: float
+    def pending(self) -> OffsetRanges:
+        """Return the offsets that wait in this process's own partitions.
 
+        Raises:
+            BrokerError: the broker does not answer.
+        """
 
-class Stillness:
-    """How long each partition has stood still while its process had time for it.
+    def has_records(self, ranges: OffsetRanges) -> bool:
+        """Whether these offsets hold a record, not only transaction markers."""
 
-    A process that works through a backlog of other partitions all the time neglects none.
-    """
+    def deliveries(self) -> int:
+        """Return a counter that increases with every delivery."""
 
-    def __init__(self) -> None:
-        self._stands: dict[TopicPartition, Stand] = {}
-
-    def note(self, spans: Spans, now: float, *, is_busy: bool) -> None:
-        """Take a look into account; `is_busy` if other work came all the time since the last."""
-        known = {} if is_busy else self._stands
-        fresh = {home: Stand(start, now) for home, (start, _) in spans.items()}
-        self._stands = {
-            home: known[home] if home in known and known[home].offset == stand.offset else stand
-            for home, stand in fresh.items()
-        }
-
-    def beyond(self, patience: float, now: float) -> set[TopicPartition]:
-        """The partitions that have stood still for so many seconds."""
-        return {home for home, stand in self._stands.items() if now - stand.since >= patience}
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self._stands.clear()
+    def drained_polls(self) -> int:
+        """Return a counter that increases whenever a poll left nothing more to read."""
 
 
-class StallWatch:
-    """Looks whether records of a partition wait while none is delivered, and tells the healthbook.
+class StallWatchdog:
+    """Ends a process whose partitions have pending records but no deliveries; reports its health.
 
-    Without progress for `patience` seconds the process is ended. While nobody answers the
-    question for what waits a restart would change nothing: then it is unhealthy, and goes on.
+    After `timeout_seconds` without progress the process exits with code 75. While the broker does
+    not answer, a restart would not help: the process is reported as unhealthy and continues.
     """
 
     def __init__(
         self,
         name: str,
-        work: Work,
-        patience: float,
-        book: Healthbook,
-        end: Callable[[int], None] = end_process,
+        probe: WorkProbe,
+        timeout_seconds: float,
+        health_files: HealthFiles,
+        exit_process: Callable[[int], None] = exit_process,
     ) -> None:
         self._name = name
-        self._work = work
-        self._patience = patience
-        self._book = book
-        self._end = end
-        self._still = Stillness()
-        self._stop = Event()
-        self._thread = Thread(target=self._watch, name="stall-watch", daemon=True)
+        self._probe = probe
+        self._timeout_seconds = timeout_seconds
+        self._health_files = health_files
+        self._exit_process = exit_process
+        self._tracker: ProgressTracker[TopicPartition] = ProgressTracker()
+        # A health file that cannot be written must not end the watch.
+        self._thread = BackgroundThread("stall-watchdog", self._watch, retry_on=(OSError,))
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        # It may be waiting for a broker that does not answer; nobody needs what it would learn.
-        self._thread.join(1.0)
-        self._book.forget(self._name)
+        self._thread.stop(JOIN_TIMEOUT_S)
+        self._health_files.remove(self._name)
 
-    def _watch(self) -> None:
-        done, drained = self._work.done(), self._work.drained()
-        while not self._stop.wait(min(self._patience / LOOKS, LONGEST_PAUSE)):
-            before = done, drained
-            done, drained = self._work.done(), self._work.drained()
-            is_busy = done != before[0] and drained == before[1]
+    def _watch(self, stop: Event) -> None:
+        interval = min(self._timeout_seconds / CHECKS_PER_TIMEOUT, MAX_CHECK_INTERVAL_S)
+        deliveries, drained = self._probe.deliveries(), self._probe.drained_polls()
+        while not stop.wait(interval):
+            before = deliveries, drained
+            deliveries, drained = self._probe.deliveries(), self._probe.drained_polls()
+            is_busy = deliveries != before[0] and drained == before[1]
             try:
-                waiting = self._work.waiting()
-                stalled = self._stalled(waiting, is_busy=is_busy)
+                pending = self._probe.pending()
+                stalled = self._find_stalled(pending, is_busy=is_busy)
             except BrokerError as error:
-                self._still.forget()
-                self._report(None, healthy=False, reason=str(error))
+                self._tracker.reset()
+                self._report(None, is_healthy=False, reason=str(error))
                 continue
             if stalled:
-                self._give_up(stalled)
+                self._terminate(stalled)
                 return
-            lag = lag_of(waiting)
-            self._report(lag, healthy=True, reason="records wait" if lag else "nothing waits")
+            lag = count_offsets(pending)
+            self._report(lag, is_healthy=True, reason="records wait" if lag else "nothing waits")
 
-    def _stalled(self, waiting: Spans, *, is_busy: bool) -> Spans:
-        """What has waited for too long and holds a record."""
+    def _find_stalled(self, pending: OffsetRanges, *, is_busy: bool) -> OffsetRanges:
+        """Return the ranges that have waited too long, if they hold a record."""
         now = monotonic()
-        self._still.note(waiting, now, is_busy=is_busy)
-        due = self._still.beyond(self._patience, now)
-        stalled = {home: span for home, span in waiting.items() if home in due}
-        if stalled and not self._work.holds_record(stalled):
-            self._still.forget()
+        starts = {partition: start for partition, (start, _) in pending.items()}
+        self._tracker.observe(starts, now, is_busy=is_busy)
+        overdue = self._tracker.stalled(self._timeout_seconds, now)
+        stalled = {partition: pending[partition] for partition in overdue}
+        if stalled and not self._probe.has_records(stalled):
+            self._tracker.reset()
             return {}
         return stalled
 
-    def _give_up(self, stalled: Spans) -> None:
-        lag, where = lag_of(stalled), ", ".join(map(str, sorted(stalled)))
-        reason = f"{lag:,} offsets of {where} wait and none was delivered for {self._patience:g} s"
-        self._report(lag, healthy=False, reason=reason)
-        structlog.get_logger(__name__).error("stalled", name=self._name, reason=reason)
-        faulthandler.dump_traceback()  # Where every thread stands: only now can that be seen.
-        self._end(STALLED)
+    def _terminate(self, stalled: OffsetRanges) -> None:
+        lag, partitions = count_offsets(stalled), ", ".join(map(str, sorted(stalled)))
+        reason = (
+            f"{lag:,} offsets of {partitions} wait and none was delivered for"
+            f" {self._timeout_seconds:g} s"
+        )
+        self._report(lag, is_healthy=False, reason=reason)
+        structlog.get_logger(__name__).error("process stalled", name=self._name, reason=reason)
+        faulthandler.dump_traceback()  # The only evidence of where the threads are blocked.
+        self._exit_process(EXIT_STALLED)
 
-    def _report(self, lag: int | None, *, healthy: bool, reason: str) -> None:
-        self._book.write(Report(self._name, healthy, reason, lag, time()))
+    def _report(self, lag: int | None, *, is_healthy: bool, reason: str) -> None:
+        self._health_files.write(HealthReport(self._name, is_healthy, reason, lag, time()))
 
 
-def lag_of(spans: Spans) -> int:
-    """How many offsets wait."""
-    return sum(end - start for start, end in spans.values())
+def count_offsets(ranges: OffsetRanges) -> int:
+    """Return the number of offsets in all ranges."""
+    return sum(end - start for start, end in ranges.values())

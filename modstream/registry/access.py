@@ -1,4 +1,4 @@
-"""The registry as the settings describe it, and waiting for what is not published yet."""
+"""Access to the registry by the settings, and waiting for a model to be published."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +9,10 @@ from urllib.parse import quote
 import structlog
 
 from modstream.models.errors import ModelNotFound, RegistryUnavailable
+from modstream.models.registry.backup import default_backup_folder
 from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.registry import Registry
-from modstream.models.runtimes.runtime import LEARNING
+from modstream.models.runtimes.runtime import LEARNING_RUNTIMES
 from modstream.models.schema.card import ModelCard
 from modstream.models.security.signing import SigningKey, Trust
 from modstream.settings import Settings
@@ -20,50 +21,57 @@ T = TypeVar("T")
 
 
 def open_registry(settings: Settings) -> Registry:
-    """The registry, with the key that signs what this process publishes."""
+    """Open the registry with the key that signs the versions this process publishes."""
     key = None if settings.signing_key is None else SigningKey.load(settings.signing_key)
-    known = RegistrySettings(prefix=f"{settings.prefix}modstream", cellar=cellar(settings))
-    return Registry(settings.redis, known, key)
+    registry_settings = RegistrySettings(
+        prefix=f"{settings.prefix}modstream", backup_dir=backup_folder(settings)
+    )
+    return Registry(settings.redis, registry_settings, key)
 
 
-def cellar(settings: Settings) -> Path:
-    """Where copies of this installation's models are kept."""
-    folder = settings.cellar or settings.home / "cellar"
+def backup_folder(settings: Settings) -> Path:
+    """Return the folder of the backups of this installation's models."""
+    folder = settings.backup_dir or default_backup_folder(settings.home)
     return folder / quote(f"{settings.prefix}modstream", safe="")
 
 
-def trust(settings: Settings) -> Trust:
-    """Whose models may be served."""
+def load_trust(settings: Settings) -> Trust:
+    """Return the keys whose models are served."""
     return Trust(settings.trusted_keys)
 
 
-def newest_that_learns(registry: Registry, name: str) -> ModelCard | None:
-    """The version that a learner goes on from: challengers trained in one go are passed over.
+def newest_learning_version(registry: Registry, name: str) -> ModelCard | None:
+    """Return the newest version that can learn; versions trained in batch are skipped.
 
-    If none can learn, it is the newest, so that it can be named; None before the first.
+    If no version can learn, return the newest one, for an error message; None before the first.
     """
     newest = registry.newest(name)
-    if newest is None or newest.runtime in LEARNING:
+    if newest is None or newest.runtime in LEARNING_RUNTIMES:
         return newest
     older = reversed(registry.versions(name))
-    return next((card for card in older if card.runtime in LEARNING), newest)
+    return next((card for card in older if card.runtime in LEARNING_RUNTIMES), newest)
 
 
-def await_model(
-    registry: Registry, stop: Event, name: str, look: Callable[[], T | None]
+def wait_for_model(
+    registry: Registry, stop: Event, name: str, find: Callable[[], T | None]
 ) -> T | None:
-    """Look until the model is there; None once we shall stop. Says once what it waits for."""
-    told = ""
-    with registry.watch() as hints:
+    """Call `find` until it returns a result, or until `stop` is set; then return None.
+
+    Each new reason to wait is logged once.
+    """
+    logged = ""
+    with registry.subscribe() as changes:
         while not stop.is_set():
             try:
-                if (found := look()) is not None:
+                if (found := find()) is not None:
                     return found
                 cause: Exception = ModelNotFound(name, "newest")
             except (ModelNotFound, RegistryUnavailable) as error:
                 cause = error
-            if type(cause).__name__ != told:
-                told = type(cause).__name__
-                structlog.get_logger(__name__).info("waiting", model=name, cause=str(cause))
-            hints.wait(0.5)
+            if type(cause).__name__ != logged:
+                logged = type(cause).__name__
+                structlog.get_logger(__name__).info(
+                    "waiting for model", model=name, cause=str(cause)
+                )
+            changes.wait_for(name, 0.5)
     return None

@@ -1,4 +1,4 @@
-"""What happens to models, told on the model-events topic."""
+"""Events of models on the topic model-events."""
 
 from collections.abc import Mapping
 from time import time
@@ -6,37 +6,38 @@ from typing import Literal
 
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.wire.codec import encode
-from modstream.broker.wire.contracts import ModelEvent, Weighed
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.model_contracts import ModelEvent
+from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
+from modstream.models.registry.refs import CHAMPION
 from modstream.models.schema.card import ModelCard
 from modstream.processors.promote.decision import Decision
 from modstream.settings import Settings
 
-Action = Literal["publish", "promote", "rollback"]
+EventAction = Literal["publish", "promote", "rollback"]
 
 
 def model_event(
     topics: Topics,
     card: ModelCard,
-    action: Action,
+    action: EventAction,
     *,
     alias: str | None = None,
-    learned_from: Mapping[str, int] | None = None,
-    evidence: str = "",
-) -> Outgoing:
-    """The record that tells of a version.
+    first_offsets: Mapping[str, int] | None = None,
+    reason: str = "",
+) -> ProducerRecord:
+    """Build the event of a version, or of an alias that moved to it.
 
-    The topic is compacted: versions are kept under a key of their own, of an alias's moves the
-    newest. Repeating an event does no harm.
+    The topic is compacted: it keeps one event for each version, and the newest move of each alias.
+    Events may be repeated.
 
     Args:
-        topics: whose topic it goes to.
-        card: the version that was published, or that the alias points at now.
+        topics: the stream's topics.
+        card: the version that was published, or that the alias points to now.
         action: what happened.
-        alias: the alias that moved, if one did.
-        learned_from: the next offsets of the parent, where this version's own share began.
-        evidence: why.
+        alias: the alias that moved, if any.
+        first_offsets: the offsets from which this version learned beyond its parent.
+        reason: why the event happened.
     """
     key = f"{card.name}/{card.version}" if action == "publish" else f"{card.name}@{alias}"
     event = ModelEvent(
@@ -48,58 +49,45 @@ def model_event(
         parent=card.parent,
         at=int(card.created.timestamp() * 1000),
         event_time=int(card.metrics["event_time"]) if "event_time" in card.metrics else None,
-        learned=int(card.metrics.get("learned", 0)),
-        learned_from=dict(learned_from or {}),
+        rows_learned=int(card.metrics.get("learned", 0)),
+        first_offsets=dict(first_offsets or {}),
         offsets=card.offsets,
-        evidence=evidence,
+        reason=reason,
     )
-    return Outgoing(topics.model_events, key.encode(), encode(event))
+    return ProducerRecord(topics.model_events, key.encode(), encode(event))
 
 
 def decision_event(
     topics: Topics, card: ModelCard, decision: Decision, event_time: int
-) -> Outgoing:
-    """The record of what a gate decided, and by what; kept under a key of its own.
+) -> ProducerRecord:
+    """Build the event of a promotion gate's decision; each has its own key.
 
     Args:
-        topics: whose topic it goes to.
-        card: the version that serves from now on.
-        decision: what was decided.
-        event_time: of the newest label that was weighed, ms.
+        topics: the stream's topics.
+        card: the version that is served from now on.
+        decision: the gate's decision with its evidence.
+        event_time: event time of the newest label in the evidence (ms since the epoch).
     """
     event = ModelEvent(
         model=card.name,
         version=card.version,
         action=decision.action,
-        alias="champion",
+        alias=CHAMPION,
         sha256=card.sha256,
         at=int(time() * 1000),
         event_time=event_time,
-        evidence=decision.because,
-        weighed=Weighed(
-            member=decision.member,
-            former=decision.former,
-            window=decision.window,
-            count=decision.count,
-            former_loss=decision.champion_loss,
-            member_loss=decision.member_loss,
-            bound=decision.bound,
-            alpha=decision.alpha,
-            error_before=decision.error_before,
-            error_after=decision.error_after,
-            doubt=decision.doubt,
-            calm=decision.calm,
-        ),
+        reason=decision.reason,
+        decision=decision.evidence,
     )
-    key = f"{card.name}@champion/{card.version}/{event_time}"
-    return Outgoing(topics.model_events, key.encode(), encode(event))
+    key = f"{card.name}@{CHAMPION}/{card.version}/{event_time}"
+    return ProducerRecord(topics.model_events, key.encode(), encode(event))
 
 
-def tell(
-    settings: Settings, card: ModelCard, action: Action, alias: str | None, evidence: str = ""
+def publish_event(
+    settings: Settings, card: ModelCard, action: EventAction, alias: str | None, reason: str = ""
 ) -> None:
-    """Say on the model-events topic what happened."""
+    """Publish the event of a version, or of an alias that moved to it."""
     with Publisher(settings.connection, "modstream-models") as publisher:
         topics = settings.topics()
-        publisher.send(model_event(topics, card, action, alias=alias, evidence=evidence))
+        publisher.send(model_event(topics, card, action, alias=alias, reason=reason))
         publisher.flush()

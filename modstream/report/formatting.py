@@ -1,73 +1,74 @@
-"""Figures as words, the same in terminal and page."""
+"""Text formats of numbers and dates, shared by the console and HTML reports."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
 
-from modstream.audit.figures import Figures
+from modstream.audit.result import AuditResult
 
-NOTHING = "-"
+PLACEHOLDER = "-"
 
 
-def number(value: float) -> str:
-    """A count with its thousands marked."""
+def format_count(value: float) -> str:
+    """Return a count with thousands separators."""
     return f"{value:,.0f}"
 
 
-def score(value: float) -> str:
-    """A score to four places."""
-    return f"{value:.4f}" if isfinite(value) else NOTHING
+def format_score(value: float) -> str:
+    """Return a score with four decimal places, or a placeholder if it is not finite."""
+    return f"{value:.4f}" if isfinite(value) else PLACEHOLDER
 
 
-def share(value: float) -> str:
-    """A part of a whole, in percent."""
-    return f"{value:.1%}".replace(".0%", "%") if isfinite(value) else NOTHING
+def format_percent(value: float) -> str:
+    """Return a share (0 to 1) in percent, or a placeholder if it is not finite."""
+    return f"{value:.1%}".replace(".0%", "%") if isfinite(value) else PLACEHOLDER
 
 
-def difference(value: float) -> str:
-    """A difference of scores with its sign."""
-    return f"{value:+.4f}" if isfinite(value) else NOTHING
+def format_difference(value: float) -> str:
+    """Return a signed difference of scores, or a placeholder if it is not finite."""
+    return f"{value:+.4f}" if isfinite(value) else PLACEHOLDER
 
 
-def milliseconds(value: float) -> str:
-    """A latency, finer where it is short."""
+def format_ms(value: float) -> str:
+    """Return milliseconds, with one decimal place below 10."""
     return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
 
 
-def date(at: int) -> str:
-    """The day of an event time (ms)."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")
+def format_date(event_time: int) -> str:
+    """Return the UTC date of an event time (ms since the epoch)."""
+    return datetime.fromtimestamp(event_time / 1000, UTC).strftime("%Y-%m-%d")
 
 
-def duration(seconds: float) -> str:
-    """A span of wall time."""
+def format_duration(seconds: float) -> str:
+    """Return a duration in minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def span(ms: float) -> str:
-    """A span of event time to two digits, in the largest unit that fits."""
+def format_interval(ms: float) -> str:
+    """Return a duration to three digits, in the largest unit of which it has at least two."""
     units = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
     unit, size = next(((unit, size) for unit, size in units if ms >= 2 * size), ("ms", 1))
     return f"{ms / size:.3g} {unit}"
 
 
-def counts(found: Mapping[str, int]) -> str:
-    """Counts by name in one line; names with nothing are left out."""
-    told = [f"{name.replace('_', ' ')} {number(count)}" for name, count in found.items() if count]
-    return ", ".join(told) or NOTHING
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Return the non-zero counts by name in one line, or a placeholder if there are none."""
+    parts = [
+        f"{name.replace('_', ' ')} {format_count(count)}" for name, count in counts.items() if count
+    ]
+    return ", ".join(parts) or PLACEHOLDER
 
 
-def verdict(figures: Figures) -> tuple[str, str]:
-    """The verdict in one word, and what it rests on in one sentence."""
-    if not figures.sound:
-        found = (f"{fault}: {number(count)}" for fault, count in figures.faults.items())
-        return "NOT SOUND", f"{'; '.join(found)}."
-    models = " and ".join(figures.route)
-    requests, sent = number(figures.delivery.requests), number(figures.labels.sent)
-    told = f"Each of {requests} requests left through exactly one door per model ({models})"
-    told += f"; each of {sent} labels is accounted for"
-    return (
-        "SOUND",
-        f"{told}; no row was learned twice or skipped." if figures.learning else told + ".",
-    )
+def format_verdict(result: AuditResult) -> tuple[str, str]:
+    """Return the verdict, and its reason in one sentence."""
+    if not result.is_sound:
+        faults = (f"{fault}: {format_count(count)}" for fault, count in result.faults.items())
+        return "NOT SOUND", f"{'; '.join(faults)}."
+    models = " and ".join(result.route)
+    requests, sent = format_count(result.delivery.requests), format_count(result.labels.sent)
+    reason = f"Each of {requests} requests has exactly one response per model ({models})"
+    reason += f"; each of {sent} labels is accounted for"
+    if result.learning:
+        reason += "; no row was learned twice or skipped"
+    return "SOUND", f"{reason}."

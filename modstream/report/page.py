@@ -1,4 +1,4 @@
-"""The account of a stream as one HTML page that needs nothing but itself."""
+"""The report of a stream's audit as one self-contained HTML page."""
 
 from collections.abc import Callable, Iterable
 from html import escape
@@ -7,165 +7,199 @@ from typing import TypeVar
 
 from matplotlib.axes import Axes
 
+from modstream.audit.quality import DAY_MS, HOUR_MS, WEEK_MS
+from modstream.audit.result import AuditResult
 from modstream.report import plots
-from modstream.audit.figures import Figures
-from modstream.audit.quality import DAY, HOUR, WEEK
-from modstream.report.tables import Cell, Nought, Sheet, sheets
+from modstream.report.formatting import (
+    format_count,
+    format_date,
+    format_duration,
+    format_ms,
+    format_score,
+    format_verdict,
+)
 from modstream.report.style import CSS
-from modstream.report.formatting import date, duration, milliseconds, number, score, verdict
+from modstream.report.tables import Cell, ExpectedZero, ReportTable, report_tables
 
-WIDE, HALF = (10.0, 2.7), (4.9, 2.7)
+WIDE_PLOT, HALF_PLOT = (10.0, 2.7), (4.9, 2.7)
 FOOTER = (
-    "Computed from the records in the topics of the stream, read committed from their"
-    " beginning. Lag alone was sampled while the stream ran."
+    "Computed from all committed records in the topics of the stream. Only the lag was sampled"
+    " while the stream ran."
 )
 
 T = TypeVar("T")
 
 
-def write_page(figures: Figures, path: Path) -> None:
-    """Write the page."""
+def write_page(result: AuditResult, path: Path) -> None:
+    """Write the page to a file, and create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(figures), encoding="utf-8")
+    path.write_text(render_page(result), encoding="utf-8")
 
 
-def page(figures: Figures) -> str:
-    """The whole document."""
-    body = f"""<dl class="key">{"".join(_key_figures(figures))}</dl>
-<p class="models">{"".join(_swatches(figures))}</p>
-{"".join(_plots(figures))}
-{"".join(map(table_of, sheets(figures)))}"""
-    return document(
-        title=f"Stream {figures.stream}",
-        span=_span(figures),
-        verdict=verdict(figures),
-        good=figures.sound,
+def render_page(result: AuditResult) -> str:
+    """Return the HTML document."""
+    body = f"""<dl class="key">{"".join(_headline_numbers(result))}</dl>
+<p class="models">{"".join(_legend(result))}</p>
+{"".join(_plots(result))}
+{"".join(map(render_table, report_tables(result)))}"""
+    return render_verdict_document(
+        title=f"Stream {result.stream}",
+        subtitle=_subtitle(result),
+        verdict=format_verdict(result),
+        is_good=result.is_sound,
         body=body,
         footer=FOOTER,
     )
 
 
-def document(
-    *, title: str, span: str, verdict: tuple[str, str], good: bool, body: str, footer: str
+def render_verdict_document(
+    *, title: str, subtitle: str, verdict: tuple[str, str], is_good: bool, body: str, footer: str
 ) -> str:
-    """A page with its style around a body of HTML; all else is text."""
+    """Return a document with a verdict and its reason; `body` is HTML, the rest is text."""
     word, reason = map(escape, verdict)
+    header = f"""<p class="span">{escape(subtitle)}</p>
+<p class="verdict {"sound" if is_good else "unsound"}"><strong>{word}</strong>
+{reason}</p>"""
+    return render_document(
+        title=f"{title}: {verdict[0].lower()}",
+        heading=title,
+        header=header,
+        body=body,
+        footer=escape(footer),
+    )
+
+
+def render_document(
+    *, title: str, heading: str, header: str, body: str, footer: str, css: str = ""
+) -> str:
+    """Return a styled HTML document; `title` and `heading` are text, the rest is HTML.
+
+    `css` is added to the style sheet of all reports.
+    """
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{escape(title)}: {word.lower()}</title>
-<style>{CSS}</style>
+<title>{escape(title)}</title>
+<style>{CSS}{css}</style>
 </head>
 <body>
 <header>
-<h1>{escape(title)}</h1>
-<p class="span">{escape(span)}</p>
-<p class="verdict {"sound" if good else "unsound"}"><strong>{word}</strong>
-{reason}</p>
+<h1>{escape(heading)}</h1>
+{header}
 </header>
 <main>
 {body}
 </main>
-<footer>{escape(footer)}</footer>
+<footer>{footer}</footer>
 </body>
 </html>
 """
 
 
-def _span(figures: Figures) -> str:
-    run = f"run of {duration(figures.pace.throughput.seconds)}"
-    span = figures.quality[0].span
-    return f"{date(span.first)} to {date(span.last)}, {run}" if span.last else run
+def _subtitle(result: AuditResult) -> str:
+    run = f"run of {format_duration(result.performance.throughput.seconds)}"
+    event_times = result.quality[0].event_times
+    return (
+        f"{format_date(event_times.first)} to {format_date(event_times.last)}, {run}"
+        if event_times.last
+        else run
+    )
 
 
-def _key_figures(figures: Figures) -> Iterable[str]:
-    first = figures.pace.latency[0] if figures.pace.latency else None
-    yield key_figure("requests", number(figures.delivery.requests))
-    yield key_figure("requests/s, mean", number(figures.pace.throughput.mean))
+def _headline_numbers(result: AuditResult) -> Iterable[str]:
+    first = result.performance.latency[0] if result.performance.latency else None
+    yield render_headline_number("requests", format_count(result.delivery.requests))
+    yield render_headline_number(
+        "requests/s, mean", format_count(result.performance.throughput.mean)
+    )
     if first is not None:
-        yield key_figure(
-            "latency p50 / p99", f"{milliseconds(first.p50)} / {milliseconds(first.p99)} ms"
+        yield render_headline_number(
+            "latency p50 / p99", f"{format_ms(first.p50)} / {format_ms(first.p99)} ms"
         )
-    yield key_figure("labels joined", number(figures.labels.joined))
-    yield key_figure("hot swaps", number(sum(one.swaps for one in figures.quality)))
-    for one in figures.quality:
-        yield key_figure(f"AUC {one.model}", score(one.auc))
+    yield render_headline_number("labels joined", format_count(result.labels.joined))
+    yield render_headline_number(
+        "hot swaps", format_count(sum(one.swaps for one in result.quality))
+    )
+    for one in result.quality:
+        yield render_headline_number(f"AUC {one.model}", format_score(one.auc))
 
 
-def key_figure(name: str, value: str) -> str:
-    """One of the figures at the head of the page."""
+def render_headline_number(name: str, value: str) -> str:
+    """Return the HTML of one of the numbers at the top of the page."""
     return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
 
 
-def _swatches(figures: Figures) -> Iterable[str]:
-    for place, model in enumerate(figures.route):
-        yield f'<span><i style="background:var(--model-{place})"></i>{escape(model)}</span>'
+def _legend(result: AuditResult) -> Iterable[str]:
+    for index, model in enumerate(result.route):
+        yield f'<span><i style="background:var(--model-{index})"></i>{escape(model)}</span>'
 
 
-def _plots(figures: Figures) -> Iterable[str]:
-    marks = _marks(figures)
-    yield _plot("AUC over event time", marks, "auc", plots.auc_over_time, figures)
-    yield _plot("Log loss over event time", marks, "loss", plots.log_loss_over_time, figures)
+def _plots(result: AuditResult) -> Iterable[str]:
+    marks = _marker_note(result)
+    yield _result_plot("AUC over event time", marks, "auc", plots.plot_auc, result)
+    yield _result_plot("Log loss over event time", marks, "loss", plots.plot_log_loss, result)
     yield '<div class="pair">'
-    note = "p50 solid, p99 dashed; from the request's timestamp to the answer's append"
-    yield _plot("Latency over the run", note, "latency", plots.latency_over_time, figures)
-    note = "all answers of the run, on a scale of nines"
-    yield _plot("Latency by percentile", note, "curve", plots.latency_curve, figures)
-    note = "requests sent and answers of all models appended"
-    yield _plot("Throughput", note, "throughput", plots.throughput, figures)
-    if figures.pace.lag:
+    note = "p50 solid, p99 dashed; from the request's timestamp to the response's append"
+    yield _result_plot("Latency over the run", note, "latency", plots.plot_latency, result)
+    note = "all responses of the run; each step of the scale is another nine"
+    yield _result_plot(
+        "Latency by percentile", note, "curve", plots.plot_latency_percentiles, result
+    )
+    note = "requests sent, and responses of all models appended"
+    yield _result_plot("Throughput", note, "throughput", plots.plot_throughput, result)
+    if result.performance.lag:
         note = "sampled while the stream ran"
-        yield _plot("Lag", note, "lag", plots.lag, figures)
+        yield _result_plot("Lag", note, "lag", plots.plot_lag, result)
     yield "</div>"
 
 
-def _marks(figures: Figures) -> str:
-    bins = {HOUR: "hour", DAY: "day", WEEK: "week"}
-    told = f"one point per {bins[figures.quality[0].span.width]} of the request's event time"
-    swaps = max(one.swaps for one in figures.quality)
-    drawn = max(len(plots.thinned(one)) for one in figures.quality)
+def _marker_note(result: AuditResult) -> str:
+    bins = {HOUR_MS: "hour", DAY_MS: "day", WEEK_MS: "week"}
+    note = f"one point per {bins[result.quality[0].event_times.width]} of the request's event time"
+    swaps = max(one.swaps for one in result.quality)
+    drawn = max(len(plots.thin_version_times(one)) for one in result.quality)
     if swaps:
-        told += f"; ticks: {drawn} of {swaps} new versions, where each first answered"
-    if figures.decisions:
-        told += "; lines: promotions (solid) and rollbacks (dashed) by the gate"
-    return told
+        note += f"; ticks: {drawn} of {swaps} new versions, at the first response of each"
+    if result.decisions:
+        note += "; lines: promotions (solid) and rollbacks (dashed) by the promotion gate"
+    return note
 
 
-def _plot(
-    title: str, note: str, name: str, draw: Callable[[Axes, Figures], None], figures: Figures
+def _result_plot(
+    title: str, note: str, name: str, draw: Callable[[Axes, AuditResult], None], result: AuditResult
 ) -> str:
-    size = WIDE if name in ("auc", "loss") else HALF
-    return figure(title, note, name, draw, figures, size)
+    size = WIDE_PLOT if name in ("auc", "loss") else HALF_PLOT
+    return render_plot(title, note, name, draw, result, size)
 
 
-def figure(
+def render_plot(
     title: str,
     note: str,
     name: str,
     draw: Callable[[Axes, T], None],
-    facts: T,
+    data: T,
     size: tuple[float, float],
 ) -> str:
-    """One plot with its caption; `name` keeps its ids apart from others'."""
-    drawn = plots.svg(name, draw, facts, size)
+    """Return a plot with its caption as HTML; `name` makes the ids in it unique on the page."""
+    drawing = plots.draw_svg(name, draw, data, size)
     caption = f"<figcaption><b>{escape(title)}</b> {escape(note)}</figcaption>"
-    return f"<figure>{caption}{drawn}</figure>"
+    return f"<figure>{caption}{drawing}</figure>"
 
 
-def table_of(sheet: Sheet) -> str:
-    """A sheet as a table with its title and lines."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in sheet.columns)
-    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in sheet.rows)
-    lines = "<br>".join(map(escape, sheet.lines))
-    return f"""<section><h2>{escape(sheet.title)}</h2>
+def render_table(table: ReportTable) -> str:
+    """Return a table with its title and notes as HTML."""
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
+    rows = "".join(f"<tr>{''.join(map(_render_cell, row))}</tr>" for row in table.rows)
+    notes = "<br>".join(map(escape, table.notes))
+    return f"""<section><h2>{escape(table.title)}</h2>
 <div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
-<p class="lines">{lines}</p></section>"""
+<p class="lines">{notes}</p></section>"""
 
 
-def _cell(cell: Cell) -> str:
-    if isinstance(cell, Nought):
-        return f'<td class="{"fault" if cell.count else "nought"}">{escape(str(cell))}</td>'
+def _render_cell(cell: Cell) -> str:
+    if isinstance(cell, ExpectedZero):
+        return f'<td class="{"fault" if cell.count else "zero"}">{escape(str(cell))}</td>'
     return f"<td>{escape(cell)}</td>"

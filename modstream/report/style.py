@@ -1,4 +1,6 @@
-"""The page's style sheet. Colours: Okabe and Ito, safe for colour-blind readers, in two lights.
+"""The style sheet of the HTML reports, with colours by Okabe and Ito for a light and a dark theme.
+
+The colours are distinguishable for colour-blind readers.
 
 Source: https://jfly.uni-koeln.de/color/.
 """
@@ -8,14 +10,14 @@ CSS = """
   --page: #fcfcfb; --card: #ffffff; --ink: #1d2126; --muted: #646c76; --grid: #e4e6e9;
   --good: #0b7a53; --bad: #c0282d;
   --model-0: #0072b2; --model-1: #d55e00; --model-2: #7a7a7a; --model-3: #a9a9a9;
-  --role-0: #009e73; --role-1: #a8527f; --role-2: #b58900;
+  --service-0: #009e73; --service-1: #a8527f; --service-2: #b58900;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171a; --card: #1b1f23; --ink: #e7e9ec; --muted: #9aa3ad; --grid: #30363d;
     --good: #3ecf97; --bad: #ff7b72;
     --model-0: #56b4e9; --model-1: #f0874a; --model-2: #a0a0a0; --model-3: #787878;
-    --role-0: #2fc79b; --role-1: #d992ba; --role-2: #e0c24a;
+    --service-0: #2fc79b; --service-1: #d992ba; --service-2: #e0c24a;
   }
 }
 * { box-sizing: border-box; }
@@ -52,7 +54,7 @@ th, td { padding: 0.35rem 1.1rem 0.35rem 0; text-align: right; white-space: nowr
 th:first-child, td:first-child { text-align: left; padding-right: 2rem; }
 th { color: var(--muted); font-weight: 500; font-size: 0.85rem; }
 thead tr, tbody tr { border-bottom: 1px solid var(--grid); }
-.nought { color: var(--good); } .fault { color: var(--bad); font-weight: 700; }
+.zero { color: var(--good); } .fault { color: var(--bad); font-weight: 700; }
 .lines, footer { margin: 0.5rem 0 0; color: var(--muted); font-size: 0.85rem; }
 footer { margin-top: 2.5rem; }
 """

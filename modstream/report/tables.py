@@ -1,207 +1,268 @@
-"""The figures as tables of words, for whoever prints or draws them."""
+"""The result of an audit as tables of text, shared by the console and HTML reports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import nan
 
-from modstream.audit.decisions import Decision
-from modstream.audit.figures import Figures
-from modstream.audit.quality import Quality
+from modstream.audit.decisions import GateDecision
+from modstream.audit.quality import ModelQuality
+from modstream.audit.result import AuditResult
+from modstream.processors.join.label_stats import delay_quantile
 from modstream.report.formatting import (
-    NOTHING,
-    counts,
-    date,
-    difference,
-    duration,
-    milliseconds,
-    number,
-    score,
-    share,
-    span,
+    PLACEHOLDER,
+    format_count,
+    format_counts,
+    format_date,
+    format_difference,
+    format_duration,
+    format_interval,
+    format_ms,
+    format_percent,
+    format_score,
 )
-from modstream.processors.join.label_stats import quantile
 
-WAYS_OUT = ("asked", "answered", "refused", "dead letter", "repeated", "unanswered")
-LEARNED = ("versions", "rows learned", "twice", "skipped", "waiting", "quarantined")
-WEIGHED = ("loss from", "loss to", "bound", "errors rose")
-REASONS = ("late", "orphan", "duplicate", "revised")
-"""Why a label was set aside. What is `missing` is a label, so it has its own line."""
+DELIVERY_COLUMNS = ("requests", "predicted", "errors", "dead letters", "duplicate", "missing")
+LEARNING_COLUMNS = ("versions", "rows learned", "twice", "skipped", "pending", "quarantined")
+EVIDENCE_COLUMNS = ("loss before", "loss after", "min gain", "error rise")
+UNJOINED_COLUMNS = ("late", "orphan", "duplicate", "revised")
+"""Reasons for unjoined labels. `missing` counts predictions, so it has its own line."""
 
-FIGURES = {
+METRIC_TITLES = {
     "auc": "AUC of anomaly scores",
     "accuracy": "accuracy",
     "mae": "MAE",
     "rmse": "RMSE",
     "r2": "R2",
 }
-"""What the figures of values, classes and anomalies are called."""
+"""Titles of the metrics of tasks other than binary classification."""
 
 
 @dataclass(frozen=True, slots=True)
-class Nought:
-    """A count that must be nought."""
+class ExpectedZero:
+    """A count that must be zero."""
 
     count: int
 
     def __str__(self) -> str:
-        return number(self.count)
+        return format_count(self.count)
 
 
-Cell = str | Nought
+Cell = str | ExpectedZero
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """A table of numbers with a title, and lines on what it does not show."""
+class ReportTable:
+    """A table of numbers with a title and notes."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def sheets(figures: Figures) -> tuple[Sheet, ...]:
-    """All tables, in the order in which a request lives."""
-    made = (_delivery, _labels, _learning, _quality, _decisions, _latency)
-    return tuple(sheet for make in made if (sheet := make(figures)).rows)
-
-
-def _delivery(figures: Figures) -> Sheet:
-    found = figures.delivery
-    odd = {"phantom answers": found.phantoms, "answers under a wrong id": found.strangers}
-    rows = (
-        (
-            *(one.model, number(one.asked), number(one.answered), number(one.refused)),
-            *(number(one.dead), Nought(one.repeated), Nought(one.unanswered)),
-        )
-        for one in found.models
+def report_tables(result: AuditResult) -> tuple[ReportTable, ...]:
+    """Return all tables that have rows, in the order in which a request passes the stages."""
+    builders = (
+        _delivery_table,
+        _label_table,
+        _learning_table,
+        _quality_table,
+        _decision_table,
+        _latency_table,
     )
-    return Sheet(
-        "Delivery: requests by their way out",
-        ("model", *WAYS_OUT),
-        tuple(rows),
-        _told(
-            f"{number(found.requests)} requests, {number(found.illegible)} without a legible id",
-            f"errors: {counts(found.errors)}",
-            f"dead letters: {counts(found.dead_letters)}",
-            counts(odd | {f"broken in {topic}": n for topic, n in figures.broken.items()}),
-        ),
-    )
+    return tuple(table for build in builders if (table := build(result)).rows)
 
 
-def _labels(figures: Figures) -> Sheet:
-    found = figures.labels
-    again = {"answers joined again": found.repeats, "labels set aside again": found.surplus}
-    odd = {
-        "unaccounted without a prediction": found.waiting,
-        "joins without a label": found.invented,
-        "joins that distort": found.distorted,
-        "illegible": found.illegible,
+def _delivery_table(result: AuditResult) -> ReportTable:
+    audit = result.delivery
+    anomalies = {
+        "phantom responses": audit.phantoms,
+        "responses with a wrong id": audit.id_mismatches,
     }
-    reasons = (number(found.reasons[reason]) for reason in REASONS)
-    return Sheet(
-        "Labels: what became of them",
-        ("labels sent", "joined", *REASONS, "unaccounted"),
-        ((number(found.sent), number(found.joined), *reasons, Nought(found.unaccounted)),),
-        _told(
-            f"predictions given up without a label: {number(found.reasons['missing'])}",
-            f"labels came within: {_delays(found.delays)}",
-            f"after a crash: {counts(again)}",
-            counts(odd),
+    rows = (
+        (
+            *(
+                one.model,
+                format_count(one.requests),
+                format_count(one.predictions),
+                format_count(one.errors),
+            ),
+            *(
+                format_count(one.dead_letters),
+                ExpectedZero(one.duplicates),
+                ExpectedZero(one.missing),
+            ),
+        )
+        for one in audit.models
+    )
+    return ReportTable(
+        "Delivery: requests by outcome",
+        ("model", *DELIVERY_COLUMNS),
+        tuple(rows),
+        _non_empty(
+            f"{format_count(audit.requests)} requests",
+            f"requests without a readable id: {format_count(audit.unreadable_ids)}",
+            f"errors: {format_counts(audit.errors)}",
+            f"dead letters: {format_counts(audit.dead_letters)}",
+            format_counts(
+                anomalies | {f"malformed in {topic}": n for topic, n in result.malformed.items()}
+            ),
         ),
     )
 
 
-def _delays(delays: Mapping[int, int]) -> str:
-    """By when how many labels had come."""
-    told = ((part, quantile(delays, part)) for part in (0.5, 0.9, 0.99))
-    return ", ".join(f"{share(part)} {span(ms)}" for part, ms in told if ms is not None) or NOTHING
+def _label_table(result: AuditResult) -> ReportTable:
+    audit = result.labels
+    repeated = {
+        "predictions joined again": audit.repeated_joins,
+        "labels unjoined again": audit.repeated_unjoined,
+    }
+    anomalies = {
+        "not accounted for, without a prediction": audit.without_prediction,
+        "joins without a label": audit.joins_without_label,
+        "joins with altered content": audit.altered_joins,
+        "unreadable": audit.unreadable,
+    }
+    reasons = (format_count(audit.unjoined[reason]) for reason in UNJOINED_COLUMNS)
+    return ReportTable(
+        "Labels by outcome",
+        ("labels sent", "joined", *UNJOINED_COLUMNS, "missing"),
+        (
+            (
+                format_count(audit.sent),
+                format_count(audit.joined),
+                *reasons,
+                ExpectedZero(audit.unaccounted),
+            ),
+        ),
+        _non_empty(
+            f"predictions whose label never arrived: {format_count(audit.unjoined['missing'])}",
+            f"labels arrived within: {_format_delays(audit.delays)}",
+            f"repeated after a crash: {format_counts(repeated)}",
+            format_counts(anomalies),
+        ),
+    )
 
 
-def _learning(figures: Figures) -> Sheet:
+def _format_delays(delays: Mapping[int, int]) -> str:
+    """Return the delays within which 50 %, 90 % and 99 % of the labels arrived."""
+    quantiles = ((part, delay_quantile(delays, part)) for part in (0.5, 0.9, 0.99))
+    return (
+        ", ".join(
+            f"{format_percent(part)} {format_interval(ms)}"
+            for part, ms in quantiles
+            if ms is not None
+        )
+        or PLACEHOLDER
+    )
+
+
+def _learning_table(result: AuditResult) -> ReportTable:
     rows = (
         (
-            *(one.model, number(one.published), number(one.learned)),
-            *(Nought(one.learned_twice), Nought(one.skipped + one.orphans)),
-            *(number(one.waiting), number(sum(one.quarantined.values()))),
+            *(one.model, format_count(one.versions), format_count(one.rows_learned)),
+            *(
+                ExpectedZero(one.rows_learned_twice),
+                ExpectedZero(one.rows_skipped + one.orphaned_versions),
+            ),
+            *(format_count(one.rows_pending), format_count(sum(one.rows_quarantined.values()))),
         )
-        for one in figures.learning
+        for one in result.learning
     )
-    rules = (f"quarantined by {one.model}: {counts(one.quarantined)}" for one in figures.learning)
+    rules = (
+        f"quarantined by {one.model}: {format_counts(one.rows_quarantined)}"
+        for one in result.learning
+    )
     title = "Learning: the chain of versions"
-    return Sheet(title, ("model", *LEARNED), tuple(rows), _told(*rules))
+    return ReportTable(title, ("model", *LEARNING_COLUMNS), tuple(rows), _non_empty(*rules))
 
 
-def _quality(figures: Figures) -> Sheet:
-    pair = figures.quality if len(figures.quality) == 2 else None
+def _quality_table(result: AuditResult) -> ReportTable:
+    pair = result.quality if len(result.quality) == 2 else None
 
     def row(
-        name: str, tell: Callable[[Quality], str], of: Callable[[Quality], float] | None = None
+        name: str,
+        render: Callable[[ModelQuality], str],
+        value: Callable[[ModelQuality], float] | None = None,
     ) -> tuple[str, ...]:
-        told = (name, *map(tell, figures.quality))
+        cells = (name, *map(render, result.quality))
         if pair is None:
-            return told
-        return (*told, "" if of is None else difference(of(pair[0]) - of(pair[1])))
+            return cells
+        difference = "" if value is None else format_difference(value(pair[0]) - value(pair[1]))
+        return (*cells, difference)
 
-    return Sheet(
-        "Quality: predictions against labels by id",
-        ("", *figures.route, *(("difference",) if pair else ())),
+    return ReportTable(
+        "Quality: predictions compared with labels by id",
+        ("", *result.route, *(("difference",) if pair else ())),
         (
-            row("labelled answers", lambda one: number(one.pairs)),
-            row("of all answers", lambda one: share(one.coverage)),
-            row("joined by the joiner", lambda one: number(one.joined)),
-            row("AUC", lambda one: score(one.auc), lambda one: one.auc),
-            row("log loss (nats)", lambda one: score(one.log_loss), lambda one: one.log_loss),
-            *(
-                row(told, lambda one, name=name: score(one.figures.get(name, nan)))  # type: ignore[misc]
-                for name, told in FIGURES.items()
-                if any(name in one.figures for one in figures.quality)
+            row("labelled predictions", lambda one: format_count(one.labelled)),
+            row("share of all predictions", lambda one: format_percent(one.coverage)),
+            row("joined by the joiner", lambda one: format_count(one.joined)),
+            row("AUC", lambda one: format_score(one.auc), lambda one: one.auc),
+            row(
+                "log loss (nats)", lambda one: format_score(one.log_loss), lambda one: one.log_loss
             ),
-            row("versions that answered", lambda one: number(len(one.versions))),
-            row("hot swaps", lambda one: number(one.swaps)),
+            *(
+                row(title, lambda one, name=name: format_score(one.metrics.get(name, nan)))  # type: ignore[misc]
+                for name, title in METRIC_TITLES.items()
+                if any(name in one.metrics for one in result.quality)
+            ),
+            row("versions that served", lambda one: format_count(len(one.versions))),
+            row("hot swaps", lambda one: format_count(one.swaps)),
         ),
     )
 
 
-def _decisions(figures: Figures) -> Sheet:
+def _decision_table(result: AuditResult) -> ReportTable:
     rows = (
         (
-            *(date(one.event_time), one.action, f"{one.model} v{one.version}"),
-            *(f"{one.former} > {one.member}", number(one.count)),
-            *(score(one.former_loss), score(one.member_loss), difference(one.bound)),
-            _rise(one),
+            *(format_date(one.event_time), one.action, f"{one.model} v{one.version}"),
+            *(
+                f"{one.evidence.champion} > {one.evidence.candidate}",
+                format_count(one.evidence.count),
+            ),
+            *(
+                format_score(one.evidence.champion_loss),
+                format_score(one.evidence.candidate_loss),
+                format_difference(one.evidence.bound),
+            ),
+            _format_error_rise(one),
         )
-        for one in figures.decisions
+        for one in result.decisions
     )
-    return Sheet(
-        "Decisions of the gate: mean losses on the same labels",
-        ("event time", "what", "serves", "from > to", "labels", *WEIGHED),
+    return ReportTable(
+        "Decisions of the promotion gate: mean losses on the same labels",
+        ("event time", "action", "version", "from > to", "labels", *EVIDENCE_COLUMNS),
         tuple(rows),
-        ("the bound is what the new one gains at least, but for a chance of alpha",),
+        ("min gain: lower confidence bound of the loss reduction, at level 1 - alpha",),
     )
 
 
-def _rise(one: Decision) -> str:
-    if one.error_before is None or one.error_after is None:
-        return NOTHING
-    return f"{one.error_before:.2f} > {one.error_after:.2f}"
+def _format_error_rise(decision: GateDecision) -> str:
+    before, after = decision.evidence.error_before, decision.evidence.error_after
+    if before is None or after is None:
+        return PLACEHOLDER
+    return f"{before:.2f} > {after:.2f}"
 
 
-def _latency(figures: Figures) -> Sheet:
-    flow = figures.pace.throughput
-    most = f"{number(flow.peak)} at most"
+def _latency_table(result: AuditResult) -> ReportTable:
+    throughput = result.performance.throughput
+    mean = format_count(throughput.mean)
+    peak = f"peak {format_count(throughput.peak)}"
     rows = (
-        (one.model, *map(milliseconds, (one.p50, one.p90, one.p99, one.p99_9, one.max)))
-        for one in figures.pace.latency
+        (one.model, *map(format_ms, (one.p50, one.p90, one.p99, one.p99_9, one.max)))
+        for one in result.performance.latency
     )
-    return Sheet(
-        "Latency: from request to answer in the topic, in ms",
+    return ReportTable(
+        "Latency: from request to response in the topic, in ms",
         ("model", "p50", "p90", "p99", "p99.9", "max"),
         tuple(rows),
-        (f"{number(flow.mean)} requests/s on average over {duration(flow.seconds)}, {most}",),
+        (f"{mean} requests/s on average over {format_duration(throughput.seconds)}, {peak}",),
     )
 
 
-def _told(*lines: str) -> tuple[str, ...]:
-    """The lines that say something."""
-    return tuple(line for line in lines if line != NOTHING and not line.endswith(f": {NOTHING}"))
+def _non_empty(*notes: str) -> tuple[str, ...]:
+    """Return the notes that have content."""
+    return tuple(
+        note for note in notes if note != PLACEHOLDER and not note.endswith(f": {PLACEHOLDER}")
+    )

@@ -1,1 +1,1 @@
-"""Retraining from recent feedback: read, train, accept, publish as challenger, report."""
+"""Retraining from recent feedback: read, train, compare, publish as challenger, report."""

@@ -1,4 +1,4 @@
-"""The report of a retraining as one HTML page that needs nothing but itself."""
+"""The report of a retraining, as one self-contained HTML page."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,124 +6,134 @@ from pathlib import Path
 
 import numpy as np
 
-from modstream.models.schema.input_schema import Column
-from modstream.models.training.dataset import Labelled
+from modstream.models.schema.columns import FeatureColumn
+from modstream.models.training.dataset import LabelledDataset
 from modstream.models.training.settings import TrainSettings
-from modstream.models.training.train import Trained
-from modstream.report.formatting import NOTHING, counts, number, score
-from modstream.report.page import HALF, document, figure, key_figure, table_of
-from modstream.report.tables import Sheet
+from modstream.models.training.train import TrainingResult
+from modstream.report.formatting import PLACEHOLDER, format_count, format_counts, format_score
+from modstream.report.page import (
+    HALF_PLOT,
+    render_headline_number,
+    render_plot,
+    render_table,
+    render_verdict_document,
+)
+from modstream.report.tables import ReportTable
 from modstream.retrain import plots
 
-MOST_SHOWN = 12
-"""Candidates in the report: the best."""
+MAX_TRIALS = 12
+"""Maximum number of trials in the report, the best first."""
 
 
-def write_page(table: Labelled, trained: Trained, settings: TrainSettings, path: Path) -> None:
-    """Write the page."""
+def write_page(
+    dataset: LabelledDataset, training: TrainingResult, settings: TrainSettings, path: Path
+) -> None:
+    """Write the report to a file; its folder is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(table, trained, settings), encoding="utf-8")
+    path.write_text(render_training_page(dataset, training, settings), encoding="utf-8")
 
 
-def page(table: Labelled, trained: Trained, settings: TrainSettings) -> str:
-    """The whole document."""
-    word = "ACCEPTED" if trained.accepted else "REFUSED"
-    body = f"""<dl class="key">{"".join(_key_figures(table, trained))}</dl>
-<div class="pair">{"".join(_plots(trained))}</div>
-{"".join(map(table_of, (_figures(trained, settings), _candidates(trained), _profile(table))))}"""
-    return document(
-        title=f"Challenger of {table.card.name}",
-        span=f"{trained.draft.note}; tested on the {number(len(trained.truths))} newest",
-        verdict=(word, _reason(trained, settings)),
-        good=trained.accepted,
+def render_training_page(
+    dataset: LabelledDataset, training: TrainingResult, settings: TrainSettings
+) -> str:
+    """Return the whole HTML document."""
+    verdict = "ACCEPTED" if training.is_accepted else "REJECTED"
+    tables = (_metrics_table(training, settings), _trials_table(training), _data_table(dataset))
+    body = f"""<dl class="key">{"".join(_headline_numbers(dataset, training))}</dl>
+<div class="pair">{"".join(_plots(training))}</div>
+{"".join(map(render_table, tables))}"""
+    tested = f"tested on the {format_count(len(training.labels))} newest rows"
+    return render_verdict_document(
+        title=f"Challenger of {dataset.card.name}",
+        subtitle=f"{training.spec.note}; {tested}",
+        verdict=(verdict, _reason(training, settings)),
+        is_good=training.is_accepted,
         body=body,
-        footer="All figures are of rows that no candidate was fitted on.",
+        footer="All metrics are over rows on which no trial was fitted.",
     )
 
 
-def _reason(trained: Trained, settings: TrainSettings) -> str:
-    if trained.faults:
-        return "; ".join(trained.faults) + "."
-    asked = "" if settings.threshold is None else f", asked for is {settings.threshold:g}"
-    told = f"{trained.metric} is {score(trained.figures.get(trained.metric, np.nan))}{asked}"
-    rival = "the champion is not better" if trained.gain else "no champion to compare with"
-    return f"{told}; {rival}."
+def _reason(training: TrainingResult, settings: TrainSettings) -> str:
+    if training.rejection_reasons:
+        return "; ".join(training.rejection_reasons) + "."
+    required = "" if settings.threshold is None else f", required is {settings.threshold:g}"
+    value = format_score(training.metrics.get(training.metric, np.nan))
+    champion = "the champion is not better" if training.gain else "no champion to compare with"
+    return f"{training.metric} is {value}{required}; {champion}."
 
 
-def _key_figures(table: Labelled, trained: Trained) -> Iterable[str]:
-    yield key_figure("rows", number(len(table.labels)))
-    yield key_figure("refused rows", number(table.refused.total()))
-    yield key_figure("candidates", number(len(trained.candidates)))
-    yield key_figure("best kind", trained.chosen.kind)
-    for name, value in trained.figures.items():
-        yield key_figure(name.replace("_", " "), score(value))
+def _headline_numbers(dataset: LabelledDataset, training: TrainingResult) -> Iterable[str]:
+    yield render_headline_number("rows", format_count(len(dataset.labels)))
+    yield render_headline_number("rejected rows", format_count(dataset.rejected.total()))
+    yield render_headline_number("trials", format_count(len(training.trials)))
+    yield render_headline_number("chosen kind", training.chosen.kind)
+    for name, value in training.metrics.items():
+        yield render_headline_number(name.replace("_", " "), format_score(value))
 
 
-def _plots(trained: Trained) -> Iterable[str]:
-    if trained.draft.task == "regression":
-        note = "the held-back rows; dashed: no error"
-        yield figure("Answers against the truth", note, "residuals", plots.residuals, trained, HALF)
+def _plots(training: TrainingResult) -> Iterable[str]:
+    if training.spec.task == "regression":
+        title, note = "Predictions against labels", "the test rows; dashed: no error"
+        yield render_plot(title, note, "residuals", plots.plot_residuals, training, HALF_PLOT)
         return
-    if len(trained.draft.classes) <= plots.MOST_CLASSES:
-        note = "the held-back rows by true and answered class"
-        yield figure("Confusion", note, "confusion", plots.confusion, trained, HALF)
-    note = "the held-back rows in ten bins; dashed: as said"
-    yield figure("Calibration", note, "calibration", plots.calibration, trained, HALF)
+    if len(training.spec.classes) <= plots.MAX_CLASSES:
+        title, note = "Confusion", "the test rows by true and predicted class"
+        yield render_plot(title, note, "confusion", plots.plot_confusion, training, HALF_PLOT)
+    title, note = "Calibration", "the test rows in ten bins; dashed: perfect calibration"
+    yield render_plot(title, note, "calibration", plots.plot_calibration, training, HALF_PLOT)
 
 
-def _figures(trained: Trained, settings: TrainSettings) -> Sheet:
+def _metrics_table(training: TrainingResult, settings: TrainSettings) -> ReportTable:
+    overlap = (training.challenger_on_overlap, training.champion_on_overlap)
+    threshold = PLACEHOLDER if settings.threshold is None else f"{settings.threshold:g}"
     rows = tuple(
         (
             name.replace("_", " "),
-            score(value),
-            f"{settings.threshold:g}"
-            if name == trained.metric and settings.threshold is not None
-            else NOTHING,
-            *(score(found.get(name, np.nan)) for found in (trained.rival, trained.champion)),
+            format_score(value),
+            threshold if name == training.metric else PLACEHOLDER,
+            *(format_score(metrics.get(name, np.nan)) for metrics in overlap),
         )
-        for name, value in trained.figures.items()
+        for name, value in training.metrics.items()
     )
-    columns = ("", "challenger", "asked for", "where both answered", "champion there")
-    gain = trained.gain
-    sureness = "95 % confidence, paired bootstrap"
-    line = (
-        ""
-        if gain is None
-        else f"{trained.metric}: better than the champion by {gain.low:+.4f} to {gain.high:+.4f}"
-        f" ({sureness})"
-    )
-    return Sheet("Figures on the held-back rows", columns, rows, (line,) if line else ())
+    columns = ("", "challenger", "required", "where both predicted", "champion there")
+    gain = training.gain
+    notes: tuple[str, ...] = ()
+    if gain is not None:
+        better = f"better than the champion by {gain.low:+.4f} to {gain.high:+.4f}"
+        notes = (f"{training.metric}: {better} (95 % confidence, paired bootstrap)",)
+    return ReportTable("Metrics on the test rows", columns, rows, notes)
 
 
-def _candidates(trained: Trained) -> Sheet:
+def _trials_table(training: TrainingResult) -> ReportTable:
     rows = tuple(
         (
-            one.kind,
-            score(one.score),
-            score(float(np.std(one.scores))),
-            ", ".join(f"{name} {value:.3g}" for name, value in one.settings.items()) or NOTHING,
+            trial.kind,
+            format_score(trial.mean_score),
+            format_score(float(np.std(trial.scores))),
+            ", ".join(f"{name} {value:.3g}" for name, value in trial.hyperparameters.items())
+            or PLACEHOLDER,
         )
-        for one in trained.candidates[:MOST_SHOWN]
+        for trial in training.trials[:MAX_TRIALS]
     )
-    folds = len(trained.candidates[0].scores)
-    title = f"Candidates: {trained.metric} in {folds} folds in the order of time"
-    return Sheet(title, ("kind", "mean", "deviation", "settings"), rows)
+    folds = len(training.trials[0].scores)
+    title = f"Trials: {training.metric} in {folds} time-ordered folds"
+    return ReportTable(title, ("kind", "mean", "deviation", "settings"), rows)
 
 
-def _profile(table: Labelled) -> Sheet:
-    rows = tuple((name, *_described(column)) for name, column in table.batch.columns.items())
-    classes = Counter(map(str, table.labels)) if table.classes else Counter()
-    lines = [f"labels: {counts(classes)}"] if classes else []
-    if table.refused:
-        lines.append(f"refused: {counts(table.refused)}")
-    columns = ("feature", "mean", "deviation", "least", "most", "distinct")
-    return Sheet("Data: what the rows are like", columns, rows, tuple(lines))
+def _data_table(dataset: LabelledDataset) -> ReportTable:
+    rows = tuple((name, *_statistics(column)) for name, column in dataset.batch.columns.items())
+    classes = Counter(map(str, dataset.labels)) if dataset.classes else Counter()
+    notes = [f"labels: {format_counts(classes)}"] if classes else []
+    if dataset.rejected:
+        notes.append(f"rejected: {format_counts(dataset.rejected)}")
+    columns = ("feature", "mean", "deviation", "min", "max", "distinct")
+    return ReportTable("Training data", columns, rows, tuple(notes))
 
 
-def _described(column: Column) -> tuple[str, ...]:
-    distinct = number(len(set(column.tolist())))
+def _statistics(column: FeatureColumn) -> tuple[str, ...]:
+    distinct = format_count(len(set(column.tolist())))
     if column.dtype == object:
-        return (*(NOTHING,) * 4, distinct)
+        return (*(PLACEHOLDER,) * 4, distinct)
     values = column.astype(float)
-    found = (values.mean(), values.std(), values.min(), values.max())
-    return (*(f"{float(value):.4g}" for value in found), distinct)
+    statistics = (values.mean(), values.std(), values.min(), values.max())
+    return (*(f"{float(value):.4g}" for value in statistics), distinct)

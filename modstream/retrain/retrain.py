@@ -1,4 +1,4 @@
-"""Retraining: what a person asks for by `modstream train`, and a retrainer when a model decays."""
+"""Retraining of one model, for `modstream train` and for the retrainer service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,24 +7,23 @@ import structlog
 
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
+from modstream.models.registry.refs import CHALLENGER
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
-from modstream.models.training.dataset import Labelled
-from modstream.models.training.search import Tell
-from modstream.models.training.train import Trained, train
+from modstream.models.training.dataset import LabelledDataset
+from modstream.models.training.search import ProgressCallback
+from modstream.models.training.train import TrainingResult, train
 from modstream.registry.events import model_event
 from modstream.retrain.collect import collect
 from modstream.retrain.page import write_page
 from modstream.settings import Settings
 
-CHALLENGER = "challenger"
-
 
 @dataclass(frozen=True, slots=True)
-class Retrained:
-    """What came of a retraining: the published card if it was accepted, and its report."""
+class RetrainResult:
+    """The result of a retraining, its report, and the card if a challenger was published."""
 
-    trained: Trained
+    training: TrainingResult
     card: ModelCard | None
     report: Path
 
@@ -34,55 +33,62 @@ def retrain(
     registry: Registry,
     model: str,
     *,
-    because: str = "retrained",
-    tell: Tell = lambda _doing, _share: None,
+    reason: str = "retrained",
+    on_progress: ProgressCallback = lambda _step, _share: None,
     alias: str | None = CHALLENGER,
-) -> Retrained:
+) -> RetrainResult:
     """Train a challenger of a model on the stream's recent feedback, test it, and publish it.
 
-    The order: read what the topic holds now; train on all but the newest part; compare on that
-    with the threshold in the settings and with the champion; write the report; publish what was
-    accepted under `alias`, if there is one, with `because` as evidence. The champion stays.
+    The steps: read the feedback topic up to its present end; train on all rows but the newest;
+    compare on the newest rows with `train.threshold` and with the champion; write the report;
+    publish an accepted challenger. The champion keeps serving.
+
+    Args:
+        settings: the settings.
+        registry: the model registry.
+        model: the model's name.
+        reason: why the model is retrained; written to the history of the alias.
+        on_progress: called with the current step and the share that is done, 0 to 1.
+        alias: where an accepted challenger is published; None publishes nothing.
 
     Raises:
-        ModelNotFound: the model has no champion that says what its rows are.
-        TrainingError: the feedback is too little or too broken; nothing is written.
-        BrokerError: the topic cannot be read.
+        ModelNotFound: if the model has no champion, whose card describes the rows.
+        TrainingError: if there are too few valid rows; no report is written.
+        BrokerError: if the topic cannot be read.
     """
     topics = settings.topics()
     champion = registry.card(model)
-    tell("reading feedback", 0.0)
+    on_progress("reading feedback", 0.0)
     records = read_to_end(settings.connection, [topics.feedback])
-    table = collect(records, champion, settings.train.rows)
-    trained = train(table, settings.train, tell)
+    dataset = collect(records, champion, settings.train.max_rows)
+    training = train(dataset, settings.train, on_progress)
     report = settings.home / "reports" / f"train-{model}.html"
-    write_page(table, trained, settings.train, report)
+    write_page(dataset, training, settings.train, report)
     card = None
-    if alias is not None and trained.accepted:
-        card = _publish(settings, registry, trained, alias, because)
-    _log(table, trained, card)
-    return Retrained(trained, card, report)
+    if alias is not None and training.is_accepted:
+        card = _publish(settings, registry, training, alias, reason)
+    _log(dataset, training, card)
+    return RetrainResult(training, card, report)
 
 
 def _publish(
-    settings: Settings, registry: Registry, trained: Trained, alias: str, because: str
+    settings: Settings, registry: Registry, training: TrainingResult, alias: str, reason: str
 ) -> ModelCard:
-    card = registry.publish(trained.draft, trained.artifact, alias=alias, evidence=because)
+    card = registry.publish(training.spec, training.artifact, alias=alias, reason=reason)
+    event = model_event(settings.topics(), card, "publish", alias=alias, reason=reason)
     with Publisher(settings.connection, "modstream-train") as publisher:
-        publisher.send(
-            model_event(settings.topics(), card, "publish", alias=alias, evidence=because)
-        )
+        publisher.send(event)
         publisher.flush()
     return card
 
 
-def _log(table: Labelled, trained: Trained, card: ModelCard | None) -> None:
+def _log(dataset: LabelledDataset, training: TrainingResult, card: ModelCard | None) -> None:
     structlog.get_logger(__name__).info(
         "retrained",
-        model=table.card.name,
-        rows=len(table.labels),
-        kind=trained.chosen.kind,
-        accepted=trained.accepted,
+        model=dataset.card.name,
+        rows=len(dataset.labels),
+        kind=training.chosen.kind,
+        accepted=training.is_accepted,
         version=None if card is None else card.version,
-        **{trained.metric: trained.figures.get(trained.metric)},
+        **{training.metric: training.metrics.get(training.metric)},
     )

@@ -1,1 +1,1 @@
-"""The three kinds of process: worker, joiner and learner. Here they meet their servers."""
+"""The four services, each a process: worker, joiner, learner and retrainer."""

@@ -1,14 +1,15 @@
-"""A joiner: joins late labels with the predictions they belong to."""
+"""The joiner service: joins late labels with their predictions."""
 
 from dataclasses import replace
 
-from modstream.processors.join.faust.app import build_app, run
+from modstream.processors.join.faust.app import build_app
+from modstream.processors.join.faust.run import run_app
 from modstream.settings import Settings
 
 
 def run_joiner(settings: Settings) -> int:
-    """Join until SIGTERM or Ctrl-C; returns the exit code, 0 after a stop in order."""
+    """Join until SIGTERM or Ctrl-C; return the exit code, 0 after a normal stop."""
     folder = settings.home / "joiner"
     folder.mkdir(parents=True, exist_ok=True)
     joiner = replace(settings.joiner, partitions=settings.partitions, data_dir=folder)
-    return run(build_app(settings.connection, settings.topics(), joiner))
+    return run_app(build_app(settings.connection, settings.topics(), joiner))

@@ -1,6 +1,6 @@
-"""A learner: reads feedback, learns, and publishes versions that know how far they have read.
+"""The learner service: reads feedback, learns, and publishes versions with the offsets read.
 
-One process teaches all members of a family and carries out what its gate decides.
+One process trains all candidates of a model and applies the decisions of their gate.
 """
 
 from functools import partial
@@ -12,83 +12,85 @@ import structlog
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import Reader
 from modstream.broker.wire.records import TopicPartition
-from modstream.process.gc_tuning import seldom_collected
+from modstream.process.gc_tuning import relaxed_gc
 from modstream.processors.learn.learner import Learner
-from modstream.processors.learn.publish_throttle import Cadence, CadenceSettings
-from modstream.processors.promote.champion_challenger import Family
-from modstream.registry.access import await_model, open_registry
-from modstream.services.members import batch_models, resume
-from modstream.services.release_manager import Releases
-from modstream.services.version_publisher import Press
+from modstream.processors.learn.publish_throttle import PublishSettings, PublishThrottle
+from modstream.processors.promote.champion_challenger import ChampionChallenger
+from modstream.registry.access import open_registry, wait_for_model
+from modstream.services.candidates import resume, updated_batch_models
+from modstream.services.release_manager import ReleaseManager
+from modstream.services.version_publisher import VersionPublisher
 from modstream.settings import Settings
 
-IDLE = 0.05
-METRICS = CadenceSettings(seconds=1.0, share=0.02)
+POLL_TIMEOUT_SECONDS = 0.05
+METRICS_THROTTLE = PublishSettings(min_interval_seconds=1.0, max_time_share=0.02)
 
 
 def run_learner(settings: Settings, model: str, stop: Event) -> None:
-    """Learn until `stop`; what has been learned by then is published before this returns.
+    """Learn until `stop` is set; what was learned until then is published before this returns.
 
     Raises:
-        NotALearner: no member of the model's family can learn.
-        NothingReadable: neither a learner's newest version nor any before it can be read.
+        RuntimeCannotLearn: if no candidate of the model can learn.
+        NoReadableVersion: if neither a learner's newest version nor any before it can be read.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
     with (
         open_registry(settings) as registry,
         Publisher(settings.connection, f"{topics.group('learner')}-{model}") as publisher,
     ):
-        if await_model(registry, stop, model, lambda: registry.newest(model)) is None:
+        if wait_for_model(registry, stop, model, lambda: registry.newest(model)) is None:
             return
-        family = resume(settings, registry, model)
-        presses = {
-            name: Press(registry, publisher, learner, topics, name)
-            for name, learner in family.learners.items()
+        candidates = resume(settings, registry, model)
+        publishers = {
+            name: VersionPublisher(registry, publisher, learner, topics, name)
+            for name, learner in candidates.learners.items()
         }
-        releases = Releases(
-            registry, family, presses, partial(batch_models, settings, registry, model)
-        )
-        releases.announce_again()
-        with Reader(
-            settings.connection, [topics.feedback], start(family), group=topics.group("learner")
-        ) as reader:
-            log.info("learner ready", model=model, members=list(family.learners))
-            with seldom_collected():
-                learn(reader, releases, Cadence(settings.cadence), stop)
-        log.info("learner ends", model=model, learned=family.pacer.counts.learned)
+        find_batch_updates = partial(updated_batch_models, settings, registry, model)
+        releases = ReleaseManager(registry, candidates, publishers, find_batch_updates)
+        releases.announce_resumed()
+        start, group = start_offsets(candidates), topics.group("learner")
+        with Reader(settings.connection, [topics.feedback], start, group=group) as reader:
+            log.info("learner ready", model=model, candidates=list(candidates.learners))
+            with relaxed_gc():
+                learn(reader, releases, PublishThrottle(settings.publish), stop)
+        log.info("learner stopped", model=model, learned=candidates.lead.counts.learned)
 
 
-def learn(reader: Reader, releases: Releases, cadence: Cadence, stop: Event) -> None:
-    """Poll, absorb, publish when it is time, measure every second; at the end publish the rest."""
-    measuring = Cadence(METRICS)
+def learn(reader: Reader, releases: ReleaseManager, throttle: PublishThrottle, stop: Event) -> None:
+    """Poll, learn, and publish when due, until `stop` is set; then publish the rest.
+
+    Metrics are published at most once a second.
+    """
+    metrics_throttle = PublishThrottle(METRICS_THROTTLE)
     while not stop.is_set():
-        releases.absorb(reader.poll(IDLE))
-        if releases.is_behind() and cadence.is_due():
-            began = perf_counter()
+        releases.learn(reader.poll(POLL_TIMEOUT_SECONDS))
+        if releases.is_behind() and throttle.is_due():
+            start = perf_counter()
             if releases.publish():
-                reader.commit(positions(releases.family.pacer))
-            cadence.published(perf_counter() - began)
-        if measuring.is_due():
-            began = perf_counter()
-            releases.measure()
-            measuring.published(perf_counter() - began)
+                reader.commit(next_positions(releases.candidates.lead))
+            throttle.record_cost(perf_counter() - start)
+        if metrics_throttle.is_due():
+            start = perf_counter()
+            releases.publish_metrics()
+            metrics_throttle.record_cost(perf_counter() - start)
     releases.publish_all()
-    releases.measure()
+    releases.publish_metrics()
 
 
-def start(family: Family) -> dict[TopicPartition, int]:
-    """Where to read from so that no member misses a row, and ids learned before are known again."""
-    known = [remembered(learner) for learner in family.learners.values()]
-    homes = set(known[0]).intersection(*known[1:])
-    return {home: min(places[home] for places in known) for home in homes}
+def start_offsets(candidates: ChampionChallenger) -> dict[TopicPartition, int]:
+    """Return where to start reading, so that no learner misses a row or forgets recent ids."""
+    starts = [backfill_offsets(learner) for learner in candidates.learners.values()]
+    partitions = set(starts[0]).intersection(*starts[1:])
+    return {partition: min(offsets[partition] for offsets in starts) for partition in partitions}
 
 
-def positions(learner: Learner) -> dict[TopicPartition, int]:
-    """The learner's next offsets."""
-    return {TopicPartition.parse(home): offset for home, offset in learner.offsets.items()}
+def next_positions(learner: Learner) -> dict[TopicPartition, int]:
+    """Return the next offset that a learner reads in each partition."""
+    return {TopicPartition.parse(name): offset for name, offset in learner.offsets.items()}
 
 
-def remembered(learner: Learner) -> dict[TopicPartition, int]:
-    """Where to read from so that the newest ids learned before the restart are known again."""
-    back = learner.settings.remember // max(1, len(learner.offsets))
-    return {home: max(0, offset - back) for home, offset in positions(learner).items()}
+def backfill_offsets(learner: Learner) -> dict[TopicPartition, int]:
+    """Return where to start reading, so that the learner's recent ids are known after a restart."""
+    back = learner.settings.dedup_ids // max(1, len(learner.offsets))
+    positions = next_positions(learner)
+    return {partition: max(0, offset - back) for partition, offset in positions.items()}

@@ -1,77 +1,88 @@
-"""A learner whose newest version cannot be read any more: what it had learned, learned again.
+"""Relearning: rebuilds a learner whose newest version cannot be read any more.
 
-Pickles of one River release are not read by another. Then the nearest older version that can be
-read learns the feedback again that lies between the two, and nothing is published before it is as
-far as the unreadable one was.
+Pickles of one River release cannot be read by another. The nearest older version that can be read
+then learns again the feedback between the two versions. Nothing is published before the learner has
+reached the offsets of the unreadable version.
 """
 
 import structlog
 
-from modstream.broker.client.reader import read_spans
+from modstream.broker.client.reader import read_offset_ranges
 from modstream.broker.wire.records import TopicPartition
-from modstream.errors import NothingReadable
-from modstream.models.errors import ArtifactError, ArtifactGone, ModelNotFound
+from modstream.errors import NoReadableVersion
+from modstream.models.errors import ArtifactDeleted, ArtifactError, ModelNotFound
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.runtime import LearningRuntime
 from modstream.models.schema.card import ModelCard
-from modstream.models.serving.loader import fetch
-from modstream.processors.learn.learner import Counts, Learner
-from modstream.registry.access import trust
+from modstream.models.serving.loader import load_version
+from modstream.processors.learn.learner import Learner, LearnerCounts
+from modstream.registry.access import load_trust
 from modstream.settings import Settings
 
-BATCH = 1000
+BATCH_RECORDS = 1000
+
+
+def make_learner(settings: Settings, card: ModelCard, runtime: LearningRuntime) -> Learner:
+    """Return a learner that continues from a version."""
+    counts = LearnerCounts(learned=int(card.metrics.get("learned", 0)))
+    return Learner(card, runtime, settings.topics(), settings.learn, dict(card.offsets), counts)
 
 
 def rebuild(settings: Settings, registry: Registry, card: ModelCard) -> Learner:
-    """A learner that has learned what an unreadable version had, as far as the topic keeps it.
+    """Return a learner that has learned what an unreadable version had learned.
+
+    Feedback that the topic has deleted meanwhile is missing.
 
     Raises:
-        NothingReadable: no older version can be read either.
+        NoReadableVersion: if no older version can be read either.
     """
     log = structlog.get_logger(__name__)
-    base, runtime = readable(settings, registry, card)
-    counts = Counts(learned=int(base.metrics.get("learned", 0)))
-    learner = Learner(base, runtime, settings.topics(), settings.learn, dict(base.offsets), counts)
-    log.warning("relearning", model=card.name, unreadable=card.version, base=base.version)
+    learner = make_learner(settings, *nearest_readable(settings, registry, card))
+    log.warning("relearning", model=card.name, unreadable=card.version, base=learner.card.version)
     relearn(settings, learner, card)
-    log.info("relearned", learned=counts.learned, had=int(card.metrics.get("learned", 0)))
+    had = int(card.metrics.get("learned", 0))
+    log.info("relearned", learned=learner.counts.learned, had=had)
     return learner
 
 
-def readable(
+def nearest_readable(
     settings: Settings, registry: Registry, card: ModelCard
 ) -> tuple[ModelCard, LearningRuntime]:
-    """The nearest ancestor of a version that can be read and learns.
+    """Return the nearest ancestor of a version that can be read and can learn.
 
     Raises:
-        NothingReadable: there is none.
+        NoReadableVersion: if there is no such ancestor.
     """
+    trust, rows = load_trust(settings), settings.model_cache.warm_up_rows
     ancestor = card
     while ancestor.parent is not None:
         try:
             ancestor = registry.card(card.name, ancestor.parent)
-            runtime = fetch(registry, trust(settings), ancestor, settings.shelf.warm_up_rows)
+            runtime = load_version(registry, trust, ancestor, rows)
         except ModelNotFound:
             break
-        except (ArtifactError, ArtifactGone):
+        except (ArtifactError, ArtifactDeleted):
             continue
         if isinstance(runtime, LearningRuntime):
             return ancestor, runtime
-    raise NothingReadable(card.name, card.version)
+    raise NoReadableVersion(card.name, card.version)
 
 
 def relearn(settings: Settings, learner: Learner, card: ModelCard) -> None:
-    """Learn the feedback between a learner and a version; what is refused was refused before."""
-    spans = {}
+    """Learn the feedback between a learner's offsets and those of a version.
+
+    Rows that the guard rejects are not quarantined again.
+    """
+    ranges = {}
     for name, stop in card.offsets.items():
         start = learner.offsets.get(name, 0)
         if start < stop:
-            spans[TopicPartition.parse(name)] = (start, stop)
+            ranges[TopicPartition.parse(name)] = (start, stop)
     batch = []
-    for record in read_spans(settings.connection, settings.topics().feedback, spans):
+    for record in read_offset_ranges(settings.connection, settings.topics().feedback, ranges):
         batch.append(record)
-        if len(batch) == BATCH:
-            learner.absorb(batch)
+        if len(batch) == BATCH_RECORDS:
+            learner.learn_batch(batch)
             batch = []
-    learner.absorb(batch)
-    learner.offsets |= card.offsets
+    learner.learn_batch(batch)
+    learner.skip_to(card.offsets)

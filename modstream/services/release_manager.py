@@ -1,4 +1,4 @@
-"""A family's release cycle: versions published by cadence, aliases moved as its gate decides."""
+"""The release cycle of candidates: publishes versions, and moves aliases as the gate decides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,147 +7,173 @@ import structlog
 
 from modstream.broker.wire.records import Record
 from modstream.models.errors import ModelError, RegistryError
+from modstream.models.registry.refs import CHALLENGER, CHAMPION, CHECKPOINT, LAST_GOOD
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
-from modstream.processors.predict.traffic_split import CHALLENGER, CHAMPION
-from modstream.processors.promote.champion_challenger import Family
+from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.decision import Decision
-from modstream.processors.promote.gate import GOOD
-from modstream.processors.promote.state_rollback import Still
+from modstream.processors.promote.state_rollback import FrozenModel
 from modstream.registry.events import decision_event
-from modstream.services.version_publisher import Press
+from modstream.services.version_publisher import VersionPublisher
 
-ASIDE = "aside"
-"""The alias of what served shortly before; its trail keeps those versions' artifacts."""
-SELDOM = 10
-"""A challenger, which answers nobody, publishes one version in so many of the champion's."""
+CHALLENGER_PUBLISH_EVERY = 10
+"""A challenger serves no requests: it is published once for this many rounds of publishing."""
+
+
+def no_updates(_frozen: Mapping[str, FrozenModel]) -> Mapping[str, FrozenModel]:
+    """Return no batch models."""
+    return {}
 
 
 @dataclass(slots=True)
-class Releases:
-    """Carries out what a family's learners and gate come to; `presses` are those of its learners.
+class ReleaseManager:
+    """Publishes the candidates' versions and applies the gate's decisions to the registry.
 
-    A decision that Redis does not take is kept and tried again before anything else is published.
-    `look` finds batch members that were published anew.
+    A decision that the registry does not accept is kept, and tried again before anything else is
+    published. Not thread-safe: one thread calls all methods.
+
+    Attributes:
+        registry: the model registry.
+        candidates: the candidates and their gate.
+        publishers: the publishers of the learners, by candidate name; the lead first.
+        find_batch_updates: returns the batch models with a newer version than those it is given.
     """
 
     registry: Registry
-    family: Family
-    presses: Mapping[str, Press]
-    look: Callable[[dict[str, Still]], Mapping[str, Still]] = dict
-    _waiting: list[Decision] = field(default_factory=list)
-    _turns: int = 0
+    candidates: ChampionChallenger
+    publishers: Mapping[str, VersionPublisher]
+    find_batch_updates: Callable[[Mapping[str, FrozenModel]], Mapping[str, FrozenModel]] = (
+        no_updates
+    )
+    _champion: str | None = None
+    _pending: list[Decision] = field(default_factory=list)
+    _publish_count: int = 0
 
     def __post_init__(self) -> None:
-        """The member that serves publishes under the champion's alias, the others under theirs."""
-        gate = self.family.gate
-        for member, press in self.presses.items():
-            press.alias = CHAMPION if member == gate.champion else member
-            press.round = lambda: gate.number
+        """Publish the champion under its alias from the start."""
+        self._champion = self.candidates.gate.champion
 
     @property
-    def pacer(self) -> Press:
-        """The press of the learner that reads first."""
-        return next(iter(self.presses.values()))
+    def lead(self) -> VersionPublisher:
+        """The publisher of the learner that reads first."""
+        return next(iter(self.publishers.values()))
 
-    def announce_again(self) -> None:
-        """Tell of the versions that are resumed from."""
-        for press in self.presses.values():
-            press.announce_again()
+    def announce_resumed(self) -> None:
+        """Send the events of the versions resumed from again."""
+        for name, publisher in self.publishers.items():
+            publisher.announce_resumed(self._alias_of(name))
 
-    def absorb(self, records: Sequence[Record]) -> None:
-        """Let the family test and learn, a chunk at a time, and carry out its decisions."""
-        size = self.family.gate.settings.chunk
+    def learn(self, records: Sequence[Record]) -> None:
+        """Test and learn feedback, one chunk at a time.
+
+        After each chunk the rejected rows are sent to quarantine and decisions are applied.
+        """
+        size = self.candidates.gate.settings.chunk_rows
         for start in range(0, len(records), size):
-            self.pacer.send(self.family.absorb(records[start : start + size]))
-            self._carry_out()
+            self.lead.send(self.candidates.learn(records[start : start + size]))
+            self._apply_decisions()
 
     def is_behind(self) -> bool:
-        """Whether any member has read on since its newest version, or a decision waits."""
-        return bool(self._waiting) or any(press.is_behind() for press in self.presses.values())
+        """Return whether a learner has read feedback since its version, or a decision waits."""
+        return bool(self._pending) or any(one.is_behind() for one in self.publishers.values())
 
     def publish(self) -> bool:
-        """Publish those whose turn it is; False while Redis is away."""
-        self._carry_out()
-        if self._waiting:
+        """Publish the learners that are due; return False if Kafka or Redis is unavailable."""
+        self._apply_decisions()
+        if self._pending:
             return False
-        for press in self._due():
-            if press.is_behind() and not press.publish():
+        for name in self._due():
+            if self.publishers[name].is_behind() and not self._publish(name):
                 return False
-        self._settle()
-        self._turns += 1
+        self._update_aliases()
+        self._publish_count += 1
         return True
 
     def publish_all(self) -> None:
-        """Publish whoever has read on since its newest version."""
-        self._carry_out()
-        for press in self.presses.values():
-            if press.is_behind():
-                press.publish()
+        """Publish all learners that have read feedback since their newest versions."""
+        self._apply_decisions()
+        for name, publisher in self.publishers.items():
+            if publisher.is_behind():
+                self._publish(name)
 
-    def measure(self) -> None:
-        """Put out the figures of the member that serves, and look for new batch members."""
-        self.pacer.measure()
+    def publish_metrics(self) -> None:
+        """Send the lead's metrics, and load new versions of batch models."""
+        self.lead.publish_metrics()
         try:
-            for member, still in self.look(self.family.stills).items():
-                self.family.seat(member, still)
+            for name, model in self.find_batch_updates(self.candidates.frozen).items():
+                self.candidates.replace_frozen(name, model)
         except ModelError as error:
-            structlog.get_logger(__name__).warning("no look at batch members", cause=str(error))
+            structlog.get_logger(__name__).warning("batch models not checked", cause=str(error))
 
-    def _due(self) -> Iterator[Press]:
-        for press in self.presses.values():
-            if press.alias == CHAMPION or self._turns % SELDOM == 0 or press is self.pacer:
-                yield press
+    def _alias_of(self, name: str) -> str:
+        """Return the alias under which a learner is published."""
+        return CHAMPION if name == self._champion else name
 
-    def _settle(self) -> None:
-        """Let the aliases `aside`, `good` and `challenger` follow what they stand for."""
-        aside = self.family.take_aside()
-        if aside is not None:
-            self._point(aside.card, ASIDE, "serves")
-        ripened = self.family.settle()
-        if ripened is not None:
-            self._point(ripened.card, GOOD, "served without an alarm")
-        leader = self.family.gate.leader
-        if leader is not None and self._turns % SELDOM == 0:
-            one = self.family.learners.get(leader) or self.family.stills[leader]
-            self._point(one.card, CHALLENGER, "leads the challengers")
+    def _publish(self, name: str, reason: str = "") -> bool:
+        test_number = self.candidates.gate.test_number
+        publisher = self.publishers[name]
+        return publisher.publish(self._alias_of(name), test_number=test_number, reason=reason)
 
-    def _carry_out(self) -> None:
-        self._waiting += self.family.decisions
-        self.family.decisions.clear()
-        while self._waiting and self._move(self._waiting[0]):
-            self._tell(self._waiting.pop(0))
+    def _due(self) -> Iterator[str]:
+        """Yield the champion and the lead, and the other challengers once in a while."""
+        is_challengers_turn = self._publish_count % CHALLENGER_PUBLISH_EVERY == 0
+        for name, publisher in self.publishers.items():
+            if name == self._champion or is_challengers_turn or publisher is self.lead:
+                yield name
 
-    def _move(self, decision: Decision) -> bool:
-        """Let the former champion go on under its own alias, then move the champion's."""
-        former, chosen = self.presses.get(decision.former), self.presses.get(decision.member)
-        if former is not None:
-            former.alias = decision.former
-            if not former.publish():
+    def _update_aliases(self) -> None:
+        """Move the aliases `checkpoint`, `last-good` and `challenger` to their present versions."""
+        checkpoint = self.candidates.checkpoint()
+        if checkpoint is not None:
+            self._move_alias(checkpoint.card, CHECKPOINT, "serves")
+        last_good = self.candidates.update_last_good()
+        if last_good is not None:
+            self._move_alias(last_good.card, LAST_GOOD, "served without an alarm")
+        best = self.candidates.gate.best_challenger
+        if best is not None and self._publish_count % CHALLENGER_PUBLISH_EVERY == 0:
+            self._move_alias(self._card_of(best), CHALLENGER, "best of the challengers")
+
+    def _card_of(self, name: str) -> ModelCard:
+        learner = self.candidates.learners.get(name)
+        return self.candidates.frozen[name].card if learner is None else learner.card
+
+    def _apply_decisions(self) -> None:
+        """Apply decisions, oldest first, until one is not accepted; announce those applied."""
+        self._pending += self.candidates.decisions
+        self.candidates.decisions.clear()
+        while self._pending and self._apply(self._pending[0]):
+            self._announce(self._pending.pop(0))
+
+    def _apply(self, decision: Decision) -> bool:
+        """Publish the former champion under its own alias, then move the alias `champion`."""
+        former, chosen = decision.evidence.champion, decision.evidence.candidate
+        if former in self.publishers:
+            self._champion = None
+            if not self._publish(former):
                 return False
-        if chosen is None:
-            card = self.family.stills[decision.member].card
-            is_known = decision.member != GOOD or self._point(card, GOOD, decision.because)
-            return is_known and self._point(card, CHAMPION, decision.because)
-        chosen.alias = CHAMPION
-        return chosen.publish(decision.because)
+        self._champion = chosen
+        if chosen in self.publishers:
+            return self._publish(chosen, decision.reason)
+        card = self.candidates.frozen[chosen].card
+        if chosen == LAST_GOOD and not self._move_alias(card, LAST_GOOD, decision.reason):
+            return False
+        return self._move_alias(card, CHAMPION, decision.reason)
 
-    def _tell(self, decision: Decision) -> None:
-        chosen, pacer = self.presses.get(decision.member), self.pacer
-        member = self.family.stills[decision.member] if chosen is None else chosen.learner
-        event_time = pacer.learner.event_time
-        pacer.send([decision_event(pacer.topics, member.card, decision, event_time)])
+    def _announce(self, decision: Decision) -> None:
+        card, lead = self._card_of(decision.evidence.candidate), self.lead
+        event_time = lead.learner.event_time
+        lead.send([decision_event(lead.topics, card, decision, event_time)])
         structlog.get_logger(__name__).info(
-            decision.action, model=member.card.name, because=decision.because
+            decision.action, model=card.name, reason=decision.reason
         )
 
-    def _point(self, card: ModelCard, alias: str, evidence: str) -> bool:
-        """Move an alias; False while Redis is away."""
+    def _move_alias(self, card: ModelCard, alias: str, reason: str) -> bool:
+        """Move an alias; return False if the registry does not accept it."""
         try:
-            self.registry.promote(card.name, card.version, alias, evidence=evidence)
+            self.registry.promote(card.name, card.version, alias, reason=reason)
         except RegistryError as error:
             structlog.get_logger(__name__).warning(
-                "alias not moved", alias=alias, cause=str(error), because=evidence
+                "alias not moved", alias=alias, cause=str(error), reason=reason
             )
             return False
         return True

@@ -1,4 +1,4 @@
-"""A retrainer: follows a model's figures and its gate, and trains a challenger when they ask."""
+"""The retrainer service: follows a model's metrics and events, and retrains it when it decays."""
 
 from collections.abc import Sequence
 from threading import Event
@@ -9,87 +9,96 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.reader import Reader
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import Metrics, ModelEvent
+from modstream.broker.wire.model_contracts import Metrics, ModelEvent
 from modstream.broker.wire.records import Offsets, Record, next_offsets
 from modstream.broker.wire.topics import Topics
 from modstream.errors import Interrupted
 from modstream.models.errors import TrainingError
 from modstream.models.evaluation.metrics import HIGHER_IS_BETTER
 from modstream.models.registry.registry import Registry
-from modstream.models.training.train import deciding
-from modstream.processors.learn.retrain_policy import Reasons
-from modstream.registry.access import await_model, open_registry
+from modstream.models.training.train import selection_metric
+from modstream.processors.learn.retrain_policy import RetrainPolicy
+from modstream.registry.access import open_registry, wait_for_model
 from modstream.retrain.retrain import retrain
 from modstream.settings import Settings
 
 
 def run_retrainer(settings: Settings, model: str, stop: Event) -> None:
-    """Retrain whenever there is a reason, until `stop`; a retraining under way is given up then.
+    """Retrain a model whenever there is a reason, until `stop` is set.
 
-    What was told before the first start is no reason; what was told since the last one is.
+    A retraining in progress is abandoned when `stop` is set. Metrics and events from before the
+    first start are ignored; those from between two runs are not.
 
     Raises:
-        UnknownMetric: the metric that shall decide does not measure this task.
-        TopicMissing: the stream has not been set up.
+        UnknownMetric: if the configured metric does not measure the model's task.
+        TopicMissing: if the stream's topics do not exist.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
     with open_registry(settings) as registry:
-        if await_model(registry, stop, model, lambda: registry.newest(model)) is None:
+        if wait_for_model(registry, stop, model, lambda: registry.newest(model)) is None:
             return
-        reasons = reasons_for(settings, registry, model)
-        read, group = [topics.metrics, topics.model_events], topics.group(f"retrainer-{model}")
-        with Reader(settings.connection, read, start(settings, group, read), group=group) as reader:
-            log.info("retrainer ready", model=model, metric=reasons.metric)
+        policy = make_policy(settings, registry, model)
+        sources, group = [topics.metrics, topics.model_events], topics.group(f"retrainer-{model}")
+        start = start_offsets(settings, group, sources)
+        with Reader(settings.connection, sources, start, group=group) as reader:
+            log.info("retrainer ready", model=model, metric=policy.metric)
             while not stop.is_set():
                 records = reader.poll(timeout=0.5)
-                because = heard(reasons, topics, records)
-                if because:
-                    attempt(settings, registry, model, because, stop)
-                    reasons.begin_anew()
+                reason = newest_reason(policy, topics, records)
+                if reason:
+                    try_retrain(settings, registry, model, reason, stop)
+                    policy.reset()
                 if records:
                     reader.commit(next_offsets(records))
 
 
-def reasons_for(settings: Settings, registry: Registry, model: str) -> Reasons:
-    """What to watch of a model, by its task and the settings."""
-    metric = deciding(registry.card(model).task, settings.train.metric)
+def make_policy(settings: Settings, registry: Registry, model: str) -> RetrainPolicy:
+    """Return the policy for a model, by its task and the settings."""
+    metric = selection_metric(registry.card(model).task, settings.train.metric)
     is_loss = metric not in HIGHER_IS_BETTER
-    return Reasons(model, metric, settings.retrain, is_loss, settings.train.threshold)
+    return RetrainPolicy(model, metric, settings.retrain, is_loss, settings.train.threshold)
 
 
-def start(settings: Settings, group: str, topics: Sequence[str]) -> Offsets:
-    """Where the last retrainer of this group stopped, else where the topics end now."""
+def start_offsets(settings: Settings, group: str, topics: Sequence[str]) -> Offsets:
+    """Return the group's committed offsets; where there are none, the present end offsets."""
     admin = Admin(settings.connection)
-    return admin.ends(topics) | admin.committed(group, topics)
+    return admin.end_offsets(topics) | admin.committed_offsets(group, topics)
 
 
-def heard(reasons: Reasons, topics: Topics, records: Sequence[Record]) -> str:
-    """The newest reason among records, empty if there is none; what cannot be read is none."""
-    because = ""
+def newest_reason(policy: RetrainPolicy, topics: Topics, records: Sequence[Record]) -> str:
+    """Process records; return the newest reason to retrain, or "" if there is none.
+
+    Records that cannot be decoded are skipped.
+    """
+    reason = ""
     for record in records:
         try:
             if record.topic == topics.model_events:
-                reasons.hear(decode(ModelEvent, record.value))
+                policy.on_event(decode(ModelEvent, record.value))
             else:
-                because = reasons.see(decode(Metrics, record.value)) or because
+                reason = policy.on_metrics(decode(Metrics, record.value)) or reason
         except DecodeError as error:
-            structlog.get_logger(__name__).warning("passed over", at=record.place, cause=str(error))
-    return because
+            structlog.get_logger(__name__).warning(
+                "record skipped", at=record.position, cause=str(error)
+            )
+    return reason
 
 
-def attempt(settings: Settings, registry: Registry, model: str, because: str, stop: Event) -> None:
-    """Retrain once; a refusal, or feedback that is too little, is told in the log."""
+def try_retrain(
+    settings: Settings, registry: Registry, model: str, reason: str, stop: Event
+) -> None:
+    """Retrain once; log a rejected challenger, too little feedback, or an interruption."""
 
-    def go_on(_doing: str, _share: float) -> None:
+    def check_stop(_step: str, _share: float) -> None:
         if stop.is_set():
             raise Interrupted
 
-    log = structlog.get_logger(__name__).bind(model=model, because=because)
+    log = structlog.get_logger(__name__).bind(model=model, reason=reason)
     log.info("retraining")
     alias = settings.retrain.alias
     try:
-        retrain(settings, registry, model, because=because, tell=go_on, alias=alias)
+        retrain(settings, registry, model, reason=reason, on_progress=check_stop, alias=alias)
     except TrainingError as error:
         log.warning("not retrained", cause=str(error))
     except Interrupted:
-        log.info("retraining given up")
+        log.info("retraining interrupted")

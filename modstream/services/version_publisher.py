@@ -1,6 +1,6 @@
-"""What a learner puts out: versions, events and metrics."""
+"""Publishing of one learner's versions, events and metrics."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -8,103 +8,110 @@ import structlog
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.errors import DeliveryFailed, DeliveryPending
 from modstream.broker.wire.codec import encode
-from modstream.broker.wire.contracts import Metrics
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.model_contracts import Metrics
+from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
 from modstream.models.errors import RegistryError
+from modstream.models.registry.refs import CHAMPION
 from modstream.models.registry.registry import Registry
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.version_spec import VersionSpec
 from modstream.processors.learn.learner import Learner
-from modstream.processors.predict.traffic_split import CHAMPION
 from modstream.registry.events import model_event
-from modstream.services.members import note
+from modstream.services.candidates import candidate_note
 
-PATIENCE = 5.0
-"""Seconds that what was sent may take to be acknowledged before a version is put off."""
+DELIVERY_TIMEOUT_SECONDS = 5.0
+"""How long records may take to be acknowledged before the version after them is postponed."""
 
 
-@dataclass(slots=True)
-class Press:
-    """What a learner puts out: versions to the registry, events and metrics to their topics.
-
-    Versions of `member` go to the alias `champion` while it serves, else to its own. `round` is
-    the number of the gate's present test, which a successor must know.
-    """
+@dataclass(frozen=True, slots=True)
+class VersionPublisher:
+    """Publishes one learner: versions to the registry, events and metrics to their topics."""
 
     registry: Registry
     publisher: Publisher
     learner: Learner
     topics: Topics
-    member: str = ""
-    alias: str = CHAMPION
-    round: Callable[[], int] = lambda: 1
+    candidate: str = ""
 
     def is_behind(self) -> bool:
-        """Whether the learner has read on since its newest version."""
+        """Return whether the learner has read feedback since its newest version."""
         return self.learner.offsets != self.learner.card.offsets
 
-    def publish(self, evidence: str = "") -> bool:
-        """Publish the learner's state and offsets as one version; False while a server is away.
+    def publish(self, alias: str = CHAMPION, *, test_number: int = 1, reason: str = "") -> bool:
+        """Publish the learner's state and offsets as one version; return False on an outage.
 
-        The state stays in memory and is published when the server is back: the version carries
-        the offsets, so a crash before that costs time and no row. For the same reason the rows
-        before them that were refused must lie in quarantine first.
+        After an outage of Kafka or Redis the state is still in memory, and the next call publishes
+        it. A version carries its offsets, so a crash in between costs time but no row. For the same
+        reason the quarantine records of rows before these offsets must be acknowledged first.
+
+        Args:
+            alias: the alias to point at the version.
+            test_number: the gate's current test number, from which a later process continues.
+            reason: why the version is published; written to the history of the alias.
 
         Raises:
-            DeliveryFailed: a refused row was given up by the client; the next start sends it again.
+            DeliveryFailed: if the producer gave up a quarantine record; the next start sends it
+                again.
         """
         learner, parent = self.learner, self.learner.card
         learned = {"learned": learner.counts.learned, "event_time": learner.event_time}
-        draft = Draft(
+        spec = VersionSpec(
             **parent.model_dump(include={"name", "runtime", "task", "classes", "libraries"}),
             input_schema=parent.input_schema,
             parent=parent.version,
-            metrics={**learned, "round": self.round()},
+            metrics={**learned, "test_number": test_number},
             offsets=dict(learner.offsets),
-            note=note(self.member),
+            note=candidate_note(self.candidate),
         )
         try:
             self._await_delivery()
-            card = self.registry.publish(
-                draft, learner.runtime.snapshot(), alias=self.alias, evidence=evidence
-            )
+            content = learner.runtime.snapshot()
+            card = self.registry.publish(spec, content, alias=alias, reason=reason)
         except (RegistryError, DeliveryPending) as error:
-            structlog.get_logger(__name__).warning("not published, going on", cause=str(error))
+            structlog.get_logger(__name__).warning("version not published", cause=str(error))
             return False
-        learner.card = card
-        event = model_event(
-            self.topics, card, "publish", alias=self.alias, learned_from=parent.offsets
-        )
-        self.send([event, self._record(learner.progress(card.version))])
+        learner.set_published(card)
+        event = model_event(self.topics, card, "publish", alias=alias, first_offsets=parent.offsets)
+        self.send([event, self._metrics_record(learner.progress(card.version))])
         return True
 
-    def announce_again(self) -> None:
-        """Tell of the version we resume from: who published it may have died before saying so."""
+    def announce_resumed(self, alias: str) -> None:
+        """Send the event of the version resumed from again: its publisher may have crashed first.
+
+        The topic keeps the newest event of a version, so the event names the alias if the alias
+        points at the version.
+        """
         card = self.learner.card
-        # The topic keeps the newest event of a version: this one must not forget the alias.
-        points = self.registry.aliases(card.name).get(self.alias) == card.version
-        alias = self.alias if points else None
+        is_current = self.registry.aliases(card.name).get(alias) == card.version
         before = {} if card.parent is None else self.registry.card(card.name, card.parent).offsets
-        self.send([model_event(self.topics, card, "publish", alias=alias, learned_from=before)])
+        event = model_event(
+            self.topics,
+            card,
+            "publish",
+            alias=alias if is_current else None,
+            first_offsets=before,
+        )
+        self.send([event])
 
-    def measure(self) -> None:
-        """Put out the prequential figures and how far the learner is."""
+    def publish_metrics(self) -> None:
+        """Send the learner's metrics and its progress."""
         progress = self.learner.progress(self.learner.card.version)
-        self.send([self._record(metrics) for metrics in (*self.learner.metrics(), progress)])
+        metrics = (*self.learner.metrics(), progress)
+        self.send([self._metrics_record(one) for one in metrics])
 
-    def send(self, outgoing: Iterable[Outgoing]) -> None:
-        """Send records; their delivery is served in passing."""
-        for record in outgoing:
+    def send(self, records: Iterable[ProducerRecord]) -> None:
+        """Send records without waiting for their acknowledgement."""
+        for record in records:
             self.publisher.send(record)
 
     def _await_delivery(self) -> None:
-        """Wait until everything sent is acknowledged, but for what the cluster will never take."""
+        """Wait until all records sent are acknowledged, except those that Kafka rejected."""
         try:
-            self.publisher.flush(PATIENCE)
+            self.publisher.flush(DELIVERY_TIMEOUT_SECONDS)
         except DeliveryFailed as error:
-            if not error.refused:
+            if not error.is_rejected:
                 raise
-            structlog.get_logger(__name__).error("not told, going on", cause=str(error))
+            structlog.get_logger(__name__).error("record rejected by kafka", cause=str(error))
 
-    def _record(self, metrics: Metrics) -> Outgoing:
-        return Outgoing(self.topics.metrics, metrics.kind.encode(), encode(metrics))
+    def _metrics_record(self, metrics: Metrics) -> ProducerRecord:
+        return ProducerRecord(self.topics.metrics, metrics.kind.encode(), encode(metrics))

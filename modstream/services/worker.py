@@ -1,6 +1,6 @@
-"""A worker: answers a stream's requests with the models of its route."""
+"""The worker: answers a stream's requests with the models of its route."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from socket import gethostname
@@ -10,155 +10,150 @@ import structlog
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.consumer import GroupConsumer
-from modstream.broker.client.delivery import AtLeastOnce, Deliver, ExactlyOnce
-from modstream.broker.client.reader import read_spans
-from modstream.broker.loop.batch_sizing import Pace, Took
-from modstream.broker.loop.loop import Handle, Loop, Turn
-from modstream.models.serving.model_cache import Shelf
-from modstream.process.gc_tuning import seldom_collected
-from modstream.process.health import Healthbook
-from modstream.process.watchdog import Spans, StallWatch
-from modstream.processors.predict.deduplication import Repeats
-from modstream.processors.predict.handler import Predict
-from modstream.processors.predict.model_resolver import PredictSettings, Timing
-from modstream.processors.predict.version_markers import Fences
-from modstream.registry.access import await_model, open_registry, trust
+from modstream.broker.client.delivery import AtLeastOnce, ExactlyOnce
+from modstream.broker.client.reader import read_offset_ranges
+from modstream.broker.loop.batch_sizing import AdaptiveBatchSize
+from modstream.broker.loop.loop import Loop
+from modstream.broker.loop.ports import Delivery, Handler
+from modstream.broker.wire.records import OffsetRanges
+from modstream.models.serving.model_cache import ModelCache
+from modstream.process.gc_tuning import relaxed_gc
+from modstream.process.health import HealthFiles
+from modstream.process.watchdog import StallWatchdog
+from modstream.processors.predict.deduplication import Deduplicator
+from modstream.processors.predict.handler import request_handler
+from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.version_markers import VersionMarkers
+from modstream.registry.access import load_trust, open_registry, wait_for_model
+from modstream.services.worker_hooks import HookList, WorkerHooks, WorkerStats
 from modstream.settings import Settings
 
 
-def consumer(settings: Settings, client: str) -> GroupConsumer:
-    """This worker's membership in the group of its kind."""
+def consumer(settings: Settings, client_id: str) -> GroupConsumer:
+    """Return this worker's membership in the worker group of its stream."""
     topics = settings.topics()
     return GroupConsumer(
-        settings.connection, topics.group("worker"), [topics.requests], settings.batch, client
+        settings.connection, topics.group("worker"), [topics.requests], settings.batch, client_id
     )
 
 
-def delivery(settings: Settings, client: str, source: GroupConsumer) -> Deliver:
-    """How answers and offsets leave; the client id is the transactional id."""
+def delivery(settings: Settings, client_id: str, source: GroupConsumer) -> Delivery:
+    """Return the delivery that the settings ask for; the client id is the transactional id."""
     if settings.delivery == "exactly_once":
-        return ExactlyOnce(settings.connection, client, source)
-    return AtLeastOnce(settings.connection, client, source)
+        return ExactlyOnce(settings.connection, client_id, source)
+    return AtLeastOnce(settings.connection, client_id, source)
 
 
-def handler(settings: Settings, shelf: Shelf, source: GroupConsumer, took: Took) -> Handle:
-    """What makes answers of requests; `took` is told what each model costs."""
-    topics, largest = settings.topics(), settings.largest_request
-    lookback = partial(read_spans, settings.connection, topics.requests)
-    repeats = Repeats(settings.repeats, lookback, source.tenure, largest)
-    return Predict(
+def handler(
+    settings: Settings, models: ModelCache, source: GroupConsumer, hooks: WorkerHooks
+) -> Handler:
+    """Return the handler of requests, composed of its steps."""
+    topics, max_bytes = settings.topics(), settings.max_request_bytes
+    inference = InferenceSettings(
+        settings.models,
+        record_features=settings.record_features,
+        challenger_share=settings.challenger_share,
+    )
+    read_back = partial(read_offset_ranges, settings.connection, topics.requests)
+    epoch = source.assignment_epoch
+    deduplicator = Deduplicator(settings.dedup_window, read_back, epoch, max_bytes)
+    return request_handler(
         topics,
-        shelf,
-        PredictSettings(
-            settings.models,
-            largest,
-            record_features=settings.record_features,
-            challenger_share=settings.challenger_share,
-        ),
-        repeats if settings.repeats else None,
-        fences=Fences(topics.fences, source.tenure),
-        timing=Timing(took=took),
+        models,
+        inference,
+        max_request_bytes=max_bytes,
+        deduplicator=deduplicator if settings.dedup_window else None,
+        markers=VersionMarkers(topics.version_markers, epoch),
+        on_refusal=hooks.on_refusal,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a worker is made of. The fault suite puts watched and broken ones in their place."""
+class WorkerFactories:
+    """Factories of a worker's parts. The fault tests replace them by observed or broken ones."""
 
     consumer: Callable[[Settings, str], GroupConsumer] = consumer
-    delivery: Callable[[Settings, str, GroupConsumer], Deliver] = delivery
-    handler: Callable[[Settings, Shelf, GroupConsumer, Took], Handle] = handler
+    delivery: Callable[[Settings, str, GroupConsumer], Delivery] = delivery
+    handler: Callable[[Settings, ModelCache, GroupConsumer, WorkerHooks], Handler] = handler
 
 
-GENUINE = Parts()
+DEFAULT_FACTORIES = WorkerFactories()
 
 
-def run_worker(settings: Settings, stop: Event, parts: Parts = GENUINE) -> None:
-    """Answer until `stop`; the batch in hand is finished first.
+def run_worker(
+    settings: Settings,
+    stop: Event,
+    factories: WorkerFactories = DEFAULT_FACTORIES,
+    hooks: Sequence[WorkerHooks] = (),
+) -> None:
+    """Answer requests until `stop` is set; the batch in hand is finished first.
 
     Requests wait in their topic until every model of the route has been published.
 
     Raises:
-        TopicMissing: an older installation has no topic for fences yet.
+        TopicMissing: the topic of version markers does not exist; `modstream topics create`
+            creates it.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
+    stats = WorkerStats()
+    hook = HookList([stats, *hooks])
     with (
         open_registry(settings) as registry,
-        Shelf(registry, trust(settings), settings.shelf) as shelf,
+        ModelCache(
+            registry, load_trust(settings), settings.model_cache, on_swap=hook.on_swap
+        ) as models,
     ):
         for model in settings.models:
-            await_model(registry, stop, model, lambda model=model: shelf.get(model))  # type: ignore[misc]
+            wait_for_model(registry, stop, model, partial(models.get, model))
         if stop.is_set():
             return
-        Admin(settings.connection).wait_ready([topics.fences])
-        slot = gethostname() if settings.slot == "auto" else settings.slot
-        client = f"{topics.group('worker')}-{slot}"
-        source = parts.consumer(settings, client)
-        deliver = parts.delivery(settings, client, source)
-        pace = Pace(settings.batch.most, settings.batch.seconds)
-        handle = parts.handler(settings, shelf, source, pace.note)
-        tally = Tally()
-        duty = Duty(settings, source, tally)
-        log.info("worker ready", stream=topics.stream, models=settings.models, slot=slot)
+        Admin(settings.connection).wait_ready([topics.version_markers])
+        instance = gethostname() if settings.instance_id == "auto" else settings.instance_id
+        client_id = f"{topics.group('worker')}-{instance}"
+        source = factories.consumer(settings, client_id)
+        deliver = factories.delivery(settings, client_id, source)
+        batch_size = AdaptiveBatchSize(settings.batch.max_records, settings.batch.max_seconds)
+        handle = factories.handler(settings, models, source, hook)
+        probe = WorkerProbe(settings, source, stats)
+        watchdog = StallWatchdog(
+            client_id, probe, settings.stall_timeout, HealthFiles(settings.home)
+        )
+        log.info("worker ready", stream=topics.stream, models=settings.models, instance=instance)
         try:
-            with (
-                seldom_collected(),
-                StallWatch(client, duty, settings.stall_seconds, Healthbook(settings.home)),
-            ):
-                Loop(source, handle, deliver, tally.add, pace=pace).run(stop)
+            with relaxed_gc(), watchdog:
+                Loop(source, handle, deliver, hook, batch_size=batch_size).run(stop)
         finally:
             deliver.close()
             source.close()
-            log.info("worker ends", swaps=shelf.swaps, **tally.told())
+            log.info("worker stopped", **stats.totals())
 
 
-class Tally:
-    """How much a worker has done, and the seconds that it took by stage."""
+class WorkerProbe:
+    """The pending requests of a worker's own partitions, for its watchdog's thread."""
 
-    def __init__(self) -> None:
-        self.batches = 0
-        self.records = 0
-        self.handling = 0.0
-        self.delivering = 0.0
-
-    def add(self, turn: Turn) -> None:
-        """Count one turn of the loop."""
-        self.batches += 1
-        self.records += turn.records
-        self.handling += turn.handling
-        self.delivering += turn.delivering
-
-    def told(self) -> dict[str, float]:
-        """The sums, for a log line."""
-        return {name: round(value, 3) for name, value in vars(self).items()}
-
-
-class Duty:
-    """The requests of a worker's own partitions, as its stall watch sees them."""
-
-    def __init__(self, settings: Settings, source: GroupConsumer, tally: Tally) -> None:
+    def __init__(self, settings: Settings, source: GroupConsumer, stats: WorkerStats) -> None:
         self._connection = settings.connection
         self._group = settings.topics().group("worker")
         self._topic = settings.topics().requests
         self._source = source
-        self._tally = tally
+        self._stats = stats
         self._admin = Admin(settings.connection)
 
-    def done(self) -> int:
-        """Batches delivered."""
-        return self._tally.batches
+    def deliveries(self) -> int:
+        """Return the number of delivered batches."""
+        return self._stats.batches
 
-    def drained(self) -> int:
-        """How often fewer records came than were asked for."""
-        return self._source.drained
+    def drained_polls(self) -> int:
+        """Return how often a poll returned fewer records than it asked for."""
+        return self._source.drained_polls
 
-    def waiting(self) -> Spans:
-        """Offsets that wait, markers of transactions among them."""
-        done = self._admin.committed(self._group, [self._topic])
-        ends = self._admin.ends([self._topic], committed=True)
-        spans = {home: (done.get(home, 0), ends[home]) for home in self._source.owned}
-        return {home: span for home, span in spans.items() if span[1] > span[0]}
+    def pending(self) -> OffsetRanges:
+        """Return the offsets that are not committed yet; transaction markers are among them."""
+        done = self._admin.committed_offsets(self._group, [self._topic])
+        ends = self._admin.end_offsets([self._topic], committed=True)
+        ranges = {one: (done.get(one, 0), ends[one]) for one in self._source.owned}
+        return {one: offsets for one, offsets in ranges.items() if offsets[1] > offsets[0]}
 
-    def holds_record(self, spans: Spans) -> bool:
-        """Whether a committed record waits."""
-        return any(True for _ in read_spans(self._connection, self._topic, spans))
+    def has_records(self, ranges: OffsetRanges) -> bool:
+        """Return whether the ranges hold a committed record."""
+        return any(True for _ in read_offset_ranges(self._connection, self._topic, ranges))

@@ -1,1 +1,1 @@
-"""The local stack: embedded servers, supervised processes, signing keys, checks of the machine."""
+"""The local stack: embedded servers, supervised processes, signing keys, machine checks."""

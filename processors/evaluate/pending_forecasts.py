@@ -1,55 +1,65 @@
-"""Forecasts that wait for their periods to come true: each step is held against its own label."""
+"""Forecasts waiting for labels: each step is scored against the label of its own period."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from modstream.broker.wire.feedback_codec import Saying, Told
-from modstream.models.schema.card import PERIOD
+from modstream.broker.wire.feedback_codec import AnyFeedback, AnyJoinedPrediction
+from modstream.models.schema.card import PERIOD_FEATURE
 
 
-class Step(NamedTuple):
-    """One value of a forecast whose truth is known: 1 is the first period of the forecast."""
+class ForecastStep(NamedTuple):
+    """One value of a forecast and its label; `number` is 1 for the forecast's first period."""
 
-    scored: Saying
+    prediction: AnyJoinedPrediction
     number: int
     value: float
-    truth: float
+    label: float
+
+
+class PendingStep(NamedTuple):
+    """One value of a forecast whose label is not known yet."""
+
+    prediction: AnyJoinedPrediction
+    number: int
+    value: float
 
 
 @dataclass(slots=True)
-class Outlooks:
-    """What was forecast for which period, and what came true, for the latest `periods` labelled.
+class PendingForecasts:
+    """Matches forecast steps with labels by period; keeps at most `max_periods` of each.
 
-    The label of a request is the value of the period that it asked for.
+    The label of a request is the value of the period that the request named.
     """
 
-    periods: int = 1000
-    _open: OrderedDict[int, list[tuple[Saying, int, float]]] = field(default_factory=OrderedDict)
-    _truths: OrderedDict[int, float] = field(default_factory=OrderedDict)
+    max_periods: int = 1000
+    _pending: OrderedDict[int, list[PendingStep]] = field(default_factory=OrderedDict)
+    _labels: OrderedDict[int, float] = field(default_factory=OrderedDict)
 
-    def add(self, feedback: Told) -> Iterator[Step]:
-        """Take the forecasts and the truth of one feedback; gives every step they complete."""
-        period = (feedback.features or {}).get(PERIOD)
+    def add(self, feedback: AnyFeedback) -> list[ForecastStep]:
+        """Add the forecasts and the label of one feedback; return all steps that they complete."""
+        completed: list[ForecastStep] = []
+        period = (feedback.features or {}).get(PERIOD_FEATURE)
         if isinstance(period, int) and isinstance(feedback.label, int | float):
-            truth = float(feedback.label)
-            self._truths[period] = truth
-            for scored, number, value in self._open.pop(period, ()):
-                yield Step(scored, number, value, truth)
-        for scored in feedback.predictions:
-            if "forecast" in scored.outputs:
-                yield from self._hold(scored)
-        for kept in (self._open, self._truths):
-            while len(kept) > self.periods:
-                kept.popitem(last=False)
+            label = float(feedback.label)
+            self._labels[period] = label
+            completed += [ForecastStep(*step, label) for step in self._pending.pop(period, ())]
+        for prediction in feedback.predictions:
+            if "forecast" in prediction.outputs:
+                completed += self._match_forecast(prediction)
+        for bounded in (self._pending, self._labels):
+            while len(bounded) > self.max_periods:
+                bounded.popitem(last=False)
+        return completed
 
-    def _hold(self, scored: Saying) -> Iterator[Step]:
-        """Complete the steps of a forecast that are known already and hold the others."""
-        first = scored.outputs.get(PERIOD, 0)
-        for number, value in enumerate(scored.outputs["forecast"], start=1):
+    def _match_forecast(self, prediction: AnyJoinedPrediction) -> Iterator[ForecastStep]:
+        """Yield the steps of a forecast whose labels are known; store the others."""
+        first = prediction.outputs.get(PERIOD_FEATURE, 0)
+        for number, value in enumerate(prediction.outputs["forecast"], start=1):
             period = first + number - 1
-            if period in self._truths:
-                yield Step(scored, number, value, self._truths[period])
+            step = PendingStep(prediction, number, value)
+            if period in self._labels:
+                yield ForecastStep(*step, self._labels[period])
             else:
-                self._open.setdefault(period, []).append((scored, number, value))
+                self._pending.setdefault(period, []).append(step)

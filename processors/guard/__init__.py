@@ -1,1 +1,1 @@
-"""The guard of the learner: hard rules, soft rules, budgets."""
+"""The guard of the learner: hard rules, soft rules, and a breaker for each source."""

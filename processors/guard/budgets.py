@@ -1,32 +1,34 @@
-"""How much may be refused: an allowance for doubts, and a budget of offences per source."""
+"""Limits on rejections: a token bucket for the soft rules, a circuit breaker for each source."""
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-MOST_SOURCES = 10_000
+MAX_SOURCES = 10_000
+"""Number of sources that a breaker follows; beyond it the one first seen is dropped."""
 
 
 @dataclass(slots=True)
-class Allowance:
-    """A token bucket: `share` of a token is earned per row, at most `most` are kept.
+class TokenBucket:
+    """A token bucket that starts full, gains `tokens_per_row` and holds at most `capacity` tokens.
 
-    Rows that are merely unlikely may be refused as long as there are tokens. When the world
-    itself has changed, most rows are unlikely: then the tokens run out and they pass.
+    Each rejection by a soft rule costs one token. After a real change of the data most rows look
+    unlikely: then the bucket runs empty and the rows pass.
     """
 
-    share: float
-    most: float
+    tokens_per_row: float
+    capacity: float
     tokens: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tokens = self.most
+        """Fill the bucket."""
+        self.tokens = self.capacity
 
-    def earn(self) -> None:
-        """A row has been looked at."""
-        self.tokens = min(self.most, self.tokens + self.share)
+    def add_row(self) -> None:
+        """Add the share of a token that one checked row is worth."""
+        self.tokens = min(self.capacity, self.tokens + self.tokens_per_row)
 
-    def spend(self) -> bool:
-        """Take a token, if there is one."""
+    def take(self) -> bool:
+        """Take one token; return False if there is less than one."""
         if self.tokens < 1.0:
             return False
         self.tokens -= 1.0
@@ -34,49 +36,55 @@ class Allowance:
 
 
 @dataclass(slots=True)
-class Account:
-    """One source: which of its recent rows were offences, and rows left of its penalty."""
+class SourceWindow:
+    """One source: whether each of its recent rows was a violation, and its rows left to reject."""
 
-    offences: deque[bool]
-    offended: int = 0
-    penalty: int = 0
+    violations: deque[bool]
+    violation_count: int = 0
+    open_rows_left: int = 0
 
 
 @dataclass(slots=True)
-class PoisonBudget:
-    """Shuts out a source for `penalty` rows once more than `share` of its last `window` offended.
+class SourceBreaker:
+    """A circuit breaker for each source of rows.
 
-    Nothing is said of a source before a quarter of the window is full. A share of 0 is no budget.
+    It opens for the source's next `open_for` rows once more than `max_share` of the last `window`
+    rows were violations. It does not open before a quarter of the window is filled. A `max_share`
+    of 0 switches it off.
     """
 
-    share: float
+    max_share: float
     window: int
-    penalty: int
-    _accounts: OrderedDict[str, Account] = field(default_factory=OrderedDict)
+    open_for: int
+    _sources: OrderedDict[str, SourceWindow] = field(default_factory=OrderedDict)
 
-    def is_spent(self, source: str) -> bool:
-        """Whether this row's source is shut out; every row asked about serves its penalty."""
-        account = self._account(source)
-        if not account.penalty:
+    def rejects_row(self, source: str) -> bool:
+        """Return whether the source's breaker is open; counts one row of the open period."""
+        window = self._window_of(source)
+        if not window.open_rows_left:
             return False
-        account.penalty -= 1
+        window.open_rows_left -= 1
         return True
 
-    def note(self, source: str, *, offended: bool) -> None:
-        """Note what became of a row of a source that is not shut out."""
-        account = self._account(source)
-        if len(account.offences) == self.window:
-            account.offended -= account.offences[0]
-        account.offences.append(offended)
-        account.offended += offended
-        seen = len(account.offences)
-        if self.share and seen >= self.window / 4 and account.offended > self.share * seen:
-            self._accounts[source] = Account(deque(maxlen=self.window), penalty=self.penalty)
+    def record_row(self, source: str, *, is_violation: bool) -> None:
+        """Record the outcome of a row whose source's breaker is closed; may open the breaker."""
+        window = self._window_of(source)
+        if len(window.violations) == self.window:
+            window.violation_count -= window.violations[0]
+        window.violations.append(is_violation)
+        window.violation_count += is_violation
+        rows = len(window.violations)
+        limit = self.max_share * rows
+        if self.max_share and rows >= self.window / 4 and window.violation_count > limit:
+            self._sources[source] = self._new_window(open_rows_left=self.open_for)
 
-    def _account(self, source: str) -> Account:
-        account = self._accounts.get(source)
-        if account is None:
-            account = self._accounts[source] = Account(deque(maxlen=self.window))
-            if len(self._accounts) > MOST_SOURCES:
-                self._accounts.popitem(last=False)
-        return account
+    def _window_of(self, source: str) -> SourceWindow:
+        window = self._sources.get(source)
+        if window is None:
+            window = self._sources[source] = self._new_window()
+            if len(self._sources) > MAX_SOURCES:
+                self._sources.popitem(last=False)
+        return window
+
+    def _new_window(self, open_rows_left: int = 0) -> SourceWindow:
+        return SourceWindow(deque(maxlen=self.window), open_rows_left=open_rows_left)

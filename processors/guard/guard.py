@@ -1,100 +1,107 @@
-"""The guard as a whole: what is always wrong, what is suspicious, and sources that overdo it.
+"""The complete guard of a learner: hard rules, soft rules, and a breaker for each source.
 
-Each row meets the rules in this order; the first that refuses it gives its name:
+Each row is checked in this order; the first rule that rejects it is named in the quarantine record:
   1. hard rules: schema, finite values, hard ranges, label domain
-  (`processors/guard/hard_rules.py`);    before them the learner refuses what is no feedback, has
-  no time, or takes another row's id 2. the budget of its source
-  3. suspicions: an outlier, an absurd loss; as long as the allowance lasts
-A row that was released from quarantine by hand meets the hard rules only.
+     (`processors/guard/hard_rules.py`)
+  2. the breaker of its source (`processors/guard/budgets.py`)
+  3. soft rules: an outlier or an extreme loss (`processors/guard/soft_rules.py`), as long as the
+     token bucket is not empty
+Before all of them the learner rejects what is not feedback, has invalid times, or reuses the id of
+another row. A row released from quarantine by an operator is checked by the hard rules only.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from modstream.broker.wire.feedback_codec import Told
+from modstream.broker.wire.feedback_codec import AnyFeedback
 from modstream.broker.wire.records import Record
 from modstream.models.schema.card import ModelCard
-from modstream.processors.guard.budgets import Allowance, PoisonBudget
-from modstream.processors.guard.hard_rules import Guarded, Offence, guard
-from modstream.processors.guard.soft_rules import Fault, LossBound, Outliers
-from modstream.processors.learn.settings import GuardSettings
+from modstream.processors.guard.budgets import SourceBreaker, TokenBucket
+from modstream.processors.guard.hard_rules import Reason, ValidatedBatch, Violation, validate
+from modstream.processors.guard.settings import GuardSettings
+from modstream.processors.guard.soft_rules import LossRule, OutlierRule
 
 
-class Lesson(NamedTuple):
-    """A row to be learned: its record, what it says, and whether it comes out of quarantine."""
+class TrainingExample(NamedTuple):
+    """A row to learn: its record, its feedback, and whether it was released from quarantine."""
 
     record: Record
-    feedback: Told
-    released: bool = False
+    feedback: AnyFeedback
+    is_released: bool = False
 
 
-class Safeguard:
-    """Decides which rows a learner may learn, from the rows that it has seen so far."""
+class FeedbackGuard:
+    """Decides which rows a learner may learn; remembers recent rows and recent violations."""
 
     def __init__(self, card: ModelCard, settings: GuardSettings) -> None:
+        share = settings.max_soft_share
         self._card = card
         self._settings = settings
-        self._outliers = Outliers(card, settings)
-        self._loss = LossBound(card, settings)
-        self._allowance = Allowance(settings.soft_share, settings.soft_share * settings.window)
-        self._budget = PoisonBudget(settings.budget, settings.budget_window, settings.penalty)
-
-    def check(self, lessons: Sequence[Lesson]) -> Guarded:
-        """Sort rows into those that may be learned and offences; never raises for a row."""
-        found = guard(
-            self._card,
-            [lesson.feedback.features or {} for lesson in lessons],
-            [lesson.feedback.label for lesson in lessons],
-            self._settings.unknown_features,
+        self._outlier_rule = OutlierRule(card, settings)
+        self._loss_rule = LossRule(card, settings)
+        self._soft_budget = TokenBucket(share, share * settings.window)
+        self._breaker = SourceBreaker(
+            settings.source_budget, settings.source_window, settings.source_penalty_rows
         )
-        suspects = self._suspects(lessons, found)
-        offences = {offence.position: offence for offence in found.offences}
-        for position, lesson in enumerate(lessons):
-            fault = self._judged(lesson, offences.get(position), suspects.get(position))
-            if fault is not None:
-                offences.setdefault(position, Offence(position, *fault))
-        accepted = found.without(offences.keys())
-        self._outliers.add(accepted.batch)
-        return Guarded(
+
+    def check(self, examples: Sequence[TrainingExample]) -> ValidatedBatch:
+        """Return the rows that may be learned, and the violations of the others."""
+        valid = validate(
+            self._card,
+            [example.feedback.features or {} for example in examples],
+            [example.feedback.label for example in examples],
+            self._settings.max_unknown_features,
+        )
+        soft = self._soft_violations(examples, valid)
+        violations = {violation.position: violation for violation in valid.violations}
+        for position, example in enumerate(examples):
+            reason = self._rejection(example, violations.get(position), soft.get(position))
+            if reason is not None:
+                violations.setdefault(position, Violation(position, *reason))
+        accepted = valid.excluding(violations.keys())
+        self._outlier_rule.add(accepted.batch)
+        return ValidatedBatch(
             accepted.batch,
             accepted.labels,
             accepted.kept,
-            [offences[at] for at in sorted(offences)],
+            [violations[position] for position in sorted(violations)],
         )
 
-    def offended(self, record: Record) -> None:
-        """Note a record that is refused before its features are looked at."""
-        self._budget.note(self._source(record, {}), offended=True)
+    def note_violation(self, record: Record) -> None:
+        """Count a record against its source that was rejected before its features were read."""
+        self._breaker.record_row(self._source_of(record, {}), is_violation=True)
 
-    def _suspects(self, lessons: Sequence[Lesson], found: Guarded) -> dict[int, Fault]:
-        """Suspicions by position."""
-        rows = [lessons[position].feedback for position in found.kept]
-        faults = self._outliers.suspects(found.batch)
-        for index, fault in self._loss.suspects(rows, found.labels).items():
-            faults.setdefault(index, fault)
-        return {found.kept[index]: fault for index, fault in faults.items()}
+    def _soft_violations(
+        self, examples: Sequence[TrainingExample], valid: ValidatedBatch
+    ) -> dict[int, Reason]:
+        """Return why the soft rules would reject rows, by position."""
+        rows = [examples[position].feedback for position in valid.kept]
+        reasons = self._outlier_rule.check(valid.batch)
+        for index, reason in self._loss_rule.check(rows, valid.labels).items():
+            reasons.setdefault(index, reason)
+        return {valid.kept[index]: reason for index, reason in reasons.items()}
 
-    def _judged(
-        self, lesson: Lesson, offence: Offence | None, suspicion: Fault | None
-    ) -> Fault | None:
-        """Why a row is refused, by hard rules, budget and allowance, or None."""
-        if lesson.released:
-            return None if offence is None else (offence.rule, offence.detail)
-        source = self._source(lesson.record, lesson.feedback.features or {})
-        self._allowance.earn()
-        if self._budget.is_spent(source):
-            return ("source", f"source {source} is shut out for a while")
-        if offence is not None:
-            fault: Fault | None = (offence.rule, offence.detail)
-        else:
-            fault = suspicion if suspicion and self._allowance.spend() else None
-        self._budget.note(source, offended=fault is not None)
-        return fault
+    def _rejection(
+        self, example: TrainingExample, hard: Violation | None, soft: Reason | None
+    ) -> Reason | None:
+        """Return why a row is rejected, or None; updates the breaker and the token bucket."""
+        hard_reason = None if hard is None else (hard.rule, hard.detail)
+        if example.is_released:
+            return hard_reason
+        source = self._source_of(example.record, example.feedback.features or {})
+        self._soft_budget.add_row()
+        if self._breaker.rejects_row(source):
+            return ("source", f"source {source} sent too many bad rows and is blocked for a while")
+        reason = hard_reason
+        if reason is None and soft is not None and self._soft_budget.take():
+            reason = soft
+        self._breaker.record_row(source, is_violation=reason is not None)
+        return reason
 
-    def _source(self, record: Record, row: Mapping[str, object]) -> str:
-        """Where a row came from, as far as it says."""
-        name = self._settings.source
-        told = record.header(name) if name else None
-        if told is not None:
-            return told.decode(errors="replace")
+    def _source_of(self, record: Record, row: Mapping[str, object]) -> str:
+        """Return the source named by the configured header or feature, else the partition."""
+        name = self._settings.source_field
+        header = record.header(name) if name else None
+        if header is not None:
+            return header.decode(errors="replace")
         return str(row[name]) if name in row else f"partition {record.partition}"

@@ -1,8 +1,8 @@
-"""What may never be learned: a row that is not finite, well typed, in range and truly labelled.
+"""Hard rules: a row must be well typed, finite and in range, and its label in the task's domain.
 
-These are the hard rules; `processors/guard/guard.py` adds those that depend on other rows. One NaN
-ruins a River pipeline for good, and a label of the wrong type breaks a tree on every later call
-(docs/learning.md has the measurement), so nothing reaches a learner but through here.
+`processors/guard/guard.py` adds the rules that depend on other rows. A single NaN ruins a River
+pipeline for good, and a label of the wrong type breaks a tree on every later call
+(docs/learning.md has the measurement). Every row therefore passes these rules before it is learned.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,14 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.input_schema import Batch, InputSchema, Scalar
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch, InputSchema
 
 YEAR_10000 = 253_402_300_800_000
-"""Milliseconds since the epoch."""
+"""The start of the year 10000, in milliseconds since the epoch."""
+
+Reason = tuple[str, str]
+"""A rule's stable name, and the details."""
 
 
-class Offence(NamedTuple):
-    """Why a row was refused: its position, the rule's stable name, and the particulars."""
+class Violation(NamedTuple):
+    """A rejected row: its position, the stable name of the rule, and the details."""
 
     position: int
     rule: str
@@ -29,57 +33,58 @@ class Offence(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
-    """The rows that may be learned, their labels and positions, and the refused ones."""
+class ValidatedBatch:
+    """The valid rows, their labels and positions, and the violations of the other rows."""
 
     batch: Batch
     labels: list[Scalar]
     kept: list[int]
-    offences: list[Offence]
+    violations: list[Violation]
 
-    def without(self, positions: Collection[int]) -> "Guarded":
-        """The same without the rows at some more positions."""
-        good = [index for index, position in enumerate(self.kept) if position not in positions]
-        if len(good) == len(self.kept):
+    def excluding(self, positions: Collection[int]) -> "ValidatedBatch":
+        """Return this batch without the valid rows at some positions; violations are unchanged."""
+        valid = [index for index, position in enumerate(self.kept) if position not in positions]
+        if len(valid) == len(self.kept):
             return self
-        labels = [self.labels[index] for index in good]
-        kept = [self.kept[index] for index in good]
-        return Guarded(self.batch.take(good), labels, kept, self.offences)
+        labels = [self.labels[index] for index in valid]
+        kept = [self.kept[index] for index in valid]
+        return ValidatedBatch(self.batch.take(valid), labels, kept, self.violations)
 
 
-def guard(
+def validate(
     card: ModelCard,
     rows: Sequence[Mapping[str, object]],
     labels: Sequence[Scalar],
-    most_unknown: int = 0,
-) -> Guarded:
-    """Sort labelled rows into those that may be learned and offences; never raises for a row.
+    max_unknown: int = 0,
+) -> ValidatedBatch:
+    """Split labelled rows into valid rows and violations; no row raises an exception.
 
-    Features that the schema does not know are left out; a row with more than `most_unknown` of
-    them is none of its kind. 0 sets no bound.
+    Features unknown to the schema are dropped. A row with more than `max_unknown` of them is a
+    violation; 0 sets no limit.
     """
-    checked = card.input_schema.batch(rows)
-    offences = [Offence(at, error.code, str(error)) for at, error in checked.errors.items()]
+    checked = card.input_schema.parse_rows(rows)
+    violations = [Violation(at, error.code, str(error)) for at, error in checked.errors.items()]
     outside = out_of_range(card.input_schema, checked.batch)
-    most = len(card.input_schema.features) + (most_unknown or maxsize)
-    good: list[int] = []
-    for index, position in enumerate(checked.kept):
-        fault = outside.get(index) or label_fault(card, labels[position])
-        if len(rows[position]) > most:
-            fault = ("unknown_features", f"{len(rows[position])} features, at most {most} pass")
-        if fault is None:
-            good.append(index)
+    max_features = len(card.input_schema.features) + (max_unknown or maxsize)
+    valid: list[int] = []
+    for index, position in enumerate(checked.valid_positions):
+        reason = outside.get(index) or check_label(card, labels[position])
+        count = len(rows[position])
+        if count > max_features:
+            reason = ("unknown_features", f"{count} features, allowed are {max_features}")
+        if reason is None:
+            valid.append(index)
         else:
-            offences.append(Offence(position, *fault))
-    kept = [checked.kept[index] for index in good]
-    batch = checked.batch if len(good) == checked.batch.size else checked.batch.take(good)
-    truths = [as_class(card, labels[position]) for position in kept]
-    return Guarded(batch, truths, kept, sorted(offences))
+            violations.append(Violation(position, *reason))
+    kept = [checked.valid_positions[index] for index in valid]
+    batch = checked.batch if len(valid) == checked.batch.size else checked.batch.take(valid)
+    classes = [as_class(card, labels[position]) for position in kept]
+    return ValidatedBatch(batch, classes, kept, sorted(violations))
 
 
-def out_of_range(schema: InputSchema, batch: Batch) -> dict[int, tuple[str, str]]:
-    """The first feature outside the schema's bounds of each row that has one."""
-    found: dict[int, tuple[str, str]] = {}
+def out_of_range(schema: InputSchema, batch: Batch) -> dict[int, Reason]:
+    """Return the first feature outside the schema's bounds, for each row that has one."""
+    found: dict[int, Reason] = {}
     for feature in schema.features:
         if feature.low is None and feature.high is None:
             continue
@@ -92,31 +97,31 @@ def out_of_range(schema: InputSchema, batch: Batch) -> dict[int, tuple[str, str]
     return found
 
 
-def time_fault(event_time: int, label_time: int) -> tuple[str, str] | None:
-    """Why the times of a row (ms, epoch) are none that a calendar knows, or None."""
+def check_times(event_time: int, label_time: int) -> Reason | None:
+    """Return a violation if a time (ms since the epoch) is outside 1970 to 9999, else None."""
     if 0 <= event_time < YEAR_10000 and 0 <= label_time < YEAR_10000:
         return None
-    return ("time", f"{event_time} or {label_time} is no time in ms since the epoch")
+    return ("time", f"times {event_time} and {label_time} are not both ms since the epoch")
 
 
-def label_fault(card: ModelCard, label: Scalar) -> tuple[str, str] | None:
-    """Why a label is not in the task's domain, or None."""
+def check_label(card: ModelCard, label: Scalar) -> Reason | None:
+    """Return a violation if a label is outside the task's domain, else None."""
     if card.task in {"regression", "forecast"}:
         if isinstance(label, int | float) and not isinstance(label, bool) and isfinite(label):
             return None
         return ("label_domain", f"{label!r} is not a finite number")
-    is_yes_or_no = card.task in {"binary", "anomaly"}
-    if is_yes_or_no and isinstance(label, bool):
+    has_two_classes = card.task in {"binary", "anomaly"}
+    if has_two_classes and isinstance(label, bool):
         return None
-    # 1 == True in Python: a label must also be of its class's type.
-    known = {(type(one), one) for one in card.classes}
-    if (type(label), label) in known or (is_yes_or_no and label in (0, 1)):
+    # 1 == True in Python, so the type of the label is compared as well.
+    classes = {(type(one), one) for one in card.classes}
+    if (type(label), label) in classes or (has_two_classes and label in (0, 1)):
         return None
-    return ("label_domain", f"{label!r} is none of {list(card.classes or (False, True))}")
+    return ("label_domain", f"{label!r} is not one of {list(card.classes or (False, True))}")
 
 
 def as_class(card: ModelCard, label: Scalar) -> Scalar:
-    """A binary label in the card's own words, so that 1 and true teach the same class."""
+    """Return a binary label as the class in the card, so that 1 and True are the same class."""
     if card.task == "binary" and card.classes and isinstance(label, bool | int):
         return card.classes[int(label)] if label in (0, 1) else label
     return label

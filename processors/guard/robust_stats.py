@@ -1,58 +1,60 @@
-"""How far a number lies from the bulk of recent ones, whatever the few others are.
+"""Robust distance of a number from recent numbers, which outliers among them hardly change.
 
-The distance from the median in units of 1.4826 times the median absolute deviation, which for
-normal numbers is the standard deviation: F. R. Hampel, "The influence curve and its role in robust
-estimation", JASA 69 (1974). Up to half of the numbers may be anything without moving either far.
+The distance from the median in units of 1.4826 times the median absolute deviation (MAD), which is
+the standard deviation if the numbers are normally distributed: F. R. Hampel, "The influence curve
+and its role in robust estimation", JASA 69 (1974). Up to half of the numbers may be arbitrary
+without moving the median or the MAD far.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
-NORMAL = 1.4826
-REFRESH = 20
-"""Medians are taken anew each time that one part in so many of the window is new."""
+from modstream.models.evaluation.metrics import FloatArray
+
+MAD_TO_SIGMA = 1.4826
+"""Standard deviation divided by MAD, for a normal distribution."""
+REFRESH_PARTS = 20
+"""The statistics are recomputed whenever 1 / `REFRESH_PARTS` of the window is new."""
 
 
 class RobustWindow:
-    """The newest `size` vectors of `width` numbers, and how far others lie from them.
+    """A window of the newest `size` vectors of `width` numbers, and distances from their median.
 
-    Numbers of which more than half are the same have no robust deviation: nothing is far from them.
+    Where more than half of the numbers are equal, the MAD is 0 and every distance is 0.
     """
 
-    def __init__(self, size: int, width: int, fewest: int) -> None:
-        self._recent: Values = np.empty((size, width))
-        self._fewest = fewest
+    def __init__(self, size: int, width: int, min_rows: int) -> None:
+        self._recent: FloatArray = np.empty((size, width))
+        self._min_rows = min_rows
         self._seen = 0
         self._estimated = 0
-        self._median: Values = np.zeros(width)
-        self._deviation: Values = np.full(width, np.inf)
+        self._median: FloatArray = np.zeros(width)
+        self._deviation: FloatArray = np.full(width, np.inf)
 
-    def distances(self, values: Values) -> Values:
-        """Robust deviations from the median, (n, width), of new vectors (n, width).
+    def distances(self, values: FloatArray) -> FloatArray:
+        """Return the distances, in robust deviations, of new vectors; both have shape (n, width).
 
-        They count among the recent ones, so that a first batch is judged by its own bulk. While
-        fewer than `fewest` are known, nothing is far.
+        The new vectors count as part of the window, so that a first batch is compared with itself.
+        With fewer than `min_rows` vectors, all distances are 0.
         """
         size = len(self._recent)
         known = self._recent[: min(self._seen, size)]
-        if len(known) + len(values) < self._fewest:
+        if len(known) + len(values) < self._min_rows:
             return np.zeros_like(values)
-        if self._seen + len(values) - self._estimated >= size // REFRESH:
+        if self._seen + len(values) - self._estimated >= size // REFRESH_PARTS:
             self._estimate(np.concatenate([known, values])[-size:])
             self._estimated = self._seen + len(values)
         with np.errstate(over="ignore"):
             return np.abs(values - self._median) / self._deviation
 
-    def add(self, values: Values) -> None:
-        """Count vectors (n, width) among the recent ones."""
+    def add(self, values: FloatArray) -> None:
+        """Add vectors (n, width) to the window."""
         size = len(self._recent)
-        places = (self._seen + np.arange(len(values))[-size:]) % size
-        self._recent[places] = values[-size:]
+        slots = (self._seen + np.arange(len(values))[-size:]) % size
+        self._recent[slots] = values[-size:]
         self._seen += len(values)
 
-    def _estimate(self, values: Values) -> None:
+    def _estimate(self, values: FloatArray) -> None:
         self._median = np.median(values, axis=0)
         with np.errstate(over="ignore"):
-            deviation = NORMAL * np.median(np.abs(values - self._median), axis=0)
+            deviation = MAD_TO_SIGMA * np.median(np.abs(values - self._median), axis=0)
         self._deviation = np.where(deviation > 0, deviation, np.inf)

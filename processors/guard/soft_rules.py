@@ -1,7 +1,8 @@
-"""What makes a row suspicious though it is valid: numbers far from all others, or an absurd loss.
+"""Soft rules: valid rows that are nevertheless unlikely, by an outlier or by an extreme loss.
 
-A suspicion is no proof. Its rows may be refused for a while (`processors/guard/budgets.py`) and
-released by hand; what is always wrong is in `processors/guard/hard_rules.py`.
+An unlikely row may still be correct. Soft rules may therefore reject only a limited share of the
+rows (`processors/guard/budgets.py`), and an operator can release a rejected row. What is always
+invalid is in `processors/guard/hard_rules.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,90 +10,94 @@ from math import log
 
 import numpy as np
 
-from modstream.broker.wire.feedback_codec import Saying, Told
+from modstream.broker.wire.feedback_codec import AnyFeedback, AnyJoinedPrediction
+from modstream.models.evaluation.metrics import FloatArray
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.input_schema import Batch, Scalar
-from modstream.processors.guard.robust_stats import RobustWindow, Values
-from modstream.processors.learn.settings import GuardSettings
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
+from modstream.processors.guard.hard_rules import Reason
+from modstream.processors.guard.robust_stats import RobustWindow
+from modstream.processors.guard.settings import GuardSettings
 
-Fault = tuple[str, str]
-"""A rule's stable name, and the particulars."""
-LEAST_PROBABILITY = 1e-300
+MIN_PROBABILITY = 1e-300
 
 
-class Outliers:
-    """Rows with a number that lies too many robust deviations from the median of recent rows."""
+class OutlierRule:
+    """Finds rows with a number too many robust deviations from the median of recent rows."""
 
     def __init__(self, card: ModelCard, settings: GuardSettings) -> None:
         features = card.input_schema.features
         self._names = [feature.name for feature in features if feature.kind in {"float", "int"}]
-        # To a detector of anomalies outliers are what it is to know.
-        self._most = 0.0 if card.task == "anomaly" else settings.outlier
-        self._window = RobustWindow(settings.window, len(self._names), settings.fewest)
+        # An anomaly detector must see outliers, so the rule is off for it.
+        self._max_deviations = 0.0 if card.task == "anomaly" else settings.outlier_deviations
+        self._window = RobustWindow(settings.window, len(self._names), settings.min_rows)
 
-    def suspects(self, batch: Batch) -> dict[int, Fault]:
-        """The suspicious rows of a batch by index, each with its farthest number."""
-        if not self._most or not self._names:
+    def check(self, batch: Batch) -> dict[int, Reason]:
+        """Return the outliers of a batch by row index, each with its farthest feature."""
+        if not self._max_deviations or not self._names:
             return {}
         values = self._values(batch)
         distances = self._window.distances(values)
         farthest = distances.argmax(axis=1)
-        found: dict[int, Fault] = {}
-        for row in np.flatnonzero(distances.max(axis=1) > self._most).tolist():
+        outliers: dict[int, Reason] = {}
+        for row in np.flatnonzero(distances.max(axis=1) > self._max_deviations).tolist():
             column = farthest[row]
-            far = f"{distances[row, column]:.3g} robust deviations from the median"
-            found[row] = ("outlier", f"{self._names[column]} is {values[row, column]:g}, {far}")
-        return found
+            distance = f"{distances[row, column]:.3g} robust deviations from the median"
+            name, value = self._names[column], values[row, column]
+            outliers[row] = ("outlier", f"{name} is {value:g}, {distance}")
+        return outliers
 
     def add(self, batch: Batch) -> None:
-        """Count rows that were accepted among the recent ones."""
+        """Add accepted rows to the window of recent rows."""
         if self._names:
             self._window.add(self._values(batch))
 
-    def _values(self, batch: Batch) -> Values:
+    def _values(self, batch: Batch) -> FloatArray:
         return np.column_stack([batch.columns[name] for name in self._names]).astype(np.float64)
 
 
-class LossBound:
-    """Rows whose label the version that answered them held to be all but impossible."""
+class LossRule:
+    """Finds rows whose label was all but impossible under the version that predicted it."""
 
     def __init__(self, card: ModelCard, settings: GuardSettings) -> None:
         self._card = card
-        self._most = settings.loss
-        self._errors = RobustWindow(settings.window, 1, settings.fewest)
+        self._max_loss = settings.max_loss
+        self._errors = RobustWindow(settings.window, 1, settings.min_rows)
 
-    def suspects(self, rows: Sequence[Told], labels: Sequence[Scalar]) -> dict[int, Fault]:
-        """The suspicious rows by index; labels are in the card's own words."""
-        if not self._most:
+    def check(self, rows: Sequence[AnyFeedback], labels: Sequence[Scalar]) -> dict[int, Reason]:
+        """Return the rows with too great a loss, by index; `labels` are classes of the card."""
+        if not self._max_loss:
             return {}
-        answers = [served(self._card.name, row.predictions) for row in rows]
+        outputs = [served_outputs(self._card.name, row.predictions) for row in rows]
         if self._card.task == "regression":
-            return self._far(answers, labels)
-        pairs = zip(answers, labels, strict=True)
-        losses = {index: surprise(self._card, *pair) for index, pair in enumerate(pairs)}
+            return self._check_regression(outputs, labels)
+        losses = (
+            negative_log_likelihood(self._card, output, label)
+            for output, label in zip(outputs, labels, strict=True)
+        )
         return {
-            index: ("loss", f"a loss of {loss:.1f} nats under the version that answered")
-            for index, loss in losses.items()
-            if loss > self._most
+            index: ("loss", f"a loss of {loss:.1f} nats under the version that predicted it")
+            for index, loss in enumerate(losses)
+            if loss > self._max_loss
         }
 
-    def _far(
-        self, answers: Sequence[Mapping[str, object]], labels: Sequence[Scalar]
-    ) -> dict[int, Fault]:
-        """The errors of a regression that lie far from the bulk of its recent ones."""
-        known = {
+    def _check_regression(
+        self, outputs: Sequence[Mapping[str, object]], labels: Sequence[Scalar]
+    ) -> dict[int, Reason]:
+        """Return the rows whose error is far from the median of recent errors."""
+        errors_by_row = {
             index: value - float(labels[index])
-            for index, answer in enumerate(answers)
-            if isinstance(value := answer.get("value"), int | float)
+            for index, output in enumerate(outputs)
+            if isinstance(value := output.get("value"), int | float)
         }
-        places = list(known)
-        errors = np.array(list(known.values()), dtype=np.float64).reshape(-1, 1)
+        rows = list(errors_by_row)
+        errors = np.array(list(errors_by_row.values()), dtype=np.float64).reshape(-1, 1)
         finite = np.isfinite(errors[:, 0])
         distances = self._errors.distances(np.where(finite[:, None], errors, 0.0))[:, 0]
-        far = finite & (distances > self._most)
+        far = finite & (distances > self._max_loss)
         self._errors.add(errors[finite])
         return {
-            places[at]: (
+            rows[at]: (
                 "loss",
                 f"an error of {errors[at, 0]:g}, {distances[at]:.3g} robust deviations off",
             )
@@ -100,22 +105,22 @@ class LossBound:
         }
 
 
-def served(model: str, predictions: Sequence[Saying]) -> Mapping[str, object]:
-    """What this model answered; if it did not, what the first model of the route did."""
-    own = next((scored for scored in predictions if scored.model == model), None)
+def served_outputs(model: str, predictions: Sequence[AnyJoinedPrediction]) -> Mapping[str, object]:
+    """Return this model's outputs, or those of the route's first model if it did not predict."""
+    own = next((prediction for prediction in predictions if prediction.model == model), None)
     if own is not None:
         return own.outputs
     return predictions[0].outputs if predictions else {}
 
 
-def surprise(card: ModelCard, answer: Mapping[str, object], label: Scalar) -> float:
-    """The negative log-likelihood of a label, in nats; 0 where the answer does not tell it."""
-    found = answer.get("probability")
-    if found is None:
-        classes = answer.get("probabilities")
-        found = classes.get(str(label)) if isinstance(classes, Mapping) else None
+def negative_log_likelihood(card: ModelCard, outputs: Mapping[str, object], label: Scalar) -> float:
+    """Return the negative log-likelihood of a label, in nats; 0 if the outputs do not give it."""
+    likelihood = outputs.get("probability")
+    if likelihood is None:
+        classes = outputs.get("probabilities")
+        likelihood = classes.get(str(label)) if isinstance(classes, Mapping) else None
     elif label != (card.classes[1] if len(card.classes) > 1 else True):
-        found = 1.0 - found if isinstance(found, int | float) else None
-    if not isinstance(found, int | float) or not 0 <= found <= 1:
+        likelihood = 1.0 - likelihood if isinstance(likelihood, int | float) else None
+    if not isinstance(likelihood, int | float) or not 0 <= likelihood <= 1:
         return 0.0
-    return -log(max(found, LEAST_PROBABILITY))
+    return -log(max(likelihood, MIN_PROBABILITY))

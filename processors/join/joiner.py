@@ -1,59 +1,27 @@
-"""The joiner: owned partitions, and the order in which what they come to is made durable."""
+"""The joiner: the partitions it owns, and the order in which its results become durable."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, Protocol
 
 from modstream.broker.wire.codec import encode
-from modstream.broker.wire.contracts import Metrics
+from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import Record, TopicPartition
 from modstream.broker.wire.topics import Topics
 from modstream.processors.join.metrics import join_metrics
-from modstream.processors.join.partition import Changes, Partition
+from modstream.processors.join.partition import JoinOutput, PartitionJoin
+from modstream.processors.join.settings import JoinerSettings
 
-HOUR_MS = 3600 * 1000
-Row = tuple[bytes | None, bytes | None]
+KeyValue = tuple[bytes | None, bytes | None]
 MetricsKey = tuple[str, str | None, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class JoinerSettings:
-    """How the joiner joins. Milliseconds are event time, seconds are wall time."""
+class FetchedChunk(NamedTuple):
+    """Consecutive committed records of one partition.
 
-    horizon_ms: int = 48 * HOUR_MS
-    """How long a label is waited for, and after that told apart as late."""
-    out_of_orderness_ms: int = HOUR_MS
-    """How far one input may be out of order: a writer that was away for a while and comes back.
-    It is added to the horizon; whoever expects later labels lengthens the horizon instead."""
-    partitions: int = 4
-    """Of the predictions, labels, feedback and unjoined topics, and so of the changelog."""
-    replication: int = 1
-    """Copies of the changelog, once, when it is created."""
-    instance: str | None = None
-    """This process's own name in the group, the same after a restart: then a joiner that was
-    killed is replaced at once, not after its session of 10 s."""
-    batch: int = 1000
-    """Most records taken at once."""
-    idle_seconds: float = 10.0
-    """An input that was read to its end for this long no longer holds the watermark back."""
-    idle_rate: float = 0.0
-    """Event milliseconds per wall millisecond by which the watermark moves on when both inputs
-    are idle. 0: event time stops with the stream; 1: it is taken for the time of day."""
-    sweep_seconds: float = 1.0
-    """How often overdue entries are looked for and counters published."""
-    stall_seconds: float = 60.0
-    """With records waiting and no offset moving for this long, the process exits."""
-    data_dir: Path = Path(".modstream/joiner")
-    """Where Faust keeps its own files; the join's state is in the changelog."""
-
-
-class Chunk(NamedTuple):
-    """Successive records of one partition: `start` is where reading went on, None if unknown.
-
-    Between `start` and `end` lie, besides the records, only markers and aborted records.
+    `start` is the offset at which the fetch continued, None if unknown; `end` is the next offset
+    to fetch. The offsets between them without a record are markers and aborted records.
     """
 
     start: int | None
@@ -61,157 +29,165 @@ class Chunk(NamedTuple):
     records: Sequence[Record]
 
 
-class Doors(Protocol):
-    """What the joiner needs of the broker: rows out, and whether an input has more to come."""
+class JoinerIO(Protocol):
+    """The Kafka operations that the joiner needs."""
 
-    async def send_rows(self, topic: str, partition: int, rows: Iterable[Row]) -> None:
+    async def send_rows(self, topic: str, partition: int, rows: Iterable[KeyValue]) -> None:
         """Send rows to one partition and wait until they are acknowledged."""
 
     def at_end(self, tp: TopicPartition) -> bool:
-        """Whether everything in this partition has been read and taken."""
+        """Whether everything committed in this partition was fetched and processed."""
 
-    def hold(self, tp: TopicPartition, *, back: bool) -> None:
-        """Take nothing from this partition for now, or take from it again."""
+    def set_paused(self, tp: TopicPartition, *, is_paused: bool) -> None:
+        """Pause fetching from this partition, or resume it."""
 
 
 class Joiner:
-    """Joins the partitions that this process owns, between a recovery and the next suspension.
+    """Joins the partitions that this process owns, from a recovery to the next suspension.
 
     The order in which a batch becomes durable:
       1. join it in memory
-      2. publish what came of it, and wait for the acknowledgements
-      3. write its rows to the changelog, and wait
-      4. move `positions` on, to which the consumer commits and rewinds
-    A crash between 2 and 3 repeats outputs, never loses one; a failure ends the process, so that
-    what is in memory never runs ahead of the changelog.
+      2. publish its output, and wait for the acknowledgements
+      3. write its changelog rows, and wait
+      4. advance `durable_positions`, to which the consumer commits and seeks
+    A crash between 2 and 3 repeats outputs and never loses one. A failure ends the process, so
+    that the state in memory is never ahead of the changelog.
     """
 
     def __init__(
-        self, topics: Topics, settings: JoinerSettings, changelog: str, doors: Doors
+        self, topics: Topics, settings: JoinerSettings, changelog: str, io: JoinerIO
     ) -> None:
-        self.partitions: dict[int, Partition] = {}
-        self.positions: dict[TopicPartition, int] = {}
-        self.restored = 0
+        self.partitions: dict[int, PartitionJoin] = {}
+        self.restored_rows = 0
         self._topics = topics
         self._settings = settings
         self._changelog = changelog
-        self._doors = doors
-        self._idle_ms = int(settings.sweep_seconds * 1000 * settings.idle_rate)
+        self._io = io
+        self._positions: dict[TopicPartition, int] = {}
+        self._idle_ms = int(settings.timer_interval_seconds * 1000 * settings.idle_rate)
         self._lock = asyncio.Lock()
-        self._active = False
-        self._fed_at: dict[TopicPartition, float] = {}
+        self._is_active = False
+        self._last_input_at: dict[TopicPartition, float] = {}
         self._published: dict[MetricsKey, Metrics] = {}
 
-    async def suspend(self) -> None:
-        """Finish the batch in hand and take no other until `resume`."""
-        async with self._lock:
-            self._active = False
+    def durable_positions(self) -> dict[TopicPartition, int]:
+        """Return, for each input, the next offset that is not covered by the changelog."""
+        return dict(self._positions)
 
-    def own(self, partitions: Collection[int]) -> None:
-        """Keep the state of these partitions, to be restored row by row; forget all others."""
-        self.positions.clear()
+    async def suspend(self) -> None:
+        """Finish the current batch and process no further one until `resume`."""
+        async with self._lock:
+            self._is_active = False
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """Keep the state of these partitions, and create state to restore; drop all others."""
+        self._positions = {}
         for number in self.partitions.keys() - partitions:
             del self.partitions[number]
         for number in partitions - self.partitions.keys():
             settings = self._settings
-            self.partitions[number] = Partition(
+            self.partitions[number] = PartitionJoin(
                 self._topics, settings.horizon_ms, settings.out_of_orderness_ms
             )
 
     def restore(self, number: int, rows: Sequence[Record]) -> None:
-        """Take rows of one partition back from the changelog."""
-        self.restored += len(rows)
+        """Restore changelog rows of one partition."""
+        self.restored_rows += len(rows)
         if partition := self.partitions.get(number):
             for row in rows:
                 partition.restore(row.key, row.value)
 
     def resume(self) -> None:
-        """Begin where the ledgers say that the inputs were read to."""
-        self._fed_at.clear()
+        """Start processing at the input positions in the restored state."""
+        self._last_input_at.clear()
         for number in self.partitions:
-            self._settle(number)
-            self._keep_step(number)
-        self._active = True
+            self._update_positions(number)
+            self._align_inputs(number)
+        self._is_active = True
 
-    async def take(self, tp: TopicPartition, chunk: Chunk) -> None:
+    async def process(self, tp: TopicPartition, chunk: FetchedChunk) -> None:
         """Join the next records of one input.
 
-        A chunk that leaves a hole behind the last one is not taken: the records between were
-        dropped in a rebalance, and will be read again.
+        A chunk that starts after the current position is ignored: the records in between were
+        dropped in a rebalance, and will be fetched again.
         """
         async with self._lock:
-            position = self.positions.get(tp, -1)
-            connects = chunk.start is None or chunk.start <= position
-            if self._active and connects and tp.partition in self.partitions:
-                self._fed_at[tp] = monotonic()
+            position = self._positions.get(tp, -1)
+            is_contiguous = chunk.start is None or chunk.start <= position
+            if self._is_active and is_contiguous and tp.partition in self.partitions:
+                self._last_input_at[tp] = monotonic()
                 partition = self.partitions[tp.partition]
-                await self._store(tp.partition, partition.take(tp.topic, chunk.end, chunk.records))
-                self._keep_step(tp.partition)
+                output = partition.process(tp.topic, chunk.end, chunk.records)
+                await self._store(tp.partition, output)
+                self._align_inputs(tp.partition)
 
-    async def sweep(self) -> None:
-        """Let event time pass in every partition, and publish the counters if they moved."""
+    async def advance_time(self) -> None:
+        """Advance event time in every partition, and publish the metrics that changed."""
         async with self._lock:
-            for number, partition in self.partitions.items() if self._active else ():
-                changes = partition.sweep(self._idle_inputs(number), self._idle_ms)
-                if len(changes.rows) > 1:
-                    await self._store(number, changes)
-                self._keep_step(number)
-            if self._active and self.positions:
-                await self._publish()
+            for number, partition in self.partitions.items() if self._is_active else ():
+                output = partition.advance_time(self._idle_inputs(number), self._idle_ms)
+                if len(output.changelog_rows) > 1:
+                    await self._store(number, output)
+                self._align_inputs(number)
+            if self._is_active and self._positions:
+                await self._publish_metrics()
 
-    async def _store(self, number: int, changes: Changes) -> None:
-        published: dict[str, list[Row]] = {}
-        for outgoing in changes.outgoing:
-            published.setdefault(outgoing.topic, []).append((outgoing.key, outgoing.value))
-        sends = [self._doors.send_rows(to, number, rows) for to, rows in published.items()]
+    async def _store(self, number: int, output: JoinOutput) -> None:
+        rows_by_topic: dict[str, list[KeyValue]] = {}
+        for record in output.records:
+            rows_by_topic.setdefault(record.topic, []).append((record.key, record.value))
+        sends = [self._io.send_rows(topic, number, rows) for topic, rows in rows_by_topic.items()]
         await asyncio.gather(*sends)
-        await self._doors.send_rows(self._changelog, number, changes.rows)
-        self._settle(number)
+        await self._io.send_rows(self._changelog, number, output.changelog_rows)
+        self._update_positions(number)
 
-    def _settle(self, number: int) -> None:
-        for topic, source in self.partitions[number].ledger.inputs.items():
-            if source.position is not None:
-                self.positions[TopicPartition(topic, number)] = source.position
+    def _update_positions(self, number: int) -> None:
+        for topic, progress in self.partitions[number].state.inputs.items():
+            if progress.position is not None:
+                self._positions[TopicPartition(topic, number)] = progress.position
 
-    def _keep_step(self, number: int) -> None:
-        """Hold an input back that runs ahead of the other while that one has more to come.
+    def _align_inputs(self, number: int) -> None:
+        """Pause an input that is ahead in event time while the other one has more records.
 
-        So a long backlog is joined in the memory of one horizon, however the fetches fall.
+        This bounds the memory needed for a long backlog to that of one horizon (Flink calls it
+        watermark alignment).
         """
-        predictions, labels = self._homes(number)
+        predictions, labels = self._input_partitions(number)
         for tp, other in ((predictions, labels), (labels, predictions)):
-            ahead = self.partitions[number].ahead(tp.topic)
-            self._doors.hold(tp, back=ahead and not self._doors.at_end(other))
+            is_ahead = self.partitions[number].is_ahead(tp.topic)
+            self._io.set_paused(tp, is_paused=is_ahead and not self._io.at_end(other))
 
-    def _homes(self, number: int) -> list[TopicPartition]:
-        return [TopicPartition(topic, number) for topic in self.partitions[number].ledger.inputs]
+    def _input_partitions(self, number: int) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for topic in self.partitions[number].state.inputs]
 
     def _idle_inputs(self, number: int) -> list[str]:
-        """The inputs of a partition that were read to their end a while ago."""
+        """Return the topics that were read to their end for at least `idle_seconds`."""
         now = monotonic()
         return [
             tp.topic
-            for tp in self._homes(number)
-            if now - self._fed_at.setdefault(tp, now) >= self._settings.idle_seconds
-            and self._doors.at_end(tp)
+            for tp in self._input_partitions(number)
+            if now - self._last_input_at.setdefault(tp, now) >= self._settings.idle_seconds
+            and self._io.at_end(tp)
         ]
 
-    async def _publish(self) -> None:
-        """Put out the figures that have changed; the counters as often as positions move."""
-        found: dict[MetricsKey, Metrics] = {
+    async def _publish_metrics(self) -> None:
+        """Publish the metrics that changed; the counters also whenever positions moved."""
+        current: dict[MetricsKey, Metrics] = {
             (metrics.kind, metrics.model, metrics.version): metrics
-            for metrics in join_metrics(self.partitions.values(), self.positions)
+            for metrics in join_metrics(self.partitions.values(), self._positions)
         }
-        news = [
-            metrics for key, metrics in found.items() if _is_news(metrics, self._published.get(key))
+        changed = [
+            metrics
+            for key, metrics in current.items()
+            if _has_changed(metrics, self._published.get(key))
         ]
-        if news:
-            rows = [(metrics.kind.encode(), encode(metrics)) for metrics in news]
-            await self._doors.send_rows(self._topics.metrics, 0, rows)
-        self._published = found
+        if changed:
+            rows = [(metrics.kind.encode(), encode(metrics)) for metrics in changed]
+            await self._io.send_rows(self._topics.metrics, 0, rows)
+        self._published = current
 
 
-def _is_news(metrics: Metrics, known: Metrics | None) -> bool:
-    if known is None or metrics.kind == "joiner":
-        return metrics != known
-    return metrics.values != known.values
+def _has_changed(metrics: Metrics, published: Metrics | None) -> bool:
+    if published is None or metrics.kind == "joiner":
+        return metrics != published
+    return metrics.values != published.values

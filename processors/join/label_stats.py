@@ -1,36 +1,36 @@
-"""How late labels come, and how many predictions of each version have theirs: counts, no I/O."""
+"""Label delays, and label coverage by model version: counters, no I/O."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, log2
 
-from modstream.broker.wire.contracts import Prediction, Scored
+from modstream.broker.wire.contracts import JoinedPrediction, Prediction
 
-STEPS = 4
-"""Buckets of delay between a time and twice that time: each is 19% wider than the one below, as
-in an exponential histogram of scale 2,
+BUCKETS_PER_DOUBLING = 4
+"""Delay buckets between a duration and twice that duration: each is 19% wider than the previous
+one, as in an exponential histogram of scale 2,
 https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram"""
-MOST_VERSIONS = 100
-"""Versions that are followed at a time: those that predicted last."""
+MAX_VERSIONS = 100
+"""Number of versions that are tracked: the ones that predicted most recently."""
 
 
 @dataclass(slots=True)
-class Coverage:
-    """Of one version's joinable predictions: how many there are, have a label, were given up."""
+class LabelCoverage:
+    """One version's joinable predictions: the total, those with a label, those given up."""
 
     predicted: int = 0
     labelled: int = 0
     missing: int = 0
 
-    def add(self, other: "Coverage") -> None:
+    def merge(self, other: "LabelCoverage") -> None:
         """Add another partition's counts."""
         self.predicted += other.predicted
         self.labelled += other.labelled
         self.missing += other.missing
 
     def values(self) -> dict[str, float]:
-        """The counts by name, and the share of predictions that have their label yet."""
+        """Return the counts by name, and the share of predictions that have a label so far."""
         share = self.labelled / self.predicted if self.predicted else 0.0
         return {
             "predicted": self.predicted,
@@ -41,61 +41,61 @@ class Coverage:
 
 
 @dataclass(slots=True)
-class LabelFigures:
+class LabelStats:
     """One partition's counts.
 
-    `delays` are by the upper bound of their bucket in ms, `versions` by "model/version", the one
-    that predicted last at the end.
+    `delays` are counted by the upper bound of their bucket (ms). `versions` maps "model/version"
+    to its coverage, ordered by the last prediction, the most recent one at the end.
     """
 
     delays: Counter[int] = field(default_factory=Counter)
-    versions: dict[str, Coverage] = field(default_factory=dict)
+    versions: dict[str, LabelCoverage] = field(default_factory=dict)
 
-    def predicted(self, prediction: Prediction) -> None:
-        """Count a prediction that may get a label."""
+    def count_prediction(self, prediction: Prediction) -> None:
+        """Count a prediction that can be joined with a label."""
         name = f"{prediction.model}/{prediction.version}"
-        coverage = self.versions.pop(name, None) or Coverage()
+        coverage = self.versions.pop(name, None) or LabelCoverage()
         coverage.predicted += 1
         self.versions[name] = coverage
-        if len(self.versions) > MOST_VERSIONS:
+        if len(self.versions) > MAX_VERSIONS:
             del self.versions[next(iter(self.versions))]
 
-    def labelled(self, predictions: Iterable[Scored]) -> None:
-        """Count predictions that met their label."""
-        for coverage in self._of(predictions):
+    def count_labelled(self, predictions: Iterable[JoinedPrediction]) -> None:
+        """Count predictions that were joined with their label."""
+        for coverage in self._coverage_of(predictions):
             coverage.labelled += 1
 
-    def missed(self, predictions: Iterable[Scored]) -> None:
-        """Count predictions that are given up."""
-        for coverage in self._of(predictions):
+    def count_missing(self, predictions: Iterable[JoinedPrediction]) -> None:
+        """Count predictions that were given up without a label."""
+        for coverage in self._coverage_of(predictions):
             coverage.missing += 1
 
-    def delayed(self, milliseconds: int) -> None:
-        """Count the delay of a label: its event time less that of its request."""
-        self.delays[bucket(milliseconds)] += 1
+    def count_delay(self, milliseconds: int) -> None:
+        """Count the delay of a label: its event time minus its request's."""
+        self.delays[delay_bucket(milliseconds)] += 1
 
-    def add(self, other: "LabelFigures") -> None:
+    def merge(self, other: "LabelStats") -> None:
         """Add another partition's counts."""
         self.delays.update(other.delays)
         for name, coverage in other.versions.items():
-            self.versions.setdefault(name, Coverage()).add(coverage)
+            self.versions.setdefault(name, LabelCoverage()).merge(coverage)
 
-    def _of(self, predictions: Iterable[Scored]) -> Iterable[Coverage]:
-        for scored in predictions:
-            coverage = self.versions.get(f"{scored.model}/{scored.version}")
+    def _coverage_of(self, predictions: Iterable[JoinedPrediction]) -> Iterable[LabelCoverage]:
+        for prediction in predictions:
+            coverage = self.versions.get(f"{prediction.model}/{prediction.version}")
             if coverage is not None:
                 yield coverage
 
 
-def bucket(milliseconds: int) -> int:
-    """The upper bound (ms, inclusive) of the bucket of a delay; 0 for a label that came first."""
+def delay_bucket(milliseconds: int) -> int:
+    """Return the inclusive upper bound (ms) of a delay's bucket; 0 if the label came first."""
     if milliseconds <= 0:
         return 0
-    return int(2 ** (ceil(log2(milliseconds) * STEPS) / STEPS))
+    return int(2 ** (ceil(log2(milliseconds) * BUCKETS_PER_DOUBLING) / BUCKETS_PER_DOUBLING))
 
 
-def quantile(delays: Mapping[int, float], share: float) -> int | None:
-    """The delay (ms) that a share of the labels do not exceed, to the bound of its bucket."""
+def delay_quantile(delays: Mapping[int, float], share: float) -> int | None:
+    """Return the bucket bound (ms) that a share of the labels do not exceed; None without any."""
     wanted, seen = share * sum(delays.values()), 0.0
     for bound in sorted(delays):
         seen += delays[bound]

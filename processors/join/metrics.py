@@ -1,41 +1,41 @@
-"""What joiners tell of themselves: counters, how late labels come, how many came for whom."""
+"""The joiner's metrics: counters, label delays, and label coverage by model version."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
-from modstream.broker.wire.contracts import Metrics
+from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import TopicPartition
-from modstream.processors.join.label_stats import LabelFigures
-from modstream.processors.join.partition import Partition
-from modstream.processors.join.state_machine import Count
+from modstream.processors.join.label_stats import LabelStats
+from modstream.processors.join.partition import PartitionJoin
+from modstream.processors.join.state_machine import JoinCounter
 
 
 def join_metrics(
-    partitions: Collection[Partition], positions: Mapping[TopicPartition, int]
+    partitions: Collection[PartitionJoin], positions: Mapping[TopicPartition, int]
 ) -> Iterator[Metrics]:
-    """The figures of these partitions, at least one, read up to `positions`."""
-    counts: Counter[str] = Counter(dict.fromkeys(map(str, Count), 0))
-    figures = LabelFigures()
+    """Yield the metrics of one or more partitions whose inputs were read up to `positions`."""
+    counts: Counter[str] = Counter(dict.fromkeys(map(str, JoinCounter), 0))
+    stats = LabelStats()
     for partition in partitions:
-        counts.update(partition.ledger.counts)
-        figures.add(partition.ledger.figures)
-    event_time = min(partition.ledger.watermark for partition in partitions)
+        counts.update(partition.state.counts)
+        stats.merge(partition.state.label_stats)
+    event_time = min(partition.state.watermark for partition in partitions)
     offsets = {str(tp): position for tp, position in positions.items()}
-    waiting = sum(partition.open for partition in partitions)
+    open_count = sum(partition.open_count for partition in partitions)
     yield Metrics(
         kind="joiner",
         event_time=event_time,
-        values={**counts, "open": waiting},
+        values={**counts, "open": open_count},
         offsets=offsets,
     )
-    if figures.delays:
+    if stats.delays:
         yield Metrics(
             kind="label_delay",
             event_time=event_time,
-            values={str(bound): count for bound, count in sorted(figures.delays.items())},
+            values={str(bound): count for bound, count in sorted(stats.delays.items())},
             offsets=offsets,
         )
-    for name, coverage in figures.versions.items():
+    for name, coverage in stats.versions.items():
         model, _, version = name.rpartition("/")
         yield Metrics(
             kind="coverage",

@@ -1,50 +1,51 @@
 """The late-label join of one request id, as a state machine without I/O or clock.
 
-Predictions and labels of an id come in any order, twice, late or never::
+Predictions and labels of an id arrive in any order, repeatedly, late or never::
 
-    open ──(both sides are there)──────> joined ───(horizon)──> dropped     Feedback
+    open ──(both sides arrived)────────> joined ───(horizon)──> dropped     Feedback
     open ──(prediction, horizon)───────> given up ─(horizon)──> dropped     Unjoined missing
     open ──(label, horizon)────────────> dropped                            Unjoined orphan
 
-A label that meets a joined or a given-up entry is a duplicate, a revision or late. A revision of
-what was joined goes out once more as feedback that `revises`, to correct the figures. Times are
-event times: integer milliseconds since the epoch, UTC. A partition's offsets order its records,
-so a record whose offset an entry has already seen is a replay and changes nothing.
+A label that meets a joined or a given-up entry is a duplicate, a revision or late. A revised label
+of a joined entry is published once more as feedback with `revises` set, which corrects the
+metrics. Times are event times: integer milliseconds since the epoch, UTC. A partition's offsets
+order its records, so a record whose offset an entry has already seen is a replay and changes
+nothing.
 
-Delayed labels as events of their own: Grzenda et al., "Delayed labelling evaluation for data
+Delayed labels as separate events: Grzenda et al., "Delayed labelling evaluation for data
 streams", Data Mining and Knowledge Discovery 34 (2020).
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import ConfigDict, with_config
+from pydantic import AliasChoices, ConfigDict, Field, with_config
 
 from modstream.broker.wire.contracts import (
     Feedback,
+    JoinedPrediction,
     Label,
     Prediction,
-    Scored,
     Unjoined,
     UnjoinedReason,
 )
-from modstream.broker.wire.features import Row
+from modstream.broker.wire.features import FeatureRow
 
 
-class State(StrEnum):
-    """How far the join of one id has come."""
+class JoinState(StrEnum):
+    """The state of the join of one id."""
 
     OPEN = "open"
-    """One side is there and waits for the other."""
+    """One side has arrived and waits for the other."""
     JOINED = "joined"
-    """Label and prediction have met; kept to tell repeated labels."""
+    """Label and prediction have met; the entry is kept to recognise repeated labels."""
     GIVEN_UP = "given_up"
-    """The label had not come by the horizon; kept to tell late labels."""
+    """No label arrived within the horizon; the entry is kept to recognise late labels."""
 
 
-class Count(StrEnum):
-    """What a record, or the passing of time, did to an entry; the joiner's counters."""
+class JoinCounter(StrEnum):
+    """The joiner's counters: what a record, or the passing of time, did to an entry."""
 
     JOINED = "joined"
     MISSING = "missing"
@@ -53,116 +54,129 @@ class Count(StrEnum):
     DUPLICATE = "duplicate"
     REVISED = "revised"
     REPLAYED = "replayed"
-    """A record, or a model's answer to this request, that had been seen before."""
+    """A record, or a model's response to this request, that was processed before."""
     REFUSED = "refused"
-    """An answer that holds no prediction of a single row: a typed error, several rows, tensors."""
+    """A response without a prediction of a single row: an error, several rows, or tensors."""
     MALFORMED = "malformed"
-    """A record that breaks its topic's contract."""
+    """A record that violates its topic's contract."""
 
 
 class Arrival(NamedTuple):
-    """Where a record lies in its partition, its key, and when it was made (ms, epoch)."""
+    """A record's offset in its partition, its key, and its timestamp (ms since the epoch)."""
 
     offset: int
     key: bytes | None
     timestamp: int
 
 
+def either(name: str, earlier_name: str) -> Any:  # noqa: ANN401 - as pydantic declares fields
+    """Return a field that is read by its name, or by the name that earlier versions wrote."""
+    return Field(validation_alias=AliasChoices(name, earlier_name))
+
+
 @with_config(ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What is known of one id. Features are held until they have travelled.
+class JoinEntry:
+    """The state of one id. Features are kept until they have been published.
 
-    `predictions` wait for the label; `sent` have met it and are kept for its revision.
+    `predictions` wait for the label; `joined_predictions` were published with a label and are
+    kept for its revision. The offsets are those of the last prediction and label processed.
+    Changelogs of earlier versions use the names that are given as second choices.
     """
 
     id: str
     key: bytes | None = None
-    state: State = State.OPEN
+    state: JoinState = JoinState.OPEN
     event_time: int | None = None
     label: Label | None = None
-    predictions: tuple[Scored, ...] = ()
-    sent: tuple[Scored, ...] = ()
-    features: Row | None = None
-    features_gone: bool = False
+    predictions: tuple[JoinedPrediction, ...] = ()
+    joined_predictions: Annotated[
+        tuple[JoinedPrediction, ...], either("joined_predictions", "sent")
+    ] = ()
+    features: FeatureRow | None = None
+    features_sent: Annotated[bool, either("features_sent", "features_gone")] = False
     models: tuple[str, ...] = ()
-    predicted_at: int = -1
-    labelled_at: int = -1
+    last_prediction_offset: Annotated[int, either("last_prediction_offset", "predicted_at")] = -1
+    last_label_offset: Annotated[int, either("last_label_offset", "labelled_at")] = -1
 
 
-class Step(NamedTuple):
-    """An entry after an event (None: dropped), the messages that go out, and the counter."""
+class Transition(NamedTuple):
+    """An entry after an event (None: dropped), the messages to publish, and the counter."""
 
-    entry: Entry | None
+    entry: JoinEntry | None
     outputs: tuple[Feedback | Unjoined, ...] = ()
-    counted: Count | None = None
+    counter: JoinCounter | None = None
 
 
-def on_prediction(entry: Entry | None, prediction: Prediction, arrival: Arrival) -> Step:
-    """Take one model's answer to a request; only answers for a single row can be joined."""
+def on_prediction(entry: JoinEntry | None, prediction: Prediction, arrival: Arrival) -> Transition:
+    """Process one model's prediction; only predictions for a single row can be joined."""
     outputs = prediction.outputs
     if not isinstance(outputs, dict):
-        return Step(entry, counted=Count.REFUSED)
-    before = entry or Entry(prediction.id)
-    if arrival.offset <= before.predicted_at or prediction.model in before.models:
-        return Step(before, counted=Count.REPLAYED)
-    asked_at = arrival.timestamp if prediction.event_time is None else prediction.event_time
+        return Transition(entry, counter=JoinCounter.REFUSED)
+    before = entry or JoinEntry(prediction.id)
+    is_seen = arrival.offset <= before.last_prediction_offset
+    if is_seen or prediction.model in before.models:
+        return Transition(before, counter=JoinCounter.REPLAYED)
+    event_time = arrival.timestamp if prediction.event_time is None else prediction.event_time
     known = replace(
         before,
         key=arrival.key,
-        event_time=asked_at if before.event_time is None else before.event_time,
+        event_time=event_time if before.event_time is None else before.event_time,
         models=(*before.models, prediction.model),
-        predicted_at=arrival.offset,
+        last_prediction_offset=arrival.offset,
     )
-    if before.state is State.GIVEN_UP:
-        return Step(known)
-    scored = Scored.model_construct(
+    if before.state is JoinState.GIVEN_UP:
+        return Transition(known)
+    scored = JoinedPrediction.model_construct(
         model=prediction.model, version=prediction.version, outputs=outputs
     )
-    features = None if before.features_gone else prediction.features or before.features
-    held = replace(known, predictions=(*before.predictions, scored), features=features)
+    features = None if before.features_sent else prediction.features or before.features
+    waiting = replace(known, predictions=(*before.predictions, scored), features=features)
     if before.label is None:
-        return Step(held)
-    return _joined(held, None if before.state is State.JOINED else Count.JOINED)
+        return Transition(waiting)
+    return _join(waiting, None if before.state is JoinState.JOINED else JoinCounter.JOINED)
 
 
-def on_label(entry: Entry | None, label: Label, arrival: Arrival) -> Step:
-    """Take a label: the first one joins, waits or is late, any other repeats or revises it."""
-    before = entry or Entry(label.id)
-    if arrival.offset <= before.labelled_at:
-        return Step(before, counted=Count.REPLAYED)
-    seen = replace(before, key=before.key or arrival.key, labelled_at=arrival.offset)
+def on_label(entry: JoinEntry | None, label: Label, arrival: Arrival) -> Transition:
+    """Process a label: the first one joins, waits or is late; any other repeats or revises it."""
+    before = entry or JoinEntry(label.id)
+    if arrival.offset <= before.last_label_offset:
+        return Transition(before, counter=JoinCounter.REPLAYED)
+    seen = replace(before, key=before.key or arrival.key, last_label_offset=arrival.offset)
     if before.label is not None:
-        return _repeated(seen, before.label, label)
+        return _handle_later_label(seen, before.label, label)
     labelled = replace(seen, label=label)
-    if before.state is State.GIVEN_UP:
-        return Step(labelled, (_unjoined(labelled, UnjoinedReason.LATE, label),), Count.LATE)
-    return _joined(labelled, Count.JOINED) if before.predictions else Step(labelled)
+    if before.state is JoinState.GIVEN_UP:
+        late = _unjoined_message(labelled, UnjoinedReason.LATE, label)
+        return Transition(labelled, (late,), JoinCounter.LATE)
+    return _join(labelled, JoinCounter.JOINED) if before.predictions else Transition(labelled)
 
 
-def expire(entry: Entry, watermark: int, horizon: int) -> Step:
-    """Do what the passing of event time asks for: give up, or drop what has served its time."""
-    if watermark <= due(entry, horizon):
-        return Step(entry)
-    if entry.state is not State.OPEN:
-        return Step(None)
+def expire(entry: JoinEntry, watermark: int, horizon: int) -> Transition:
+    """Give an entry up, or drop it, if the watermark has passed its expiry time."""
+    if watermark <= expiry_time(entry, horizon):
+        return Transition(entry)
+    if entry.state is not JoinState.OPEN:
+        return Transition(None)
     if entry.label is not None:
-        return Step(None, (_unjoined(entry, UnjoinedReason.ORPHAN, entry.label),), Count.ORPHAN)
-    given_up = replace(entry, state=State.GIVEN_UP, predictions=(), features=None)
-    return Step(given_up, (_unjoined(entry, UnjoinedReason.MISSING, None),), Count.MISSING)
+        orphan = _unjoined_message(entry, UnjoinedReason.ORPHAN, entry.label)
+        return Transition(None, (orphan,), JoinCounter.ORPHAN)
+    given_up = replace(entry, state=JoinState.GIVEN_UP, predictions=(), features=None)
+    missing = _unjoined_message(entry, UnjoinedReason.MISSING, None)
+    return Transition(given_up, (missing,), JoinCounter.MISSING)
 
 
-def due(entry: Entry, horizon: int) -> int:
-    """The event time after which `expire` has something to do for this entry."""
-    asked_at = entry.event_time
+def expiry_time(entry: JoinEntry, horizon: int) -> int:
+    """Return the event time (ms) after which `expire` changes this entry."""
+    predicted_at = entry.event_time
     labelled_at = None if entry.label is None else entry.label.event_time
-    if entry.state is State.GIVEN_UP and asked_at is not None:
-        return asked_at + 2 * horizon
-    return max(time for time in (asked_at, labelled_at) if time is not None) + horizon
+    if entry.state is JoinState.GIVEN_UP and predicted_at is not None:
+        return predicted_at + 2 * horizon
+    return max(time for time in (predicted_at, labelled_at) if time is not None) + horizon
 
 
-def _joined(entry: Entry, count: Count | None) -> Step:
-    """Send the label with every prediction held; the features go once, with the first of them."""
+def _join(entry: JoinEntry, counter: JoinCounter | None) -> Transition:
+    """Publish the label with all waiting predictions; features go out with the first of them."""
     label, event_time = entry.label, entry.event_time
     if label is None or event_time is None:
         raise ValueError(f"{entry.id} has only one side to join")
@@ -176,38 +190,39 @@ def _joined(entry: Entry, count: Count | None) -> Step:
     )
     after = replace(
         entry,
-        state=State.JOINED,
+        state=JoinState.JOINED,
         predictions=(),
-        sent=(*entry.sent, *entry.predictions),
+        joined_predictions=(*entry.joined_predictions, *entry.predictions),
         features=None,
-        features_gone=entry.features_gone or entry.features is not None,
+        features_sent=entry.features_sent or entry.features is not None,
     )
-    return Step(after, (feedback,), count)
+    return Transition(after, (feedback,), counter)
 
 
-def _repeated(entry: Entry, known: Label, label: Label) -> Step:
-    """A label where one is known: news with a higher revision, or the same with another value."""
-    news = label.revision > known.revision or (
+def _handle_later_label(entry: JoinEntry, known: Label, label: Label) -> Transition:
+    """Process a label of an entry that has one: a higher revision or another value revises it."""
+    is_revision = label.revision > known.revision or (
         label.revision == known.revision and label.label != known.label
     )
-    reason = UnjoinedReason.REVISED if news else UnjoinedReason.DUPLICATE
-    after = replace(entry, label=label) if news else entry
-    told = _unjoined(entry, reason, label)
-    asked_at = entry.event_time
-    if not news or not entry.sent or asked_at is None or label.label == known.label:
-        return Step(after, (told,), Count(reason))
+    reason = UnjoinedReason.REVISED if is_revision else UnjoinedReason.DUPLICATE
+    after = replace(entry, label=label) if is_revision else entry
+    unjoined = _unjoined_message(entry, reason, label)
+    event_time = entry.event_time
+    is_corrected = is_revision and entry.joined_predictions and label.label != known.label
+    if not is_corrected or event_time is None:
+        return Transition(after, (unjoined,), JoinCounter(reason))
     correction = Feedback.model_construct(
         id=entry.id,
         label=label.label,
-        predictions=entry.sent,
-        event_time=asked_at,
+        predictions=entry.joined_predictions,
+        event_time=event_time,
         label_time=label.event_time,
         revises=known.label,
     )
-    return Step(after, (told, correction), Count(reason))
+    return Transition(after, (unjoined, correction), JoinCounter(reason))
 
 
-def _unjoined(entry: Entry, reason: UnjoinedReason, label: Label | None) -> Unjoined:
+def _unjoined_message(entry: JoinEntry, reason: UnjoinedReason, label: Label | None) -> Unjoined:
     return Unjoined.model_construct(
         id=entry.id,
         reason=reason,

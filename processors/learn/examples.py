@@ -1,35 +1,67 @@
-"""What a piece of feedback is to a learner: whether it teaches, and which row it is."""
+"""Whether feedback is a training example for a model, and how its row is identified."""
 
-from modstream.broker.wire.feedback_codec import Told
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from modstream.broker.wire.feedback_codec import AnyFeedback
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
 from modstream.models.schema.card import ModelCard
 
 
-def teaches(feedback: Told) -> bool:
-    """Whether there is a row to learn; else it only tells of predictions."""
+def is_training_example(feedback: AnyFeedback) -> bool:
+    """Return whether feedback has a row to learn; otherwise it only scores predictions."""
     return feedback.features is not None and feedback.revises is None
 
 
-def is_meant_for(card: ModelCard, feedback: Told) -> bool:
-    """Whether a row is one of this model's, and not another's on the same stream.
+def belongs_to(card: ModelCard, feedback: AnyFeedback) -> bool:
+    """Return whether a row belongs to this model, and not to another model on the same stream.
 
-    Another's was answered by others alone, and lacks this model's features.
+    A row belongs to another model if only other models predicted it and it lacks this model's
+    features.
     """
-    answered = {scored.model for scored in feedback.predictions}
-    if not answered or card.name in answered:
+    models = {prediction.model for prediction in feedback.predictions}
+    if not models or card.name in models:
         return True
     return (feedback.features or {}).keys() >= set(card.input_schema.names)
 
 
 def is_released(record: Record) -> bool:
-    """Whether feedback comes out of quarantine."""
+    """Return whether a feedback record was released from quarantine."""
     return bool(record.headers) and record.header(Header.REDRIVE_OF) is not None
 
 
-def fingerprint(feedback: Told) -> int:
-    """A row's features as one number, the same within this process.
+def fingerprint(feedback: AnyFeedback) -> int:
+    """Return a hash of a row's features, which is the same only within this process.
 
-    Without the label: after a crash the joiner may repeat a row with the label that revised it.
+    The label is left out: after a crash the joiner may repeat a row with its revised label.
     """
     return hash(tuple((feedback.features or {}).values()))
+
+
+@dataclass(slots=True)
+class SeenIds:
+    """The newest `capacity` ids of rows, each with the fingerprint of its row."""
+
+    capacity: int
+    _fingerprints: OrderedDict[str, int] = field(default_factory=OrderedDict)
+
+    def __len__(self) -> int:
+        """Return the number of ids."""
+        return len(self._fingerprints)
+
+    def add(self, feedback: AnyFeedback) -> bool:
+        """Remember the id of a row; return whether it is new."""
+        if feedback.id in self._fingerprints:
+            return False
+        self._fingerprints[feedback.id] = fingerprint(feedback)
+        if len(self._fingerprints) > self.capacity:
+            self._fingerprints.popitem(last=False)
+        return True
+
+    def is_reused_by(self, feedback: AnyFeedback) -> bool:
+        """Return whether a training example has the id of an earlier, different row."""
+        seen = self._fingerprints.get(feedback.id)
+        if seen is None or not is_training_example(feedback):
+            return False
+        return seen != fingerprint(feedback)

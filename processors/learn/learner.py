@@ -1,36 +1,41 @@
-"""The learner: test, guard, learn, probe. No I/O; who runs it reads and publishes.
+"""The learner: scores, validates and learns feedback. No I/O: its caller reads and publishes.
 
-What it has learned and how far it has read are one state: a snapshot carries both, so a restart
-neither skips a row nor learns one twice.
+The learned state and the offsets read so far belong together. A published version carries both, so
+a restart neither skips a row nor learns one twice.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from modstream.broker.errors import DecodeError
-from modstream.broker.wire.codec import legible_id
-from modstream.broker.wire.contracts import Metrics, Quarantined, Source
-from modstream.broker.wire.feedback_codec import FeedbackReader, Told
-from modstream.broker.wire.quarantine import quarantine
-from modstream.broker.wire.records import Outgoing, Record, next_offsets
+from modstream.broker.wire.codec import salvage_id
+from modstream.broker.wire.contracts import Quarantined, SourcePosition
+from modstream.broker.wire.feedback_codec import AnyFeedback, FeedbackDecoder
+from modstream.broker.wire.model_contracts import Metrics
+from modstream.broker.wire.quarantine import build_quarantined_record
+from modstream.broker.wire.records import ProducerRecord, Record, next_offsets
 from modstream.broker.wire.topics import Header, Topics
-from modstream.models.errors import ModelError
-from modstream.models.evaluation.input_drift import InputWatch
+from modstream.models.evaluation.input_drift import InputDriftMonitor
 from modstream.models.runtimes.runtime import LearningRuntime
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.input_schema import Batch, Scalar
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
 from modstream.processors.evaluate.prequential import Prequential
-from modstream.processors.guard.guard import Lesson, Safeguard
-from modstream.processors.guard.hard_rules import Offence, time_fault
-from modstream.processors.learn.atomic_update import Workbench
-from modstream.processors.learn.examples import fingerprint, is_meant_for, is_released, teaches
-from modstream.processors.learn.settings import LearnSettings
+from modstream.processors.guard.guard import FeedbackGuard, TrainingExample
+from modstream.processors.guard.hard_rules import Violation, check_times
+from modstream.processors.learn.atomic_update import AtomicLearner
+from modstream.processors.learn.examples import (
+    SeenIds,
+    belongs_to,
+    is_released,
+    is_training_example,
+)
+from modstream.processors.learn.settings import InputDriftSettings, LearnSettings
 
 
 @dataclass(slots=True)
-class Counts:
-    """What became of the feedback read so far by this process, and of all learned ever."""
+class LearnerCounts:
+    """Numbers of feedback records since the start; `learned` is the total of all processes."""
 
     learned: int = 0
     seen: int = 0
@@ -39,21 +44,27 @@ class Counts:
     quarantined: int = 0
 
 
-Test = Callable[[Batch, Sequence[Scalar], Sequence[int]], None]
-"""Given rows, their labels, and the event times (ms) of their requests."""
+BatchHook = Callable[[Batch, Sequence[Scalar], Sequence[int]], None]
+"""Called with valid rows, their labels, and the event times (ms) of their requests."""
 
 
-def untested(_batch: Batch, _labels: Sequence[Scalar], _asked_at: Sequence[int]) -> None:
-    """Nobody is tested on what is about to be learned."""
+def no_hook(_batch: Batch, _labels: Sequence[Scalar], _request_times: Sequence[int]) -> None:
+    """Do nothing before a batch is learned."""
 
 
 @dataclass(slots=True)
 class Learner:
-    """One model's only writer.
+    """The only writer of one model's state. Not thread-safe: one thread calls all methods.
 
-    `offsets` maps "topic:partition" to the next offset to learn; `runtime` is the state that has
-    learned everything before. `test` sees each batch that passed the guard before it is learned,
-    and so does `inputs`, if the rows are to be watched for a change.
+    Attributes:
+        card: the newest published version.
+        runtime: the state, which has learned everything before `offsets`.
+        topics: the topics of the stream.
+        settings: how to learn.
+        offsets: the next offset to learn of each partition, by "topic:partition".
+        counts: numbers of feedback records.
+        event_time: the latest label time read, ms since the epoch.
+        prequential: the metrics of the models that predicted.
     """
 
     card: ModelCard
@@ -61,74 +72,100 @@ class Learner:
     topics: Topics
     settings: LearnSettings = field(default_factory=LearnSettings)
     offsets: dict[str, int] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
+    counts: LearnerCounts = field(default_factory=LearnerCounts)
     event_time: int = 0
-    test: Test = untested
     prequential: Prequential = field(init=False)
-    inputs: InputWatch | None = field(init=False)
-    _moved: dict[str, float] = field(default_factory=dict)
-    _known: OrderedDict[str, int] = field(default_factory=OrderedDict)
-    _safeguard: Safeguard = field(init=False)
-    _bench: Workbench = field(init=False)
-    _reader: FeedbackReader = field(default_factory=FeedbackReader)
+    _input_drift: InputDriftMonitor | None = field(init=False)
+    _input_shifts: dict[str, float] = field(default_factory=dict)
+    _seen_ids: SeenIds = field(init=False)
+    _guard: FeedbackGuard = field(init=False)
+    _atomic: AtomicLearner = field(init=False)
+    _decoder: FeedbackDecoder = field(default_factory=FeedbackDecoder)
 
     def __post_init__(self) -> None:
-        self.prequential = Prequential(self.settings.window)
-        watch = self.settings.inputs
-        self.inputs = InputWatch(watch.sensitivity, watch.every) if watch.every else None
-        self._safeguard = Safeguard(self.card, self.settings.guard)
-        self._bench = Workbench(self.runtime, self.card.task, self.settings)
+        """Create the metrics, the guard and the input drift monitor."""
+        self.prequential = Prequential(self.settings.metrics_window)
+        self._input_drift = drift_monitor(self.settings.input_drift)
+        self._seen_ids = SeenIds(self.settings.dedup_ids)
+        self._guard = FeedbackGuard(self.card, self.settings.guard)
+        self._atomic = AtomicLearner(self.runtime, self.card.task, self.settings)
 
-    def remember(self, records: Sequence[Record]) -> None:
-        """Know rows read before a restart again, their ids and figures, without learning them."""
+    @property
+    def monitors_input_drift(self) -> bool:
+        """Whether the features of learned rows are monitored for drift."""
+        return self._input_drift is not None
+
+    def disable_input_drift(self) -> None:
+        """Stop monitoring input drift, because another learner monitors the same rows."""
+        self._input_drift = None
+
+    def backfill_ids(self, records: Sequence[Record]) -> None:
+        """Take the ids and predictions of feedback read before a restart, without learning it."""
         for record in records:
             feedback = self._decode(record)
             if not isinstance(feedback, DecodeError) and not is_released(record):
                 self.prequential.add(feedback)
-                if teaches(feedback):
-                    self._is_new(feedback)
+                if is_training_example(feedback):
+                    self._seen_ids.add(feedback)
 
-    def absorb(self, records: Sequence[Record]) -> list[Outgoing]:
-        """Test then train on a batch of feedback; returns what was quarantined."""
-        refused: list[Outgoing] = []
-        lessons: list[Lesson] = []
+    def learn_batch(
+        self, records: Sequence[Record], before_learning: BatchHook = no_hook
+    ) -> list[ProducerRecord]:
+        """Score and learn a batch of feedback; return the quarantine records of rejected rows.
+
+        Args:
+            records: feedback records, in the order of their offsets.
+            before_learning: called once with all valid rows before any of them is learned.
+        """
+        rejected: list[ProducerRecord] = []
+        examples: list[TrainingExample] = []
         for record in records:
-            read = self._read(record)
-            if isinstance(read, Lesson):
-                lessons.append(read)
-            elif read is not None:
-                self._safeguard.offended(record)
-                refused.append(read)
-        refused.extend(self._teach(lessons))
-        for home, offset in next_offsets(records).items():
-            self.offsets[str(home)] = offset
+            example = self._read_record(record)
+            if isinstance(example, TrainingExample):
+                examples.append(example)
+            elif example is not None:
+                self._guard.note_violation(record)
+                rejected.append(example)
+        rejected += self._validate_and_learn(examples, before_learning)
+        for partition, offset in next_offsets(records).items():
+            self.offsets[str(partition)] = offset
         self.counts.seen += len(records)
-        self.counts.quarantined += len(refused)
-        return refused
+        self.counts.quarantined += len(rejected)
+        return rejected
 
-    def go_back(self, runtime: LearningRuntime) -> None:
-        """Go on from an earlier state, which is the learner's from now on.
+    def set_published(self, card: ModelCard) -> None:
+        """Set the newest published version of this learner."""
+        self.card = card
 
-        How far it has read stays: what was learned since that state is given up.
+    def skip_to(self, offsets: Mapping[str, int]) -> None:
+        """Continue at some offsets; rows before them are not learned."""
+        self.offsets |= offsets
+
+    def restore_state(self, runtime: LearningRuntime) -> None:
+        """Replace the state by an earlier one, which the learner owns from now on.
+
+        `offsets` stay: the rows learned since the earlier state are not learned again.
         """
         self.runtime = runtime
-        self._bench = Workbench(runtime, self.card.task, self.settings)
+        self._atomic = AtomicLearner(runtime, self.card.task, self.settings)
 
-    def metrics(self) -> Iterator[Metrics]:
-        """The prequential figures so far, and what has moved among the inputs since the last."""
-        yield from self.prequential.metrics(self.event_time, self.offsets)
-        moved, self._moved = self._moved, {}
-        if moved:
-            yield Metrics(
-                kind="inputs",
+    def metrics(self) -> list[Metrics]:
+        """Return the prequential metrics, and the input shifts found since the last call."""
+        metrics = self.prequential.metrics(self.event_time, self.offsets)
+        shifts, self._input_shifts = self._input_shifts, {}
+        if shifts:
+            drift = Metrics(
+                kind="input_drift",
                 model=self.card.name,
                 event_time=self.event_time,
-                values=moved,
+                values=shifts,
                 offsets=dict(self.offsets),
             )
+            metrics.append(drift)
+        return metrics
 
     def progress(self, version: int) -> Metrics:
-        """How far the learner is: `event_time` is that of the latest label read."""
+        """Return the counts and offsets so far; their event time is that of the latest label."""
         return Metrics(
             kind="learner",
             model=self.card.name,
@@ -138,99 +175,76 @@ class Learner:
             offsets=dict(self.offsets),
         )
 
-    def _read(self, record: Record) -> Lesson | Outgoing | None:
-        """Score what a record says of predictions; return the row it teaches, or its refusal."""
+    def _read_record(self, record: Record) -> TrainingExample | ProducerRecord | None:
+        """Score the predictions of a record; return its training example or quarantine record.
+
+        None is returned for feedback that is not to be learned by this model.
+        """
         feedback = self._decode(record)
         if isinstance(feedback, DecodeError):
-            found = legible_id(record.value or b"") or f"{record.partition}:{record.offset}"
-            return self._quarantine(record, found, feedback.code, str(feedback))
+            request_id = salvage_id(record.value or b"") or f"{record.partition}:{record.offset}"
+            return self._quarantine(record, request_id, feedback.code, str(feedback))
         released = is_released(record)
-        fault = time_fault(feedback.event_time, feedback.label_time)
-        if fault is None and not released:
-            fault = self._id_fault(feedback)
-        if fault is not None:
-            return self._quarantine(record, feedback.id, *fault)
+        reason = check_times(feedback.event_time, feedback.label_time)
+        if reason is None and not released and self._seen_ids.is_reused_by(feedback):
+            reason = ("duplicate_id", "a different row with this id was read before")
+        if reason is not None:
+            return self._quarantine(record, feedback.id, *reason)
         if released:
-            ours = record.header(Header.MODEL) == self.card.name.encode()
-            return Lesson(record, feedback, released=True) if ours else None
+            is_own = record.header(Header.MODEL) == self.card.name.encode()
+            return TrainingExample(record, feedback, is_released=True) if is_own else None
         self.prequential.add(feedback)
         self.event_time = max(self.event_time, feedback.label_time)
         self.counts.revised += feedback.revises is not None
-        if not teaches(feedback) or not is_meant_for(self.card, feedback):
+        if not is_training_example(feedback) or not belongs_to(self.card, feedback):
             return None
-        if self._is_new(feedback):
-            return Lesson(record, feedback)
+        if self._seen_ids.add(feedback):
+            return TrainingExample(record, feedback)
         self.counts.repeated += 1
         return None
 
-    def _decode(self, record: Record) -> Told | DecodeError:
+    def _decode(self, record: Record) -> AnyFeedback | DecodeError:
         try:
-            return self._reader.read(record.value)
+            return self._decoder.decode(record.value)
         except DecodeError as error:
             return error
 
-    def _id_fault(self, feedback: Told) -> tuple[str, str] | None:
-        """Whether another row has come under this id before."""
-        known = self._known.get(feedback.id)
-        if known is None or not teaches(feedback) or known == fingerprint(feedback):
-            return None
-        return ("duplicate_id", "another row has come under this id")
+    def _validate_and_learn(
+        self, examples: Sequence[TrainingExample], before_learning: BatchHook
+    ) -> list[ProducerRecord]:
+        checked = self._guard.check(examples)
+        violations = list(checked.violations)
+        if checked.kept:
+            times = [examples[position].feedback.event_time for position in checked.kept]
+            before_learning(checked.batch, checked.labels, times)
+            if self._input_drift is not None:
+                self._input_shifts |= self._input_drift.update(checked.batch)
+            failed = self._atomic.learn_each(checked.batch, checked.labels)
+            violations += [Violation(checked.kept[row], *reason) for row, *reason in failed]
+            self.counts.learned += len(checked.kept) - len(failed)
+            self.runtime = self._atomic.runtime
+        return [
+            self._quarantine(examples[at].record, examples[at].feedback.id, rule, detail)
+            for at, rule, detail in violations
+        ]
 
-    def _is_new(self, feedback: Told) -> bool:
-        """Whether a row's id has not come before; it is known from now on."""
-        if feedback.id in self._known:
-            return False
-        self._known[feedback.id] = fingerprint(feedback)
-        if len(self._known) > self.settings.remember:
-            self._known.popitem(last=False)
-        return True
-
-    def _teach(self, lessons: Sequence[Lesson]) -> Iterator[Outgoing]:
-        checked = self._safeguard.check(lessons)
-        for position, rule, detail in checked.offences:
-            yield self._refuse(lessons[position], rule, detail)
-        if not checked.kept:
-            return
-        asked_at = [lessons[position].feedback.event_time for position in checked.kept]
-        self.test(checked.batch, checked.labels, asked_at)
-        if self.inputs is not None:
-            self._moved |= self.inputs.add(checked.batch)
-        for index, rule, detail in self._learn(checked.batch, checked.labels):
-            yield self._refuse(lessons[checked.kept[index]], rule, detail)
-
-    def _learn(self, batch: Batch, labels: Sequence[Scalar]) -> Iterator[Offence]:
-        """Learn rows; when that fails, halve them until the bad row is alone."""
-        pending = [range(batch.size)]
-        while pending:
-            part = pending.pop()
-            if not self._bench.has_room():
-                yield from (
-                    Offence(at, "model_full", "the model is too large to learn more") for at in part
-                )
-                continue
-            whole = len(part) == batch.size
-            rows = batch if whole else batch.take(part)
-            try:
-                self._bench.learn(rows, [labels[at] for at in part])
-            except (ModelError, ArithmeticError) as error:
-                if len(part) == 1:
-                    yield Offence(part[0], "unlearnable", str(error))
-                else:
-                    middle = len(part) // 2
-                    pending += [part[middle:], part[:middle]]
-            else:
-                self.counts.learned += len(part)
-            self.runtime = self._bench.runtime
-
-    def _refuse(self, lesson: Lesson, rule: str, detail: str) -> Outgoing:
-        return self._quarantine(lesson.record, lesson.feedback.id, rule, detail)
-
-    def _quarantine(self, record: Record, request_id: str, rule: str, detail: str) -> Outgoing:
-        refused = Quarantined(
+    def _quarantine(
+        self, record: Record, request_id: str, rule: str, detail: str
+    ) -> ProducerRecord:
+        rejected = Quarantined(
             id=request_id,
             model=self.card.name,
             rule=rule,
             detail=detail,
-            source=Source(topic=record.topic, partition=record.partition, offset=record.offset),
+            source=SourcePosition(
+                topic=record.topic, partition=record.partition, offset=record.offset
+            ),
         )
-        return quarantine(record, self.topics.quarantine, refused)
+        return build_quarantined_record(record, self.topics.quarantine, rejected)
+
+
+def drift_monitor(settings: InputDriftSettings) -> InputDriftMonitor | None:
+    """Return an input drift monitor, or None if it is switched off."""
+    if not settings.sample_every:
+        return None
+    return InputDriftMonitor(settings.delta, settings.sample_every)

@@ -1,4 +1,4 @@
-"""How often a learner publishes: soon after it learned, but never for most of its time."""
+"""A throttle for publishing: a minimum interval, and a maximum share of the time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,25 +6,29 @@ from time import monotonic
 
 
 @dataclass(frozen=True, slots=True)
-class CadenceSettings:
-    """`seconds` between two versions at least; publishing takes at most `share` of the time."""
+class PublishSettings:
+    """How often a learner publishes versions."""
 
-    seconds: float = 0.25
-    share: float = 0.1
+    min_interval_seconds: float = 0.25
+    """Minimum time between two versions, in seconds."""
+    max_time_share: float = 0.1
+    """Maximum share of the time that publishing may take."""
 
 
 @dataclass(slots=True)
-class Cadence:
-    """Follows what publishing costs: a model that takes long to dump is dumped seldom."""
+class PublishThrottle:
+    """Spaces out publishing by its cost: a model that is slow to publish is published rarely."""
 
-    settings: CadenceSettings
+    settings: PublishSettings
     clock: Callable[[], float] = monotonic
     _due: float = field(default=0.0)
 
     def is_due(self) -> bool:
-        """Whether enough time has passed since the last version."""
+        """Return whether enough time has passed since the last version."""
         return self.clock() >= self._due
 
-    def published(self, cost: float) -> None:
-        """A version has been published, or could not be; it took `cost` seconds."""
-        self._due = self.clock() + max(self.settings.seconds, cost / self.settings.share)
+    def record_cost(self, cost_seconds: float) -> None:
+        """Record that an attempt to publish has just ended, successful or not, and its duration."""
+        self._due = self.clock() + max(
+            self.settings.min_interval_seconds, cost_seconds / self.settings.max_time_share
+        )

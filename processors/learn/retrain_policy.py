@@ -1,88 +1,96 @@
-"""When a model is to be retrained: after an alarm, or when its figures decay. Pure."""
+"""When to retrain a model: after an alarm, or when its metric decays. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modstream.broker.wire.contracts import Metrics, ModelEvent
+from modstream.broker.wire.model_contracts import Metrics, ModelEvent
+from modstream.models.registry.refs import CHALLENGER
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainSettings:
-    """What has a model retrained, and where the result goes.
+    """When a model is retrained, and where the result is published."""
 
-    `alias` is where an accepted challenger is published: a batch member of the family, say.
-    A model decays when the metric over its window is worse than its best since the last
-    retraining by more than `decay`, or than what the business asks; a window of fewer than
-    `fewest` labels tells nothing. Between two retrainings lie at least `rest` labels. With `inputs`
-    above 0, a feature that moved by so many of its standard deviations is a reason, too: not by
-    default, for what comes may change by the hour and the season, and be answered well.
-    """
-
-    alias: str = "challenger"
+    alias: str = CHALLENGER
+    """Alias under which an accepted challenger is published, such as that of a batch candidate."""
     decay: float = 0.05
-    fewest: int = 1000
-    rest: int = 5000
-    inputs: float = 0.0
+    """A model decays when its metric is worse than its best since the last retraining by more than
+    this, or worse than `train.threshold`."""
+    min_window: int = 1000
+    """Minimum number of labels in the metric's window; metrics over fewer labels are ignored."""
+    min_labels_between: int = 5000
+    """Minimum number of labels between two retrainings."""
+    min_input_shift: float = 0.0
+    """Shift of a feature's mean, in standard deviations, that causes a retraining. 0 switches this
+    off, as by default: inputs drift with hour and season without harming accuracy."""
 
 
 @dataclass(slots=True)
-class Reasons:
-    """Follows what is told of one model, and says when and why it is to be retrained.
+class RetrainPolicy:
+    """Decides from events and metrics when one model is to be retrained, and why.
 
-    `metric` decides, the higher the better unless `is_loss`; `bound` is what the business asks.
+    Attributes:
+        model: the model's name.
+        metric: the metric that decides.
+        settings: the limits.
+        is_loss: whether a lower metric is better.
+        threshold: the value that the metric must reach, if any.
+        labels: number of labels seen by the model so far.
     """
 
     model: str
     metric: str
     settings: RetrainSettings
     is_loss: bool = False
-    bound: float | None = None
+    threshold: float | None = None
     labels: int = 0
     _best: float | None = None
-    _rested_at: int = 0
+    _min_labels: int = 0
     _alarm: str = field(default="", init=False)
 
-    def hear(self, event: ModelEvent) -> None:
-        """Take note of an event: a gate that rolled the model back has raised an alarm."""
-        if event.model == self.model and event.action == "rollback" and event.weighed is not None:
-            self._alarm = f"rolled back: {event.evidence}"
+    def on_event(self, event: ModelEvent) -> None:
+        """Process an event; a rollback decided by the model's gate is an alarm."""
+        if event.model == self.model and event.action == "rollback" and event.decision is not None:
+            self._alarm = f"rolled back: {event.reason}"
 
-    def see(self, told: Metrics) -> str:
-        """Take note of figures; why the model is to be retrained now, empty if it is not."""
-        if told.kind == "inputs" and told.model == self.model:
-            self._alarm = moved(told.values, self.settings.inputs) or self._alarm
-        if (told.kind, told.model, told.version) != ("prequential", self.model, None):
+    def on_metrics(self, metrics: Metrics) -> str:
+        """Process metrics; return the reason to retrain now, or "" if there is none."""
+        if metrics.kind == "input_drift" and metrics.model == self.model:
+            shift = input_shift_reason(metrics.values, self.settings.min_input_shift)
+            self._alarm = shift or self._alarm
+        if (metrics.kind, metrics.model, metrics.version) != ("prequential", self.model, None):
             return ""
-        self.labels = int(told.values["labelled"])
-        return self._due(told.values)
+        self.labels = int(metrics.values["labelled"])
+        if self.labels < self._min_labels:
+            return ""
+        return self._alarm or self._decay_reason(metrics.values)
 
-    def begin_anew(self) -> None:
-        """A retraining has been tried: the next one rests, and what was best before is forgotten.
+    def reset(self) -> None:
+        """Start the interval to the next retraining, and forget the alarm and the best metric.
 
-        However it ended: on the same feedback it would end so again.
+        Call it after every attempt: a retraining on the same feedback would end the same way.
         """
-        self._best, self._alarm, self._rested_at = None, "", self.labels + self.settings.rest
+        self._best, self._alarm = None, ""
+        self._min_labels = self.labels + self.settings.min_labels_between
 
-    def _due(self, values: Mapping[str, float]) -> str:
-        if self.labels < self._rested_at:
-            return ""
-        return self._alarm or self._decayed(values)
-
-    def _decayed(self, values: Mapping[str, float]) -> str:
-        now = values.get(self.metric)
-        if now is None or values["window"] < self.settings.fewest:
+    def _decay_reason(self, values: Mapping[str, float]) -> str:
+        value = values.get(self.metric)
+        if value is None or values["window"] < self.settings.min_window:
             return ""
         sign = -1 if self.is_loss else 1
-        if self.bound is not None and sign * now < sign * self.bound:
-            return f"{self.metric} is {now:.4g}, asked for is {self.bound:.4g}"
-        self._best = now if self._best is None else sign * max(sign * now, sign * self._best)
-        if sign * (self._best - now) > self.settings.decay:
-            return f"{self.metric} went from {self._best:.4g} to {now:.4g}"
+        if self.threshold is not None and sign * value < sign * self.threshold:
+            return f"{self.metric} is {value:.4g}, required is {self.threshold:.4g}"
+        self._best = value if self._best is None else sign * max(sign * value, sign * self._best)
+        if sign * (self._best - value) > self.settings.decay:
+            return f"{self.metric} went from {self._best:.4g} to {value:.4g}"
         return ""
 
 
-def moved(features: Mapping[str, float], least: float) -> str:
-    """Which features moved by at least so many standard deviations; empty if none, or it is 0."""
-    far = {name: by for name, by in features.items() if least and abs(by) >= least}
-    told = ", ".join(f"{name} by {by:+.2g} standard deviations" for name, by in far.items())
-    return f"inputs moved: {told}" if told else ""
+def input_shift_reason(shifts: Mapping[str, float], min_shift: float) -> str:
+    """Return which features moved by at least `min_shift` standard deviations, or "" if none.
+
+    A `min_shift` of 0 switches this off.
+    """
+    far = {name: shift for name, shift in shifts.items() if min_shift and abs(shift) >= min_shift}
+    moves = ", ".join(f"{name} by {shift:+.2g} standard deviations" for name, shift in far.items())
+    return f"inputs moved: {moves}" if moves else ""

@@ -1,42 +1,17 @@
-"""What can be set of a learner; apart from it, so that reading settings imports no library."""
+"""Settings of a learner, in their own module: reading them imports neither River nor sklearn."""
 
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True, slots=True)
-class GuardSettings:
-    """What the guard lets pass; docs/learning.md explains the rules. A rule's bound of 0 is off."""
-
-    unknown_features: int = 100
-    """Most features of a row that the model does not know."""
-    outlier: float = 30.0
-    """Most robust deviations of a number from the median of recent rows."""
-    loss: float = 10.0
-    """Most loss of a row under the version that answered it, in nats; of a regression, the most
-    robust deviations of its error."""
-    window: int = 1000
-    """Recent rows that medians and allowance are taken over."""
-    fewest: int = 50
-    """Rows that have to be known before a row is called an outlier."""
-    soft_share: float = 0.05
-    """Most of the recent rows that are refused as outliers or losses; more is drift, and passes."""
-    budget: float = 0.25
-    """Share of a source's recent rows that may be refused before all of them are."""
-    budget_window: int = 200
-    """Recent rows of a source that its budget is about."""
-    penalty: int = 1000
-    """Rows for which a source that spent its budget is refused whole."""
-    source: str = ""
-    """Header or feature that names a row's source; without it the source is the partition."""
+from modstream.processors.guard.settings import GuardSettings
 
 
 @dataclass(frozen=True, slots=True)
-class InputSettings:
-    """How the features of what is learned are watched for a change; an `every` of 0 is off."""
+class InputDriftSettings:
+    """How the features of learned rows are monitored for drift."""
 
-    every: int = 10
-    """One row in so many is looked at."""
-    sensitivity: float = 1e-6
+    sample_every: int = 10
+    """Monitor one row in this many; 0 switches the monitor off."""
+    delta: float = 1e-6
     """ADWIN's delta, for all features together."""
 
 
@@ -44,18 +19,18 @@ class InputSettings:
 class LearnSettings:
     """How a learner learns."""
 
-    remember: int = 20_000
-    """Ids that are known again, so that a row that the joiner repeats after a crash is not
-    learned twice."""
-    probes: int = 8
-    """Rows that a new state must give finite answers to before it counts."""
-    window: int = 2000
-    """Newest labelled answers of a model or version that its figures are over."""
-    copy_share: float = 0.02
-    """Share of the time that copies of the model may take."""
-    relearn: int = 10_000
-    """Most rows that are learned again when one after them could not be."""
+    dedup_ids: int = 20_000
+    """Number of ids that are remembered, so that a row that the joiner repeats after a crash is
+    learned once."""
+    probe_rows: int = 8
+    """Number of known good rows for which a new state must predict finite values."""
+    metrics_window: int = 2000
+    """Number of newest labels over which the metrics of a model or version are computed."""
+    max_copy_time_share: float = 0.02
+    """Maximum share of the time that copies of the model may take."""
+    max_relearn_rows: int = 10_000
+    """Maximum number of rows that are learned again when a row after them failed."""
     guard: GuardSettings = field(default_factory=GuardSettings)
-    """What may be learned."""
-    inputs: InputSettings = field(default_factory=InputSettings)
-    """How it is told that rows are no longer like those before."""
+    """Which rows may be learned."""
+    input_drift: InputDriftSettings = field(default_factory=InputDriftSettings)
+    """How input drift is detected."""

@@ -1,106 +1,111 @@
-"""Requests of one model become one batch, and each request knows which rows of it are its own."""
+"""Batching: the rows of many requests to one model version as one columnar batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from modstream.broker.wire.contracts import Request
-from modstream.broker.wire.features import Row
-from modstream.broker.wire.records import Record
+from modstream.broker.wire.features import FeatureRow
 from modstream.models.errors import InputError
-from modstream.models.schema.input_schema import Batch, InputSchema, Tensor
+from modstream.models.schema.input_schema import Batch, InputSchema
+from modstream.models.schema.tensors import InputTensor
 from modstream.processors.errors import InvalidInput, Refusal
 
 
-class Ask(NamedTuple):
+class ModelRequest(NamedTuple):
     """One request to one model.
 
-    `place` is the record's in its polled batch, `number` the model's among those it asks.
+    `position` is the request's in its batch; `number` is the model's among those it asks.
     """
 
-    place: int
-    record: Record
+    position: int
     request: Request
     number: int
 
 
-class Share(NamedTuple):
-    """An ask and its rows, from `start` to before `stop`, in the assembled batch."""
+class RowRange(NamedTuple):
+    """A request's rows in the assembled batch, from `start` to before `stop`."""
 
-    ask: Ask
+    asked: ModelRequest
     start: int
     stop: int
 
 
 @dataclass(frozen=True, slots=True)
-class Assembled:
-    """The rows of all valid asks under each other, and what is wrong with the other asks."""
+class AssembledBatch:
+    """The rows of all valid requests, and the reasons why the other requests are invalid."""
 
     batch: Batch | None
-    shares: list[Share]
-    refused: list[tuple[Ask, Refusal]]
+    ranges: list[RowRange]
+    rejected: list[tuple[ModelRequest, Refusal]]
 
 
-def assemble(schema: InputSchema, asks: Sequence[Ask]) -> Assembled:
-    """Turn asks into one batch. A bad row costs its own request and no other."""
-    rows: list[Row] = []
-    spans: list[Share] = []
-    tensors: list[tuple[Ask, Batch]] = []
-    refused: list[tuple[Ask, Refusal]] = []
-    for ask in asks:
-        features = ask.request.features
+def assemble(schema: InputSchema, requests: Sequence[ModelRequest]) -> AssembledBatch:
+    """Assemble requests into one batch. An invalid row rejects its own request and no other."""
+    rows: list[FeatureRow] = []
+    ranges: list[RowRange] = []
+    tensors: list[tuple[ModelRequest, Batch]] = []
+    rejected: list[tuple[ModelRequest, Refusal]] = []
+    for asked in requests:
+        features = asked.request.features
         if features is None:
             try:
-                tensors.append((ask, schema.tensors(_tensors(ask.request))))
+                tensors.append((asked, schema.parse_tensors(_tensors(asked.request))))
             except InputError as error:
-                refused.append((ask, InvalidInput(error)))
+                rejected.append((asked, InvalidInput(error)))
             continue
         start = len(rows)
         if isinstance(features, dict):
             rows.append(features)
         else:
             rows.extend(features)
-        spans.append(Share(ask, start, len(rows)))
-    sorted_rows = schema.batch(rows)
-    if sorted_rows.errors:
-        spans = _sift(spans, sorted_rows.kept, sorted_rows.errors, refused)
-    batches = [sorted_rows.batch] if rows else []
-    size = sorted_rows.batch.size
-    for ask, batch in tensors:
+        ranges.append(RowRange(asked, start, len(rows)))
+    parsed = schema.parse_rows(rows)
+    if parsed.errors:
+        ranges = _split_valid(ranges, parsed.valid_positions, parsed.errors, rejected)
+    batches = [parsed.batch] if rows else []
+    size = parsed.batch.size
+    for asked, batch in tensors:
         batches.append(batch)
-        spans.append(Share(ask, size, size + batch.size))
+        ranges.append(RowRange(asked, size, size + batch.size))
         size += batch.size
-    if not spans:
-        return Assembled(None, [], refused)
-    return Assembled(batches[0] if len(batches) == 1 else Batch.concat(batches), spans, refused)
+    if not ranges:
+        return AssembledBatch(None, [], rejected)
+    whole = batches[0] if len(batches) == 1 else Batch.concat(batches)
+    return AssembledBatch(whole, ranges, rejected)
 
 
-def key_of(record: Record, request_id: str) -> bytes:
-    """An answer's key: the request's own, so that both lie in partitions of the same number."""
-    return request_id.encode() if record.key is None else record.key
+def take_ranges(batch: Batch, ranges: Sequence[RowRange]) -> tuple[Batch, list[RowRange]]:
+    """Return the rows of some ranges as a batch of their own, and the ranges moved to it."""
+    rows = [row for rows in ranges for row in range(rows.start, rows.stop)]
+    moved, start = [], 0
+    for asked, first, stop in ranges:
+        moved.append(RowRange(asked, start, start + stop - first))
+        start += stop - first
+    return batch.take(rows), moved
 
 
-def _sift(
-    spans: Sequence[Share],
+def _split_valid(
+    ranges: Sequence[RowRange],
     kept: Sequence[int],
     errors: dict[int, InputError],
-    refused: list[tuple[Ask, Refusal]],
-) -> list[Share]:
-    """Move shares to where their rows are in the good batch; refuse those with a bad row."""
-    moved = {position: new for new, position in enumerate(kept)}
-    good = []
-    for ask, start, stop in spans:
+    rejected: list[tuple[ModelRequest, Refusal]],
+) -> list[RowRange]:
+    """Move ranges to where their rows are in the valid batch; reject those with an invalid row."""
+    moved = {row: new for new, row in enumerate(kept)}
+    valid = []
+    for asked, start, stop in ranges:
         bad = next((row for row in range(start, stop) if row in errors), None)
         if bad is None:
-            good.append(Share(ask, moved[start], moved[stop - 1] + 1))
+            valid.append(RowRange(asked, moved[start], moved[stop - 1] + 1))
         else:
             row = bad - start if stop - start > 1 else None
-            refused.append((ask, InvalidInput(errors[bad], row)))
-    return good
+            rejected.append((asked, InvalidInput(errors[bad], row)))
+    return valid
 
 
-def _tensors(request: Request) -> list[Tensor]:
+def _tensors(request: Request) -> list[InputTensor]:
     return [
-        Tensor(tensor.name, tensor.shape, tensor.datatype, tensor.data)
+        InputTensor(tensor.name, tensor.shape, tensor.datatype, tensor.data)
         for tensor in request.inputs or ()
     ]

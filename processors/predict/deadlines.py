@@ -1,27 +1,27 @@
-"""Until when a request is worth an answer."""
+"""Deadlines of requests."""
 
 from collections.abc import Sequence
 
-from modstream.broker.wire.record_batch import Marks
-from modstream.processors.errors import DeadlineUnreadable, Expired, Refusal
+from modstream.broker.wire.record_batch import RequestHeaders
+from modstream.processors.errors import DeadlineExceeded, InvalidDeadline, Refusal
 
-LONGEST = 19
-"""Digits that fit into 64 bits."""
+MAX_DIGITS = 19
+"""Decimal digits of the largest signed 64-bit integer."""
 
 
-def overdue(deadline: bytes | None, now_ms: int) -> Refusal | None:
-    """Why a record is not to be answered for its deadline's sake, or None."""
+def check_deadline(deadline: bytes | None, now_ms: int) -> Refusal | None:
+    """Return the refusal if the deadline has passed or is malformed, else None."""
     if deadline is None:
         return None
-    if not deadline.isdigit() or len(deadline) > LONGEST:
-        return DeadlineUnreadable(deadline)
-    return Expired(int(deadline), now_ms) if now_ms > int(deadline) else None
+    if not deadline.isdigit() or len(deadline) > MAX_DIGITS:
+        return InvalidDeadline(deadline)
+    return DeadlineExceeded(int(deadline), now_ms) if now_ms > int(deadline) else None
 
 
-def all_overdue(marks: Sequence[Marks], now_ms: int) -> dict[int, Refusal]:
-    """Why records of a batch are not to be answered for their deadline's sake, by place."""
-    deadlines = [mark.deadline for mark in marks]
+def expired(headers: Sequence[RequestHeaders], now_ms: int) -> dict[int, Refusal]:
+    """Return the refusals of a batch's requests for their deadlines, by position."""
+    deadlines = [one.deadline for one in headers]
     if deadlines.count(None) == len(deadlines):
         return {}
-    found = ((place, overdue(deadline, now_ms)) for place, deadline in enumerate(deadlines))
-    return {place: refusal for place, refusal in found if refusal is not None}
+    found = ((position, check_deadline(one, now_ms)) for position, one in enumerate(deadlines))
+    return {position: refusal for position, refusal in found if refusal is not None}

@@ -1,139 +1,160 @@
-"""The express lane: the usual requests of a batch, answered column by column.
+"""The fast path: common requests of a batch, decoded and predicted column by column.
 
-What it answers, the ordinary way through pydantic and `assemble` would answer alike. To that way
-it leaves whatever is not usual or does not come out well: by itself it refuses nothing.
+The fast path answers a request exactly as the engine would. Unusual requests, and those without a
+finite output, are left to the engine; the fast path never refuses a request. See docs/adr/0011.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import repeat
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from pydantic import ValidationError
 
 from modstream.broker.errors import NotJson
-from modstream.broker.wire.codec import PREDICTION
 from modstream.broker.wire.contracts import Request
-from modstream.broker.wire.fast_codec import (
-    ABSENT,
-    Head,
-    Heads,
-    joined,
-    json_document,
-    json_numbers,
-    json_texts,
-)
-from modstream.broker.wire.record_batch import PASSED, Polled
-from modstream.broker.wire.records import HOME, OFFSET, Headers, Outgoing, Record, outgoing_of
-from modstream.broker.wire.tensor_binary import cut
-from modstream.broker.wire.topics import Header, Topics
+from modstream.broker.wire.fast_codec import ABSENT, HeadDecoder, RequestHead
+from modstream.broker.wire.record_batch import RecordBatch
+from modstream.broker.wire.records import response_key
+from modstream.broker.wire.tensor_binary import split_at
 from modstream.models.errors import PredictError
-from modstream.models.runtimes.runtime import Outputs, answered
+from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import ModelCard
 from modstream.processors.errors import Refusal
-from modstream.processors.predict.batching import key_of
-from modstream.processors.predict.model_resolver import Hand, Loaded, PredictSettings
-from modstream.processors.predict.outputs import Parts
-from modstream.processors.predict.request_formats import Form, Kind, form_of
+from modstream.processors.predict.engine import predict_finite
+from modstream.processors.predict.model_resolver import ModelResolver, ServableModel
+from modstream.processors.predict.request_formats import FormatName, RequestFormat, format_for
+from modstream.processors.predict.settings import InferenceSettings
 
-MOST_FORMS = 256
-"""Forms that are kept, one for each model version and kind of request."""
+MAX_FORMATS = 256
+"""Formats that are kept, one for each model version and format name."""
 
-Found = tuple[str | None, int | str, bool, bool, bool]
-"""What the requests of one lot share: model, reference, and which parts of KINDS they lack."""
+GroupKey = tuple[str | None, int | str, bool, bool, bool]
+"""The model and reference that requests ask for, and which of features, inputs, tail are absent."""
 
-KINDS: Mapping[tuple[bool, bool, bool], Kind] = MappingProxyType(
+FORMAT_BY_SHAPE: Mapping[tuple[bool, bool, bool], FormatName] = MappingProxyType(
     {(False, True, True): "row", (True, False, True): "matrix", (True, False, False): "raw"}
 )
-"""The kind of a request by whether it lacks features, inputs, and raw bytes behind the JSON."""
+"""The format of a request by whether it lacks features, inputs, and raw bytes behind the JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Usual requests: their places in the batch, heads and raw bytes run alike."""
+class RequestHeads(NamedTuple):
+    """The decoded heads of a batch, with the JSON and the raw bytes they came from, by position.
 
-    places: list[int]
-    heads: list[Head]
-    tails: list[bytes | None]
-
-    def picked(self, positions: Sequence[int]) -> "Group":
-        """The requests at some ascending positions."""
-        if len(positions) == len(self.places):
-            return self
-        return Group(
-            [self.places[at] for at in positions],
-            [self.heads[at] for at in positions],
-            [self.tails[at] for at in positions],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """Requests of one form to one model version, and what was read of them.
-
-    `ref` is what the version is called here, `number` is the model's among those that they ask,
-    `places` are their records' in the polled batch; places, heads and cells run alike.
+    A head is None where a request cannot be common.
     """
 
-    loaded: Loaded
-    form: Form
-    ref: int | str
-    number: int
-    places: list[int]
-    heads: list[Head]
-    cells: list[Any]
+    heads: list[RequestHead | None]
+    documents: list[bytes]
+    tails: list[bytes | None]
 
-    def without(self, places: Collection[int]) -> "Lot":
-        """The requests at other places."""
-        if not places:
+
+@dataclass(frozen=True, slots=True)
+class RequestGroup:
+    """Common requests: positions in the batch, heads and raw bytes are parallel lists."""
+
+    positions: list[int]
+    heads: list[RequestHead]
+    tails: list[bytes | None]
+
+    def select(self, indices: Sequence[int]) -> "RequestGroup":
+        """Return the requests at some ascending indices."""
+        if len(indices) == len(self.positions):
             return self
-        return self.picked([at for at, place in enumerate(self.places) if place not in places])
-
-    def picked(self, positions: Sequence[int]) -> "Lot":
-        """The requests at some positions."""
-        return replace(
-            self,
-            places=[self.places[at] for at in positions],
-            heads=[self.heads[at] for at in positions],
-            cells=[self.cells[at] for at in positions],
+        return RequestGroup(
+            [self.positions[index] for index in indices],
+            [self.heads[index] for index in indices],
+            [self.tails[index] for index in indices],
         )
 
 
-class Express:
-    """Reads the usual requests of a batch and answers them."""
+@dataclass(frozen=True, slots=True)
+class FastBatch:
+    """Requests of one format to one model version, with their decoded values.
 
-    def __init__(self, topics: Topics, settings: PredictSettings) -> None:
-        self._topic = topics.predictions
+    `ref` is the version or alias that they ask for; `number` is the model's among those they ask.
+    `positions` are those of the records in the batch; positions, heads and values are parallel.
+    """
+
+    model: ServableModel
+    format: RequestFormat
+    ref: int | str
+    number: int
+    positions: list[int]
+    heads: list[RequestHead]
+    values: list[Any]
+
+    def excluding(self, positions: Collection[int]) -> "FastBatch":
+        """Return the requests at other positions."""
+        if not positions:
+            return self
+        kept = [index for index, at in enumerate(self.positions) if at not in positions]
+        return self if len(kept) == len(self.positions) else self.select(kept)
+
+    def select(self, indices: Sequence[int]) -> "FastBatch":
+        """Return the requests at some indices."""
+        return replace(
+            self,
+            positions=[self.positions[index] for index in indices],
+            heads=[self.heads[index] for index in indices],
+            values=[self.values[index] for index in indices],
+        )
+
+    def predict(self) -> tuple["FastBatch", Outputs | None]:
+        """Predict all requests at once.
+
+        Returns:
+            The requests that have a finite output, and the outputs; None if the runtime failed.
+        """
+        try:
+            outputs, indices = predict_finite(self.model, self.format.batch(self.values))
+        except PredictError:
+            return self.select([]), None
+        return (self if indices is None else self.select(indices)), outputs
+
+
+class FastPath:
+    """Decodes the common requests of batches into columns."""
+
+    def __init__(self, settings: InferenceSettings, max_request_bytes: int) -> None:
         self._settings = settings
-        self._heads = Heads()
-        self._forms: dict[tuple[str, int, Kind], tuple[ModelCard, Form | None]] = {}
+        self._max_request_bytes = max_request_bytes
+        self._decoder = HeadDecoder()
+        self._formats: dict[
+            tuple[str, int, FormatName], tuple[ModelCard, RequestFormat | None]
+        ] = {}
 
-    def read(self, polled: Polled, hand: Hand, late: Collection[int]) -> list[Lot]:
-        """The usual requests; one that asks several models stands in a lot of each, or in none."""
-        documents, tails = split_all(polled, self._settings.largest)
-        heads = self._heads.read(documents)
-        places = [at for at, head in enumerate(heads) if head is not None and at not in late]
-        usual = [head for head in map(heads.__getitem__, places) if head is not None]
-        whole = Group(places, usual, list(map(tails.__getitem__, places)))
-        groups: defaultdict[Found, list[int]] = defaultdict(list)
-        for position, found in enumerate(self._found(whole, polled)):
-            groups[found].append(position)
+    def decode_heads(self, batch: RecordBatch) -> RequestHeads:
+        """Decode the heads of all requests that are not too large."""
+        documents, tails = split_all(batch, self._max_request_bytes)
+        return RequestHeads(self._decoder.decode(documents), documents, tails)
+
+    def decode(
+        self, decoded: RequestHeads, batch: RecordBatch, resolver: ModelResolver
+    ) -> list[FastBatch]:
+        """Decode common requests; one for several models is in a batch of each, or in none."""
+        positions = [at for at, head in enumerate(decoded.heads) if head is not None]
+        heads = [head for head in decoded.heads if head is not None]
+        whole = RequestGroup(positions, heads, list(map(decoded.tails.__getitem__, positions)))
+        groups: defaultdict[GroupKey, list[int]] = defaultdict(list)
+        for index, key in enumerate(self._group_keys(whole, batch)):
+            groups[key].append(index)
         return [
-            lot
-            for found, positions in groups.items()
-            for lot in self._lots(found, whole.picked(positions), hand)
+            fast
+            for key, indices in groups.items()
+            for fast in self._batches(key, whole.select(indices), resolver)
         ]
 
-    def _found(self, group: Group, polled: Polled) -> Iterator[Found]:
-        """What decides of each request to which lots it belongs."""
+    def _group_keys(self, group: RequestGroup, batch: RecordBatch) -> Iterator[GroupKey]:
         heads, refs = group.heads, [head.version for head in group.heads]
         if self._settings.challenger_share:
-            records = map(polled.records.__getitem__, group.places)
-            refs = list(map(self._settings.ref_of, records, heads))
+            records = map(batch.records.__getitem__, group.positions)
+            refs = [
+                self._settings.ref_for(head.model, head.version, response_key(record, head.id))
+                for record, head in zip(records, heads, strict=True)
+            ]
         return zip(
             [head.model for head in heads],
             refs,
@@ -143,93 +164,52 @@ class Express:
             strict=True,
         )
 
-    def _lots(self, found: Found, group: Group, hand: Hand) -> list[Lot]:
-        """A lot for each model that requests ask; none if one of the models is not to be had."""
-        model, ref, kind = found[0], found[1], KINDS.get(found[2:])
-        if kind is None or not is_valid(model, ref):
+    def _batches(
+        self, key: GroupKey, group: RequestGroup, resolver: ModelResolver
+    ) -> list[FastBatch]:
+        """Return a batch for each model that the requests ask; none if a model is unavailable."""
+        model, ref, name = key[0], key[1], FORMAT_BY_SHAPE.get(key[2:])
+        if name is None or not is_valid_ref(model, ref):
             return []
-        lots = []
-        for number, name in enumerate(self._settings.asked(model)):
-            named = hand.ref(name, ref)
-            loaded = hand.take(name, named)
-            form = None if isinstance(loaded, Refusal) else self._form(loaded.card, kind)
-            if isinstance(loaded, Refusal) or form is None:
+        batches = []
+        for number, asked in enumerate(self._settings.models_for(model)):
+            effective = resolver.effective_ref(asked, ref)
+            found = resolver.resolve(asked, effective)
+            form = None if isinstance(found, Refusal) else self._format(found.card, name)
+            if isinstance(found, Refusal) or form is None:
                 return []
-            cells = form.read(group.heads, group.tails)
-            lots.append(Lot(loaded, form, named, number, group.places, group.heads, cells))
-        if all(all(lot.cells) for lot in lots):
-            return lots
-        rows = zip(*(lot.cells for lot in lots), strict=True)
-        whole = [at for at, cells in enumerate(rows) if all(cells)]
-        return [lot.picked(whole) for lot in lots] if whole else []
+            values = form.decode(group.heads, group.tails)
+            batches.append(
+                FastBatch(found, form, effective, number, group.positions, group.heads, values)
+            )
+        if all(all(batch.values) for batch in batches):
+            return batches
+        rows = zip(*(batch.values for batch in batches), strict=True)
+        whole = [index for index, values in enumerate(rows) if all(values)]
+        return [batch.select(whole) for batch in batches] if whole else []
 
-    def _form(self, card: ModelCard, kind: Kind) -> Form | None:
-        """How a version reads requests of a kind; made once, and again if the card has changed."""
-        key = card.name, card.version, kind
-        known = self._forms.get(key)
+    def _format(self, card: ModelCard, name: FormatName) -> RequestFormat | None:
+        """Return a version's format; it is built once, and again if the card has changed."""
+        key = card.name, card.version, name
+        known = self._formats.get(key)
         if known is None or known[0] is not card:
-            if len(self._forms) >= MOST_FORMS:
-                del self._forms[next(iter(self._forms))]
-            known = self._forms[key] = card, form_of(card, kind)
+            if len(self._formats) >= MAX_FORMATS:
+                del self._formats[next(iter(self._formats))]
+            known = self._formats[key] = card, format_for(card, name)
         return known[1]
 
-    def answer(self, lot: Lot, polled: Polled) -> tuple[Lot, list[Outgoing]]:
-        """The requests of a lot that have an answer, and the answers."""
-        try:
-            scores = lot.loaded.runtime.predict(lot.form.batch(lot.cells))
-        except PredictError:
-            return lot.picked([]), []
-        finite = answered(scores, lot.loaded.card.task)
-        if not finite.all():
-            good = np.flatnonzero(finite).tolist()
-            lot, scores = lot.picked(good), scores[good]
-        return lot, self.written(lot, scores, polled) if lot.places else []
 
-    def written(self, lot: Lot, scores: Outputs, polled: Polled) -> list[Outgoing]:
-        """The answers to a lot's requests with their finite scores."""
-        card = lot.loaded.card
-        records = list(map(polled.records.__getitem__, lot.places))
-        passed = map(PASSED, map(polled.marks.__getitem__, lot.places))
-        ids = [head.id for head in lot.heads]
-        values = joined(
-            (
-                b'{"schema_version":1,"id":"',
-                json_texts(ids),
-                b'","model":%b,"version":%d,"outputs":' % (json_document(card.name), card.version),
-                *lot.form.outputs(scores),
-                *self._features(lot),
-                *event_times(lot.heads),
-                sources(records),
-                json_numbers(list(map(OFFSET, records))),
-                b"}}",
-            )
-        )
-        shared: Headers = (
-            (Header.KIND, PREDICTION),
-            (Header.MODEL, f"{card.name}/{card.version}".encode()),
-        )
-        headers = [(*shared, *more) if more else shared for more in passed]
-        keys = list(map(key_of, records, ids))
-        fields = zip(repeat(self._topic), keys, values, headers, repeat(None), strict=False)
-        return list(map(outgoing_of, fields))
-
-    def _features(self, lot: Lot) -> Parts:
-        if lot.number or not self._settings.record_features:
-            return ()
-        return (b',"features":', *lot.form.features(lot.heads, lot.cells))
-
-
-def split_all(polled: Polled, largest: int) -> tuple[list[bytes], list[bytes | None]]:
-    """The JSON of each record, empty if it cannot be usual, and the raw bytes behind it."""
+def split_all(batch: RecordBatch, max_bytes: int) -> tuple[list[bytes], list[bytes | None]]:
+    """Return the JSON of each record, empty if it cannot be common, and the raw bytes behind it."""
     documents: list[bytes] = []
-    tails: list[bytes | None] = [None] * len(polled.records)
-    for place, (record, marks) in enumerate(zip(polled.records, polled.marks, strict=True)):
-        value, length = record[4], marks[0]
-        if value is None or len(value) > largest:
+    tails: list[bytes | None] = [None] * len(batch.records)
+    for position, (record, headers) in enumerate(zip(batch.records, batch.headers, strict=True)):
+        value, length = record[4], headers[0]
+        if value is None or len(value) > max_bytes:
             value = b""
         elif length is not None:
             try:
-                value, tails[place] = cut(value, length)
+                value, tails[position] = split_at(value, length)
             except NotJson:
                 value = b""
         documents.append(value)
@@ -237,28 +217,10 @@ def split_all(polled: Polled, largest: int) -> tuple[list[bytes], list[bytes | N
 
 
 @lru_cache(1024)
-def is_valid(model: str | None, ref: int | str) -> bool:
-    """Whether the contract lets a request name a model and a version so."""
+def is_valid_ref(model: str | None, ref: int | str) -> bool:
+    """Return whether the contract lets a request name this model and this version or alias."""
     try:
         request = Request(id="any", features={}, model=model, version=ref)
     except ValidationError:
         return False
     return request.version == ref
-
-
-def event_times(heads: Sequence[Head]) -> Parts:
-    """The event times of requests, of which some, all or none have one."""
-    times = [head.event_time for head in heads]
-    if times.count(None) == len(times):
-        return ()
-    return ([b"" if time is None else b',"event_time":%d' % time for time in times],)
-
-
-def sources(records: Sequence[Record]) -> list[bytes]:
-    """Where each record lies, up to its offset."""
-    homes = list(map(HOME, records))
-    written = {
-        home: b',"source":{"topic":%b,"partition":%d,"offset":' % (json_document(home[0]), home[1])
-        for home in set(homes)
-    }
-    return list(map(written.__getitem__, homes))

@@ -1,187 +1,83 @@
-"""Requests in, answers out: the handler of the request path. No I/O but the shelf's first load."""
+"""The handler of the request path: polled records in, responses out."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from time import perf_counter
-from typing import Self
+from collections.abc import Callable, Sequence
+from time import time
 
-from modstream.broker.errors import DecodeError
-from modstream.broker.wire.codec import PREDICTION, decode_request
-from modstream.broker.wire.contracts import Request
-from modstream.broker.wire.dead_letters import dead_letter
-from modstream.broker.wire.record_batch import Polled
-from modstream.broker.wire.records import HOME, Outgoing, Record
+from modstream.broker.loop.ports import HandlerResult
+from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Topics
-from modstream.processors.errors import Refusal
-from modstream.processors.predict.batching import Ask
-from modstream.processors.predict.deadlines import all_overdue
-from modstream.processors.predict.deduplication import Repeats
-from modstream.processors.predict.fast_path import Express, Lot
-from modstream.processors.predict.model_resolver import REAL, Hand, PredictSettings, Shelf, Timing
-from modstream.processors.predict.responses import Answers, refused
-from modstream.processors.predict.slow_path import Ordinary
-from modstream.processors.predict.version_markers import Fences
+from modstream.processors.predict.deduplication import Deduplicator
+from modstream.processors.predict.engine import InferenceEngine
+from modstream.processors.predict.fast_path import FastPath
+from modstream.processors.predict.model_resolver import ModelProvider
+from modstream.processors.predict.responses import OnRefusal, ResponseWriter, ignore_refusal
+from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.state import BatchState, Step
+from modstream.processors.predict.steps import (
+    Decode,
+    Deduplicate,
+    Infer,
+    InferFast,
+    MarkVersions,
+    RefuseExpired,
+    RefuseUndecodable,
+)
+from modstream.processors.predict.version_markers import VersionMarkers
 
-Opened = Request | DecodeError
+MAX_REQUEST_BYTES = 1024 * 1024
 
 
-@dataclass(slots=True)
-class Work:
-    """A batch while it is answered.
+class RequestHandler:
+    """Answers the requests of polled batches by running a list of steps.
 
-    `asks` are the requests that go the ordinary way, by model and reference; `served` are the
-    places of predictions, by model, reference and the model's number among those asked.
+    Every record leaves as a prediction of each model that it asks, as a typed error, or as a dead
+    letter; a duplicate leaves as nothing, since it has its response. Responses keep the order of
+    their records. All requests of a batch see the same version of a model.
     """
 
-    polled: Polled
-    hand: Hand
-    answers: Answers
-    asks: defaultdict[tuple[str, int | str], list[Ask]]
-    served: defaultdict[tuple[str, int | str, int], list[int]]
+    def __init__(self, engine: InferenceEngine, steps: Sequence[Step]) -> None:
+        self._engine = engine
+        self._steps = steps
 
-    @classmethod
-    def on(cls, batch: Sequence[Record], hand: Hand) -> Self:
-        """Begin with a batch."""
-        answers = Answers(len(batch))
-        return cls(Polled.of(batch), hand, answers, defaultdict(list), defaultdict(list))
-
-
-class Predict:
-    """Decode each, group by model, get from the shelf, predict the batch, encode each.
-
-    Every record leaves through one door: it comes back as a prediction of each model it asks,
-    as a typed error answer, or as a dead letter. Answers keep the order of their records. With
-    `repeats`, a record whose id was just answered is passed over: its answer stands already. With
-    `fences`, a version's first answer in a partition is followed by a fence that says so.
-    `timing` knows the time for deadlines, and is told what each model takes.
-
-    The usual requests are read and answered by columns (`express.py`), all others one by one.
-    """
-
-    def __init__(
-        self,
-        topics: Topics,
-        shelf: Shelf,
-        settings: PredictSettings,
-        repeats: Repeats | None = None,
-        *,
-        fences: Fences | None = None,
-        timing: Timing = REAL,
-    ) -> None:
-        self._topics = topics
-        self._shelf = shelf
-        self._settings = settings
-        self._repeats = repeats
-        self._fences = fences
-        self._timing = timing
-        self._express = Express(topics, settings)
-        self._ordinary = Ordinary(topics, settings)
-
-    def __call__(self, batch: Sequence[Record]) -> list[Outgoing]:
+    def __call__(self, batch: Sequence[Record]) -> HandlerResult:
         """Answer one polled batch."""
-        work = Work.on(batch, Hand(self._shelf, self._settings.challenger_share))
-        late = all_overdue(work.polled.marks, int(self._timing.now() * 1000))
-        lots = self._express.read(work.polled, work.hand, late)
-        others = self._open(batch, lots)
-        again = self._repeated(work.polled, lots, others)
-        for lot in lots:
-            self._hurry(lot.without(again), work)
-        for place, opened in others.items():
-            if place not in again:
-                self._sort(place, opened, late.get(place), work)
-        self._answer(work)
-        self._fence(work)
-        return work.answers.in_order()
+        state = BatchState.begin(batch, self._engine.resolver())
+        for step in self._steps:
+            step(state)
+        return state.result()
 
-    def _open(self, batch: Sequence[Record], lots: Sequence[Lot]) -> dict[int, Opened]:
-        """The requests that are in no lot, or why there is none, by place."""
-        usual = {place for lot in lots for place in lot.places}
-        if len(usual) == len(batch):
-            return {}
-        return {
-            place: self._decoded(record) for place, record in enumerate(batch) if place not in usual
-        }
 
-    def _decoded(self, record: Record) -> Opened:
-        try:
-            return decode_request(record, self._settings.largest)
-        except DecodeError as error:
-            return error
+def request_handler(  # noqa: PLR0913 - one argument for each collaborator of a step
+    topics: Topics,
+    models: ModelProvider,
+    settings: InferenceSettings,
+    *,
+    max_request_bytes: int = MAX_REQUEST_BYTES,
+    deduplicator: Deduplicator | None = None,
+    markers: VersionMarkers | None = None,
+    now: Callable[[], float] = time,
+    on_refusal: OnRefusal = ignore_refusal,
+) -> RequestHandler:
+    """Return a handler composed of its steps, which are listed here in their order.
 
-    def _repeated(
-        self,
-        polled: Polled,
-        lots: Sequence[Lot],
-        others: Mapping[int, Opened],
-    ) -> Collection[int]:
-        """The places of requests that repeat an earlier one."""
-        if self._repeats is None:
-            return ()
-        ids: list[str | None] = [None] * len(polled.records)
-        for lot in lots:
-            for place, head in zip(lot.places, lot.heads, strict=True):
-                ids[place] = head.id
-        for place, opened in others.items():
-            ids[place] = opened.id if isinstance(opened, Request) else opened.request_id
-        self._repeats.prepare(polled.firsts)
-        return self._repeats.admit(polled.records, ids)
-
-    def _hurry(self, lot: Lot, work: Work) -> None:
-        """Answer a lot by columns; what does not come out well goes the ordinary way."""
-        if not lot.places:
-            return
-        model, ref = lot.loaded.card.name, lot.ref
-        began = perf_counter()
-        done, found = self._express.answer(lot, work.polled)
-        self._timing.took(model, len(done.places), perf_counter() - began)
-        work.answers.put(done.places, lot.number, found)
-        work.served[model, ref, lot.number] += done.places
-        for place in lot.without(set(done.places)).places if done is not lot else ():
-            record = work.polled.records[place]
-            work.asks[model, ref].append(Ask(place, record, decode_request(record), lot.number))
-
-    def _sort(self, place: int, opened: Opened, late: Refusal | None, work: Work) -> None:
-        """Refuse a request at once, or note what it asks of which model."""
-        record, topic = work.polled.records[place], self._topics.predictions
-        if isinstance(opened, DecodeError):
-            work.answers.put([place], 0, [self._unreadable(record, opened)])
-        elif late is not None:
-            refusal = refused(topic, record, opened.id, late, opened.model)
-            work.answers.put([place], 0, [refusal])
-        else:
-            share = self._settings.ref_of(record, opened)
-            for number, model in enumerate(self._settings.asked(opened.model)):
-                ref = work.hand.ref(model, share)
-                work.asks[model, ref].append(Ask(place, record, opened, number))
-
-    def _answer(self, work: Work) -> None:
-        """Answer the ordinary way what has not been answered yet."""
-        for (model, ref), asks in work.asks.items():
-            began = perf_counter()
-            for ask, answer in self._ordinary.answer(model, work.hand.take(model, ref), asks):
-                work.answers.put([ask.place], ask.number, [answer])
-                if answer.headers[0][1] == PREDICTION:
-                    work.served[model, ref, ask.number].append(ask.place)
-            self._timing.took(model, len(asks), perf_counter() - began)
-
-    def _fence(self, work: Work) -> None:
-        """Tell where versions begin to answer: only first answers in a partition can be there."""
-        if self._fences is None:
-            return
-        for (model, ref, number), places in work.served.items():
-            loaded, batch = work.hand.take(model, ref), work.polled.records
-            if isinstance(loaded, Refusal):
-                continue
-            if self._fences.is_settled(loaded.card, ref, work.polled.firsts):
-                continue
-            first = {HOME(batch[place]): place for place in sorted(places, reverse=True)}
-            firsts = {place: batch[place] for place in first.values()}
-            for place, fence in self._fences.crossed(loaded.card, ref, firsts):
-                work.answers.follow(place, number, fence)
-
-    def _unreadable(self, record: Record, error: DecodeError) -> Outgoing:
-        """Tell the sender where its id is legible, else keep the record as a dead letter."""
-        if error.request_id is not None:
-            return refused(self._topics.predictions, record, error.request_id, error)
-        return dead_letter(record, self._topics.dlq, error, "VALUE_CONVERTER")
+    Args:
+        topics: where responses and dead letters go.
+        models: gives the loaded models.
+        settings: the route, the traffic split, and what a prediction records.
+        max_request_bytes: larger requests become dead letters.
+        deduplicator: without it, a request that is sent twice is answered twice.
+        markers: without it, no version markers are written.
+        now: returns the seconds since the epoch that deadlines are checked against.
+        on_refusal: called for every error and dead letter.
+    """
+    engine, writer = InferenceEngine(models, settings), ResponseWriter(topics, on_refusal)
+    steps: list[Step] = [
+        Decode(FastPath(settings, max_request_bytes), max_request_bytes),
+        *([] if deduplicator is None else [Deduplicate(deduplicator)]),
+        RefuseUndecodable(writer),
+        RefuseExpired(writer, now),
+        InferFast(writer, settings.record_features),
+        Infer(writer, engine),
+        *([] if markers is None else [MarkVersions(markers)]),
+    ]
+    return RequestHandler(engine, steps)

@@ -1,105 +1,67 @@
-"""What the request path is given: settings, and models from a shelf."""
+"""Resolution of models: one version per model and reference for a whole batch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from time import time
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from modstream.broker.loop.batch_sizing import Took, untold
-from modstream.broker.wire.contracts import Request
-from modstream.broker.wire.fast_codec import Head
-from modstream.broker.wire.records import Record
 from modstream.models.errors import ModelError, ModelNotFound
+from modstream.models.registry.refs import CHALLENGER, CHAMPION
 from modstream.models.runtimes.runtime import Runtime
 from modstream.models.schema.card import ModelCard
-from modstream.processors.errors import ModelUnavailable, ModelUnknown, Refusal
-from modstream.processors.predict.batching import key_of
-from modstream.processors.predict.traffic_split import CHALLENGER, CHAMPION, alias_for
+from modstream.processors.errors import ModelUnavailable, Refusal, UnknownModel
 
 
-class Loaded(Protocol):
-    """A model version ready to answer."""
+class ServableModel(Protocol):
+    """A model version that is loaded."""
 
     @property
     def card(self) -> ModelCard:
-        """What is known about it."""
+        """The version's card."""
 
     @property
     def runtime(self) -> Runtime:
-        """What answers."""
+        """The runtime that predicts."""
 
 
-class Shelf(Protocol):
-    """Where loaded models stand."""
+class ModelProvider(Protocol):
+    """Gives loaded models by name and version or alias."""
 
-    def get(self, name: str, ref: int | str = "champion") -> Loaded:
-        """The version that `ref` means now."""
+    def get(self, name: str, ref: int | str = CHAMPION) -> ServableModel:
+        """Return the version that `ref` means now.
 
-
-class Timing(NamedTuple):
-    """Tells seconds since the epoch, and is told what each model takes of a batch."""
-
-    now: Callable[[], float] = time
-    took: Took = untold
+        Raises:
+            ModelNotFound: there is no such model, version or alias.
+            ModelError: it cannot be loaded now.
+        """
 
 
-REAL = Timing()
+class ModelResolver:
+    """The models as one batch sees them: a resolved reference keeps its version.
 
-
-@dataclass(frozen=True, slots=True)
-class PredictSettings:
-    """How a stream is answered.
-
-    `route` are the models that answer a request that names none, the first is the primary;
-    `largest` is the most bytes of a request; `record_features` keeps a single row's features
-    with the primary's answer, for the learner. `challenger_share` of the keys are answered by the
-    challenger, where there is one, if the request names neither model nor version.
+    With a `challenger_share` above 0, the champion replaces the challenger of a model that has
+    none.
     """
 
-    route: tuple[str, ...]
-    largest: int = 1024 * 1024
-    record_features: bool = True
-    challenger_share: float = 0.0
+    def __init__(self, models: ModelProvider, challenger_share: float = 0.0) -> None:
+        self._models = models
+        self._falls_back = challenger_share > 0
+        self._resolved: dict[tuple[str, int | str], ServableModel | Refusal] = {}
 
-    def asked(self, model: str | None) -> tuple[str, ...]:
-        """The models that answer a request that names this one, or none."""
-        return self.route if model is None else (model,)
-
-    def ref_of(self, record: Record, said: Request | Head) -> int | str:
-        """The version or alias that a request asks for, or whose share its key is in."""
-        if not self.challenger_share or said.model is not None or said.version != CHAMPION:
-            return said.version
-        return alias_for(key_of(record, said.id), self.challenger_share)
-
-
-class Hand:
-    """The shelf as one batch sees it: what is taken stays, and no request sees two versions.
-
-    With a `challenger_share`, the champion stands in where a model has no challenger.
-    """
-
-    def __init__(self, shelf: Shelf, challenger_share: float = 0.0) -> None:
-        self._shelf = shelf
-        self._stands_in = challenger_share > 0
-        self._taken: dict[tuple[str, int | str], Loaded | Refusal] = {}
-
-    def take(self, model: str, ref: int | str) -> Loaded | Refusal:
-        """The version that `ref` means in this batch, or why it cannot be had."""
-        found = self._taken.get((model, ref))
+    def resolve(self, model: str, ref: int | str) -> ServableModel | Refusal:
+        """Return the version that `ref` means in this batch, or the reason why it has none."""
+        found = self._resolved.get((model, ref))
         if found is None:
-            found = self._taken[model, ref] = self._asked(model, ref)
+            found = self._resolved[model, ref] = self._load(model, ref)
         return found
 
-    def ref(self, model: str, ref: int | str) -> int | str:
-        """The reference that answers for `ref`: the same, but where the champion stands in."""
-        if ref != CHALLENGER or not self._stands_in:
+    def effective_ref(self, model: str, ref: int | str) -> int | str:
+        """Return the reference that answers for `ref`; another one only for a challenger."""
+        if ref != CHALLENGER or not self._falls_back:
             return ref
-        return CHAMPION if isinstance(self.take(model, ref), ModelUnknown) else ref
+        return CHAMPION if isinstance(self.resolve(model, ref), UnknownModel) else ref
 
-    def _asked(self, model: str, ref: int | str) -> Loaded | Refusal:
+    def _load(self, model: str, ref: int | str) -> ServableModel | Refusal:
         try:
-            return self._shelf.get(model, ref)
+            return self._models.get(model, ref)
         except ModelNotFound:
-            return ModelUnknown(model, ref)
+            return UnknownModel(model, ref)
         except ModelError as error:
             return ModelUnavailable(model, str(error))

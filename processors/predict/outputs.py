@@ -1,8 +1,7 @@
-"""A runtime's numbers as the outputs of an answer, in the form in which the request came."""
+"""The outputs of a response, made of a runtime's numbers in the format of the request."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,31 +10,21 @@ from msgspec import Raw
 from modstream.broker.wire.contracts import Tensor
 from modstream.broker.wire.fast_codec import json_document, json_numbers
 from modstream.models.runtimes.runtime import Outputs
-from modstream.models.schema.card import ModelCard, Task
+from modstream.models.schema.card import OUTPUT_NAMES, ModelCard
 
-Parts = Sequence[bytes | Sequence[bytes | Raw]]
-"""What many JSON documents are joined of: parts they share, and parts with a value for each."""
-
-NAMES: Mapping[Task, str] = MappingProxyType(
-    {
-        "binary": "probability",
-        "multiclass": "probabilities",
-        "regression": "value",
-        "anomaly": "score",
-        "forecast": "forecast",
-    }
-)
-"""What the numbers of an answer are called, by task."""
+JsonColumns = Sequence[bytes | Sequence[bytes | Raw]]
+"""The parts that many JSON documents are joined from: constant bytes, and columns of values."""
 
 
 def by_name(card: ModelCard, score: Any) -> dict[str, Any]:  # noqa: ANN401 - a float or k floats
-    """One row's outputs.
+    """Return one row's outputs by name.
 
     Binary: `probability` of the positive class. Multiclass: the most probable `label` and the
     `probabilities` of all classes, in the card's order. Regression: `value`. Anomaly: `score`,
-    higher is odder. Forecast: the values as `forecast`, and the number of the first `period`.
+    higher is more anomalous. Forecast: the values as `forecast`, and the number of the first
+    `period`.
     """
-    name = NAMES[card.task]
+    name = OUTPUT_NAMES[card.task]
     if card.task == "forecast":
         values = score[1:]
         return {name: values[np.isfinite(values)].tolist(), "period": int(score[0])}
@@ -48,9 +37,10 @@ def by_name(card: ModelCard, score: Any) -> dict[str, Any]:  # noqa: ANN401 - a 
 
 
 def as_tensors(card: ModelCard, scores: Outputs) -> tuple[Tensor, ...]:
-    """All rows' outputs, (n,), (n, k) or (n, 1 + h), as Open Inference Protocol V2 tensors.
+    """Return all rows' outputs as Open Inference Protocol V2 tensors.
 
-    Forecasts are as wide as the longest of them; shorter ones end in NaN.
+    `scores` have the shape (n,), (n, k) for k classes, or (n, 1 + h) for forecasts of at most h
+    periods. Forecasts are as wide as the longest of them; shorter ones end in NaN.
     """
     if card.task == "forecast":
         asked = int(np.isfinite(scores).sum(axis=1).max(initial=1))
@@ -66,17 +56,17 @@ def as_tensors(card: ModelCard, scores: Outputs) -> tuple[Tensor, ...]:
 
 def _numbers(card: ModelCard, scores: Outputs) -> Tensor:
     return Tensor(
-        name=NAMES[card.task],
+        name=OUTPUT_NAMES[card.task],
         shape=scores.shape,
         datatype="FP64",
         data=scores.ravel().tolist(),
     )
 
 
-def row_parts(card: ModelCard, scores: Outputs) -> Parts:
-    """What `by_name` says of each row, as JSON; of forecasts nothing."""
+def row_columns(card: ModelCard, scores: Outputs) -> JsonColumns:
+    """Return the outputs by name of each row as JSON columns. Forecasts are not supported."""
     if card.task != "multiclass":
-        return (b'{"%b":' % NAMES[card.task].encode(), json_numbers(scores.tolist()), b"}")
+        return (b'{"%b":' % OUTPUT_NAMES[card.task].encode(), json_numbers(scores.tolist()), b"}")
     opening = (b"%b:" % json_document(str(label)) for label in card.classes)
     return (
         *(b'{"label":', _labels(scores, card.classes), b',"probabilities":{'),
@@ -85,9 +75,9 @@ def row_parts(card: ModelCard, scores: Outputs) -> Parts:
     )
 
 
-def tensor_parts(card: ModelCard, scores: Outputs) -> Parts:
-    """What `as_tensors` says of each row alone, as JSON; of forecasts nothing."""
-    name = NAMES[card.task].encode()
+def tensor_columns(card: ModelCard, scores: Outputs) -> JsonColumns:
+    """Return the output tensors of each row alone as JSON columns. Forecasts are not supported."""
+    name = OUTPUT_NAMES[card.task].encode()
     if card.task != "multiclass":
         opening = b'[{"name":"%b","shape":[1],"datatype":"FP64","data":[' % name
         return (opening, json_numbers(scores.tolist()), b"]}]")
@@ -110,6 +100,6 @@ def _columns(scores: Outputs) -> Iterator[list[bytes]]:
     return (json_numbers(column) for column in scores.T.tolist())
 
 
-def _separated(groups: Iterable[Sequence[bytes | Sequence[bytes]]]) -> Parts:
-    """Groups of parts with commas between them."""
+def _separated(groups: Iterable[Sequence[bytes | Sequence[bytes]]]) -> JsonColumns:
+    """Return groups of parts with commas between them."""
     return list(chain.from_iterable((b",", *group) for group in groups))[1:]

@@ -1,10 +1,10 @@
-"""A sticky share of the traffic for the challenger: by key, so that a key always meets the same."""
+"""The traffic split between champion and challenger, sticky by key."""
 
 from zlib import crc32
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+from modstream.models.registry.refs import CHALLENGER, CHAMPION
 
 
 def alias_for(key: bytes, share: float) -> str:
-    """The alias that answers a key; of many keys `share` (0 to 1) go to the challenger."""
+    """Return the alias that answers a key; `share` (0 to 1) of many keys go to the challenger."""
     return CHALLENGER if crc32(key) < share * 2**32 else CHAMPION

@@ -1,104 +1,108 @@
-"""Fences: from which offset on a partition's requests are answered by which version.
+"""Version markers: from which offset on a version answers the requests of a partition.
 
-They are written beside the first answers of a version, in their transaction, so a fence stands in
-its topic exactly if those answers do. The memory here only keeps them from being written again; it
-follows a reader that is rewound, and begins anew where a partition was somebody else's meanwhile.
+A marker is written with the first prediction of a version, in the same transaction, so it is in its
+topic exactly if that prediction is in its own. The state in memory only avoids repeated markers. It
+follows a reader that is rewound, and is cleared for a partition that was revoked in between.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from modstream.broker.wire.codec import decode_request, encode
-from modstream.broker.wire.contracts import Fence, Source
-from modstream.broker.wire.records import Offsets, Outgoing, Record, TopicPartition
+from modstream.broker.wire.codec import encode
+from modstream.broker.wire.model_contracts import VersionMarker
+from modstream.broker.wire.records import Offsets, ProducerRecord, Record, TopicPartition
 from modstream.models.schema.card import ModelCard
-from modstream.processors.predict.batching import key_of
+from modstream.processors.predict.responses import source_of
 
-Pair = tuple[str, int | str]
-"""A model's name with the version or alias that requests ask for."""
-REMEMBERED = 1000
-"""Pairs; one that was forgotten is fenced again, which is as true as the first time."""
+MAX_REFS = 1000
+"""References that are remembered. A forgotten one is marked again, which is just as true."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """The version that a pair means now, and the offset of its first answer by partition."""
+class ActiveVersion:
+    """The version that a reference means now, and its first offset in each partition."""
 
     version: int
     sha256: str
-    since: dict[int, int] = field(default_factory=dict)
+    first_offsets: dict[int, int] = field(default_factory=dict)
 
 
-class Fences:
-    """The runs of the partitions that a worker holds.
+class VersionMarkers:
+    """The active versions in the partitions that a worker holds.
 
-    `tenure` counts how often a partition was assigned to this worker.
+    `assignment_epoch` returns how often a partition was assigned to this worker.
     """
 
-    def __init__(self, topic: str, tenure: Callable[[TopicPartition], int]) -> None:
+    def __init__(self, topic: str, assignment_epoch: Callable[[TopicPartition], int]) -> None:
         self._topic = topic
-        self._tenure = tenure
-        self._tenures: dict[TopicPartition, int] = {}
-        self._runs: OrderedDict[Pair, Run] = OrderedDict()
+        self._assignment_epoch = assignment_epoch
+        self._epochs: dict[TopicPartition, int] = {}
+        self._active: OrderedDict[tuple[str, int | str], ActiveVersion] = OrderedDict()
 
-    def is_settled(self, card: ModelCard, ref: int | str, starts: Offsets) -> bool:
-        """Whether a batch that starts there comes to no fence of a version under a reference.
+    def is_unchanged(self, card: ModelCard, ref: int | str, first_offsets: Offsets) -> bool:
+        """Return whether a batch with these first offsets needs no marker of this version.
 
-        Asked of whole batches, since it holds for nearly all; else `crossed` looks closer.
+        That holds for nearly all batches. For the others, `new_markers` finds the markers.
         """
-        self._forget_what_was_lost()
-        since = self._run(card, ref).since
-        return all(since.get(home.partition, start) < start for home, start in starts.items())
+        self._forget_revoked()
+        known = self._activate(card, ref).first_offsets
+        return all(known.get(one.partition, first) < first for one, first in first_offsets.items())
 
-    def crossed(
-        self, card: ModelCard, ref: int | str, firsts: Mapping[int, Record]
-    ) -> Iterator[tuple[int, Outgoing]]:
-        """The fences that a version's answers under a reference come to; mostly none.
+    def new_markers(
+        self, card: ModelCard, ref: int | str, firsts: Mapping[int, tuple[Record, bytes]]
+    ) -> Iterator[tuple[int, ProducerRecord]]:
+        """Return the markers that a version's predictions need, mostly none.
 
         Args:
-            card: the version's.
-            ref: what the requests called it.
-            firsts: by its place in the batch, the first of them in each partition.
+            card: the version's card.
+            ref: the version or alias that the requests ask for.
+            firsts: the first answered record of the batch in each partition, with the key of its
+                response, by its position in the batch.
 
         Returns:
-            Each fence with the place of the request whose answer it stands beside.
+            Each marker with the position of the request whose prediction it follows.
         """
         if not firsts:
             return
-        self._forget_what_was_lost()
-        since = self._run(card, ref).since
-        for place, record in firsts.items():
-            # At or before what is known, the batch is being handled again: that fence was aborted.
-            if record.offset <= since.get(record.partition, record.offset):
-                since[record.partition] = record.offset
-                self._tenures[record.home] = self._tenure(record.home)
-                yield place, self._fence(card, ref, record)
+        self._forget_revoked()
+        known = self._activate(card, ref).first_offsets
+        for position, (record, key) in firsts.items():
+            # At or before the known offset the batch is handled again: that marker was aborted.
+            if record.offset <= known.get(record.partition, record.offset):
+                known[record.partition] = record.offset
+                partition = record.topic_partition
+                self._epochs[partition] = self._assignment_epoch(partition)
+                yield position, self._marker(card, ref, record, key)
 
-    def _run(self, card: ModelCard, ref: int | str) -> Run:
+    def _activate(self, card: ModelCard, ref: int | str) -> ActiveVersion:
         pair = card.name, ref
-        run = self._runs.get(pair)
-        if run is None or (run.version, run.sha256) != (card.version, card.sha256):
-            run = self._runs[pair] = Run(card.version, card.sha256)
-        self._runs.move_to_end(pair)
-        if len(self._runs) > REMEMBERED:
-            self._runs.popitem(last=False)
-        return run
+        active = self._active.get(pair)
+        if active is None or (active.version, active.sha256) != (card.version, card.sha256):
+            active = self._active[pair] = ActiveVersion(card.version, card.sha256)
+        self._active.move_to_end(pair)
+        if len(self._active) > MAX_REFS:
+            self._active.popitem(last=False)
+        return active
 
-    def _forget_what_was_lost(self) -> None:
-        lost = [home for home, tenure in self._tenures.items() if self._tenure(home) != tenure]
-        for home in lost:
-            del self._tenures[home]
-            for run in self._runs.values():
-                run.since.pop(home.partition, None)
+    def _forget_revoked(self) -> None:
+        revoked = [
+            one for one, epoch in self._epochs.items() if self._assignment_epoch(one) != epoch
+        ]
+        for partition in revoked:
+            del self._epochs[partition]
+            for active in self._active.values():
+                active.first_offsets.pop(partition.partition, None)
 
-    def _fence(self, card: ModelCard, ref: int | str, record: Record) -> Outgoing:
-        fence = Fence(
+    def _marker(
+        self, card: ModelCard, ref: int | str, record: Record, key: bytes
+    ) -> ProducerRecord:
+        marker = VersionMarker(
             model=card.name,
             ref=ref,
             version=card.version,
             sha256=card.sha256,
             parent=card.parent,
-            source=Source(topic=record.topic, partition=record.partition, offset=record.offset),
+            source=source_of(record),
         )
-        return Outgoing(self._topic, key_of(record, decode_request(record).id), encode(fence))
+        return ProducerRecord(self._topic, key, encode(marker))

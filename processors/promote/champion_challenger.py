@@ -1,9 +1,9 @@
-"""A family of models: its members are tested on the same feedback before they learn it. No I/O.
+"""Champion and challengers: candidates tested on the same feedback before they learn it. No I/O.
 
-What serves is the family's champion. Challengers answer no requests: their answers are those that
-they would have given to each labelled row when it was asked, with what they had learned by then
-(`processors/promote/state_history.py`), so all members are compared on the same rows, each by
-what it could know. docs/adr/0012 says why.
+The champion serves. Challengers serve no requests: they are tested on the predictions that they
+would have made for each labelled row at the time of its request, with what they had learned by then
+(`processors/promote/state_history.py`). All candidates are thus compared on the same rows, each by
+what it could know. docs/adr/0012 gives the reasons.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,203 +11,237 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.records import ProducerRecord, Record
+from modstream.models.evaluation.metrics import FloatArray
+from modstream.models.registry.refs import LAST_GOOD
 from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.input_schema import Batch, Scalar
-from modstream.processors.learn.learner import Learner
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
+from modstream.processors.learn.learner import BatchHook, Learner, no_hook
 from modstream.processors.promote.decision import Decision
-from modstream.processors.promote.gate import GOOD, NOTHING, Gate
-from modstream.processors.promote.label_flip import Answered
-from modstream.processors.promote.losses import Floats, RankErrors, answers, losses, positives
-from modstream.processors.promote.state_history import Past, frozen
-from modstream.processors.promote.state_rollback import Recall, Still
+from modstream.processors.promote.gate import NO_ERRORS, PromotionGate
+from modstream.processors.promote.label_flip import LabelledScores
+from modstream.processors.promote.losses import (
+    RankErrors,
+    binary_labels,
+    losses,
+    predict_or_none,
+)
+from modstream.processors.promote.state_history import StateHistory, frozen_copy
+from modstream.processors.promote.state_rollback import FrozenModel, StateRollback
 
 
 @dataclass(slots=True)
-class Family:
-    """Members that learn side by side, members that stand still, and the gate that judges them.
+class ChampionChallenger:
+    """Candidates that learn side by side, frozen candidates, and the gate that compares them.
 
-    The first of `learners` is the pacer: it reads ahead of all others, what its guard refuses is
-    refused. `stills` hold the batch models by member name, and GOOD once there is a good version.
-    A family that is not judged only learns.
+    The first of `learners` is the lead. It learns each batch first, its guard decides which rows
+    are quarantined, and only its batches are shown to the gate. A learner that has read further
+    than the lead is not compared until the lead has caught up. Not thread-safe: one thread calls
+    all methods.
+
+    Attributes:
+        learners: the candidates that learn, by name.
+        gate: the gate that compares the candidates.
+        frozen: the batch models by candidate name, and the last-good version as `LAST_GOOD`.
+        decisions: the gate's decisions that the caller has not taken yet, oldest first.
+        is_gated: whether candidates are compared; if False, they only learn.
     """
 
     learners: Mapping[str, Learner]
-    gate: Gate
-    stills: dict[str, Still] = field(default_factory=dict)
+    gate: PromotionGate
+    frozen: dict[str, FrozenModel] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    is_judged: bool = True
-    _pasts: dict[str, Past] = field(default_factory=dict)
-    _ripening: Still | None = None
-    _ripe_at: int = 0
-    _tested: int = 0
-    _errors: RankErrors = field(default_factory=RankErrors)
-    _recall: Recall = field(init=False)
+    is_gated: bool = True
+    _histories: dict[str, StateHistory] = field(default_factory=dict)
+    _next_last_good: FrozenModel | None = None
+    _stable_at: int = 0
+    _label_count: int = 0
+    _rank_errors: RankErrors = field(default_factory=RankErrors)
+    _rollback: StateRollback = field(init=False)
 
     def __post_init__(self) -> None:
-        """Let the pacer show each batch to all members before any learns it, and watch for all."""
-        self._ripe_at = self.gate.settings.ripe
-        self._recall = Recall(self.gate.settings.spoilt)
-        if self.is_judged:
-            self.pacer.test = self._test
+        """Let only the lead monitor input drift: all learners learn the same rows."""
+        self._stable_at = self.gate.settings.stable_after
+        self._rollback = StateRollback(self.gate.settings.max_auc_loss)
         for learner in self.learners.values():
-            if learner is not self.pacer:
-                learner.inputs = None
+            if learner is not self.lead:
+                learner.disable_input_drift()
 
     @property
-    def pacer(self) -> Learner:
+    def lead(self) -> Learner:
         """The learner that reads first."""
         return next(iter(self.learners.values()))
 
-    @property
-    def is_held(self) -> bool:
-        """Whether what serves stands still: the last good version, or a batch model."""
-        return self.gate.champion not in self.learners
+    def learn(self, records: Sequence[Record]) -> list[ProducerRecord]:
+        """Test all candidates on a batch of feedback, then let all of them learn it.
 
-    def absorb(self, records: Sequence[Record]) -> Iterator[Outgoing]:
-        """Test all members on a batch of feedback, then let them learn; yields what was refused.
+        Memory is bounded by the batch; the caller passes at most `gate.settings.chunk_rows` records
+        at a time. Decisions of the gate are appended to `decisions`.
 
-        Whatever the gate decided on the way is added to `decisions`.
+        Returns:
+            The quarantine records of the rows that the lead's guard rejected.
         """
-        if self.is_judged:
-            self._restore()
-            self._remember()
+        before_learning: BatchHook = no_hook
+        if self.is_gated:
+            self._restore_states()
+            self._record_states()
+            before_learning = self._evaluate
+        rejected = self.lead.learn_batch(unlearned(self.lead, records), before_learning)
         for learner in self.learners.values():
-            refused = learner.absorb(unlearned(learner, records))
-            if learner is self.pacer:
-                yield from refused
+            if learner is not self.lead:
+                learner.learn_batch(unlearned(learner, records))
+        return rejected
 
-    def settle(self) -> Still | None:
-        """Let time tell: the new last good version, whenever there is one.
+    def update_last_good(self) -> FrozenModel | None:
+        """Return the new last-good version, if one has just become stable.
 
-        Call it when the champion's newest version has just been published. A version that served
-        is taken aside; once `ripe` labels brought no decision against it, it is the good one.
+        The caller has just published the champion. Every `stable_after` labels the champion's state
+        is set aside; it becomes the last-good version if the next `stable_after` labels bring no
+        decision.
         """
         champion = self.learners.get(self.gate.champion)
-        if champion is None or self._tested < self._ripe_at:
+        if champion is None or self._label_count < self._stable_at:
             return None
-        ripened, self._ripening = self._ripening, Still(champion.card, frozen(champion.runtime))
-        self._ripe_at = self._tested + self.gate.settings.ripe
-        if ripened is not None:
-            self.stills[GOOD] = ripened
-            self.gate.renew(GOOD)
-        return ripened
+        stable = self._next_last_good
+        self._next_last_good = FrozenModel(champion.card, frozen_copy(champion.runtime))
+        self._stable_at = self._label_count + self.gate.settings.stable_after
+        if stable is not None:
+            self.frozen[LAST_GOOD] = stable
+            self.gate.reset(LAST_GOOD)
+        return stable
 
-    def take_aside(self) -> Still | None:
-        """The champion's newest version, if one is to be kept for when labels contradict it.
+    def checkpoint(self) -> FrozenModel | None:
+        """Return the champion's newest version if it has just been kept as a checkpoint.
 
-        Call it when that version has just been published.
+        The caller has just published the champion. Checkpoints are what the champion is rolled back
+        to when labels look flipped.
         """
         champion = self.learners.get(self.gate.champion)
-        return None if champion is None else self._recall.take_aside(self._tested, champion)
+        return None if champion is None else self._rollback.checkpoint(self._label_count, champion)
 
-    def seat(self, member: str, still: Still) -> None:
-        """Give a member that stands still a new version."""
-        self.stills[member] = still
-        self.gate.renew(member)
+    def replace_frozen(self, candidate: str, model: FrozenModel) -> None:
+        """Set or replace the version of a frozen candidate; its test restarts."""
+        self.frozen[candidate] = model
+        self.gate.reset(candidate)
 
-    def _test(self, batch: Batch, labels: Sequence[Scalar], asked_at: Sequence[int]) -> None:
-        """Hold every member's answers against the labels and let the gate weigh them."""
-        self._tested += batch.size
-        said = {
-            name: self._pasts[name].answers(batch, asked_at)
+    def _evaluate(
+        self, batch: Batch, labels: Sequence[Scalar], request_times: Sequence[int]
+    ) -> None:
+        """Compare every candidate's predictions with the labels, and update the gate."""
+        self._label_count += batch.size
+        outputs = {
+            name: self._histories[name].predict(batch, request_times)
             if name in self.learners
-            else answers(one.runtime, batch)
-            for name, one in self._asked()
+            else predict_or_none(one.runtime, batch)
+            for name, one in self._comparable()
         }
-        cards = {name: one.card for name, one in self._asked()}
-        found, errors = self._weighed(cards, said, labels)
+        cards = {name: one.card for name, one in self._comparable()}
+        candidate_losses, errors = self._losses_and_errors(cards, outputs, labels)
         champion = self.gate.champion
-        answered = answered_by(cards.get(champion), said.get(champion), labels)
-        decision = self.gate.weigh(found, errors, answered, batch.size)
-        self._heed(decision, batch, labels)
+        labelled = labelled_scores(cards.get(champion), outputs.get(champion), labels)
+        decision = self.gate.update(candidate_losses, errors, labelled, batch.size)
+        self._react(decision, batch, labels)
         if decision is not None:
-            self._ripening = None
-            self._ripe_at = self._tested + self.gate.settings.ripe
-            self._errors = RankErrors()
+            self._next_last_good = None
+            self._stable_at = self._label_count + self.gate.settings.stable_after
+            self._rank_errors = RankErrors()
             self.decisions.append(decision)
 
-    def _heed(self, decision: Decision | None, batch: Batch, labels: Sequence[Scalar]) -> None:
-        """While labels contradict the champion, hold what was known before; members learn on."""
-        turn = self.gate.turn
-        self._recall.compare(self.learners, batch, labels)
-        if turn is not None and turn.is_turned:
-            sound = self._tested - batch.size - turn.since
-            self._recall.hold(sound, self._pasts)
-            if decision is not None and decision.member == GOOD:
-                self.stills[GOOD] = self._recall.before(sound) or self.stills[GOOD]
-        elif turn is not None:
-            self._recall.judge(turn)
-        elif not self.gate.is_contradicted:
-            self._recall.drop()
+    def _react(self, decision: Decision | None, batch: Batch, labels: Sequence[Scalar]) -> None:
+        """While labels look flipped, keep the learners' states from before; learning goes on."""
+        flip = self.gate.flip
+        self._rollback.compare(self.learners, batch, labels)
+        if flip is not None and flip.is_flipped:
+            last_correct = self._label_count - batch.size - flip.label_count
+            self._rollback.pin(last_correct, self._histories)
+            if decision is not None and decision.evidence.candidate == LAST_GOOD:
+                checkpoint = self._rollback.checkpoint_at(last_correct)
+                self.frozen[LAST_GOOD] = checkpoint or self.frozen[LAST_GOOD]
+        elif flip is not None:
+            self._rollback.decide(flip)
+        elif not self.gate.is_flipped:
+            self._rollback.unpin()
 
-    def _restore(self) -> None:
-        """Let learners that were spoilt go on from before labels contradicted them."""
-        for name, time, state in self._recall.restored():
-            self.learners[name].go_back(state)
-            self._pasts[name].forget(time)
+    def _restore_states(self) -> None:
+        """Restore learners that flipped labels made worse to their states before the flip."""
+        for name, time, state in self._rollback.pop_restored():
+            self.learners[name].restore_state(state)
+            self._histories[name].truncate(time)
 
-    def _remember(self) -> None:
-        """Keep what each learner knows now: what it could answer from now on."""
-        self._recall.note(self._tested, self.pacer.event_time)
+    def _record_states(self) -> None:
+        """Record the learners' states, which predict for requests from now on."""
+        self._rollback.record_time(self._label_count, self.lead.event_time)
         for name, learner in self.learners.items():
-            self._pasts.setdefault(name, Past()).keep(learner.event_time, learner.runtime)
+            history = self._histories.setdefault(name, StateHistory())
+            history.record(learner.event_time, learner.runtime)
 
-    def _asked(self) -> Iterator[tuple[str, Learner | Still]]:
-        """Who may be asked; a member that has learned these rows before the pacer may not."""
+    def _comparable(self) -> Iterator[tuple[str, Learner | FrozenModel]]:
+        """Yield the candidates, without those that learned these rows before the lead."""
         for name, learner in self.learners.items():
-            if not is_ahead(learner, self.pacer):
+            if not is_ahead(learner, self.lead):
                 yield name, learner
-        yield from self.stills.items()
+        yield from self.frozen.items()
 
-    def _weighed(
+    def _losses_and_errors(
         self,
         cards: Mapping[str, ModelCard],
-        said: Mapping[str, Outputs | None],
+        outputs: Mapping[str, Outputs | None],
         labels: Sequence[Scalar],
-    ) -> tuple[Mapping[str, Floats], Floats]:
-        """What members are compared by, and the champion's errors: of rank for a binary task."""
+    ) -> tuple[Mapping[str, FloatArray], FloatArray]:
+        """Return each candidate's losses, and the champion's errors: rank errors if binary."""
         settings, champion = self.gate.settings, self.gate.champion
         is_binary = {card.task for card in cards.values()} == {"binary"}
-        ranked: Mapping[str, Floats] = {}
+        ranked: Mapping[str, FloatArray] = {}
         if is_binary:
             card = next(iter(cards.values()))
-            ranked = self._errors(
-                positives(card, labels), {name: shown(one, labels) for name, one in said.items()}
+            ranked = self._rank_errors.add(
+                binary_labels(card, labels),
+                {name: scores_or_nan(one, labels) for name, one in outputs.items()},
             )
         if is_binary and settings.loss == "rank":
-            return ranked, ranked.get(champion, NOTHING)
-        found = {
-            name: losses(cards[name], said[name], labels, settings.error_scale) for name in said
+            return ranked, ranked.get(champion, NO_ERRORS)
+        scored = {
+            name: losses(cards[name], outputs[name], labels, settings.error_scale)
+            for name in outputs
         }
-        return found, (ranked or found).get(champion, NOTHING)
+        return scored, (ranked or scored).get(champion, NO_ERRORS)
 
 
-def answered_by(
-    card: ModelCard | None, said: Outputs | None, labels: Sequence[Scalar]
-) -> Answered | None:
-    """Labels and answers of a binary task; None of others, or without answers."""
-    if card is None or said is None or card.task != "binary":
+def labelled_scores(
+    card: ModelCard | None, outputs: Outputs | None, labels: Sequence[Scalar]
+) -> LabelledScores | None:
+    """Return the labels and scores of a binary task; None for other tasks or without scores."""
+    if card is None or outputs is None or card.task != "binary":
         return None
-    return Answered(positives(card, labels), said)
+    return LabelledScores(binary_labels(card, labels), outputs)
 
 
-def shown(said: Outputs | None, labels: Sequence[Scalar]) -> Floats:
-    """Scores (n,) as they were given, NaN where there are none."""
-    return np.full(len(labels), np.nan) if said is None else said
+def scores_or_nan(outputs: Outputs | None, labels: Sequence[Scalar]) -> FloatArray:
+    """Return the scores, (n,), or NaN for each label if there are none."""
+    return np.full(len(labels), np.nan) if outputs is None else outputs
 
 
-def is_ahead(learner: Learner, pacer: Learner) -> bool:
-    """Whether a learner has read further than the pacer anywhere, as after a crash it may have."""
-    return any(offset > pacer.offsets.get(home, 0) for home, offset in learner.offsets.items())
+def is_ahead(learner: Learner, lead: Learner) -> bool:
+    """Return whether a learner has read further than the lead in any partition.
+
+    This happens after a crash: the learners' newest versions need not have the same offsets.
+    """
+    return any(
+        offset > lead.offsets.get(partition, 0) for partition, offset in learner.offsets.items()
+    )
 
 
 def unlearned(learner: Learner, records: Sequence[Record]) -> Sequence[Record]:
-    """The records still to learn; of earlier ones the learner only remembers the ids."""
+    """Return the records that a learner has not learned yet; of the others it takes the ids."""
     offsets = learner.offsets
-    earlier = [record for record in records if record.offset < offsets.get(str(record.home), 0)]
-    if not earlier:
+    learned = [
+        record for record in records if record.offset < offsets.get(str(record.topic_partition), 0)
+    ]
+    if not learned:
         return records
-    learner.remember(earlier)
-    return [record for record in records if record.offset >= offsets.get(str(record.home), 0)]
+    learner.backfill_ids(learned)
+    return [
+        record for record in records if record.offset >= offsets.get(str(record.topic_partition), 0)
+    ]

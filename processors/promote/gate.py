@@ -1,248 +1,236 @@
-"""The gate: which member of a family of models serves. Pure: losses in, decisions out.
+"""The promotion gate: decides which candidate serves. Pure: losses in, decisions out.
 
-A challenger is promoted when a sequential test on paired losses says that it is better
-(`processors/promote/sequential_test.py`); whenever one looks, the chance of a wrong promotion is
-bounded. An alarm takes the champion back to the last good version: labels contradict it
-(`processors/promote/label_flip.py`), or its errors rise against its own past
-(`models/evaluation/drift.py`) and it has not proved better than that version all the same. When
-labels agree again with what is held, the one who was suspended comes back. No difference of two
-means decides.
+A challenger is promoted when a sequential test on paired losses proves it better
+(`processors/promote/sequential_test.py`). The probability of a wrong promotion is bounded, however
+often the test is checked.
+
+An alarm rolls the champion back to the last-good version. An alarm is raised if labels look flipped
+(`processors/promote/label_flip.py`), or if the champion's errors rise against its own past
+(`models/evaluation/drift.py`) and it has not proved better than the last-good version. When labels
+agree with the last-good version again, the champion that was rolled back returns. No plain
+difference of two means decides.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from modstream.models.evaluation.drift import Change, Watch
+from modstream.broker.wire.model_contracts import DecisionEvidence
+from modstream.models.evaluation.drift import DriftDetector, MeanShift
+from modstream.models.evaluation.metrics import FloatArray
+from modstream.models.registry.refs import LAST_GOOD
 from modstream.processors.promote.decision import Decision
-from modstream.processors.promote.label_flip import Answered, Doubt, Turn
-from modstream.processors.promote.sequential_test import Paired, log_wealth, spent
+from modstream.processors.promote.label_flip import FlipEvent, LabelFlipDetector, LabelledScores
+from modstream.processors.promote.sequential_test import PairedEProcess, SequentialTest
 from modstream.processors.promote.settings import GateSettings
 
-GOOD = "good"
-"""The member that stands for the last good version."""
-
-Floats = npt.NDArray[np.float64]
-NOTHING: Floats = np.empty(0)
+NO_ERRORS: FloatArray = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Why labels and champion may not go together: its errors rose, or else they contradict it."""
+    """An alarm: a rise of the champion's errors, or flipped labels if `error_rise` is None."""
 
-    rise: Change | None
-
-
-@dataclass(slots=True)
-class Trial:
-    """One member's tests against the champion, one after another: each spends less of alpha."""
-
-    alpha: float
-    number: int = 1
-    paired: Paired = field(default_factory=Paired)
-
-    @property
-    def level(self) -> float:
-        """What the present test may spend."""
-        return spent(self.alpha, self.number)
-
-    def add(self, champion: Floats, member: Floats, window: int) -> None:
-        """Take paired losses (n,); begin anew first where the last test has had its `window`."""
-        if self.paired.count >= window:
-            self.renew()
-        self.paired.add(champion, member)
-
-    def renew(self) -> None:
-        """Begin the next test."""
-        self.paired = Paired()
-        self.number += 1
-
-    def is_lost(self) -> bool:
-        """Whether the champion has proved better than the member."""
-        sums = self.paired
-        loss = sums.challenger - sums.champion
-        return bool(log_wealth(sums.count, loss, sums.squares, 0.0) >= -np.log(self.level))
-
-    def is_won(self, margin: float) -> bool:
-        """Whether the member is better by more than the margin."""
-        return bool(self.paired.log_wealth(margin) >= -np.log(self.level))
+    error_rise: MeanShift | None
 
 
 @dataclass(slots=True)
-class Gate:
-    """The one who decides for a family.
+class PromotionGate:
+    """Decides which candidate is the champion, from the losses of all candidates.
 
-    `champion` is the member that serves: GOOD while the last good version is held. `round` is the
-    number of the first test of each trial, above 1 where an earlier process spent of alpha. `seen`
-    counts the labels of this reign, `calm` those since its last alarm, `resting` those still to
-    come before anyone is promoted. `suspended` has been rolled back for an alarm. `turn` tells
-    whether the labels weighed last began to contradict the champion, or ceased to.
+    Attributes:
+        champion: the candidate that serves; `LAST_GOOD` while the last-good version serves.
+        settings: when to promote and when to roll back.
+        first_test_number: number of the first test of each candidate; above 1 if an earlier process
+            has already spent a part of alpha.
+        labels_in_term: number of labels since the champion began to serve.
+        quiet_labels: number of labels since the last alarm of this term.
+        cooldown_left: number of labels until challengers may be promoted again.
+        alarms: number of alarms so far.
+        suspended: the candidate that was rolled back for an alarm, if any.
+        flip: the change of the label-flip detector caused by the newest labels, if any.
     """
 
     champion: str
     settings: GateSettings = field(default_factory=GateSettings)
-    round: int = 1
-    seen: int = 0
-    calm: int = 0
-    resting: int = 0
+    first_test_number: int = 1
+    labels_in_term: int = 0
+    quiet_labels: int = 0
+    cooldown_left: int = 0
     alarms: int = 0
     suspended: str | None = None
-    turn: Turn | None = None
-    _trials: dict[str, Trial] = field(default_factory=dict)
-    _watch: Watch = field(init=False)
-    _doubt: Doubt = field(init=False)
+    flip: FlipEvent | None = None
+    _tests: dict[str, SequentialTest] = field(default_factory=dict)
+    _error_detector: DriftDetector = field(init=False)
+    _flip_detector: LabelFlipDetector = field(init=False)
 
     def __post_init__(self) -> None:
-        """Watch the champion from the beginning."""
-        self._watch = self._watcher()
-        self._doubt = Doubt(self.settings.doubt)
+        """Create the detectors."""
+        self._error_detector = self._new_error_detector()
+        self._flip_detector = LabelFlipDetector(self.settings.flip_threshold)
 
     @property
-    def is_contradicted(self) -> bool:
-        """Whether labels look turned round."""
-        return self._doubt.is_turned
+    def is_flipped(self) -> bool:
+        """Whether labels look flipped."""
+        return self._flip_detector.is_flipped
 
     @property
-    def trials(self) -> Mapping[str, Paired]:
-        """The sums of each member's present test."""
-        return {name: trial.paired for name, trial in self._trials.items()}
+    def tests(self) -> Mapping[str, PairedEProcess]:
+        """The current test of each candidate."""
+        return {name: test.paired for name, test in self._tests.items()}
 
     @property
-    def leader(self) -> str | None:
-        """The challenger with the greatest gain so far, if any has been tested."""
-        gains = {name: one.paired.gain for name, one in self._trials.items() if name != GOOD}
+    def best_challenger(self) -> str | None:
+        """The challenger with the greatest gain so far, or None before any was tested."""
+        gains = {name: one.paired.gain for name, one in self._tests.items() if name != LAST_GOOD}
         return max(gains, key=gains.__getitem__, default=None)
 
     @property
-    def number(self) -> int:
-        """The highest number of a test so far; a successor goes on after it."""
-        return max((trial.number for trial in self._trials.values()), default=self.round)
+    def test_number(self) -> int:
+        """The highest number of a test so far; a later process continues after it."""
+        return max((test.number for test in self._tests.values()), default=self.first_test_number)
 
-    def weigh(
+    def update(
         self,
-        losses: Mapping[str, Floats],
-        errors: Floats = NOTHING,
-        answered: Answered | None = None,
-        labels: int | None = None,
+        losses: Mapping[str, FloatArray],
+        errors: FloatArray = NO_ERRORS,
+        labelled: LabelledScores | None = None,
+        label_count: int | None = None,
     ) -> Decision | None:
-        """Take what came of the members' answers to the same labels; a decision if there is one.
+        """Process the candidates' losses on the same labels; return the decision, if any.
 
-        Whoever is missing among the losses was not asked: nothing is held against or for it.
+        A candidate without losses was not compared on these labels; its test is unchanged.
 
         Args:
-            losses: of each member, (n,), of labels or of pairs of them.
-            errors: the champion's, whose rise is an alarm.
-            answered: what the champion said of a binary task.
-            labels: how many they were, if not n.
+            losses: the losses of each candidate, (n,), by label or by pair of labels.
+            errors: the champion's errors; a rise of their mean raises an alarm.
+            labelled: the labels and the champion's scores, for a binary task.
+            label_count: the number of labels, if it is not n.
         """
         served = losses.get(self.champion)
         if served is None:
             return None
-        rested = self.resting <= 0
-        self._count(len(served) if labels is None else labels)
-        alarm = self._heard(errors, answered)
-        for name in self._candidates(losses, rested=rested):
-            trial = self._trials.setdefault(name, self._trial(losses))
-            trial.add(served, losses[name], self.settings.window)
-        return self._alarmed(losses, alarm) or self._won(losses) or self._calmed(losses)
+        is_cooled_down = self.cooldown_left <= 0
+        self._count_labels(len(served) if label_count is None else label_count)
+        alarm = self._detect_alarm(errors, labelled)
+        for name in self._testable(losses, is_cooled_down=is_cooled_down):
+            test = self._tests.setdefault(name, self._new_test(losses))
+            test.add(served, losses[name], self.settings.test_window)
+        return (
+            self._rollback_decision(losses, alarm)
+            or self._promotion_decision(losses)
+            or self._return_decision(losses)
+        )
 
-    def renew(self, member: str) -> None:
-        """A member is another model from now on: what was held for or against it counts no more."""
-        if member in self._trials:
-            self._trials[member].renew()
+    def reset(self, candidate: str) -> None:
+        """Start a candidate's next test, because the candidate is now a different version."""
+        if candidate in self._tests:
+            self._tests[candidate].reset()
 
-    def _count(self, labels: int) -> None:
-        self.seen += labels
-        self.calm += labels
-        self.resting -= labels
+    def _count_labels(self, labels: int) -> None:
+        self.labels_in_term += labels
+        self.quiet_labels += labels
+        self.cooldown_left -= labels
 
-    def _heard(self, errors: Floats, answered: Answered | None) -> Alarm | None:
-        """An alarm of these labels; what agreed with such labels speaks for nobody who waits."""
-        rise = self._watch.add(errors.tolist())
-        self.turn = None if answered is None else self._doubt.add(answered)
-        is_new = rise is not None or (self.turn is not None and self.turn.is_turned)
-        if is_new or self.is_contradicted:
-            self.calm = 0
-            if self.suspended is not None and self.resting > 0:
-                self._trials.pop(self.suspended, None)
+    def _detect_alarm(self, errors: FloatArray, labelled: LabelledScores | None) -> Alarm | None:
+        """Return the alarm raised by the newest labels, if any.
+
+        While labels look wrong, the evidence for the suspended candidate is discarded.
+        """
+        error_rise = self._error_detector.update_many(errors.tolist())
+        self.flip = None if labelled is None else self._flip_detector.add(labelled)
+        is_new = error_rise is not None or (self.flip is not None and self.flip.is_flipped)
+        if is_new or self.is_flipped:
+            self.quiet_labels = 0
+            if self.suspended is not None and self.cooldown_left > 0:
+                self._tests.pop(self.suspended, None)
         self.alarms += is_new
-        return Alarm(None if self.is_contradicted else rise) if is_new else None
+        return Alarm(None if self.is_flipped else error_rise) if is_new else None
 
-    def _candidates(self, losses: Mapping[str, Floats], *, rested: bool) -> Iterable[str]:
-        always = {GOOD, self.suspended}
-        return (name for name in losses if name != self.champion and (rested or name in always))
+    def _testable(self, losses: Mapping[str, FloatArray], *, is_cooled_down: bool) -> Iterable[str]:
+        """Return the candidates to test; during the cooldown, no challenger."""
+        always = {LAST_GOOD, self.suspended}
+        return (
+            name for name in losses if name != self.champion and (is_cooled_down or name in always)
+        )
 
-    def _trial(self, losses: Mapping[str, Floats]) -> Trial:
-        """A challenger's share of alpha is that of one among all; the good version has its own."""
-        challengers = max(1, sum(name not in (self.champion, GOOD) for name in losses))
-        return Trial(self.settings.alpha / challengers, self.round)
+    def _new_test(self, losses: Mapping[str, FloatArray]) -> SequentialTest:
+        """Return a test whose alpha is an equal share among challengers; LAST_GOOD is not one."""
+        challengers = max(1, sum(name not in (self.champion, LAST_GOOD) for name in losses))
+        return SequentialTest(self.settings.alpha / challengers, self.first_test_number)
 
-    def _alarmed(self, losses: Mapping[str, Floats], alarm: Alarm | None) -> Decision | None:
-        if alarm is None or self.champion == GOOD or GOOD not in losses:
+    def _rollback_decision(
+        self, losses: Mapping[str, FloatArray], alarm: Alarm | None
+    ) -> Decision | None:
+        if alarm is None or self.champion == LAST_GOOD or LAST_GOOD not in losses:
             return None
-        is_spared = alarm.rise is not None and self._trials[GOOD].is_lost()
-        return None if is_spared else self._decide(GOOD, alarm)
+        is_better = alarm.error_rise is not None and self._tests[LAST_GOOD].is_lost()
+        return None if is_better else self._decide(LAST_GOOD, alarm)
 
-    def _calmed(self, losses: Mapping[str, Floats]) -> Decision | None:
-        """The one who was suspended, once labels have agreed with what is held for long enough."""
+    def _return_decision(self, losses: Mapping[str, FloatArray]) -> Decision | None:
+        """Return the suspended candidate to service once labels have been quiet long enough."""
         name = self.suspended
         if name is None or name not in losses:
             return None
-        if self.turn is not None and not self.turn.is_turned:
-            return self._decide(name, calm=self.turn.since)
-        if self.calm < self.settings.calm:
+        if self.flip is not None and not self.flip.is_flipped:
+            return self._decide(name, quiet_labels=self.flip.label_count)
+        if self.quiet_labels < self.settings.quiet_labels or self._tests[name].is_lost():
             return None
-        return None if self._trials[name].is_lost() else self._decide(name, calm=self.calm)
+        return self._decide(name, quiet_labels=self.quiet_labels)
 
-    def _won(self, losses: Mapping[str, Floats]) -> Decision | None:
-        """The winner with the greatest gain, if there is one."""
+    def _promotion_decision(self, losses: Mapping[str, FloatArray]) -> Decision | None:
+        """Promote the candidate with the greatest gain among those that won their test."""
         won = [
             name
-            for name, trial in self._trials.items()
-            if name in losses and self._may_win(name, trial) and trial.is_won(self.settings.margin)
+            for name, test in self._tests.items()
+            if name in losses
+            and self._may_be_promoted(name, test)
+            and test.is_won(self.settings.margin)
         ]
-        best = max(won, key=lambda name: self._trials[name].paired.gain, default=None)
+        best = max(won, key=lambda name: self._tests[name].paired.gain, default=None)
         return None if best is None else self._decide(best)
 
-    def _may_win(self, name: str, trial: Trial) -> bool:
-        """Whether a member may be promoted now: being better for a day is not enough."""
-        if name in {self.champion, GOOD} or trial.paired.count < self.settings.least:
+    def _may_be_promoted(self, name: str, test: SequentialTest) -> bool:
+        if name in {self.champion, LAST_GOOD}:
             return False
-        return name != self.suspended or self.resting <= 0
+        if test.paired.count < self.settings.min_comparisons:
+            return False
+        return name != self.suspended or self.cooldown_left <= 0
 
-    def _decide(self, member: str, alarm: Alarm | None = None, calm: int | None = None) -> Decision:
-        trial = self._trials.get(member) or Trial(self.settings.alpha, self.round)
-        rise = alarm.rise if alarm is not None else None
-        decision = Decision(
-            action="rollback" if member == GOOD else "promote",
-            member=member,
-            former=self.champion,
-            window=self.seen,
-            count=trial.paired.count,
-            champion_loss=trial.paired.champion / max(1, trial.paired.count),
-            member_loss=trial.paired.challenger / max(1, trial.paired.count),
-            bound=trial.paired.lower_bound(trial.level),
-            alpha=trial.level,
+    def _decide(
+        self, candidate: str, alarm: Alarm | None = None, quiet_labels: int | None = None
+    ) -> Decision:
+        test = self._tests.get(candidate) or self._new_test({})
+        paired = test.paired
+        rise = alarm.error_rise if alarm is not None else None
+        evidence = DecisionEvidence(
+            candidate=candidate,
+            champion=self.champion,
+            window=self.labels_in_term,
+            count=paired.count,
+            champion_loss=paired.champion_total / max(1, paired.count),
+            candidate_loss=paired.challenger_total / max(1, paired.count),
+            bound=paired.lower_bound(test.level),
+            alpha=test.level,
             error_before=None if rise is None else rise.before,
             error_after=None if rise is None else rise.after,
-            doubt=self.settings.doubt if alarm is not None and rise is None else None,
-            calm=calm,
+            flip_ratio=self.settings.flip_threshold if alarm is not None and rise is None else None,
+            quiet_labels=quiet_labels,
         )
-        self._begin(member)
-        return decision
+        self._start_term(candidate)
+        return Decision("rollback" if candidate == LAST_GOOD else "promote", evidence)
 
-    def _begin(self, champion: str) -> None:
-        """A new reign: all tests begin anew, with all of alpha."""
-        self.suspended = self.champion if champion == GOOD else None
+    def _start_term(self, champion: str) -> None:
+        """Make a candidate the champion; all tests restart, with all of alpha."""
+        self.suspended = self.champion if champion == LAST_GOOD else None
         self.champion = champion
-        self.round, self.seen, self.calm = 1, 0, 0
-        self.resting = self.settings.cool_down if champion == GOOD else 0
-        self._trials.clear()
-        self._watch = self._watcher()
-        if champion != GOOD:
-            self._doubt.accept()
+        self.first_test_number, self.labels_in_term, self.quiet_labels = 1, 0, 0
+        self.cooldown_left = self.settings.cooldown if champion == LAST_GOOD else 0
+        self._tests.clear()
+        self._error_detector = self._new_error_detector()
+        if champion != LAST_GOOD:
+            self._flip_detector.accept_labels()
 
-    def _watcher(self) -> Watch:
-        return Watch(self.settings.detector, self.settings.sensitivity)
+    def _new_error_detector(self) -> DriftDetector:
+        return DriftDetector(self.settings.detector, self.settings.detector_sensitivity)

@@ -1,31 +1,30 @@
-"""What an answer costs once the truth is known, from 0 to 1; and a stream of errors to watch."""
+"""Losses of predictions in [0, 1], and rank errors, whose mean is 1 - AUC."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from modstream.models.errors import PredictError
+from modstream.models.evaluation.metrics import FloatArray
 from modstream.models.runtimes.runtime import Outputs, Runtime
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.input_schema import Batch, Scalar
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
 
-Floats = npt.NDArray[np.float64]
+COMPARABLE_TASKS = frozenset({"binary", "multiclass", "regression"})
+"""Tasks for which `losses` is defined."""
 
-COMPARED = frozenset({"binary", "multiclass", "regression"})
-"""Tasks whose answers have a loss here."""
+RowScores = tuple[float, ...]
+"""The scores of several models for one row."""
 
-Scores = tuple[float, ...]
-"""What several models said of one row."""
-
-LONGEST = 50
-"""Answers of one class that wait for a partner; of more the oldest are left out."""
+MAX_UNPAIRED = 50
+"""Maximum number of rows of one class that wait for a partner; the oldest are dropped."""
 
 
-def answers(runtime: Runtime, batch: Batch) -> Outputs | None:
-    """What a model says of the rows; None where it fails on them."""
+def predict_or_none(runtime: Runtime, batch: Batch) -> Outputs | None:
+    """Return the model's outputs for a batch, or None if the prediction fails."""
     try:
         return runtime.predict(batch)
     except PredictError:
@@ -33,71 +32,76 @@ def answers(runtime: Runtime, batch: Batch) -> Outputs | None:
 
 
 def losses(
-    card: ModelCard, said: Outputs | None, labels: Sequence[Scalar], error_scale: float = 1.0
-) -> Floats:
-    """The loss of each answer, (n,) in [0, 1]; no answer, or none that is finite, costs 1.
+    card: ModelCard, outputs: Outputs | None, labels: Sequence[Scalar], error_scale: float = 1.0
+) -> FloatArray:
+    """Return the loss of each prediction, of shape (n,), in [0, 1].
 
-    Brier's score (G. W. Brier, Monthly Weather Review 78, 1950) of a binary task, half of it for
-    more classes; of a regression the absolute error in units of `error_scale`, at most 1.
+    The loss is the Brier score (G. W. Brier, Monthly Weather Review 78, 1950) for a binary task,
+    half of it for several classes, and for a regression the absolute error in units of
+    `error_scale`, at most 1. A missing or non-finite prediction has a loss of 1.
     """
-    if said is None:
+    if outputs is None:
         return np.ones(len(labels))
     if card.task == "regression":
-        found = np.abs(said - np.asarray(labels, np.float64)) / error_scale
+        raw = np.abs(outputs - np.asarray(labels, np.float64)) / error_scale
     elif card.task == "binary":
-        found = np.square(said - positives(card, labels))
+        raw = np.square(outputs - binary_labels(card, labels))
     else:
-        true = np.array([[known == label for known in card.classes] for label in labels])
-        found = np.square(said - true).sum(axis=1) / 2
-    clipped: Floats = np.where(np.isfinite(found), np.clip(found, 0.0, 1.0), 1.0)
+        truths = np.array([[known == label for known in card.classes] for label in labels])
+        raw = np.square(outputs - truths).sum(axis=1) / 2
+    clipped: FloatArray = np.where(np.isfinite(raw), np.clip(raw, 0.0, 1.0), 1.0)
     return clipped
 
 
-def positives(card: ModelCard, labels: Sequence[Scalar]) -> Floats:
-    """Binary labels as 0 and 1, (n,)."""
+def binary_labels(card: ModelCard, labels: Sequence[Scalar]) -> FloatArray:
+    """Return the labels of a binary task as 0 and 1, of shape (n,)."""
     positive = card.classes[1] if card.classes else True
     return np.array([float(label == positive) for label in labels])
 
 
 @dataclass(slots=True)
 class RankErrors:
-    """The AUC of several models on one stream: is the late one rated above the one on time?
+    """Rank errors of several models on one stream: is the positive row scored above the negative?
 
-    Labels of the two classes are paired, each with the newest of the other class that has no
-    partner yet, for all models alike: 1 if a model's answers are in the wrong order, a half if they
-    tie. The mean of a model's errors is 1 - AUC (Mann and Whitney, 1947). Unlike a loss it does not
-    rise when a storm makes all flights late; and as each answer is used once, a single odd one
-    raises no alarm. When other models are asked than before, pairing begins anew.
+    Each row is paired with the newest row of the other class that has no partner yet, for all
+    models alike. The error is 1 if a model orders the two rows wrongly and one half for a tie. The
+    mean of a model's errors is 1 - AUC (Mann and Whitney, 1947). Unlike a loss, it does not rise
+    when the share of positive labels rises, as in a storm that delays all flights. As each row is
+    used once, a single outlier raises no alarm. Pairing restarts when the set of models changes.
     """
 
     _names: tuple[str, ...] = ()
-    _waiting: tuple[deque[Scores], deque[Scores]] = field(
-        default_factory=lambda: (deque(maxlen=LONGEST), deque(maxlen=LONGEST))
+    _unpaired: tuple[deque[RowScores], deque[RowScores]] = field(
+        default_factory=lambda: (deque(maxlen=MAX_UNPAIRED), deque(maxlen=MAX_UNPAIRED))
     )
 
-    def __call__(self, truths: Floats, said: Mapping[str, Floats]) -> dict[str, Floats]:
-        """The errors of the pairs that answers (n,) complete, oldest first; at most n.
+    def add(self, labels: FloatArray, scores: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Add rows; return each model's errors on the pairs that they complete, oldest first.
 
-        An answer that is not finite is in the wrong order.
+        A pair with a score that is not finite counts as ordered wrongly.
+
+        Args:
+            labels: 0 or 1, of shape (n,).
+            scores: the scores of each model, of shape (n,).
         """
-        if self._names != tuple(said):
-            self._names = tuple(said)
-            for waiting in self._waiting:
-                waiting.clear()
-        rows = zip(*(scores.tolist() for scores in said.values()), strict=True)
-        pairs = list(self._paired(truths.tolist(), rows))
+        if self._names != tuple(scores):
+            self._names = tuple(scores)
+            for unpaired in self._unpaired:
+                unpaired.clear()
+        rows = zip(*(one.tolist() for one in scores.values()), strict=True)
+        pairs = list(self._pair(labels.tolist(), rows))
         if not pairs:
-            return {name: np.empty(0) for name in said}
-        late, on_time = np.array(pairs).transpose(1, 2, 0)
-        wrong = np.where(late == on_time, 0.5, np.where(late > on_time, 0.0, 1.0))
-        return dict(zip(said, wrong, strict=True))
+            return {name: np.empty(0) for name in scores}
+        positive, negative = np.array(pairs).transpose(1, 2, 0)
+        errors = np.where(positive == negative, 0.5, np.where(positive > negative, 0.0, 1.0))
+        return dict(zip(scores, errors, strict=True))
 
-    def _paired(
-        self, truths: Iterable[float], rows: Iterable[Scores]
-    ) -> Iterator[tuple[Scores, Scores]]:
-        for truth, row in zip(truths, rows, strict=True):
-            others = self._waiting[not truth]
-            if others:
-                yield (row, others.pop()) if truth else (others.pop(), row)
+    def _pair(
+        self, labels: Iterable[float], rows: Iterable[RowScores]
+    ) -> Iterator[tuple[RowScores, RowScores]]:
+        for label, row in zip(labels, rows, strict=True):
+            partners = self._unpaired[not label]
+            if partners:
+                yield (row, partners.pop()) if label else (partners.pop(), row)
             else:
-                self._waiting[bool(truth)].append(row)
+                self._unpaired[bool(label)].append(row)

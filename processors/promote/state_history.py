@@ -1,4 +1,4 @@
-"""What a learner knew at an earlier moment, so that it is judged by what it could have answered."""
+"""Earlier states of a learner, so that it is compared by what it could have predicted in time."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -9,57 +9,63 @@ import numpy as np
 from modstream.models.errors import ArtifactTooLarge
 from modstream.models.runtimes.runtime import LearningRuntime, Outputs
 from modstream.models.schema.input_schema import Batch
-from modstream.processors.promote.losses import answers
+from modstream.processors.promote.losses import predict_or_none
 
 MINUTE_MS = 60_000
 
 
 @dataclass(slots=True)
-class Past:
-    """States of one learner by event time (ms), `every` so often, as many as `kept`.
+class StateHistory:
+    """States of one learner by event time (ms), at least `interval_ms` apart, at most `max_states`.
 
-    Each costs its memory, and a copy as often as one is kept.
+    Each state costs its memory and one copy of the model.
     """
 
-    every: int = 10 * MINUTE_MS
-    kept: int = 144
+    interval_ms: int = 10 * MINUTE_MS
+    max_states: int = 144
     _states: deque[tuple[int, LearningRuntime]] = field(default_factory=deque)
 
-    def keep(self, time: int, runtime: LearningRuntime) -> None:
-        """Keep the state that had learned all labels up to `time`, unless the last one will do."""
-        if not self._states or time >= self._states[-1][0] + self.every:
-            self._states.append((time, frozen(runtime)))
-            if len(self._states) > self.kept:
+    def record(self, time: int, runtime: LearningRuntime) -> None:
+        """Record the state that has learned all labels up to `time`, if the interval has passed."""
+        if not self._states or time >= self._states[-1][0] + self.interval_ms:
+            self._states.append((time, frozen_copy(runtime)))
+            if len(self._states) > self.max_states:
                 self._states.popleft()
 
     def at(self, time: int) -> LearningRuntime:
-        """The newest state that had learned nothing after `time`; else the oldest that is kept."""
-        found = self._states[0][1]
-        for known, runtime in reversed(self._states):
-            if known <= time:
+        """Return the newest state that had learned nothing after `time`, else the oldest state."""
+        oldest = self._states[0][1]
+        for recorded, runtime in reversed(self._states):
+            if recorded <= time:
                 return runtime
-        return found
+        return oldest
 
-    def forget(self, time: int) -> None:
-        """Give up what had learned anything after `time`, but for the oldest state."""
+    def truncate(self, time: int) -> None:
+        """Delete the states that had learned anything after `time`, except for the oldest state."""
         while len(self._states) > 1 and self._states[-1][0] > time:
             self._states.pop()
 
-    def answers(self, batch: Batch, times: Sequence[int]) -> Outputs | None:
-        """What it would have said of each row at its time; None where it fails."""
+    def predict(self, batch: Batch, times: Sequence[int]) -> Outputs | None:
+        """Return what the learner would have predicted for each row at its time (ms).
+
+        None is returned if a state fails on its rows.
+        """
         by_state: dict[int, tuple[LearningRuntime, list[int]]] = {}
         for row, time in enumerate(times):
             state = self.at(time)
             by_state.setdefault(id(state), (state, []))[1].append(row)
-        parts = [answers(state, batch.take(rows)) for state, rows in by_state.values()]
+        parts = [predict_or_none(state, batch.take(rows)) for state, rows in by_state.values()]
         order = np.argsort(np.concatenate([rows for _, rows in by_state.values()]))
-        said = [part for part in parts if part is not None]
-        return np.concatenate(said)[order] if len(said) == len(parts) else None
+        outputs = [part for part in parts if part is not None]
+        return np.concatenate(outputs)[order] if len(outputs) == len(parts) else None
 
 
-def frozen(runtime: LearningRuntime) -> LearningRuntime:
-    """A state that stays as it is while the learner goes on."""
+def frozen_copy(runtime: LearningRuntime) -> LearningRuntime:
+    """Return a copy that does not change while the learner goes on.
+
+    A learner that has grown too large to be copied learns no more, so it is returned itself.
+    """
     try:
         return runtime.copy()
     except ArtifactTooLarge:
-        return runtime  # A learner that has grown too large to be copied learns no more.
+        return runtime

@@ -1,128 +1,147 @@
-"""What a family knew before labels began to contradict it, kept until it is clear who was right."""
+"""Rollback of learners after flipped labels: keeps their states until labels are correct again."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from modstream.models.evaluation.metrics import auc
+from modstream.models.evaluation.metrics import FloatArray, auc
 from modstream.models.runtimes.runtime import LearningRuntime, Runtime
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.input_schema import Batch, Scalar
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
 from modstream.processors.learn.learner import Learner
-from modstream.processors.promote.label_flip import Turn
-from modstream.processors.promote.losses import Floats, answers, positives
-from modstream.processors.promote.state_history import Past, frozen
+from modstream.processors.promote.label_flip import FlipEvent
+from modstream.processors.promote.losses import binary_labels, predict_or_none
+from modstream.processors.promote.state_history import StateHistory, frozen_copy
 
-ASIDE, EVERY = 3, 250
-"""So many versions that served are taken aside, so many labels apart."""
-CHUNKS = 200
-"""Of so many chunks it is known when they were learned, and what both states said of them."""
+MAX_CHECKPOINTS = 3
+"""Number of served versions that are kept as checkpoints."""
+CHECKPOINT_EVERY = 250
+"""Minimum number of labels between two checkpoints."""
+MAX_CHUNKS = 200
+"""Number of recent chunks of labels whose event time and whose predictions are kept."""
+MAX_COMPARED_LABELS = 200
+"""Number of labels by which two states are compared; older labels may still be flipped."""
 
-LATEST = 200
-"""Labels to compare two states by: those before may have come before labels agreed again."""
 
-
-class Still(NamedTuple):
-    """A version that does not learn: a batch model, or one that was good."""
+class FrozenModel(NamedTuple):
+    """A version that does not learn: a batch model or a copy of a served version."""
 
     card: ModelCard
     runtime: Runtime
 
 
-class Sound(NamedTuple):
-    """What each learner knew at `time` (ms), before labels looked turned round."""
+class SoundState(NamedTuple):
+    """Each learner's state at event time `time` (ms), before labels looked flipped."""
 
     time: int
     states: Mapping[str, LearningRuntime]
 
 
-class Compared(NamedTuple):
-    """Labels as 0 and 1, (n,); of each learner what its state from before and it say, (2, n)."""
+class RestoredState(NamedTuple):
+    """A learner to restore, the event time (ms) of its earlier state, and that state."""
 
-    truths: Floats
-    said: Mapping[str, Floats]
+    name: str
+    time: int
+    state: LearningRuntime
+
+
+class ComparisonChunk(NamedTuple):
+    """Labels as 0 and 1, (n,); the scores of each learner's sound and present state, (2, n)."""
+
+    labels: FloatArray
+    scores: Mapping[str, FloatArray]
 
 
 @dataclass(slots=True)
-class Recall:
-    """Versions and states from shortly before now; counts are of labels tested.
+class StateRollback:
+    """Recent checkpoints, and the learners' states before flipped labels.
 
-    A learner's state is given up for the one from before the contradiction if its AUC on the
-    labels that agree again is lower by `spoilt`.
+    A learner is restored to its sound state if the AUC of its present state, on the labels that are
+    correct again, is lower by more than `max_auc_loss`. Label counts are of labels that the
+    candidates were compared on.
     """
 
-    spoilt: float
-    _times: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=CHUNKS))
-    _aside: deque[tuple[int, Still]] = field(default_factory=lambda: deque(maxlen=ASIDE))
-    _sound: Sound | None = None
-    _compared: deque[Compared] = field(default_factory=lambda: deque(maxlen=CHUNKS))
-    _spoilt: list[str] = field(default_factory=list)
+    max_auc_loss: float
+    _times: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MAX_CHUNKS))
+    _checkpoints: deque[tuple[int, FrozenModel]] = field(
+        default_factory=lambda: deque(maxlen=MAX_CHECKPOINTS)
+    )
+    _sound: SoundState | None = None
+    _compared: deque[ComparisonChunk] = field(default_factory=lambda: deque(maxlen=MAX_CHUNKS))
+    _to_restore: list[str] = field(default_factory=list)
 
-    def note(self, count: int, time: int) -> None:
-        """The event time (ms) of what had been learned when so many labels had been tested."""
-        self._times.append((count, time))
+    def record_time(self, label_count: int, time: int) -> None:
+        """Record the event time (ms) up to which the lead had learned at a label count."""
+        self._times.append((label_count, time))
 
-    def take_aside(self, count: int, served: Learner) -> Still | None:
-        """Keep a version that serves, unless one has just been kept."""
-        if self._aside and count < self._aside[-1][0] + EVERY:
+    def checkpoint(self, label_count: int, champion: Learner) -> FrozenModel | None:
+        """Keep the champion's version; return it, or None if the last checkpoint is too recent."""
+        if self._checkpoints and label_count < self._checkpoints[-1][0] + CHECKPOINT_EVERY:
             return None
-        still = Still(served.card, frozen(served.runtime))
-        self._aside.append((count, still))
-        return still
+        model = FrozenModel(champion.card, frozen_copy(champion.runtime))
+        self._checkpoints.append((label_count, model))
+        return model
 
-    def before(self, count: int) -> Still | None:
-        """The newest version that was taken aside by then, else the oldest that there is."""
-        found = (still for known, still in reversed(self._aside) if known <= count)
-        return next(found, self._aside[0][1] if self._aside else None)
+    def checkpoint_at(self, label_count: int) -> FrozenModel | None:
+        """Return the newest checkpoint at or before a label count, else the oldest, else None."""
+        earlier = (model for kept, model in reversed(self._checkpoints) if kept <= label_count)
+        return next(earlier, self._checkpoints[0][1] if self._checkpoints else None)
 
-    def hold(self, count: int, pasts: Mapping[str, Past]) -> None:
-        """Keep what learners knew when so many labels had been tested."""
-        time = next((at for known, at in reversed(self._times) if known <= count), 0)
-        self._sound = Sound(time, {name: past.at(time) for name, past in pasts.items()})
+    def pin(self, label_count: int, histories: Mapping[str, StateHistory]) -> None:
+        """Keep the learners' states at a label count, the last before the flip."""
+        time = next((at for kept, at in reversed(self._times) if kept <= label_count), 0)
+        states = {name: history.at(time) for name, history in histories.items()}
+        self._sound = SoundState(time, states)
         self._compared.clear()
 
-    def drop(self) -> None:
-        """Labels count as they were told: nothing is given up."""
+    def unpin(self) -> None:
+        """Drop the kept states: the labels count as correct."""
         self._sound = None
 
     def compare(
         self, learners: Mapping[str, Learner], batch: Batch, labels: Sequence[Scalar]
     ) -> None:
-        """Ask both states of each learner about labels that none has learned yet."""
+        """Score labels that no learner has learned yet by both states of each learner."""
         if self._sound is None:
             return
-        said = {
-            name: np.array([scores(state, batch), scores(learners[name].runtime, batch)])
+        scores = {
+            name: np.array(
+                [scores_or_half(state, batch), scores_or_half(learners[name].runtime, batch)]
+            )
             for name, state in self._sound.states.items()
         }
         card = next(iter(learners.values())).card
-        self._compared.append(Compared(positives(card, labels), said))
+        self._compared.append(ComparisonChunk(binary_labels(card, labels), scores))
 
-    def judge(self, turn: Turn) -> None:
-        """Hold both states of each learner against the newest labels, which agree again."""
+    def decide(self, flip: FlipEvent) -> None:
+        """Select the learners to restore, by the newest labels, which are correct again."""
         if self._sound is None or not self._compared:
             return
-        newest = slice(-min(turn.since, LATEST), None)
-        truths = np.concatenate([one.truths for one in self._compared])[newest]
+        newest = slice(-min(flip.label_count, MAX_COMPARED_LABELS), None)
+        labels = np.concatenate([chunk.labels for chunk in self._compared])[newest]
         for name in self._sound.states:
-            said = np.concatenate([one.said[name] for one in self._compared], axis=1)[:, newest]
-            before, after = (auc(truths, one) for one in said)
-            if before - after > self.spoilt:
-                self._spoilt.append(name)
+            chunks = [chunk.scores[name] for chunk in self._compared]
+            scores = np.concatenate(chunks, axis=1)[:, newest]
+            before, after = (auc(labels, one) for one in scores)
+            if before - after > self.max_auc_loss:
+                self._to_restore.append(name)
 
-    def restored(self) -> Iterator[tuple[str, int, LearningRuntime]]:
-        """The learners that are to go on from an earlier state, its time (ms), and that state."""
-        if self._sound is not None and self._spoilt:
-            for name in self._spoilt:
-                yield name, self._sound.time, self._sound.states[name].copy()
+    def pop_restored(self) -> list[RestoredState]:
+        """Return the learners to restore, and forget them."""
+        restored: list[RestoredState] = []
+        if self._sound is not None and self._to_restore:
+            time, states = self._sound
+            restored = [RestoredState(one, time, states[one].copy()) for one in self._to_restore]
             self._sound = None
-        self._spoilt = []
+        self._to_restore = []
+        return restored
 
 
-def scores(runtime: Runtime, batch: Batch) -> Floats:
-    """What a model says of the rows of a binary task, (n,); one half where it fails."""
-    said = answers(runtime, batch)
-    return np.full(batch.size, 0.5) if said is None else np.nan_to_num(said, nan=0.5)
+def scores_or_half(runtime: Runtime, batch: Batch) -> FloatArray:
+    """Return a model's scores for a binary task, (n,); 0.5 where the prediction fails."""
+    outputs = predict_or_none(runtime, batch)
+    return np.full(batch.size, 0.5) if outputs is None else np.nan_to_num(outputs, nan=0.5)

@@ -1,1 +1,1 @@
-"""Which dead letters and quarantined rows are sent back."""
+"""Selection of the dead letters and quarantined rows to send back."""

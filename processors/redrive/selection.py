@@ -1,4 +1,4 @@
-"""Select the dead letters to send back; `modstream/operations/redrive.py` does the I/O."""
+"""Selection of the dead letters to redrive; `modstream/operations/redrive.py` does the I/O."""
 
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from modstream.broker.wire.dead_letters import attempts_of, cause_of
+from modstream.broker.wire.dead_letters import read_attempts, read_cause
 from modstream.broker.wire.records import Record
 
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
 
-class Letter(NamedTuple):
-    """What a dead letter says of itself, without its bytes.
+class DeadLetter(NamedTuple):
+    """The metadata of a dead letter, without its key and value.
 
-    `place` is its own `topic:partition:offset`; `topic` is where its request came from, "" if it
-    does not say; `timestamp` is the request's (ms, epoch); `attempts` counts this one.
+    `position` is the letter's own `topic:partition:offset`; `topic` is the topic its request came
+    from, "" if unknown; `timestamp` is the request's (ms since the epoch); `attempts` includes the
+    one that produced this letter.
     """
 
-    place: str
+    position: str
     cause: str
     error: str
     stage: str
@@ -28,40 +29,47 @@ class Letter(NamedTuple):
     attempts: int
 
 
-class State(StrEnum):
-    """What may become of a letter."""
+class LetterState(StrEnum):
+    """Whether a letter can be redriven, and if not, why."""
 
     DUE = "due"
-    """It may be redriven."""
+    """The letter can be redriven."""
     REDRIVEN = "redriven"
-    """Its request lies in its topic again already."""
+    """The letter's request was sent back to its topic before."""
     EXHAUSTED = "exhausted"
-    """It has been tried too often."""
+    """The letter's request has reached the maximum number of attempts."""
     FOREIGN = "foreign"
-    """It did not come from a topic of this stream, so nobody here may write to that."""
+    """The letter's request came from a topic that this stream must not write to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which letters are meant: all, those of one cause, or one; `most_attempts` leaves out more."""
+class LetterFilter:
+    """Selects all letters, those of one cause, or one letter by its position.
+
+    Letters with `max_attempts` or more attempts are exhausted.
+    """
 
     cause: str | None = None
-    letter: str | None = None
-    most_attempts: int = MOST_ATTEMPTS
+    position: str | None = None
+    max_attempts: int = MAX_ATTEMPTS
 
-    def means(self, letter: Letter) -> bool:
-        """Whether a letter is meant. A cause is named by its code or by its error's class."""
-        named = self.letter is None or self.letter == letter.place
-        return named and (self.cause is None or self.cause in {letter.cause, letter.error})
+    def matches(self, letter: DeadLetter) -> bool:
+        """Whether the letter is selected; a cause is an error's code or its class name."""
+        has_position = self.position is None or self.position == letter.position
+        has_cause = self.cause is None or self.cause in {letter.cause, letter.error}
+        return has_position and has_cause
 
     @classmethod
-    def named(cls, which: str) -> Self:
-        """What a person names: one letter as `topic:partition:offset`, or else a cause."""
-        return cls(letter=which) if which.count(":") > 1 else cls(cause=which)
+    def parse(cls, text: str) -> Self:
+        """Return the filter for a position, `topic:partition:offset`, or else for a cause."""
+        return cls(position=text) if text.count(":") > 1 else cls(cause=text)
 
 
-class Group(NamedTuple):
-    """The letters of one cause: how many in all and by state, first and last request (ms)."""
+class LetterGroup(NamedTuple):
+    """The letters of one cause, stage and topic: their number, in total and by state.
+
+    `first` and `last` are the times of the oldest and newest request (ms since the epoch).
+    """
 
     cause: str
     stage: str
@@ -76,68 +84,71 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sorter:
-    """Tells the state of letters.
+class LetterClassifier:
+    """Determines the state of letters.
 
-    `topics` are the stream's own; `sent` the places of letters whose requests lie there again.
+    `topics` are the topics that letters may be sent back to; `redriven` are the positions of
+    letters whose requests were sent back before.
     """
 
     topics: Collection[str]
-    sent: AbstractSet[str]
-    most_attempts: int
+    redriven: AbstractSet[str]
+    max_attempts: int
 
-    def state(self, letter: Letter) -> State:
-        """What may become of this letter."""
+    def classify(self, letter: DeadLetter) -> LetterState:
+        """Return the state of a letter."""
         if letter.topic not in self.topics:
-            return State.FOREIGN
-        if letter.place in self.sent:
-            return State.REDRIVEN
-        return State.EXHAUSTED if letter.attempts >= self.most_attempts else State.DUE
+            return LetterState.FOREIGN
+        if letter.position in self.redriven:
+            return LetterState.REDRIVEN
+        is_exhausted = letter.attempts >= self.max_attempts
+        return LetterState.EXHAUSTED if is_exhausted else LetterState.DUE
 
 
-def letter_of(record: Record) -> Letter:
-    """Read a record of a dead-letter topic."""
-    cause = cause_of(record)
-    return Letter(
-        record.place,
+def read_dead_letter(record: Record) -> DeadLetter:
+    """Read the metadata of a record in a dead-letter topic."""
+    cause = read_cause(record)
+    return DeadLetter(
+        record.position,
         cause.get("class.name", "unknown"),
         cause.get("exception.class.name", ""),
         cause.get("stage", ""),
         cause.get("topic", ""),
         record.timestamp,
-        attempts_of(record),
+        read_attempts(record),
     )
 
 
-def grouped(letters: Iterable[Letter], sorter: Sorter) -> list[Group]:
-    """Letters by cause, stage and topic, the largest group first."""
-    groups: dict[tuple[str, str, str], list[Letter]] = {}
+def group_letters(letters: Iterable[DeadLetter], classifier: LetterClassifier) -> list[LetterGroup]:
+    """Group letters by cause, stage and topic, the largest group first."""
+    letters_by_key: dict[tuple[str, str, str], list[DeadLetter]] = {}
     for letter in letters:
-        groups.setdefault((letter.cause, letter.stage, letter.topic), []).append(letter)
-    found = []
-    for (cause, stage, topic), members in groups.items():
-        states = [sorter.state(letter) for letter in members]
+        key = (letter.cause, letter.stage, letter.topic)
+        letters_by_key.setdefault(key, []).append(letter)
+    groups = []
+    for (cause, stage, topic), members in letters_by_key.items():
+        states = [classifier.classify(letter) for letter in members]
         times = [letter.timestamp for letter in members]
-        group = Group(
+        group = LetterGroup(
             cause=cause,
             stage=stage,
             topic=topic,
             letters=len(members),
-            **{state.value: states.count(state) for state in State},
+            **{state.value: states.count(state) for state in LetterState},
             first=min(times),
             last=max(times),
         )
-        found.append(group)
-    return sorted(found, key=lambda group: -group.letters)
+        groups.append(group)
+    return sorted(groups, key=lambda group: -group.letters)
 
 
-def oldest(letters: Iterable[Letter]) -> dict[str, int]:
-    """The time of the oldest request (ms, at least 0) by the topic that letters came from.
+def oldest_by_topic(letters: Iterable[DeadLetter]) -> dict[str, int]:
+    """Return the time of the oldest request (ms, at least 0) by the topic that it came from.
 
-    A redriven request keeps its time, so none of them is older than that.
+    A redriven request keeps its timestamp, so none is older.
     """
-    found: dict[str, int] = {}
+    oldest: dict[str, int] = {}
     for letter in letters:
         time = max(0, letter.timestamp)
-        found[letter.topic] = min(time, found.get(letter.topic, time))
-    return found
+        oldest[letter.topic] = min(time, oldest.get(letter.topic, time))
+    return oldest

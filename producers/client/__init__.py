@@ -1,1 +1,1 @@
-"""A client of a stream: send a request, wait for its answer, send its label."""
+"""A client of a stream: send a request, wait for its response, send its label."""

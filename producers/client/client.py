@@ -1,4 +1,4 @@
-"""A small client: send a request, wait for its prediction, say later what was true."""
+"""A small client: send a request, wait for its prediction, send the true label later."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Event, Thread
@@ -8,27 +8,30 @@ from uuid import uuid4
 import structlog
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.publisher import Delivered, Publisher
+from modstream.broker.client.publisher import DeliveryReport, Publisher
 from modstream.broker.client.reader import Reader
-from modstream.broker.errors import BrokerError, DecodeError
-from modstream.broker.wire.codec import decode_answer, encode
-from modstream.broker.wire.contracts import ErrorAnswer, Label, Prediction, Request
-from modstream.broker.wire.features import Row, Scalar
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.errors import DecodeError
+from modstream.broker.wire.codec import decode_response, encode
+from modstream.broker.wire.contracts import ErrorResponse, Label, Prediction, Request
+from modstream.broker.wire.features import FeatureRow, JsonScalar
+from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.broker.wire.topics import Topics
-from modstream.producers.client.pending_requests import Answer, Answers, Ticket
-from modstream.producers.errors import Refused
-from modstream.producers.ports import arrivals
+from modstream.producers.client.pending_requests import PendingRequest, PendingRequests, Response
+from modstream.producers.errors import RequestRefused
+from modstream.producers.ports import poll_available
 
-SECONDS = 10.0
-"""How long a caller waits who does not say."""
+DEFAULT_TIMEOUT_SECONDS = 10.0
+"""Default timeout of `Client.wait` and `Client.wait_all`."""
 
 
 class Client:
-    """Talks to one stream; for any number of threads, with one thread of its own.
+    """A client of one stream. It is thread-safe, and polls responses in a background thread.
 
-    It reads the whole predictions topic from where it ends now, so every answer to a request
-    that it sends is seen, whichever partition it comes to.
+    It reads all partitions of the predictions topic, beginning at their current ends, so it sees
+    every response to the requests that it sends.
+
+    If the background thread fails, the error is logged and kept, and every later `wait` for a
+    missing response raises it.
     """
 
     def __init__(
@@ -37,29 +40,32 @@ class Client:
         topics: Topics,
         *,
         primary: str | None = None,
-        most_open: int = 10_000,
+        max_pending: int = 10_000,
     ) -> None:
-        """Begin to listen; returns once no answer can be missed.
+        """Connect, and start to poll responses.
 
         Args:
             connection: the cluster.
-            topics: the stream's, which must exist.
-            primary: the model whose answer counts for requests that name none; None: any.
-            most_open: tickets that are kept at most; older ones get no further answers.
+            topics: the topics of the stream; they must exist.
+            primary: the model whose response `wait` returns for a request that names no model;
+                with None, `wait` returns the first response of any model.
+            max_pending: how many pending requests are kept; older ones get no further responses.
 
         Raises:
             TopicMissing: the stream's topics do not exist.
-            BrokerUnavailable: no broker answers.
+            BrokerUnavailable: no broker responds.
         """
         self._topics = topics
         self._primary = primary
-        self._answers = Answers(most_open)
+        self._pending = PendingRequests(max_pending)
         self._log = structlog.get_logger(__name__)
         self._reader = Reader(connection, [topics.predictions], start="end")
         self._publisher = Publisher(connection, "modstream-client")
-        self._closing = Event()
-        self._listener = Thread(target=self._listen, name="client-answers", daemon=True)
-        self._listener.start()
+        self._closed = Event()
+        self._polling_thread = Thread(
+            target=self._poll_responses, name="client-responses", daemon=True
+        )
+        self._polling_thread.start()
 
     def __enter__(self) -> Self:
         return self
@@ -69,18 +75,26 @@ class Client:
 
     def send(
         self,
-        features: Row | Sequence[Row],
+        features: FeatureRow | Sequence[FeatureRow],
         *,
         id: str | None = None,  # noqa: A002  the contract's own name
         key: str | None = None,
         model: str | None = None,
         version: int | str = "champion",
         event_time: int | None = None,
-    ) -> Ticket:
-        """Send one row, or several, to be predicted on; does not wait for anything.
+    ) -> PendingRequest:
+        """Send a prediction request with one row or several rows, without waiting.
 
-        Without `id` a random one is given, without `key` the id is the key. Without `model`
-        every model of the stream's route answers.
+        Args:
+            features: one row, or a sequence of rows.
+            id: the request's id; a random one by default.
+            key: the record's key; the id by default.
+            model: the model that responds; by default every model of the stream's route responds.
+            version: a version number or an alias of the model.
+            event_time: when the request was made, in ms since the epoch.
+
+        Returns:
+            The pending request, for `wait`, `wait_all` and `label`.
         """
         request = Request(
             id=id or uuid4().hex,
@@ -91,83 +105,107 @@ class Client:
         )
         return self.submit(request, key)
 
-    def submit(self, request: Request, key: str | None = None) -> Ticket:
-        """Send a request of any form."""
-        ticket = Ticket(request.id, key or request.id, request.model)
-        self._answers.open(ticket)
+    def submit(self, request: Request, key: str | None = None) -> PendingRequest:
+        """Send a request of any format, without waiting; see `send`."""
+        pending = PendingRequest(request.id, key or request.id, request.model)
+        self._pending.add(pending)
 
-        def delivered(report: Delivered) -> None:
+        def on_delivery(report: DeliveryReport) -> None:
             if report.error is not None:
-                self._answers.fail(request.id, str(report.error))
+                self._pending.mark_not_sent(request.id, str(report.error))
 
-        record = Outgoing(self._topics.requests, ticket.key.encode(), encode(request))
-        self._publisher.send(record, delivered)
-        return ticket
+        record = ProducerRecord(self._topics.requests, pending.key.encode(), encode(request))
+        self._publisher.send(record, on_delivery)
+        return pending
 
-    def wait(self, ticket: Ticket, timeout: float = SECONDS) -> Prediction:
-        """Wait for the answer of the model that was named, or else of the primary model.
+    def wait(self, pending: PendingRequest, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Prediction:
+        """Wait for the response of the requested model, or else of the primary model.
 
         Raises:
-            Refused: the answer is an error.
-            NoAnswer: none came within `timeout` seconds.
-            NotSent: the request never reached the broker.
+            RequestRefused: the response is an error.
+            ResponseTimeout: no response arrived within `timeout` seconds.
+            RequestNotSent: the broker did not acknowledge the request.
+            Exception: the error that ended the polling of responses, for example a BrokerError.
         """
-        (answer,) = self._answers.wait(ticket, [ticket.model or self._primary], timeout)
-        if isinstance(answer, ErrorAnswer):
-            raise Refused(answer.code, answer.message)
-        return answer
+        (response,) = self._pending.wait(pending, [pending.model or self._primary], timeout)
+        if isinstance(response, ErrorResponse):
+            raise RequestRefused(response.code, response.message)
+        return response
 
     def wait_all(
-        self, ticket: Ticket, models: Iterable[str], timeout: float = SECONDS
-    ) -> dict[str, Answer]:
-        """Wait for the answers of several models, errors among them, by the model's name.
+        self,
+        pending: PendingRequest,
+        models: Iterable[str],
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+    ) -> dict[str, Response]:
+        """Wait for the responses of several models, errors included.
+
+        Returns:
+            The responses by the name of the model.
 
         Raises:
-            NoAnswer: not all of them came within `timeout` seconds.
-            NotSent: the request never reached the broker.
+            ResponseTimeout: a response is missing after `timeout` seconds.
+            RequestNotSent: the broker did not acknowledge the request.
+            Exception: the error that ended the polling of responses, for example a BrokerError.
         """
-        wanted = tuple(models)
-        return dict(zip(wanted, self._answers.wait(ticket, wanted, timeout), strict=True))
+        names = tuple(models)
+        return dict(zip(names, self._pending.wait(pending, names, timeout), strict=True))
 
     def label(
-        self, of: Ticket | str, value: Scalar, event_time: int, *, key: str | None = None
+        self,
+        request: PendingRequest | str,
+        value: JsonScalar,
+        event_time: int,
+        *,
+        key: str | None = None,
     ) -> None:
-        """Say what was true of a request, given by its ticket or its id.
+        """Send the true label of a request, without waiting.
 
         Args:
-            of: the ticket, or the id; with an id whose request had another key, give `key`.
+            request: the pending request, or the request's id.
             value: the label.
-            event_time: when it became known, ms since the epoch.
-            key: the key of the request.
+            event_time: when the label became known, in ms since the epoch.
+            key: the request's key; needed only if `request` is an id that differs from the key.
         """
-        request_id, own_key = (of.id, of.key) if isinstance(of, Ticket) else (of, of)
+        if isinstance(request, PendingRequest):
+            request_id, request_key = request.id, request.key
+        else:
+            request_id, request_key = request, request
         label = Label(id=request_id, label=value, event_time=event_time)
-        record = Outgoing(self._topics.labels, (key or own_key).encode(), encode(label))
+        record = ProducerRecord(self._topics.labels, (key or request_key).encode(), encode(label))
         self._publisher.send(record)
 
     def flush(self, timeout: float = 30.0) -> None:
-        """Wait until everything sent so far is acknowledged; raises DeliveryFailed."""
+        """Wait until every record sent so far is acknowledged.
+
+        Raises:
+            DeliveryFailed: a record was not acknowledged.
+        """
         self._publisher.flush(timeout)
 
     def close(self) -> None:
-        """Stop listening and let go of the connections."""
-        self._closing.set()
-        self._listener.join()
+        """Stop the background thread and close the connections."""
+        self._closed.set()
+        self._polling_thread.join()
         self._reader.close()
         self._publisher.close()
 
-    def _listen(self) -> None:
+    def _poll_responses(self) -> None:
         try:
-            while not self._closing.is_set():
-                records = arrivals(self._reader, 0.1)
-                self._answers.deliver(list(self._decoded(records)))
+            while not self._closed.is_set():
+                records = poll_available(self._reader, 0.1)
+                self._pending.add_responses(list(self._decode_responses(records)))
                 self._publisher.poll()
-        except BrokerError as error:
-            self._answers.fail_all(error)
+        except Exception as error:  # noqa: BLE001 - kept, logged, and raised by `wait`
+            # A thread that ends silently would leave every caller waiting until its timeout.
+            self._log.exception("polling of responses failed")
+            self._pending.fail_all(error)
 
-    def _decoded(self, records: Iterable[Record]) -> Iterator[Answer]:
+    def _decode_responses(self, records: Iterable[Record]) -> Iterator[Response]:
         for record in records:
             try:
-                yield decode_answer(record)
+                yield decode_response(record)
             except DecodeError as error:
-                self._log.warning("undecodable answer", at=str(record.home), cause=str(error))
+                self._log.warning(
+                    "undecodable response", at=str(record.topic_partition), cause=str(error)
+                )

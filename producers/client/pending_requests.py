@@ -1,102 +1,108 @@
-"""Where answers meet those who wait for them."""
+"""The requests of a client that wait for their responses."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Condition
 
-from modstream.broker.errors import BrokerError
-from modstream.broker.wire.contracts import ErrorAnswer, Prediction
-from modstream.producers.errors import NoAnswer, NotSent
+from modstream.broker.wire.contracts import ErrorResponse, Prediction
+from modstream.producers.errors import RequestNotSent, ResponseTimeout
 
-Answer = Prediction | ErrorAnswer
+Response = Prediction | ErrorResponse
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
-    """A request that was sent; to be handed back to whoever gave it out, to wait or to label.
+class PendingRequest:
+    """A request that was sent: pass it to the client to wait for responses or to send a label.
 
-    `answers` holds the first answer of each model, "" for an error that names no model.
+    `responses` holds the first response of each model by the model's name. An error that names no
+    model has the name "".
     """
 
     id: str
     key: str
     model: str | None = None
-    answers: dict[str, Answer] = field(default_factory=dict)
-    failure: NotSent | None = None
+    responses: dict[str, Response] = field(default_factory=dict)
+    error: RequestNotSent | None = None
 
-    def of(self, model: str | None) -> Answer | None:
-        """The answer of one model, or without a name the first of any."""
+    def response_of(self, model: str | None) -> Response | None:
+        """Return the response of one model, or with None the first response of any model."""
         if model is None:
-            return next(iter(self.answers.values()), None)
-        return self.answers.get(model) or self.answers.get("")
+            return next(iter(self.responses.values()), None)
+        return self.responses.get(model) or self.responses.get("")
 
-    def by(self, models: Iterable[str | None]) -> list[Answer]:
-        """The answers of those of the models that have answered."""
-        return [answer for model in models if (answer := self.of(model))]
+    def responses_of(self, models: Iterable[str | None]) -> list[Response]:
+        """Return the responses that have arrived from these models."""
+        return [response for model in models if (response := self.response_of(model))]
 
 
-class Answers:
-    """The open tickets of a client, at most `most_open`; for any number of threads.
+class PendingRequests:
+    """The pending requests of a client, at most `max_pending`; thread-safe.
 
-    Answers to ids that are not open are dropped. When there are too many tickets the oldest is
-    closed: what it has is kept, nothing more is added to it.
+    Responses to unknown ids are dropped. Beyond `max_pending` the oldest request is removed: it
+    keeps the responses that it has, and gets no further ones.
     """
 
-    def __init__(self, most_open: int = 10_000) -> None:
-        self._most_open = most_open
-        self._open: OrderedDict[str, Ticket] = OrderedDict()
+    def __init__(self, max_pending: int = 10_000) -> None:
+        self._max_pending = max_pending
+        self._by_id: OrderedDict[str, PendingRequest] = OrderedDict()
         self._changed = Condition()
-        self._broken: BrokerError | None = None
+        self._read_error: Exception | None = None
 
-    def open(self, ticket: Ticket) -> None:
-        """Collect answers for a ticket from now on."""
+    def add(self, request: PendingRequest) -> None:
+        """Collect the responses to a request from now on."""
         with self._changed:
-            self._open[ticket.id] = ticket
-            if len(self._open) > self._most_open:
-                self._open.popitem(last=False)
+            self._by_id[request.id] = request
+            if len(self._by_id) > self._max_pending:
+                self._by_id.popitem(last=False)
 
-    def deliver(self, answers: Iterable[Answer]) -> None:
-        """Put answers where they belong and wake those who wait."""
+    def add_responses(self, responses: Iterable[Response]) -> None:
+        """Assign responses to their requests and wake the waiting threads."""
         with self._changed:
-            for answer in answers:
-                ticket = self._open.get(answer.id)
-                if ticket is not None:
-                    ticket.answers.setdefault(answer.model or "", answer)
+            for response in responses:
+                request = self._by_id.get(response.id)
+                if request is not None:
+                    request.responses.setdefault(response.model or "", response)
             self._changed.notify_all()
 
-    def fail(self, request_id: str, reason: str) -> None:
-        """Tell whoever waits for one request that it was never sent."""
+    def mark_not_sent(self, request_id: str, reason: str) -> None:
+        """Record that a request was not sent, and wake the threads that wait for it."""
         with self._changed:
-            ticket = self._open.get(request_id)
-            if ticket is not None:
-                ticket.failure = NotSent(request_id, reason)
+            request = self._by_id.get(request_id)
+            if request is not None:
+                request.error = RequestNotSent(request_id, reason)
             self._changed.notify_all()
 
-    def fail_all(self, error: BrokerError) -> None:
-        """Tell everybody that no answer will ever come again."""
+    def fail_all(self, error: Exception) -> None:
+        """Keep the error that ended the reading of responses; `wait` raises it from now on."""
         with self._changed:
-            self._broken = error
+            self._read_error = error
             self._changed.notify_all()
 
-    def wait(self, ticket: Ticket, models: Sequence[str | None], timeout: float) -> list[Answer]:
-        """Wait until each of the models has answered, None standing for any; in their order.
+    def wait(
+        self, request: PendingRequest, models: Sequence[str | None], timeout: float
+    ) -> list[Response]:
+        """Wait until each of the models has responded; None stands for any model.
+
+        Returns:
+            One response for each model, in the order of `models`.
 
         Raises:
-            NotSent: the broker did not take the request.
-            NoAnswer: `timeout` seconds have passed.
-            BrokerError: the answers cannot be read any more.
+            RequestNotSent: the broker did not acknowledge the request.
+            ResponseTimeout: a response is missing after `timeout` seconds.
+            Exception: the error given to `fail_all`.
         """
 
-        def settled() -> bool:
-            return len(ticket.by(models)) == len(models) or self._failure(ticket) is not None
+        def is_settled() -> bool:
+            found = request.responses_of(models)
+            return len(found) == len(models) or self._error_of(request) is not None
 
         with self._changed:
-            in_time = self._changed.wait_for(settled, timeout)
-            found, failure = ticket.by(models), self._failure(ticket)
+            in_time = self._changed.wait_for(is_settled, timeout)
+            found, error = request.responses_of(models), self._error_of(request)
         if len(found) == len(models):
             return found
-        raise failure if in_time and failure else NoAnswer(ticket.id, timeout)
+        raise error if in_time and error else ResponseTimeout(request.id, timeout)
 
-    def _failure(self, ticket: Ticket) -> NotSent | BrokerError | None:
-        return ticket.failure or self._broken
+    def _error_of(self, request: PendingRequest) -> Exception | None:
+        return request.error or self._read_error

@@ -1,7 +1,7 @@
-"""Bad records, kind by kind, each with what must become of it.
+"""The kinds of bad records, each with its expected exit.
 
-A worker gives every record exactly one way out. Whoever can be told is told, by an error answer;
-where not even an id can be read, or the record is too large, it goes to the dead-letter topic.
+Every record leaves a worker by exactly one exit. A bad record gets an error response if its id
+can be read; otherwise, or if the record is too large, it goes to the dead-letter topic.
 """
 
 import math
@@ -12,24 +12,24 @@ from typing import Literal
 
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Request
-from modstream.broker.wire.features import Row
+from modstream.broker.wire.features import FeatureRow
 from modstream.producers.errors import NoNumericFeature
-from modstream.producers.records.random_rows import padded, tensors
+from modstream.producers.records.random_rows import rows_to_tensors, with_padding
 
-Maker = Callable[[random.Random, Request], bytes]
+RecordMaker = Callable[[random.Random, Request], bytes]
 
 TOO_LARGE = "too_large"
-TWO_MEGABYTES = 2 * 1024 * 1024
-DEPTH = 100_000
-UNKNOWN = "no-such-model"
+TOO_LARGE_BYTES = 2 * 1024 * 1024
+NESTING_DEPTH = 100_000
+UNKNOWN_MODEL = "no-such-model"
 
 
 @dataclass(frozen=True, slots=True)
-class BadKind:
-    """How to make one kind of bad record of a good request, and the way out it must take."""
+class BadRecordKind:
+    """A kind of bad record: how to make one from a good request, and its expected exit and code."""
 
-    make: Maker
-    way_out: Literal["error", "dead_letter"]
+    make: RecordMaker
+    expected_exit: Literal["error", "dead_letter"]
     code: str
 
 
@@ -47,11 +47,13 @@ def _not_utf8(_: random.Random, good: Request) -> bytes:
 
 
 def _deep_nesting(_: random.Random, good: Request) -> bytes:
-    return padded(encode(good), 1).replace(b'"x"', b"[" * DEPTH + b"]" * DEPTH, 1)
+    return with_padding(encode(good), 1).replace(
+        b'"x"', b"[" * NESTING_DEPTH + b"]" * NESTING_DEPTH, 1
+    )
 
 
 def _too_large(_: random.Random, good: Request) -> bytes:
-    return padded(encode(good), TWO_MEGABYTES)
+    return with_padding(encode(good), TOO_LARGE_BYTES)
 
 
 def _no_features(_: random.Random, good: Request) -> bytes:
@@ -59,16 +61,16 @@ def _no_features(_: random.Random, good: Request) -> bytes:
 
 
 def _unknown_model(_: random.Random, good: Request) -> bytes:
-    return encode(good.model_copy(update={"model": UNKNOWN}))
+    return encode(good.model_copy(update={"model": UNKNOWN_MODEL}))
 
 
 def _wrong_type(rng: random.Random, good: Request) -> bytes:
-    return _with_value(good, _a_number(rng, good, int, float), "not a number")
+    return _with_value(good, _numeric_feature(rng, good, int, float), "not a number")
 
 
 def _not_finite(rng: random.Random, good: Request) -> bytes:
-    # An integer feature would call it a wrong type.
-    return _with_value(good, _a_number(rng, good, float), math.nan)
+    # For an integer feature NaN is a wrong type, which is another kind.
+    return _with_value(good, _numeric_feature(rng, good, float), math.nan)
 
 
 def _missing_feature(rng: random.Random, good: Request) -> bytes:
@@ -79,16 +81,16 @@ def _missing_feature(rng: random.Random, good: Request) -> bytes:
 
 
 def _wrong_shape(_: random.Random, good: Request) -> bytes:
-    first, *others = tensors([_row(good)])
+    first, *others = rows_to_tensors([_row(good)])
     spoiled = (first.model_copy(update={"shape": (1, 3)}), *others)
     return encode(good.model_copy(update={"features": None, "inputs": spoiled}))
 
 
-def _row(good: Request) -> Row:
+def _row(good: Request) -> FeatureRow:
     return good.features if isinstance(good.features, dict) else {}
 
 
-def _a_number(rng: random.Random, good: Request, *types: type) -> str:
+def _numeric_feature(rng: random.Random, good: Request, *types: type) -> str:
     row = _row(good)
     names = sorted(name for name, value in row.items() if type(value) in types)
     if not names:
@@ -100,18 +102,18 @@ def _with_value(good: Request, name: str, value: str | float) -> bytes:
     return encode(good.model_copy(update={"features": {**_row(good), name: value}}))
 
 
-BAD: Mapping[str, BadKind] = {
-    "not_json": BadKind(_not_json, "dead_letter", "not_json"),
-    "empty": BadKind(_empty, "dead_letter", "not_json"),
-    "not_utf8": BadKind(_not_utf8, "dead_letter", "not_json"),
-    "deep_nesting": BadKind(_deep_nesting, "dead_letter", "not_json"),
-    TOO_LARGE: BadKind(_too_large, "dead_letter", "too_large"),
-    "no_features": BadKind(_no_features, "error", "contract_violated"),
-    "unknown_model": BadKind(_unknown_model, "error", "unknown_model"),
-    "wrong_type": BadKind(_wrong_type, "error", "wrong_type"),
-    "nan": BadKind(_not_finite, "error", "not_finite"),
-    "missing_feature": BadKind(_missing_feature, "error", "missing_feature"),
-    "wrong_shape": BadKind(_wrong_shape, "error", "wrong_shape"),
+BAD_RECORDS: Mapping[str, BadRecordKind] = {
+    "not_json": BadRecordKind(_not_json, "dead_letter", "not_json"),
+    "empty": BadRecordKind(_empty, "dead_letter", "not_json"),
+    "not_utf8": BadRecordKind(_not_utf8, "dead_letter", "not_json"),
+    "deep_nesting": BadRecordKind(_deep_nesting, "dead_letter", "not_json"),
+    TOO_LARGE: BadRecordKind(_too_large, "dead_letter", "too_large"),
+    "no_features": BadRecordKind(_no_features, "error", "contract_violated"),
+    "unknown_model": BadRecordKind(_unknown_model, "error", "unknown_model"),
+    "wrong_type": BadRecordKind(_wrong_type, "error", "wrong_type"),
+    "nan": BadRecordKind(_not_finite, "error", "not_finite"),
+    "missing_feature": BadRecordKind(_missing_feature, "error", "missing_feature"),
+    "wrong_shape": BadRecordKind(_wrong_shape, "error", "wrong_shape"),
 }
-"""Every kind by name. A maker takes a request with one row by name; `wrong_type`
-and `nan` raise NoNumericFeature where the row has no number, or no float, to spoil."""
+"""All kinds by name. `make` takes a request with one row by name. `wrong_type` and `nan` raise
+NoNumericFeature if the row has no numeric feature, or no float feature."""

@@ -1,4 +1,4 @@
-"""Random requests for any model's schema: rows by name, or tensors of the V2 protocol."""
+"""Random requests for a model's schema: rows by name, or tensors of the V2 protocol."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from modstream.broker.wire.contracts import Request, Tensor
-from modstream.broker.wire.features import Row, Scalar
+from modstream.broker.wire.features import FeatureRow, JsonScalar
 
-Form = Literal["row", "tensor"]
+RequestFormatName = Literal["row", "tensor"]
 
-WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron")
+DEFAULT_STRINGS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron")
 DATATYPES: Mapping[type, Literal["BOOL", "INT64", "FP64", "BYTES"]] = {
     bool: "BOOL",
     int: "INT64",
@@ -21,7 +21,7 @@ DATATYPES: Mapping[type, Literal["BOOL", "INT64", "FP64", "BYTES"]] = {
 
 
 class FeatureSpec(BaseModel):
-    """One feature of a model's input: what kind it is of, and where its numbers lie."""
+    """The kind and range of one input feature."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -29,11 +29,11 @@ class FeatureSpec(BaseModel):
     kind: Literal["float", "int", "bool", "string"]
     low: float | None = None
     high: float | None = None
-    values: tuple[str, ...] = Field(default=WORDS, min_length=1)
-    """What a string is chosen from."""
+    values: tuple[str, ...] = Field(default=DEFAULT_STRINGS, min_length=1)
+    """The possible values of a string feature."""
 
-    def draw(self, rng: random.Random) -> Scalar:
-        """A random value of this feature; without bounds numbers lie between 0 and 1 or 100."""
+    def random_value(self, rng: random.Random) -> JsonScalar:
+        """Draw a value; the default range is 0 to 1 for floats and 0 to 100 for integers."""
         low = 0.0 if self.low is None else self.low
         if self.kind == "float":
             return rng.uniform(low, low + 1.0 if self.high is None else self.high)
@@ -42,29 +42,34 @@ class FeatureSpec(BaseModel):
         return rng.choice(self.values) if self.kind == "string" else rng.random() < 0.5
 
 
-_SPECS = TypeAdapter(tuple[FeatureSpec, ...])
+_FEATURE_SPECS = TypeAdapter(tuple[FeatureSpec, ...])
 
 
-def specs(features: Sequence[Mapping[str, object]]) -> tuple[FeatureSpec, ...]:
-    """Read a schema given as plain JSON-able features: `name`, `kind`, `low`, `high`."""
-    return _SPECS.validate_python(features)
+def parse_feature_specs(features: Sequence[Mapping[str, object]]) -> tuple[FeatureSpec, ...]:
+    """Parse features given as mappings with `name`, `kind`, `low` and `high`."""
+    return _FEATURE_SPECS.validate_python(features)
 
 
-def random_row(features: Sequence[FeatureSpec], rng: random.Random) -> Row:
-    """One row that the schema accepts."""
-    return {feature.name: feature.draw(rng) for feature in features}
+def random_row(features: Sequence[FeatureSpec], rng: random.Random) -> FeatureRow:
+    """Draw one valid row."""
+    return {feature.name: feature.random_value(rng) for feature in features}
 
 
-def request_of(request_id: str, rows: Sequence[Row], form: Form, model: str | None) -> Request:
-    """A request for some rows, at least one, in the form that is asked for."""
-    if form == "tensor":
-        return Request(id=request_id, inputs=tensors(rows), model=model)
+def make_request(
+    request_id: str,
+    rows: Sequence[FeatureRow],
+    request_format: RequestFormatName,
+    model: str | None,
+) -> Request:
+    """Build a request with one row or several rows, in the given format."""
+    if request_format == "tensor":
+        return Request(id=request_id, inputs=rows_to_tensors(rows), model=model)
     features = rows[0] if len(rows) == 1 else tuple(rows)
     return Request(id=request_id, features=features, model=model)
 
 
-def tensors(rows: Sequence[Row]) -> tuple[Tensor, ...]:
-    """The rows as one tensor of shape [n] per feature; none of their values may be None."""
+def rows_to_tensors(rows: Sequence[FeatureRow]) -> tuple[Tensor, ...]:
+    """Convert rows to one tensor of shape [n] per feature; no value may be None."""
     return tuple(
         Tensor(
             name=name,
@@ -76,6 +81,6 @@ def tensors(rows: Sequence[Row]) -> tuple[Tensor, ...]:
     )
 
 
-def padded(value: bytes, size: int) -> bytes:
-    """The same JSON object with a field of `size` bytes in front that no contract knows."""
+def with_padding(value: bytes, size: int) -> bytes:
+    """Add an unknown field with `size` bytes to the front of a JSON object."""
     return b'{"padding":"' + b"x" * size + b'",' + value[1:] if size else value

@@ -1,1 +1,1 @@
-"""A data set replayed as requests and late labels in event time."""
+"""The replay of a data set as requests and delayed labels in event time."""

@@ -1,7 +1,7 @@
-"""All departures from New York in 2013 with the weather, as requests and late labels.
+"""All departures from New York in 2013 with the weather, as requests and delayed labels.
 
-Data: nycflights13 (CC0), https://github.com/tidyverse/nycflights13. The question put to a model
-before departure: will this flight arrive more than 15 minutes late? The label lands with it.
+Data: nycflights13 (CC0), https://github.com/tidyverse/nycflights13. A model predicts before
+departure whether the flight will arrive more than 15 minutes late. The label is known at landing.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from modstream.producers.errors import DatasetMissing
 PACKAGE = "nycflights13"
 LATE_MINUTES = 15
 TAXI_MINUTES = 30
-"""On the ground at both ends; the data have minutes in the air only."""
+"""Taxi time at both airports; the data contain the time in the air only."""
 
 CATEGORIES = ("carrier", "origin", "dest")
 SCHEDULE = ("distance", "hour", "minute", "day_of_week")
@@ -27,7 +27,7 @@ WEATHER = (
 )  # fmt: skip
 NUMBERS = SCHEDULE + WEATHER
 FEATURES = CATEGORIES + NUMBERS
-"""All that is known at the scheduled departure; delays, air time and arrival are not."""
+"""What is known at the scheduled departure: no delay, air time or arrival."""
 
 OBSERVATION_HOUR = pd.Timedelta(hours=1)
 CHUNK = 10_000
@@ -35,7 +35,10 @@ CHUNK = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """One departure. Times are ms since the epoch; a cancelled or diverted flight never lands."""
+    """One departure, times in ms since the epoch.
+
+    Cancelled and diverted flights never land: their `landed_ms` and `late` are None.
+    """
 
     id: str
     key: str
@@ -46,12 +49,12 @@ class Flight:
 
 
 def load_flights() -> pd.DataFrame:
-    """All 336,776 flights in the order of their scheduled departure; takes about 2 s.
+    """Load all 336,776 flights in the order of their scheduled departure; takes about 2 s.
 
-    Columns: `id`, `key` (the flight number, so that all its days lie in one partition), `date`
-    (local, datetime64), the FEATURES (CATEGORIES as str, NUMBERS as float64, none missing),
-    `scheduled_ms` (int64), `landed_ms` (Int64, NA if it never landed), `late` (boolean, NA
-    likewise).
+    Columns: `id`, `key` (the flight number, so that all days of a flight are in one partition),
+    `date` (local, datetime64), the FEATURES (CATEGORIES as str, NUMBERS as float64, without
+    missing values), `scheduled_ms` (int64), `landed_ms` (Int64) and `late` (boolean). The last
+    two are NA for flights that never landed.
 
     Raises:
         DatasetMissing: the package with the data is not installed.
@@ -59,11 +62,11 @@ def load_flights() -> pd.DataFrame:
     folder = _data_folder()
     flights = pd.read_csv(folder / "flights.csv.zip")
     weather = pd.read_csv(folder / "weather.csv")
-    return _with_labels(_with_weather(_with_schedule(flights), _carried_forward(weather)))
+    return _with_labels(_with_weather(_with_schedule(flights), _forward_filled(weather)))
 
 
 def flights_between(frame: pd.DataFrame, start: date, end: date) -> Iterator[Flight]:
-    """The flights of the local dates from `start` up to, not including, `end`, in order."""
+    """Yield the flights of the local dates from `start` (inclusive) to `end` (exclusive)."""
     days = frame["date"]
     chosen = frame[(days >= pd.Timestamp(start)) & (days < pd.Timestamp(end))]
     for first in range(0, len(chosen), CHUNK):
@@ -71,7 +74,7 @@ def flights_between(frame: pd.DataFrame, start: date, end: date) -> Iterator[Fli
 
 
 def _data_folder() -> Path:
-    # Only located, never imported: its __init__ needs pkg_resources, which setuptools dropped.
+    # The package is located, not imported: it needs pkg_resources, which setuptools removed.
     spec = find_spec(PACKAGE)
     places = (spec.submodule_search_locations if spec else None) or []
     folder = next((Path(place) / "data" for place in places), None)
@@ -81,13 +84,13 @@ def _data_folder() -> Path:
 
 
 def _with_schedule(flights: pd.DataFrame) -> pd.DataFrame:
-    """Add identity and scheduled departure. `time_hour` is UTC; date, hour and minute are local."""
+    """Add the ids and scheduled departures. `time_hour` is UTC; date, hour and minute are local."""
     day = pd.to_datetime(flights[["year", "month", "day"]])
     number = flights["carrier"] + "-" + flights["flight"].astype(str)
-    written = np.datetime_as_string(day.to_numpy().astype("datetime64[D]"))
+    date_text = np.datetime_as_string(day.to_numpy().astype("datetime64[D]"))
     hour = pd.to_datetime(flights["time_hour"], utc=True)
     return flights.assign(
-        id=pd.Series(written, flights.index) + "-" + number + "-" + flights["origin"],
+        id=pd.Series(date_text, flights.index) + "-" + number + "-" + flights["origin"],
         key=number,
         date=day,
         day_of_week=day.dt.day_of_week,
@@ -95,8 +98,8 @@ def _with_schedule(flights: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["scheduled", "id"], ignore_index=True)
 
 
-def _carried_forward(weather: pd.DataFrame) -> pd.DataFrame:
-    """Fill what a station did not report from its own past; without gusts the wind is the gust."""
+def _forward_filled(weather: pd.DataFrame) -> pd.DataFrame:
+    """Fill missing observations forward by station; a missing gust gets the wind speed."""
     ordered = weather.sort_values(["origin", "time_hour"], ignore_index=True)
     station = ordered["origin"]
     ordered["wind_speed"] = ordered.groupby(station)["wind_speed"].ffill()
@@ -108,10 +111,10 @@ def _carried_forward(weather: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
-    """Join the newest observation of the origin that was known at the scheduled departure.
+    """Join the origin's newest weather observation known at the scheduled departure.
 
-    Most observations are made at minute 51 of their hour: the hour of departure itself would
-    tell of weather that is still to come, so the newest usable hour is the one before.
+    Most observations are made at minute 51 of their hour. The departure's own hour would reveal
+    future weather, so the newest usable hour is the one before.
     """
     return pd.merge_asof(
         flights, weather, left_on="scheduled", right_on="known", by="origin", direction="backward"
@@ -119,7 +122,7 @@ def _with_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_labels(flights: pd.DataFrame) -> pd.DataFrame:
-    """Reduce to what is sent: identity, features, and the label with its landing time."""
+    """Select the columns that are sent: ids, features, labels and landing times."""
     scheduled_ms = flights["scheduled"].astype("int64")
     minutes = flights["dep_delay"] + flights["air_time"] + TAXI_MINUTES
     landed = flights["arr_delay"].notna()

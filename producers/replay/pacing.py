@@ -1,4 +1,4 @@
-"""Event time against wall time: when an event is due, and what may hold it back."""
+"""Maps event time to wall time, and holds a replay back while a learner lags."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,54 +6,57 @@ from time import monotonic
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a replay has come. Times are event times in ms; None before the first."""
+class ReplayProgress:
+    """The progress of a replay. Times are event times in ms, None before the first event."""
 
     requests: int = 0
     labels: int = 0
-    faults: int = 0
-    began: int | None = None
+    bad_records: int = 0
+    first_event_time: int | None = None
     event_time: int | None = None
     label_time: int | None = None
 
 
-Hold = Callable[[Progress], float]
-"""Asked before every event: seconds to wait before asking again, 0 lets the event go."""
+HoldHook = Callable[[ReplayProgress], float]
+"""Called before every event: returns the seconds to wait before the next call, or 0 to send."""
 
 
-def never(_: Progress) -> float:
-    """Hold nothing back."""
+def no_hold(_: ReplayProgress) -> float:
+    """Never hold an event back."""
     return 0.0
 
 
-def leash(reached: Callable[[], int | None], most_ms: int, pause: float = 0.05) -> Hold:
-    """Hold the replay while the learner is more than `most_ms` of event time behind it.
+def hold_for_learner(
+    learned_up_to: Callable[[], int | None], max_lag_ms: int, pause_seconds: float = 0.05
+) -> HoldHook:
+    """Return a hook that holds the replay while the learner lags more than `max_lag_ms` behind.
 
-    What counts is the newest label *sent*, not the calendar: a night without flights would
-    otherwise keep a learner that has learned everything "behind", and the replay for ever held.
+    The lag is measured from the newest label that was *sent*. With the current event time
+    instead, a night without flights would make a learner appear late that has learned every label,
+    and hold the replay forever.
 
     Args:
-        reached: event time of the newest label that has been learned, None before the first;
-            it must in the end reach every label that was sent.
-        most_ms: the staleness that is allowed, in event time.
-        pause: seconds between two looks at `reached`.
+        learned_up_to: returns the event time in ms of the newest learned label, None before the
+            first one. It must eventually reach the newest label sent.
+        max_lag_ms: the allowed lag, in ms of event time.
+        pause_seconds: how long the replay waits before it calls the hook again.
     """
 
-    def hold(progress: Progress) -> float:
-        if progress.label_time is None or progress.began is None:
+    def hold(progress: ReplayProgress) -> float:
+        if progress.label_time is None or progress.first_event_time is None:
             return 0.0
-        learned = reached()
-        since = progress.began if learned is None else learned
-        return pause if progress.label_time - since > most_ms else 0.0
+        learned = learned_up_to()
+        reached = progress.first_event_time if learned is None else learned
+        return pause_seconds if progress.label_time - reached > max_lag_ms else 0.0
 
     return hold
 
 
-class Pace:
-    """Maps event time to wall time: the first event is due now, others follow `speed_up` faster.
+class ReplayClock:
+    """A clock that runs `speed_up` times faster than wall time, from the first event on.
 
-    Time spent held back is not made up for, or the replay would run faster than its speed
-    right after the pipeline had asked it to wait.
+    Time during which the replay is held back delays all later events. The replay would otherwise
+    run too fast after a hold, when the learner has just caught up.
     """
 
     def __init__(
@@ -64,11 +67,11 @@ class Pace:
         self._clock = clock
         self._origin = clock()
 
-    def remaining(self, event_ms: int) -> float:
-        """Seconds of wall time until the event is due; negative when it is overdue."""
+    def seconds_until(self, event_ms: int) -> float:
+        """Return the seconds of wall time until an event is due; negative if it is overdue."""
         due = self._origin + (event_ms - self._first_ms) / self._per_second
         return due - self._clock()
 
     def postpone(self, seconds: float) -> None:
-        """Move everything that is still to come."""
+        """Delay all later events by some seconds of wall time."""
         self._origin += seconds

@@ -1,4 +1,4 @@
-"""Flights as they happened: requests at scheduled departure, labels at landing, paced."""
+"""Replays flights in event time: requests at scheduled departure, labels at landing."""
 
 import heapq
 import random
@@ -13,34 +13,34 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Label, Request
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
-from modstream.producers.ports import Sink
-from modstream.producers.records.bad_records import BAD, TOO_LARGE
+from modstream.producers.ports import RecordSink
+from modstream.producers.records.bad_records import BAD_RECORDS, TOO_LARGE
 from modstream.producers.replay.flights import Flight
-from modstream.producers.replay.pacing import Hold, Pace, Progress, never
+from modstream.producers.replay.pacing import HoldHook, ReplayClock, ReplayProgress, no_hold
 
-REPORT_EVERY = 1.0
+REPORT_INTERVAL_SECONDS = 1.0
 
 
-class What(Enum):
-    """The two things that happen to a flight."""
+class EventKind(Enum):
+    """The kinds of events that a flight causes."""
 
     REQUEST = "request"
     LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One of them, at its event time (ms)."""
+class ReplayEvent:
+    """A request or a label of a flight, with its event time in ms."""
 
-    at: int
-    what: What
+    event_time: int
+    kind: EventKind
     flight: Flight
 
 
-def timeline(flights: Iterable[Flight]) -> Iterator[Event]:
-    """Merge requests and labels in event-time order; lazy, holds only the flights in the air.
+def timeline(flights: Iterable[Flight]) -> Iterator[ReplayEvent]:
+    """Yield requests and labels in event-time order; holds only the flights in the air.
 
     Args:
         flights: ordered by their scheduled departure.
@@ -50,126 +50,133 @@ def timeline(flights: Iterable[Flight]) -> Iterator[Event]:
     for flight in flights:
         while in_air and in_air[0][0] <= flight.scheduled_ms:
             yield _landing(in_air)
-        yield Event(flight.scheduled_ms, What.REQUEST, flight)
+        yield ReplayEvent(flight.scheduled_ms, EventKind.REQUEST, flight)
         if flight.landed_ms is not None:
             heapq.heappush(in_air, (flight.landed_ms, next(tie), flight))
     while in_air:
         yield _landing(in_air)
 
 
-def _landing(in_air: list[tuple[int, int, Flight]]) -> Event:
-    at, _, flight = heapq.heappop(in_air)
-    return Event(at, What.LABEL, flight)
+def _landing(in_air: list[tuple[int, int, Flight]]) -> ReplayEvent:
+    landed_ms, _, flight = heapq.heappop(in_air)
+    return ReplayEvent(landed_ms, EventKind.LABEL, flight)
 
 
 class ReplayPlan(BaseModel):
-    """How fast to replay, and how many bad records to mix in."""
+    """The speed of a replay and the share of bad records."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     speed_up: float = Field(default=3600.0, gt=0)
     """Event seconds per second of wall time."""
-    faults: float = Field(default=0.0, ge=0, le=1)
-    """Bad records per good request, sent in addition under ids of their own."""
-    kinds: tuple[str, ...] = tuple(sorted(set(BAD) - {TOO_LARGE}))
-    """Kinds of bad records to choose from; the too large ones would fill the disk."""
+    bad_share: float = Field(default=0.0, ge=0, le=1)
+    """Bad records per good request; they are sent in addition, with their own ids."""
+    bad_kinds: tuple[str, ...] = tuple(sorted(set(BAD_RECORDS) - {TOO_LARGE}))
+    """Kinds of bad records to draw from. Too large records would fill the disk."""
     seed: int = 2013
 
 
 @dataclass(frozen=True, slots=True)
-class Controls:
-    """How the outside steers a running replay, and what it is told once a second."""
+class ReplayControls:
+    """How a caller controls a running replay: `report` gets the progress once a second."""
 
     stop: Signal = field(default_factory=Signal)
-    hold: Hold = never
-    report: Callable[[Progress], None] = lambda _: None
+    hold: HoldHook = no_hold
+    report: Callable[[ReplayProgress], None] = lambda _: None
 
 
 class Replay:
-    """Sends a timeline to a stream's topics at its pace."""
+    """Sends the events of a timeline to a stream's topics when they are due."""
 
     def __init__(
-        self, sink: Sink, topics: Topics, plan: ReplayPlan, controls: Controls | None = None
+        self,
+        sink: RecordSink,
+        topics: Topics,
+        plan: ReplayPlan,
+        controls: ReplayControls | None = None,
     ) -> None:
         self._sink = sink
         self._topics = topics
         self._plan = plan
-        self._controls = controls or Controls()
+        self._controls = controls or ReplayControls()
         self._random = random.Random(plan.seed)
-        self._progress = Progress()
+        self._progress = ReplayProgress()
 
-    def run(self, events: Iterable[Event]) -> Progress:
-        """Send until the events or the caller's patience end; all that was sent is then safe.
+    def run(self, events: Iterable[ReplayEvent]) -> ReplayProgress:
+        """Send the events until their end or until `stop` is set, and flush.
+
+        Returns:
+            The progress at the end; every record sent is acknowledged.
 
         Raises:
             DeliveryFailed: a record was not acknowledged by the broker.
         """
-        pace: Pace | None = None
+        clock: ReplayClock | None = None
         reported = monotonic()
         for event in events:
-            if pace is None:
-                pace = Pace(event.at, self._plan.speed_up)
-                self._progress = Progress(began=event.at)
-            if not self._released(event, pace):
+            if clock is None:
+                clock = ReplayClock(event.event_time, self._plan.speed_up)
+                self._progress = ReplayProgress(first_event_time=event.event_time)
+            if not self._wait_until_due(event, clock):
                 break
             self._send(event)
-            if monotonic() - reported >= REPORT_EVERY:
+            if monotonic() - reported >= REPORT_INTERVAL_SECONDS:
                 reported = monotonic()
                 self._controls.report(self._progress)
         self._sink.flush()
         self._controls.report(self._progress)
         return self._progress
 
-    def _released(self, event: Event, pace: Pace) -> bool:
-        """Wait until the event is due and nothing holds it back; False once we shall stop."""
+    def _wait_until_due(self, event: ReplayEvent, clock: ReplayClock) -> bool:
+        """Wait until the event is due and not held back; return False if `stop` is set."""
         stop = self._controls.stop
-        while (remaining := pace.remaining(event.at)) > 0:
+        while (remaining := clock.seconds_until(event.event_time)) > 0:
             if stop.wait(remaining):
                 return False
         while (pause := self._controls.hold(self._progress)) > 0:
             since = monotonic()
             if stop.wait(pause):
                 return False
-            pace.postpone(monotonic() - since)
+            clock.postpone(monotonic() - since)
         return not stop.is_set()
 
-    def _send(self, event: Event) -> None:
+    def _send(self, event: ReplayEvent) -> None:
         now, flight = self._progress, event.flight
-        if event.what is What.LABEL:
-            self._sink.send(label_record(flight, event.at, self._topics.labels))
+        if event.kind is EventKind.LABEL:
+            self._sink.send(label_record(flight, event.event_time, self._topics.labels))
             self._progress = replace(
-                now, labels=now.labels + 1, event_time=event.at, label_time=event.at
+                now, labels=now.labels + 1, event_time=event.event_time, label_time=event.event_time
             )
             return
         self._sink.send(request_record(flight, self._topics.requests))
-        spoiled = self._random.random() < self._plan.faults
-        if spoiled:
-            self._sink.send(self._fault(flight))
+        is_with_bad_record = self._random.random() < self._plan.bad_share
+        if is_with_bad_record:
+            self._sink.send(self._bad_record(flight))
         self._progress = replace(
             now,
             requests=now.requests + 1,
-            faults=now.faults + spoiled,
-            event_time=event.at,
+            bad_records=now.bad_records + is_with_bad_record,
+            event_time=event.event_time,
         )
 
-    def _fault(self, flight: Flight) -> Outgoing:
-        kind = self._random.choice(self._plan.kinds)
-        victim = _request(flight, f"{flight.id}-{kind}")
-        value = BAD[kind].make(self._random, victim)
-        return Outgoing(self._topics.requests, flight.key.encode(), value)
+    def _bad_record(self, flight: Flight) -> ProducerRecord:
+        kind = self._random.choice(self._plan.bad_kinds)
+        valid = _request(flight, f"{flight.id}-{kind}")
+        value = BAD_RECORDS[kind].make(self._random, valid)
+        return ProducerRecord(self._topics.requests, flight.key.encode(), value)
 
 
-def request_record(flight: Flight, topic: str) -> Outgoing:
-    """The request that asks, at scheduled departure, whether the flight will be late."""
-    # Event time stays in the payload: a Kafka timestamp of 2013 is past every retention, and
-    # the cluster would delete the record as soon as it looked.
-    return Outgoing(topic, flight.key.encode(), encode(_request(flight, flight.id)))
+def request_record(flight: Flight, topic: str) -> ProducerRecord:
+    """Return the request, at scheduled departure, for a prediction whether a flight is late."""
+    # The event time is not used as Kafka timestamp: a timestamp of 2013 is past every retention
+    # time, so the broker would soon delete the record.
+    return ProducerRecord(topic, flight.key.encode(), encode(_request(flight, flight.id)))
 
 
-def label_record(flight: Flight, at: int, topic: str) -> Outgoing:
-    """The label of a flight that has landed at `at`; it has one, or it would not be on the way."""
-    value = encode(Label(id=flight.id, label=bool(flight.late), event_time=at))
-    return Outgoing(topic, flight.key.encode(), value)
+def label_record(flight: Flight, event_time: int, topic: str) -> ProducerRecord:
+    """Return the label of a flight that landed at `event_time` (ms)."""
+    value = encode(Label(id=flight.id, label=bool(flight.late), event_time=event_time))
+    return ProducerRecord(topic, flight.key.encode(), value)
 
 
 def _request(flight: Flight, request_id: str) -> Request:

@@ -1,109 +1,47 @@
-"""One behaviour, two brokers: the loop in memory and on a real Kafka, in both delivery modes."""
+"""The loop behaves alike on the in-memory broker and on Kafka, in both delivery modes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
 
-from modstream.broker.client.admin import Admin
-from modstream.broker.client.connection import Connection
-from modstream.broker.client.consumer import BatchSettings, GroupConsumer
-from modstream.broker.client.delivery import AtLeastOnce, Deliver, ExactlyOnce
-from modstream.broker.client.publisher import Publisher
-from modstream.broker.client.reader import read_to_end
+from modstream.broker.client.consumer import GroupConsumer
 from modstream.broker.errors import ProducerLost, TransactionAborted
-from modstream.broker.loop.batch_sizing import Pace
-from modstream.broker.loop.in_memory import MemoryBroker, MemoryConsumer, MemoryDelivery
+from modstream.broker.loop.batch_sizing import AdaptiveBatchSize
 from modstream.broker.loop.loop import Loop
-from modstream.broker.wire.records import Outgoing, Record
-from modstream.broker.wire.topics import TopicSpec
-
-GROUP = "shouters"
+from modstream.broker.loop.ports import Delivery, HandlerResult, NoLoopHooks
+from modstream.broker.wire.records import ProducerRecord, Record
 
 
-@dataclass
-class Memory:
-    """The broker that ships with modstream."""
-
-    broker: MemoryBroker = field(default_factory=MemoryBroker)
-
-    def send(self, records):
-        for record in records:
-            self.broker.append(record)
-
-    def read(self, topic):
-        return self.broker.read(topic)
-
-    def member(self):
-        source = MemoryConsumer(self.broker, GROUP, ["in"])
-        return source, MemoryDelivery(self.broker, source)
-
-    def topic(self, name):
-        return name
+def upper_case(topic: str) -> Callable[[Sequence[Record]], HandlerResult]:
+    return lambda batch: HandlerResult(
+        [
+            ProducerRecord(
+                topic, r.key, (r.value or b"").upper(), (("from", str(r.offset).encode()),)
+            )
+            for r in batch
+        ]
+    )
 
 
-@dataclass
-class Real:
-    """A Kafka, with topics of this test's own."""
+def run_member(
+    broker, handle, until: Callable[[int], bool], wrap=lambda deliver: deliver, batch_size=None
+):
+    """Run the loop of one member until `until(delivered records)` is true, and stop it then."""
+    stop, delivered = Event(), 0
 
-    connection: Connection
-    prefix: str
-    mode: type[ExactlyOnce | AtLeastOnce]
-
-    def __post_init__(self):
-        Admin(self.connection).create([TopicSpec(self.topic(n), 4) for n in ("in", "out")])
-
-    def send(self, records):
-        with Publisher(self.connection) as publisher:
-            for record in records:
-                publisher.send(record._replace(topic=self.topic(record.topic)))
-            publisher.flush()
-
-    def read(self, topic):
-        return list(read_to_end(self.connection, [self.topic(topic)]))
-
-    def member(self):
-        source = GroupConsumer(
-            self.connection, self.topic(GROUP), [self.topic("in")], BatchSettings(idle=0.05)
-        )
-        return source, self.mode(self.connection, self.topic("shouter-0"), source)
-
-    def topic(self, name):
-        return self.prefix + name
-
-
-@pytest.fixture(
-    params=["memory", pytest.param("exactly_once", marks=pytest.mark.real),
-            pytest.param("at_least_once", marks=pytest.mark.real)]
-)  # fmt: skip
-def broker(request, prefix):
-    if request.param == "memory":
-        return Memory()
-    mode = ExactlyOnce if request.param == "exactly_once" else AtLeastOnce
-    return Real(Connection(request.getfixturevalue("bootstrap")), prefix, mode)
-
-
-def shout(topic: str) -> Callable[[Sequence[Record]], list[Outgoing]]:
-    return lambda batch: [
-        Outgoing(topic, r.key, (r.value or b"").upper(), (("from", str(r.offset).encode()),))
-        for r in batch
-    ]
-
-
-def work(broker, handle, until: Callable[[int], bool], wrap=lambda deliver: deliver, pace=None):
-    """Run one member until `until(records handled)`, as a process that is then stopped."""
-    stop, handled = Event(), 0
-
-    def observe(turn):
-        nonlocal handled
-        handled += turn.records
-        if until(handled):
-            stop.set()
+    class StopHook(NoLoopHooks):
+        def on_delivery(self, batch, seconds):
+            nonlocal delivered
+            delivered += batch.records
+            if until(delivered):
+                stop.set()
 
     source, deliver = broker.member()
     try:
-        Loop(source, handle, wrap(deliver), observe, pace=pace or Pace()).run(stop)
+        Loop(
+            source, handle, wrap(deliver), StopHook(), batch_size=batch_size or AdaptiveBatchSize()
+        ).run(stop)
     finally:
         deliver.close()
         if isinstance(source, GroupConsumer):
@@ -112,136 +50,144 @@ def work(broker, handle, until: Callable[[int], bool], wrap=lambda deliver: deli
 
 def requests(count, topic="in"):
     return [
-        Outgoing(topic, b"key-%d" % (n % 7), b"word-%d" % n, (("n", b"%d" % n),))
+        ProducerRecord(topic, b"key-%d" % (n % 7), b"word-%d" % n, (("n", b"%d" % n),))
         for n in range(count)
     ]
 
 
-def test_every_record_is_answered_once_in_the_order_of_its_key(broker):
-    broker.send(requests(500))
-
-    work(broker, shout(broker.topic("out")), until=lambda handled: handled == 500)
-
-    answers = broker.read("out")
-    assert sorted(r.value for r in answers) == sorted(b"WORD-%d" % n for n in range(500))
-    for key in {r.key for r in answers}:
-        numbers = [int(r.value[5:]) for r in answers if r.key == key]
+def assert_ordered_by_key(responses):
+    for key in {r.key for r in responses}:
+        numbers = [int(r.value[5:]) for r in responses if r.key == key]
         assert numbers == sorted(numbers)
 
 
-def test_a_second_member_goes_on_where_the_first_one_stopped(broker):
+def test_every_record_gets_one_response_in_the_order_of_its_key(broker):
+    broker.send(requests(500))
+
+    run_member(broker, upper_case(broker.topic("out")), until=lambda count: count == 500)
+
+    responses = broker.read("out")
+    assert sorted(r.value for r in responses) == sorted(b"WORD-%d" % n for n in range(500))
+    assert_ordered_by_key(responses)
+
+
+def test_a_second_member_continues_where_the_first_one_stopped(broker):
     broker.send(requests(100))
-    work(broker, shout(broker.topic("out")), until=lambda handled: handled == 100)
+    run_member(broker, upper_case(broker.topic("out")), until=lambda count: count == 100)
     broker.send(requests(50))
 
-    work(broker, shout(broker.topic("out")), until=lambda handled: handled == 50)
+    run_member(broker, upper_case(broker.topic("out")), until=lambda count: count == 50)
 
     assert len(broker.read("out")) == 150
 
 
-def test_a_batch_whose_delivery_fails_is_read_again_and_answered_once(broker):
+def test_a_batch_whose_delivery_fails_is_processed_again_and_gets_one_response(broker):
     class FailsTwice:
-        def __init__(self, deliver: Deliver):
+        def __init__(self, deliver: Delivery):
             self.deliver, self.left = deliver, 2
 
-        def __call__(self, outgoing, batch):
+        def __call__(self, records, batch):
             if self.left:
                 self.left -= 1
-                raise TransactionAborted("a drill")
-            self.deliver(outgoing, batch)
+                raise TransactionAborted("a test failure")
+            self.deliver(records, batch)
 
     broker.send(requests(40))
     handled = []
 
     def handle(batch):
         handled.extend(batch)
-        return shout(broker.topic("out"))(batch)
+        return upper_case(broker.topic("out"))(batch)
 
-    work(broker, handle, until=lambda count: count == 40, wrap=FailsTwice)
+    run_member(broker, handle, until=lambda count: count == 40, wrap=FailsTwice)
 
     assert len(handled) > 40
     assert len(broker.read("out")) == 40
 
 
-def test_what_was_read_behind_a_failed_batch_comes_again_after_it(broker):
+def test_records_polled_after_a_failed_batch_are_polled_again_after_it(broker):
     class FailsEveryThird:
-        def __init__(self, deliver: Deliver):
-            self.deliver, self.turn = deliver, 0
+        def __init__(self, deliver: Delivery):
+            self.deliver, self.calls = deliver, 0
 
-        def __call__(self, outgoing, batch):
-            self.turn += 1
-            if self.turn % 3 == 1:
-                raise TransactionAborted("a drill")
-            self.deliver(outgoing, batch)
+        def __call__(self, records, batch):
+            self.calls += 1
+            if self.calls % 3 == 1:
+                raise TransactionAborted("a test failure")
+            self.deliver(records, batch)
 
     broker.send(requests(300))
 
-    work(
+    run_member(
         broker,
-        shout(broker.topic("out")),
+        upper_case(broker.topic("out")),
         until=lambda count: count == 300,
         wrap=FailsEveryThird,
-        pace=Pace(most=20, size=20),
+        batch_size=AdaptiveBatchSize(max_records=20, size=20),
     )
 
-    answers = broker.read("out")
-    assert sorted(r.value for r in answers) == sorted(b"WORD-%d" % n for n in range(300))
-    for key in {r.key for r in answers}:
-        numbers = [int(r.value[5:]) for r in answers if r.key == key]
-        assert numbers == sorted(numbers)
+    responses = broker.read("out")
+    assert sorted(r.value for r in responses) == sorted(b"WORD-%d" % n for n in range(300))
+    assert_ordered_by_key(responses)
 
 
-def test_under_a_backlog_a_batch_is_handled_while_the_one_before_is_delivered(broker):
-    delivering, handling, turns = Event(), Event(), []
+def test_under_a_backlog_a_batch_is_handled_while_the_previous_one_is_delivered(broker):
+    delivering, handling, batches = Event(), Event(), []
 
-    class Watched:
-        def __init__(self, deliver: Deliver):
+    class WaitingDelivery:
+        def __init__(self, deliver: Delivery):
             self.deliver = deliver
 
-        def __call__(self, outgoing, batch):
+        def __call__(self, records, batch):
             delivering.set()
-            assert handling.wait(30), "the second batch is handled before the first has left"
-            self.deliver(outgoing, batch)
+            assert handling.wait(30), "the second batch is not handled during the first delivery"
+            self.deliver(records, batch)
 
     def handle(batch):
-        turns.append(len(batch))
-        if len(turns) == 2:
+        batches.append(len(batch))
+        if len(batches) == 2:
             assert delivering.wait(30)
             handling.set()
-        return shout(broker.topic("out"))(batch)
+        return upper_case(broker.topic("out"))(batch)
 
     broker.send(requests(12))
 
-    # One record at a time: whatever a fetch has brought, each batch is full and a next one waits.
-    work(broker, handle, lambda count: count == 12, Watched, Pace(most=1, size=1))
+    # With batches of one record, every batch is full, so the loop does not wait for deliveries.
+    run_member(
+        broker,
+        handle,
+        lambda count: count == 12,
+        WaitingDelivery,
+        AdaptiveBatchSize(max_records=1, size=1),
+    )
 
     assert len(broker.read("out")) == 12
 
 
-def test_a_loop_that_can_never_deliver_gives_up(broker):
+def test_a_loop_whose_deliveries_always_fail_gives_up(broker):
     class AlwaysFails:
-        def __init__(self, deliver: Deliver):
+        def __init__(self, deliver: Delivery):
             pass
 
-        def __call__(self, outgoing, batch):
-            raise TransactionAborted("a drill")
+        def __call__(self, records, batch):
+            raise TransactionAborted("a test failure")
 
     broker.send(requests(10))
 
     with pytest.raises(ProducerLost, match="10 deliveries in a row"):
-        work(broker, shout(broker.topic("out")), until=lambda _: False, wrap=AlwaysFails)
+        run_member(broker, upper_case(broker.topic("out")), until=lambda _: False, wrap=AlwaysFails)
 
 
-def test_headers_and_tombstones_survive_the_way(broker):
-    broker.send([Outgoing("in", b"k", None, (("traceparent", b"00-1"), ("empty", None)))])
-    seen = []
+def test_headers_and_tombstones_reach_the_handler(broker):
+    broker.send([ProducerRecord("in", b"k", None, (("traceparent", b"00-1"), ("empty", None)))])
+    handled = []
 
     def handle(batch):
-        seen.extend(batch)
-        return []
+        handled.extend(batch)
+        return HandlerResult([])
 
-    work(broker, handle, until=lambda handled: handled == 1)
+    run_member(broker, handle, until=lambda count: count == 1)
 
-    assert seen[0].value is None
-    assert seen[0].headers == (("traceparent", b"00-1"), ("empty", None))
-    assert seen[0].header("traceparent") == b"00-1"
+    assert handled[0].value is None
+    assert handled[0].headers == (("traceparent", b"00-1"), ("empty", None))
+    assert handled[0].header("traceparent") == b"00-1"

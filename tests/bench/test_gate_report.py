@@ -1,25 +1,28 @@
-"""The page of a gate's rehearsal."""
+"""The report of a gate simulation."""
 
-from bench.gate import figures, small_family, synthetic
-from bench.gate_report import page, reigns
-from bench.simulation import Rehearsal
+from bench.gate import summary
+from bench.gate_report import render_gate_page, weekly_auc
+from bench.simulation import GateSimulation
 from modstream.processors.promote.settings import GateSettings
 from tests.modstream.report.test_report import Outline
+from tests.processors.promote.synthetic_stream import small_candidates, synthetic_events
 
-DAYS_11 = 15_840
-"""Labels, one a minute."""
+LABELS_OF_11_DAYS = 15_840
+"""One label a minute."""
 
 
-def test_it_shows_each_member_by_week_and_every_decision():
+def test_the_report_shows_each_candidate_by_week_and_every_decision():
     settings = GateSettings(loss="score")
-    run = Rehearsal(small_family(settings, 0.0001, 0.05)).run(synthetic(1, DAYS_11))
-    run.said["batch"] = run.said["rate-0.05"]
+    run = GateSimulation(small_candidates(settings, 0.0001, 0.05))
+    run.run(synthetic_events(1, LABELS_OF_11_DAYS))
+    run.scores["batch"] = run.scores["rate-0.05"]
 
-    found, document = reigns(run), page(run, figures(run))
+    weekly, document = weekly_auc(run), render_gate_page(run, summary(run))
 
-    assert len(found.weeks) == 2
-    assert found.auc["rate-0.05"] == found.auc["batch"]
-    assert [decision.member for _, decision in found.decided] == ["rate-0.05"]
+    assert len(weekly.weeks) == 2
+    assert weekly.auc["rate-0.05"] == weekly.auc["batch"]
+    candidates = [decision.evidence.candidate for _, decision in weekly.decisions]
+    assert candidates == ["rate-0.05"]
     outline = Outline(document)
     assert outline.open == []
     assert outline.tags.count("svg") == 1

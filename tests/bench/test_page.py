@@ -1,4 +1,4 @@
-"""The report of the benchmark, from figures made up here."""
+"""The report of the benchmark, from invented measurements."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -7,30 +7,33 @@ from rich.console import Console
 
 from bench.machine import Machine
 from bench.page import page
-from bench.results import Finding, Gap, summaries, with_limits
-from bench.table import show
-from bench.targets import CPU, GROWING, THROUGHPUT
+from bench.results import Measurement, Missing, summarize, with_pass_through
+from bench.table import print_table
+from bench.targets import CPU, SCALING_PARTS, THROUGHPUT
 
 ON = Machine(datetime(2026, 1, 2, 3, 4, tzinfo=UTC), 2, 23.0, 9.5, 12)
-GAP = Gap("saturation", "bin8", "modstream", "exactly_once", "modstream: <not> supported")
-SUBJECTS = (("pass-through", 100.0), ("modstream", 96.0))
+MISSING = Missing("saturation", "bin8", "modstream", "exactly_once", "modstream: <not> supported")
+SYSTEMS = (("pass-through", 100.0), ("modstream", 96.0))
 
 
-def figures():
-    places = [("saturation", "row8"), *((part, case) for part in GROWING for case in ("1", "4"))]
+def measurements():
+    places = [
+        ("saturation", "row8"),
+        *((part, case) for part in SCALING_PARTS for case in ("1", "4")),
+    ]
     for part, case in places:
         for measure in (THROUGHPUT, CPU):
             found = [
-                Finding(part, case, subject, "exactly_once", measure, value)
-                for subject, value in SUBJECTS
+                Measurement(part, case, system, "exactly_once", measure, value)
+                for system, value in SYSTEMS
             ]
-            yield from with_limits(found, lambda one: one.subject == "pass-through")
+            yield from with_pass_through(found, lambda one: one.system == "pass-through")
     for measure, value in (("p50 ms", 3.0), ("p99 ms", 9.0), ("p99.9 ms", 20.0)):
-        yield Finding("latency", "25 %", "modstream", "exactly_once", measure, value)
+        yield Measurement("latency", "25 %", "modstream", "exactly_once", measure, value)
 
 
 class Wellformed(HTMLParser):
-    """Notes the order in which elements open and close."""
+    """Checks that elements are closed in the order in which they were opened."""
 
     def __init__(self):
         super().__init__()
@@ -48,26 +51,26 @@ class Wellformed(HTMLParser):
         self.closed += 1
 
 
-def test_the_page_is_wellformed_and_has_a_plot_for_each_thing_that_was_measured():
+def test_the_page_is_wellformed_and_has_a_plot_for_each_measured_part():
     reader = Wellformed()
-    reader.feed(page(summaries(figures()), [GAP], ON))
+    reader.feed(page(summarize(measurements()), [MISSING], ON))
 
     assert reader.open == []
-    assert reader.figures == 3 + len(GROWING)
+    assert reader.figures == 3 + len(SCALING_PARTS)
 
 
-def test_the_page_says_how_many_goals_were_reached_and_what_could_not_be_measured():
-    text = page(summaries(figures()), [GAP], ON)
+def test_the_page_shows_how_many_targets_were_met_and_what_could_not_be_measured():
+    text = page(summarize(measurements()), [MISSING], ON)
 
-    assert "<strong>2 of 2</strong> goals reached" in text
+    assert "<strong>2 of 2</strong> targets met" in text
     assert "bin8: modstream: &lt;not&gt; supported" in text
     assert "2 processors, 23 GiB, load 9.5, niceness 12" in text
 
 
-def test_the_table_has_the_goal_beside_the_figure_and_the_verdict():
+def test_the_table_shows_a_target_with_its_measurement_and_verdict():
     console = Console(width=200)
     with console.capture() as capture:
-        show(console, summaries(figures()), [GAP])
+        print_table(console, summarize(measurements()), [MISSING])
     row = next(line for line in capture.get().splitlines() if "ratio >= 0.95" in line)
 
     assert [cell.strip() for cell in row.split("│")[1:-1]] == [
@@ -79,5 +82,5 @@ def test_the_table_has_the_goal_beside_the_figure_and_the_verdict():
         "",
         "0.96",
         "ratio >= 0.95",
-        "reached",
+        "met",
     ]

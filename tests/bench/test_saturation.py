@@ -1,21 +1,21 @@
-"""The harness of the benchmark, around the raw pass-through on a real Kafka."""
+"""Saturation runs of the pass-through on a real Kafka, and the results of runs."""
 
 import sys
 
 import pytest
 
 from bench import payloads
-from bench.answers import Answers, answers_since
 from bench.benchmark_models import logistic
-from bench.environment import Ground
-from bench.running import Glance, Running
-from bench.saturation import Unanswered, found, marked, watch
-from bench.systems import LIMITS, Job
+from bench.environment import BenchEnvironment
+from bench.responses import ResponseStats, read_response_stats
+from bench.running import ResourceSample, RunningSystem
+from bench.saturation import RunFailed, sample_until_done, saturation_of, topic_ends
+from bench.systems import PASS_THROUGH, Job
 from bench.workloads import Workload
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.errors import NotJson
-from modstream.broker.wire.dead_letters import dead_letter
+from modstream.broker.wire.dead_letters import build_dead_letter
 from modstream.broker.wire.records import Record
 from modstream.process.supervisor import Command
 from modstream.settings import load_settings
@@ -25,65 +25,67 @@ ROW = Workload("row2", "row", logistic, lambda: payloads.row(["x0", "x1"]), 1000
 
 
 @pytest.fixture
-def job(bootstrap, prefix, tmp_path):
+def job(bootstrap, prefix, tmp_path, monkeypatch):
+    """A job with preloaded requests, in a folder from which `bench` is not importable."""
+    monkeypatch.chdir(tmp_path)
     settings = load_settings(bootstrap=bootstrap, prefix=prefix, home=tmp_path)
-    ground = Ground(settings, tmp_path, Admin(settings.connection))
-    topics = ground.create("row2")
-    ground.lay(ROW.requests(topics.requests, COUNT))
-    return Job(ground, ROW, topics, tmp_path / "row2.onnx")
+    environment = BenchEnvironment(settings, tmp_path, Admin(settings.connection))
+    topics = environment.create_topics("row2")
+    environment.preload(ROW.requests(topics.requests, COUNT))
+    return Job(environment, ROW, topics, tmp_path / "row2.onnx")
 
 
 def committed(job):
-    return job.ground.admin.committed(job.group, [job.topics.requests]).values()
+    return job.environment.admin.committed_offsets(job.group, [job.topics.requests]).values()
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("limit", LIMITS, ids=str)
-def test_the_pass_through_answers_each_request_once_and_its_group_is_forgotten(job, limit):
-    before = marked(job)
-    with Running(job.ground, [limit.command(job)]) as running:
-        glances = watch(job, running, before, COUNT, most=30)
-    answers = answers_since(job.ground.settings.connection, before.answers)
+@pytest.mark.parametrize("system", PASS_THROUGH, ids=str)
+def test_the_pass_through_copies_each_request_once_and_its_group_can_be_deleted(job, system):
+    before = topic_ends(job)
+    with RunningSystem(job.environment, [system.command(job)]) as running:
+        samples = sample_until_done(job, running, before, COUNT, max_seconds=30)
+    stats = read_response_stats(job.environment.settings.connection, before.responses)
 
-    assert (answers.count, answers.errors) == (COUNT, 0)
-    assert glances[-1].answered >= COUNT
+    assert (stats.count, stats.errors) == (COUNT, 0)
+    assert samples[-1].answered >= COUNT
     assert sum(committed(job)) == COUNT
-    job.ground.forget(job.group)
+    job.environment.delete_group(job.group)
     assert not committed(job)
 
 
 @pytest.mark.real
-def test_a_dead_letter_ends_the_watching_before_any_answer(job):
-    before = marked(job)
-    letter = dead_letter(Record("row2", 0, 0, b"k", b"{"), job.topics.dlq, NotJson("x"), "s")
+def test_a_dead_letter_ends_the_sampling_before_any_response(job):
+    before = topic_ends(job)
+    letter = build_dead_letter(Record("row2", 0, 0, b"k", b"{"), job.topics.dlq, NotJson("x"), "s")
     idle = Command("idle", (sys.executable, "-c", "import signal; signal.pause()"))
-    with Publisher(job.ground.settings.connection) as publisher:
+    with Publisher(job.environment.settings.connection) as publisher:
         publisher.send(letter)
         publisher.flush()
-    with Running(job.ground, [idle]) as running:
-        assert watch(job, running, before, COUNT, most=30) == []
-        assert marked(job).letters == before.letters + 1
+    with RunningSystem(job.environment, [idle]) as running:
+        assert sample_until_done(job, running, before, COUNT, max_seconds=30) == []
+        assert topic_ends(job).dead_letters == before.dead_letters + 1
 
 
 @pytest.fixture
-def answers():
-    return Answers(count=1100, first=1_000, last=3_000)
+def stats():
+    return ResponseStats(count=1100, first_ms=1_000, last_ms=3_000)
 
 
-def test_processor_time_is_taken_between_the_first_and_the_last_new_answer(answers):
-    glances = [
-        Glance(0.0, 100, 1.0, 5 * 2**20),
-        Glance(0.1, 1100, 1.5, 9 * 2**20),
-        Glance(1.2, 1100, 9.9, 7 * 2**20),
+def test_processor_time_is_measured_between_the_first_and_the_last_new_response(stats):
+    samples = [
+        ResourceSample(0.0, 100, 1.0, 5 * 2**20),
+        ResourceSample(0.1, 1100, 1.5, 9 * 2**20),
+        ResourceSample(1.2, 1100, 9.9, 7 * 2**20),
     ]
-    run = found(glances, answers, 1100)
+    run = saturation_of(samples, stats, 1100)
 
     assert run.cpu_us == pytest.approx(500)
     assert run.memory_mib == 9
     assert run.throughput == pytest.approx(550)
-    assert run.whole
+    assert run.is_complete
 
 
-def test_a_run_that_was_seen_only_once_has_no_figures(answers):
-    with pytest.raises(Unanswered, match="between two looks"):
-        found([Glance(0.0, 1100, 1.0, 1)], answers, 1100)
+def test_a_run_with_a_single_sample_fails(stats):
+    with pytest.raises(RunFailed, match="between two samples"):
+        saturation_of([ResourceSample(0.0, 1100, 1.0, 1)], stats, 1100)

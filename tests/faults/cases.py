@@ -1,156 +1,173 @@
-"""The mutants as data: what is broken, under which fault, and what the account must find."""
+"""The mutants as data: the broken part, the injected fault, and the faults the audit must find."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from modstream.operations.verify.audit import Fault
-from modstream.operations.verify.observer import Witness
-from modstream.services.worker import Parts, delivery, handler
-from tests.faults.injected_faults import Aborting, DyingConsumer, Hits, Refused
+from modstream.operations.verify.observer import Observer
+from modstream.services.worker import WorkerFactories, delivery, handler
+from tests.faults.injected_faults import (
+    AbortingDelivery,
+    CrashingConsumer,
+    FaultCounts,
+    RejectedDelivery,
+)
 from tests.faults.mutants import (
-    DroppingOnRevoke,
-    NeverRewinding,
-    OffByOne,
-    OffsetsFirst,
-    Swallowing,
-    from_wrong_rows,
-    reusing_ids,
+    BatchDroppingConsumer,
+    ErrorSwallowingDelivery,
+    NonRewindingConsumer,
+    OffByOneDelivery,
+    OffsetsFirstDelivery,
+    reuse_previous_id,
+    use_previous_outputs,
 )
 
-NARROW = "narrow"
-"""Suffix of a topic that refuses every answer."""
+TOO_SMALL = "too-small"
+"""Suffix of a topic whose maximum message size rejects every response."""
 
 
-def plain(hits: Hits) -> Parts:
-    return Parts()
+def unchanged(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories()
 
 
-def joined(kind, hits: Hits):
-    """A consumer of another class, in the workers' group."""
+def consumer_of(kind, hits: FaultCounts):
+    """Return a factory of consumers of another class, in the workers' group."""
 
-    def made(settings, client):
+    def make(settings, client):
         topics = settings.topics()
-        where = (topics.group("worker"), [topics.requests], settings.batch, client)
-        return kind(settings.connection, *where, **hits)
+        arguments = (topics.group("worker"), [topics.requests], settings.batch, client)
+        return kind(settings.connection, *arguments, **hits)
 
-    return made
-
-
-def aborting(hits: Hits) -> Parts:
-    return Parts(delivery=lambda *given: Aborting(delivery(*given), hits))
+    return make
 
 
-def aborting_without_rewind(hits: Hits) -> Parts:
-    return Parts(joined(NeverRewinding, {}), aborting(hits).delivery)
+def aborting(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(delivery=lambda *arguments: AbortingDelivery(delivery(*arguments), hits))
 
 
-def refused(hits: Hits) -> Parts:
-    return Parts(
-        delivery=lambda settings, client, source: Refused(
-            delivery(settings, client, source), hits, f"{settings.prefix}{NARROW}"
+def aborting_without_rewind(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(consumer_of(NonRewindingConsumer, {}), aborting(hits).delivery)
+
+
+def rejected(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(
+        delivery=lambda settings, client, source: RejectedDelivery(
+            delivery(settings, client, source), hits, f"{settings.prefix}{TOO_SMALL}"
         )
     )
 
 
-def refused_and_swallowed(hits: Hits) -> Parts:
-    return Parts(
-        delivery=lambda settings, client, source: Swallowing(
-            refused(hits).delivery(settings, client, source), source
+def rejected_and_swallowed(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(
+        delivery=lambda settings, client, source: ErrorSwallowingDelivery(
+            rejected(hits).delivery(settings, client, source), source
         )
     )
 
 
-def dying(hits: Hits) -> Parts:
-    return Parts(joined(DyingConsumer, {"hits": hits}))
+def crashing(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(consumer_of(CrashingConsumer, {"hits": hits}))
 
 
-def dying_with_offsets_first(hits: Hits) -> Parts:
-    return Parts(
-        dying(hits).consumer,
-        lambda settings, client, source: OffsetsFirst(delivery(settings, client, source), source),
+def crashing_with_offsets_first(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(
+        crashing(hits).consumer,
+        lambda settings, client, source: OffsetsFirstDelivery(
+            delivery(settings, client, source), source
+        ),
     )
 
 
-def off_by_one(hits: Hits) -> Parts:
-    return Parts(delivery=lambda *given: OffByOne(delivery(*given)))
+def off_by_one(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(delivery=lambda *arguments: OffByOneDelivery(delivery(*arguments)))
 
 
-def dropping(hits: Hits) -> Parts:
-    return Parts(joined(DroppingOnRevoke, {"hits": hits}))
+def dropping(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(consumer_of(BatchDroppingConsumer, {"hits": hits}))
 
 
-def reused(hits: Hits) -> Parts:
-    return Parts(handler=lambda *given: reusing_ids(handler(*given), hits))
+def reused_ids(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(handler=lambda *arguments: reuse_previous_id(handler(*arguments), hits))
 
 
-def wrong_rows(hits: Hits) -> Parts:
-    return Parts(handler=lambda *given: from_wrong_rows(handler(*given), hits))
+def wrong_outputs(hits: FaultCounts) -> WorkerFactories:
+    return WorkerFactories(
+        handler=lambda *arguments: use_previous_outputs(handler(*arguments), hits)
+    )
 
 
-def restart(crew) -> None:
-    """End the first worker and start it again."""
-    crew.stop(0)
-    crew.start(0)
+def restart_worker(workers) -> None:
+    """Stop the first worker and start it again."""
+    workers.stop(0)
+    workers.start(0)
 
 
-def rebalance(crew) -> None:
-    """Let a second worker come, or go; returns when the partitions have moved."""
-    if crew.is_running(1):
-        crew.stop(1)
+def rebalance(workers) -> None:
+    """Start or stop a second worker; return when the partitions have moved."""
+    if workers.is_running(1):
+        workers.stop(1)
     else:
-        crew.start(1)
-    crew.await_members()
+        workers.start(1)
+    workers.wait_for_members()
 
 
 @dataclass(frozen=True)
-class Case:
-    """A mutant, the genuine worker under the same fault, and what tells them apart.
+class MutantCase:
+    """A mutant, the correct worker with the same injected fault, and the expected faults.
 
-    `harm` is the kind of hit without which the mutant would do nothing wrong. `disturb` is done
-    to the workers three times in a run; `rate` is the load's, per second.
+    Attributes:
+        mutant: makes the factories of the broken worker.
+        correct: makes the factories of the correct worker with the same injected fault.
+        expected_faults: what the audit must find with the mutant.
+        required_hit: the hit without which the mutant does nothing wrong.
+        delivery: the delivery mode.
+        disturb: disturbs the workers; it is called three times in a run.
+        observer: makes the observer of committed records.
+        rate: requests per second of the load.
     """
 
-    mutant: Callable[[Hits], Parts]
-    genuine: Callable[[Hits], Parts]
-    caught: frozenset[Fault]
-    harm: str
+    mutant: Callable[[FaultCounts], WorkerFactories]
+    correct: Callable[[FaultCounts], WorkerFactories]
+    expected_faults: frozenset[Fault]
+    required_hit: str
     delivery: str = "exactly_once"
     disturb: Callable | None = None
-    witness: Callable = Witness
+    observer: Callable = Observer
     rate: float = 1500
 
     @property
     def needs_a_fault(self) -> bool:
-        """Whether the mutant differs from the genuine worker only when something fails."""
-        return self.genuine is not plain or self.disturb is not None
+        """Whether the mutant differs from the correct worker only when something fails."""
+        return self.correct is not unchanged or self.disturb is not None
 
 
 CASES = {
-    "commits offsets before it produces": Case(
-        dying_with_offsets_first, dying, frozenset({Fault.LOST}), "death", "at_least_once"
+    "commits offsets before it produces": MutantCase(
+        crashing_with_offsets_first, crashing, frozenset({Fault.LOST}), "crash", "at_least_once"
     ),
-    "commits the last offset, not the next": Case(
-        off_by_one, plain, frozenset({Fault.DUPLICATE, Fault.UNCOMMITTED}), "disturbed",
-        disturb=restart,
+    "commits the last offset, not the next": MutantCase(
+        off_by_one, unchanged, frozenset({Fault.DUPLICATE, Fault.UNCOMMITTED}), "disturbed",
+        disturb=restart_worker,
     ),
-    "does not rewind after an abort": Case(
+    "does not rewind after an abort": MutantCase(
         aborting_without_rewind, aborting, frozenset({Fault.LOST}), "abort"
     ),
-    "swallows a delivery error": Case(
-        refused_and_swallowed, refused, frozenset({Fault.LOST}), "refusal", "at_least_once"
+    "swallows a delivery error": MutantCase(
+        rejected_and_swallowed, rejected, frozenset({Fault.LOST}), "rejection", "at_least_once"
     ),
-    "trusts a witness that reads uncommitted records": Case(
+    "is observed by a reader of uncommitted records": MutantCase(
         aborting, aborting, frozenset({Fault.ABORTED_READ}), "abort",
-        witness=partial(Witness, committed=False),
+        observer=partial(Observer, committed=False),
     ),
-    "uses an id again": Case(
-        reused, plain, frozenset({Fault.LOST, Fault.DUPLICATE, Fault.CORRUPTED}), "broken answers"
+    "reuses an id": MutantCase(
+        reused_ids, unchanged,
+        frozenset({Fault.LOST, Fault.DUPLICATE, Fault.CORRUPTED}), "broken responses",
     ),
-    "answers from a wrong row": Case(
-        wrong_rows, plain, frozenset({Fault.CORRUPTED}), "broken answers"
+    "responds with the outputs of another row": MutantCase(
+        wrong_outputs, unchanged, frozenset({Fault.CORRUPTED}), "broken responses"
     ),
-    "drops a batch on revoke and commits its offsets": Case(
-        dropping, plain, frozenset({Fault.LOST}), "dropped", disturb=rebalance, rate=400
+    "drops a batch on revoke and commits its offsets": MutantCase(
+        dropping, unchanged, frozenset({Fault.LOST}), "dropped", disturb=rebalance, rate=400
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Three Kafka nodes on this machine, a fault proxy before each, and who does what among them."""
+"""Three Kafka nodes on this machine with a fault proxy each, their leaders and coordinators."""
 
 import socket
 import struct
@@ -15,118 +15,122 @@ from confluent_kafka.admin import AdminClient
 
 from modstream.broker.client.connection import Connection, client_config
 from modstream.broker.wire.records import TopicPartition
-from modstream.stack.embedded import EmbeddedKafka, Seat, Server
+from modstream.stack.embedded import ClusterNode, EmbeddedKafka, EmbeddedServer
 from modstream.stack.embedded.kafka import new_cluster_id
 from modstream.stack.embedded.ports import HOST, free_port
 from tests.faults.proxy import FaultProxy
 
 NODES = (1, 2, 3)
-HEAP = "320m"
-SECONDS = 30.0
-EVERY = 0.05
+HEAP_SIZE = "320m"
+TIMEOUT_SECONDS = 30.0
+POLL_INTERVAL_SECONDS = 0.05
 FIND_COORDINATOR = 10
 
 
-class Coordinator(IntEnum):
-    """Whose coordinator is asked for, in the numbers of the protocol."""
+class CoordinatorType(IntEnum):
+    """The kinds of coordinator, with their numbers in the protocol."""
 
     GROUP = 0
     TRANSACTION = 1
 
 
 class Cluster:
-    """Three nodes, each broker and controller; every topic has three copies, two must be there.
+    """Three nodes, each broker and controller; topics have three replicas, at least two in sync.
 
-    `bootstrap` leads straight to the brokers, `proxied` leads by the proxies and nowhere else.
+    `bootstrap` has the addresses of the brokers; clients of `proxied` use the proxies only.
     """
 
     def __init__(self, folder: Path) -> None:
         ports = iter(distinct_ports(4 * len(NODES)))
         cluster_id, controllers = new_cluster_id(), {node: next(ports) for node in NODES}
-        seats = [Seat(cluster_id, node, controllers, next(ports), next(ports)) for node in NODES]
+        nodes = [
+            ClusterNode(cluster_id, node, controllers, next(ports), next(ports)) for node in NODES
+        ]
         self.nodes = {
-            seat.node_id: Server(
-                EmbeddedKafka(folder / f"kafka-{seat.node_id}", next(ports), HEAP, seat)
+            node.node_id: EmbeddedServer(
+                EmbeddedKafka(folder / f"kafka-{node.node_id}", next(ports), HEAP_SIZE, node)
             )
-            for seat in seats
+            for node in nodes
         }
-        self.proxies = {seat.node_id: FaultProxy(seat.shown, seat.hidden) for seat in seats}
-        self._undo = ExitStack()
+        self.proxies = {
+            node.node_id: FaultProxy(node.proxy_port, node.proxied_port) for node in nodes
+        }
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        with ExitStack() as undo:
+        with ExitStack() as stack:
             for proxy in self.proxies.values():
-                undo.enter_context(proxy)
+                stack.enter_context(proxy)
             for server in self.nodes.values():
-                undo.callback(server.kill)
-            # Side by side: a node gives up when its peers are not there in time.
+                stack.callback(server.kill)
+            # All nodes start at the same time; each fails if its peers do not appear in time.
             with ThreadPoolExecutor(len(NODES)) as pool:
-                list(pool.map(Server.launch, self.nodes.values()))
+                list(pool.map(EmbeddedServer.launch, self.nodes.values()))
             for server in self.nodes.values():
                 server.wait_ready()
-            self._await_brokers(NODES)
-            self._undo = undo.pop_all()
+            self._wait_for_brokers(NODES)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._undo.close()
+        self._stack.close()
 
     @property
     def bootstrap(self) -> str:
-        """Where the brokers themselves answer."""
+        """The addresses of the brokers."""
         return ",".join(server.url for server in self.nodes.values())
 
     @property
     def proxied(self) -> str:
-        """Where the proxies answer."""
+        """The addresses of the proxies."""
         return ",".join(f"{HOST}:{proxy.port}" for proxy in self.proxies.values())
 
     def kill(self, node: int) -> None:
-        """End a node as a power cut would; its folder stays."""
+        """Kill a node as a power failure would; its folder remains."""
         self.nodes[node].kill()
 
     def restart(self, node: int) -> None:
-        """Start a node again and wait until it has caught up in every partition."""
+        """Restart a node, and wait until it is in sync in every partition."""
         self.nodes[node].start()
-        self.await_whole()
+        self.wait_in_sync()
 
-    def await_whole(self) -> None:
-        """Wait until every partition has all its copies in sync."""
-        self._await_brokers(NODES)
-        await_(self._is_whole, "every copy in sync")
+    def wait_in_sync(self) -> None:
+        """Wait until all replicas of every partition are in sync."""
+        self._wait_for_brokers(NODES)
+        wait_for(self._is_in_sync, "every replica in sync")
 
-    def spread(self) -> None:
-        """Give every partition back to the node that is meant to lead it: others were killed."""
-        self.await_whole()
+    def elect_preferred_leaders(self) -> None:
+        """Make the preferred replicas the leaders again, after kills have moved the leaders."""
+        self.wait_in_sync()
         client = self._client()
-        client.elect_leaders(ElectionType.PREFERRED).result(SECONDS)
+        client.elect_leaders(ElectionType.PREFERRED).result(TIMEOUT_SECONDS)
 
-    def leader(self, home: TopicPartition) -> int:
-        """The node that leads a partition now."""
-        return await_(lambda: self._leader(home), f"a leader of {home}")
+    def leader(self, partition: TopicPartition) -> int:
+        """Return the node that currently leads a partition."""
+        return wait_for(lambda: self._leader(partition), f"a leader of {partition}")
 
-    def coordinator(self, of: Coordinator, key: str) -> int:
-        """The node that coordinates a group or a transactional id now."""
-        return await_(lambda: self._coordinator(of, key), f"a coordinator of {key}")
+    def coordinator(self, kind: CoordinatorType, key: str) -> int:
+        """Return the node that currently coordinates a group or a transactional id."""
+        return wait_for(lambda: self._coordinator(kind, key), f"a coordinator of {key}")
 
-    def _leader(self, home: TopicPartition) -> int | None:
-        """None while whoever is asked knows of none, or not of the topic."""
-        topic = self._metadata().topics.get(home.topic)
-        leader = -1 if topic is None else topic.partitions[home.partition].leader
+    def _leader(self, partition: TopicPartition) -> int | None:
+        """Return the leader; None while the broker asked does not know the topic or its leader."""
+        topic = self._metadata().topics.get(partition.topic)
+        leader = -1 if topic is None else topic.partitions[partition.partition].leader
         return leader if leader in self.nodes else None
 
-    def _coordinator(self, of: Coordinator, key: str) -> int | None:
-        """The first live node's answer; None while it knows of none."""
+    def _coordinator(self, kind: CoordinatorType, key: str) -> int | None:
+        """Ask the first running node for a coordinator; None while it does not know one."""
         for server in self.nodes.values():
             if server.pid is not None:
-                return find_coordinator(server.recipe.port, of, key)
+                return find_coordinator(server.spec.port, kind, key)
         return None
 
-    def _await_brokers(self, wanted: Iterable[int]) -> None:
-        everyone = set(wanted)
-        await_(lambda: set(self._metadata().brokers) == everyone, "every broker registered")
+    def _wait_for_brokers(self, wanted: Iterable[int]) -> None:
+        nodes = set(wanted)
+        wait_for(lambda: set(self._metadata().brokers) == nodes, "every broker registered")
 
-    def _is_whole(self) -> bool:
+    def _is_in_sync(self) -> bool:
         topics = self._metadata().topics.values()
         return all(
             len(partition.isrs) == len(NODES)
@@ -135,43 +139,43 @@ class Cluster:
         )
 
     def _metadata(self):
-        return self._client().list_topics(timeout=SECONDS)
+        return self._client().list_topics(timeout=TIMEOUT_SECONDS)
 
     def _client(self) -> AdminClient:
         return AdminClient(client_config(Connection(self.bootstrap), "modstream-faults"))
 
 
 def distinct_ports(count: int) -> list[int]:
-    """Different free ports."""
-    found: dict[int, None] = {}
-    while len(found) < count:
-        found[free_port()] = None
-    return list(found)
+    """Return `count` different free ports."""
+    ports: dict[int, None] = {}
+    while len(ports) < count:
+        ports[free_port()] = None
+    return list(ports)
 
 
-def await_(ask, what: str):
-    """What `ask` returns as soon as that is true of it."""
-    deadline = time.monotonic() + SECONDS
-    while not (answer := ask()):
+def wait_for(ask, what: str):
+    """Call `ask` until it returns a true value, and return that value."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not (result := ask()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {SECONDS:.0f} s")
-        time.sleep(EVERY)
-    return answer
+            raise TimeoutError(f"{what}: not within {TIMEOUT_SECONDS:.0f} s")
+        time.sleep(POLL_INTERVAL_SECONDS)
+    return result
 
 
-def find_coordinator(port: int, of: Coordinator, key: str) -> int | None:
-    """Ask one broker for a coordinator's node id; None while there is none.
+def find_coordinator(port: int, kind: CoordinatorType, key: str) -> int | None:
+    """Ask one broker for the node id of a coordinator; return None while it has none.
 
     Version 2 of the request: https://kafka.apache.org/protocol#The_Messages_FindCoordinator
     """
     text = key.encode()
     head = struct.pack(">hhih", FIND_COORDINATOR, 2, 0, -1)
-    request = head + struct.pack(f">h{len(text)}sb", len(text), text, of)
-    with socket.create_connection((HOST, port), SECONDS) as connection:
+    request = head + struct.pack(f">h{len(text)}sb", len(text), text, kind)
+    with socket.create_connection((HOST, port), TIMEOUT_SECONDS) as connection:
         connection.sendall(struct.pack(">i", len(request)) + request)
-        with connection.makefile("rb") as answer:
-            (size,) = struct.unpack(">i", answer.read(4))
-            body = answer.read(size)
+        with connection.makefile("rb") as response:
+            (size,) = struct.unpack(">i", response.read(4))
+            body = response.read(size)
     _correlation, _throttle, error, length = struct.unpack_from(">iihh", body)
     (node,) = struct.unpack_from(">i", body, 12 + max(0, length))
     return node if error == 0 else None

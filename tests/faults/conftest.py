@@ -1,4 +1,4 @@
-"""A scene for each scenario, and the closing table at the end of the run."""
+"""A harness for each fault scenario, and the summary table at the end of the run."""
 
 import os
 from pathlib import Path
@@ -8,25 +8,25 @@ import pytest
 from modstream.process.supervisor import Supervisor
 from modstream.settings import load_settings
 from tests.faults.cluster import Cluster
-from tests.faults.harness import SMALL_BATCHES, SOON, Scene
-from tests.faults.summary import ClosingTable
+from tests.faults.harness import QUICK_BACKOFF, SMALL_BATCHES, FaultHarness
+from tests.faults.summary import SummaryTable
 
-TABLE = pytest.StashKey[ClosingTable]()
+TABLE = pytest.StashKey[SummaryTable]()
 
 
-LONGEST = 600
-"""Seconds that a scenario may take, times `--times`."""
+SCENARIO_TIMEOUT_SECONDS = 600
+"""Timeout of a scenario, multiplied by `--times`."""
 
 
 def pytest_collection_modifyitems(config, items):
-    limit = pytest.mark.timeout(LONGEST * config.getoption("--times"))
+    limit = pytest.mark.timeout(SCENARIO_TIMEOUT_SECONDS * config.getoption("--times"))
     for item in items:
         if item.get_closest_marker("fault") is not None:
             item.add_marker(limit)
 
 
 def pytest_sessionfinish(session):
-    """A process that runs a part of the suite hands its table on to the one that prints."""
+    """Pass the table of a worker process of pytest-xdist to the process that prints it."""
     table = session.config.stash.get(TABLE, None)
     if table is not None and hasattr(session.config, "workeroutput"):
         session.config.workeroutput["faults"] = table.rows, table.notes
@@ -35,7 +35,7 @@ def pytest_sessionfinish(session):
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
     rows, notes = getattr(node, "workeroutput", {}).get("faults", ((), ()))
-    table = node.config.stash.setdefault(TABLE, ClosingTable())
+    table = node.config.stash.setdefault(TABLE, SummaryTable())
     table.rows.extend(rows)
     table.notes.extend(notes)
 
@@ -50,12 +50,12 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture
 def table(pytestconfig):
-    return pytestconfig.stash.setdefault(TABLE, ClosingTable())
+    return pytestconfig.stash.setdefault(TABLE, SummaryTable())
 
 
 @pytest.fixture
 def quiet_environment(tmp_path, monkeypatch):
-    """No settings but the test's own, here and in the processes that it starts."""
+    """Remove all settings from the environment of this process and its children."""
     for name in [name for name in os.environ if name.startswith("MODSTREAM_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -64,7 +64,7 @@ def quiet_environment(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
-    """Three brokers behind proxies; a module whose scenes shall run on it names its bootstrap."""
+    """Three brokers behind proxies. A module that uses them overrides the fixture `bootstrap`."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
@@ -83,9 +83,9 @@ def settings(bootstrap, redis_url, prefix, tmp_path, quiet_environment):
 
 
 @pytest.fixture
-def scene(settings, tmp_path, table, pytestconfig):
-    with Supervisor(tmp_path, SOON) as supervisor:
-        yield Scene(
+def harness(settings, tmp_path, table: SummaryTable, pytestconfig):
+    with Supervisor(tmp_path, QUICK_BACKOFF) as supervisor:
+        yield FaultHarness(
             settings,
             supervisor,
             tmp_path,

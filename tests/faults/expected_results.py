@@ -1,28 +1,31 @@
-"""What joiner and learner should have come to, told by their inputs, and what they came to."""
+"""The expected results of joiner and learner, computed from their inputs, and the actual ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from modstream.broker.errors import DecodeError
-from modstream.broker.wire.codec import ERROR, decode
-from modstream.broker.wire.contracts import Feedback, Label, Metrics, Prediction, Unjoined
+from modstream.broker.wire.codec import KIND_ERROR, decode
+from modstream.broker.wire.contracts import Feedback, Label, Prediction, Unjoined
+from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
 from modstream.models.runtimes.runtime import load
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 from modstream.processors.learn.learner import Learner
 from tests.faults.late_labels import DISORDER_MS, HORIZON_MS
 from tests.processors.join.join_oracle import Oracle
 
 TICK_MS = 250
-BATCH = 1000
+BATCH_SIZE = 1000
 
 
-class Joined(NamedTuple):
-    """A join: the `messages` as a set, how many records repeat one of them, and the counters.
+class JoinResult(NamedTuple):
+    """The result of a join: its messages, the number of repeated messages, and the counters.
 
-    A message is (id, model, label) of a join, or (id, reason, label) of what found no partner.
+    A message is (id, model, label) for joined records, or (id, reason, label) for a record without
+    a partner.
     """
 
     messages: set[tuple]
@@ -30,73 +33,75 @@ class Joined(NamedTuple):
     counts: Counter[str]
 
 
-def should_be_joined(topics: Topics, records: Iterable[Record]) -> Joined:
-    """What the oracle says, each partition by itself, its events in the order of their times.
+def expected_join(topics: Topics, records: Iterable[Record]) -> JoinResult:
+    """Compute the join with the oracle, for each partition, with events in order of their times.
 
-    The load makes sure that any other order of the two inputs comes to the same.
+    The load is made so that any other interleaving of the two inputs gives the same result.
     """
     events, counts = defaultdict(list), Counter()
     for record in records:
-        if record.topic == topics.predictions and record.header(Header.KIND) == ERROR:
+        if record.topic == topics.predictions and record.header(Header.KIND) == KIND_ERROR:
             counts["refused"] += 1
         elif record.topic == topics.predictions:
-            told = decode(Prediction, record.value)
-            events[record.partition].append((told.event_time, 0, record.offset, told))
+            prediction = decode(Prediction, record.value)
+            events[record.partition].append((prediction.event_time, 0, record.offset, prediction))
         elif record.topic == topics.labels:
             try:
-                told = decode(Label, record.value)
+                label = decode(Label, record.value)
             except DecodeError:
                 counts["malformed"] += 1
             else:
-                events[record.partition].append((told.event_time, 1, record.offset, told))
-    oracles = [_told(sorted(each, key=lambda event: event[:3])) for each in events.values()]
+                events[record.partition].append((label.event_time, 1, record.offset, label))
+    oracles = [_run_oracle(sorted(each, key=lambda event: event[:3])) for each in events.values()]
     counts.update(sum((oracle.counts for oracle in oracles), Counter()))
-    said = [it for oracle in oracles for it in oracle.said]
     messages = {
-        (name, told, label)
-        for name, reason, label, models, _ in said
-        for told in (models or (reason,))
+        (name, model_or_reason, label)
+        for oracle in oracles
+        for name, reason, label, models, _ in oracle.messages
+        for model_or_reason in (models or (reason,))
     }
-    return Joined(messages, 0, counts)
+    return JoinResult(messages, 0, counts)
 
 
-def was_joined(topics: Topics, records: Iterable[Record]) -> Joined:
-    """What the joiner has published; its counters are the last ones that it told."""
+def actual_join(topics: Topics, records: Iterable[Record]) -> JoinResult:
+    """Return what the joiner has published, with the last counters that it published."""
     messages, counts = Counter(), Counter()
     for record in records:
         if record.topic == topics.feedback:
-            fed = decode(Feedback, record.value)
-            messages.update((fed.id, scored.model, fed.label) for scored in fed.predictions)
+            feedback = decode(Feedback, record.value)
+            messages.update(
+                (feedback.id, scored.model, feedback.label) for scored in feedback.predictions
+            )
         elif record.topic == topics.unjoined:
-            alone = decode(Unjoined, record.value)
-            messages[alone.id, str(alone.reason), alone.label] += 1
+            unjoined = decode(Unjoined, record.value)
+            messages[unjoined.id, str(unjoined.reason), unjoined.label] += 1
         elif record.topic == topics.metrics:
             metrics = decode(Metrics, record.value)
             if metrics.kind == "joiner":
                 counts = Counter({name: int(n) for name, n in metrics.values.items()})
     del counts["replayed"]
-    return Joined(set(messages), messages.total() - len(messages), +counts)
+    return JoinResult(set(messages), messages.total() - len(messages), +counts)
 
 
-def learned_in_one_go(
+def learn_uninterrupted(
     topics: Topics, card: ModelCard, artifact: bytes, feedback: Sequence[Record]
 ) -> Learner:
-    """A learner that goes on from a version without being interrupted."""
-    learner = Learner(card, load(artifact, card), topics)
-    for first in range(0, len(feedback), BATCH):
-        learner.absorb(feedback[first : first + BATCH])
+    """Continue learning from a version without interruption; return the learner."""
+    learner = Learner(card, load(Artifact(artifact), card), topics)
+    for first in range(0, len(feedback), BATCH_SIZE):
+        learner.learn_batch(feedback[first : first + BATCH_SIZE])
     return learner
 
 
-def _told(events: Sequence[tuple]) -> Oracle:
-    oracle, looked_at = Oracle(HORIZON_MS, DISORDER_MS), 0
-    for at, _, _, told in events:
-        if at >= looked_at + TICK_MS:
-            oracle.pass_time(())
-            looked_at = at
-        if isinstance(told, Label):
-            oracle.label(told.id, told.label, told.revision, at)
+def _run_oracle(events: Sequence[tuple]) -> Oracle:
+    oracle, last_advance = Oracle(HORIZON_MS, DISORDER_MS), 0
+    for at, _, _, message in events:
+        if at >= last_advance + TICK_MS:
+            oracle.advance_time(())
+            last_advance = at
+        if isinstance(message, Label):
+            oracle.label(message.id, message.label, message.revision, at)
         else:
-            oracle.prediction(told.id, told.model, at, told.features is not None)
-    oracle.pass_time(())
+            oracle.prediction(message.id, message.model, at, message.features is not None)
+    oracle.advance_time(())
     return oracle

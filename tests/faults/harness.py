@@ -1,18 +1,19 @@
-"""Workers to be harmed, a load that goes on meanwhile, and the verdict.
+"""The harness of the fault scenarios: worker processes, a continuous load, and the audit.
 
 How to write a scenario:
 
     @pytest.mark.fault
-    def test_...(scene):
-        scene.start_workers(3)
-        with scene.trial(20_000) as trial:       # sends from now on, two witnesses watch
-            for _ in marks(trial, 10):           # faults are driven by progress, not by time
-                scene.gun.kill(scene.targets, inside=True)
-            verdict = scene.judge("kill -9 inside", trial, scene.gun.kills, scene.gun.inside)
-        assert not verdict.found
+    def test_...(harness):
+        harness.start_workers(3)
+        with harness.start_run(20_000) as run:     # a thread sends, two observers read
+            for _ in at_progress(run, 10):         # faults follow progress, not time
+                harness.killer.kill(harness.targets, inside=True)
+            result = harness.finish("kill -9", run, harness.killer.kills, harness.killer.inside)
+        assert not result.fault_counts
 
-Sizes are written for one run in CI and multiplied by `--times`. Count the faults that really hit
-and assert the count. Settings of the workers: `scene.start_workers(3, delivery="at_least_once")`.
+The sizes are those of one run in CI; `--times` multiplies them. Count the faults that occurred
+and assert the count. Settings of the workers can be changed:
+`harness.start_workers(3, delivery="at_least_once")`.
 """
 
 import os
@@ -25,183 +26,198 @@ from pathlib import Path
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.wire.records import Offsets
-from modstream.operations.verify.audit import Verdict
-from modstream.operations.verify.echo import ECHO, publish_echo
-from modstream.operations.verify.load import Plan
-from modstream.operations.verify.observer import exits
-from modstream.operations.verify.run import Trial
-from modstream.process.supervisor import Backoff, Command, Row, State, Supervisor
+from modstream.operations.verify.audit import VerificationResult
+from modstream.operations.verify.echo import ECHO_MODEL, publish_echo
+from modstream.operations.verify.load import VerificationPlan
+from modstream.operations.verify.observer import exit_topics
+from modstream.operations.verify.run import VerificationRun
+from modstream.process.supervisor import Backoff, Command, ProcessState, ProcessStatus, Supervisor
 from modstream.settings import Settings
-from modstream.stack.local_stack import environment_of
-from tests.faults.killer import Gun, Target
-from tests.faults.phase_page import page_at
-from tests.faults.summary import ClosingTable
+from modstream.stack.local_stack import child_environment
+from tests.faults.killer import ProcessKiller, Target
+from tests.faults.phase_page import open_phase_page
+from tests.faults.summary import SummaryTable
 
-SECONDS = 90.0
-TRIES = 20
+TIMEOUT_SECONDS = 90.0
+MAX_ATTEMPTS = 20
 ENDLESS = 10**9
-SOON = Backoff(first=0.05, longest=0.5, healthy=5.0)
-# A dead member holds its partitions until its session ends: short, so that a run is.
+QUICK_BACKOFF = Backoff(initial_seconds=0.05, max_seconds=0.5, reset_after_seconds=5.0)
+# A dead member keeps its partitions until its session times out. Short sessions shorten the run.
 SHORT_SESSIONS = {"session.timeout.ms": "4000", "heartbeat.interval.ms": "500"}
-SMALL_BATCHES = {"most": 100, "linger": 0.005, "idle": 0.1}
+SMALL_BATCHES = {"max_records": 100, "linger": 0.005, "poll_timeout": 0.1}
 
 
 @dataclass
-class Scene:
-    """One stream of its own with the echo model, and worker processes of slots 0, 1, 2, ...
+class FaultHarness:
+    """A stream of its own with the echo model, and worker processes with the numbers 0, 1, 2, ...
 
-    `times` multiplies the sizes, `seed` decides about everything that is drawn.
+    `times` multiplies the sizes of the runs; `seed` is the seed of all random choices.
     """
 
     settings: Settings
     supervisor: Supervisor
     folder: Path
-    table: ClosingTable
+    table: SummaryTable
     times: int
     seed: int
-    gun: Gun = field(init=False)
+    killer: ProcessKiller = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gun = Gun(self.seed)
-        self._exits = exits(self.settings.topics())
+        self.killer = ProcessKiller(self.seed)
+        self._exits = exit_topics(self.settings.topics())
         self.admin = Admin(self.settings.connection)
-        self.admin.create(self.settings.specs())
+        self.admin.create(self.settings.topic_specs())
         publish_echo(self.settings)
 
     def start_workers(self, count: int, **changes: object) -> None:
-        """Start workers in the slots 0 to `count` - 1 and wait until each has partitions."""
-        for slot in range(count):
-            self.start(slot, **changes)
-        self.await_members(count)
+        """Start the workers 0 to `count` - 1 and wait until each has partitions."""
+        for number in range(count):
+            self.start(number, **changes)
+        self.wait_for_members(count)
 
-    def start(self, slot: int, *traps: Path, **changes: object) -> None:
-        """Start the worker of one slot, with traps and changed settings where given."""
-        update = {"slot": str(slot), "kafka": SHORT_SESSIONS, **changes}
-        found = environment_of(self.settings.model_copy(update=update))
+    def start(self, number: int, *traps: Path, **changes: object) -> None:
+        """Start one worker, with trap files and changed settings."""
+        update = {"instance_id": str(number), "kafka": SHORT_SESSIONS, **changes}
+        # `model_copy` would silently accept an unknown setting.
+        assert update.keys() <= Settings.model_fields.keys(), update
+        found = child_environment(self.settings.model_copy(update=update))
         argv = (
             sys.executable,
             "-m",
             "tests.faults.worker",
-            str(self._path(slot)),
+            str(self._path(number)),
             *map(str, traps),
         )
-        self.supervisor.start(Command(name_of(slot), argv, found))
+        self.supervisor.start(Command(worker_name(number), argv, found))
 
-    def stop(self, slot: int) -> float:
-        """Send SIGTERM to the worker of one slot; returns the seconds until it has ended."""
-        until(lambda: any(t.slot == slot and t.is_ready for t in self.targets()), "a worker")
+    def stop(self, number: int) -> float:
+        """Send SIGTERM to a worker; return the seconds until it has exited."""
+        wait_until(
+            lambda: any(t.instance == number and t.is_ready for t in self.targets()), "a worker"
+        )
         begun = time.monotonic()
-        self.supervisor.stop([name_of(slot)], grace=30.0)
+        self.supervisor.stop([worker_name(number)], timeout_seconds=30.0)
         return time.monotonic() - begun
 
     def targets(self) -> Sequence[Target]:
-        """The processes of all workers that run now."""
+        """Return the processes of all running workers."""
         return [
-            Target(slot, row.pid, page_at(self._path(slot)))
+            Target(number, row.pid, open_phase_page(self._path(number)))
             for row in self.supervisor.status()
-            if row.state is State.RUNNING and row.pid is not None
-            for slot in [int(row.name.removeprefix("worker-"))]
+            if row.state is ProcessState.RUNNING and row.pid is not None
+            for number in [int(row.name.removeprefix("worker-"))]
         ]
 
     def scale(self, count: int) -> None:
-        """Start or stop workers, the highest slots first to go, until so many have partitions."""
-        running = {target.slot for target in self.targets()}
-        for slot in set(range(count)) - running:
-            self.start(slot)
-        for slot in running - set(range(count)):
-            self.stop(slot)
-        self.await_members(count)
+        """Start workers, or stop those with the highest numbers, until `count` have partitions."""
+        running = {target.instance for target in self.targets()}
+        for number in set(range(count)) - running:
+            self.start(number)
+        for number in running - set(range(count)):
+            self.stop(number)
+        self.wait_for_members(count)
 
     def freeze_transaction(self) -> tuple[Target, Offsets]:
-        """Stop a worker whose transaction is open at the broker, not only begun.
+        """Stop a worker with SIGSTOP while its transaction is open at the broker.
 
-        Returns it with the offsets at which it holds up readers of committed records. What stands
-        still for a second is held: other workers' transactions take a small part of that.
+        A last stable offset that does not advance for a second belongs to the stopped worker: the
+        transactions of the other workers take much less time.
+
+        Returns:
+            The worker, and the offsets at which its transaction blocks readers of committed
+            records.
         """
-        for _ in range(TRIES):
-            target = self.gun.freeze(self.targets)
-            before, written = self.stable_ends(), self.admin.ends(self._exits)
+        for _ in range(MAX_ATTEMPTS):
+            target = self.killer.freeze(self.targets)
+            before, written = self.stable_ends(), self.admin.end_offsets(self._exits)
             time.sleep(1.0)
             now = self.stable_ends()
             held = {p: end for p, end in before.items() if now[p] == end < written[p]}
             if held:
                 return target, held
             os.kill(target.pid, signal.SIGCONT)
-        raise TimeoutError(f"no open transaction in {TRIES} tries")
+        raise TimeoutError(f"no open transaction in {MAX_ATTEMPTS} tries")
 
     def stable_ends(self) -> Offsets:
-        """Where readers of committed records must stop now."""
-        return self.admin.ends(self._exits, committed=True)
+        """Return the current last stable offsets of the workers' output topics."""
+        return self.admin.end_offsets(self._exits, committed=True)
 
-    def row(self, slot: int) -> Row:
-        """What the supervisor knows of a slot."""
-        return next(row for row in self.supervisor.status() if row.name == name_of(slot))
+    def row(self, number: int) -> ProcessStatus:
+        """Return the supervisor's status of a worker."""
+        return next(row for row in self.supervisor.status() if row.name == worker_name(number))
 
-    def log(self, slot: int) -> str:
-        """What the processes of a slot have logged so far."""
-        return (self.supervisor.logs / f"{name_of(slot)}.log").read_text()
+    def log(self, number: int) -> str:
+        """Return the log of a worker's processes so far."""
+        return (self.supervisor.logs / f"{worker_name(number)}.log").read_text()
 
-    def await_members(self, count: int) -> None:
-        """Wait until so many members of the workers' group have partitions."""
+    def wait_for_members(self, count: int) -> None:
+        """Wait until exactly `count` members of the workers' group have partitions."""
         group = self.settings.topics().group("worker")
-        until(lambda: self.admin.members(group) == count, f"{count} members in {group}")
+        wait_until(lambda: self.admin.count_members(group) == count, f"{count} members in {group}")
 
-    def trial(self, number: int, **plan: object) -> Trial:
-        """A run of that many requests, times `times`; the stream is its own.
+    def start_run(self, number: int, **plan: object) -> VerificationRun:
+        """Return a verification run of `number` requests, multiplied by `times`.
 
-        By default the load is slower than the workers and runs ahead of the answers by a tenth of
-        the run at most.
+        By default the load is slower than the workers, and at most a tenth of the requests are in
+        flight. The run assumes that it is alone on the stream.
         """
-        asked = number * self.times
-        facts = {"keys": 100, "rate": 1000, "ahead": asked // 10, "seed": self.seed}
-        return Trial(self.settings, Plan(asked, ECHO, **(facts | plan)), alone=True)
+        requests = number * self.times
+        defaults = {
+            "keys": 100, "rate": 1000, "max_in_flight": requests // 10, "seed": self.seed,
+        }  # fmt: skip
+        full = VerificationPlan(requests, ECHO_MODEL, **(defaults | plan))
+        return VerificationRun(self.settings, full, is_alone=True)
 
-    def judge(self, scenario: str, trial: Trial, faults: int, inside: int = 0) -> Verdict:
-        """Let a run end, judge it, and add its row to the closing table."""
-        for _ in trial.progress(SECONDS):
+    def finish(
+        self, scenario: str, run: VerificationRun, faults: int, inside: int = 0
+    ) -> VerificationResult:
+        """Wait for the end of a run, audit it, and add a row to the summary table."""
+        for _ in run.progress(TIMEOUT_SECONDS):
             pass
-        verdict = trial.verdict()
-        self.table.add(scenario, verdict, faults, inside, trial.seconds)
-        for fault, found in verdict.findings.items():
-            for example in found.examples:
+        result = run.finish()
+        self.table.add(scenario, result, faults, inside, run.seconds)
+        for fault, finding in result.findings.items():
+            for example in finding.examples:
                 print(f"{scenario}: {fault}: {example}")  # noqa: T201 - shown where it fails
-        if verdict.found:
+        if result.fault_counts:
             self._print_logs()
-        return verdict
+        return result
 
     def _print_logs(self) -> None:
-        """What the processes said last: pytest shows it where a test fails."""
+        """Print the ends of the logs; pytest shows them if the test fails."""
         for log in sorted(self.supervisor.logs.glob("*.log")):
             print(f"--- {log.name}", *log.read_text().splitlines()[-40:], sep="\n")  # noqa: T201
 
-    def _path(self, slot: int) -> Path:
-        return self.folder / f"{name_of(slot)}.page"
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{worker_name(number)}.phase"
 
 
-def marks(trial: Trial, count: int, *, share: float = 0.5) -> Iterator[int]:
-    """Yield the count of answers at so many points of a run, evenly in its first `share`.
+def at_progress(run: VerificationRun, count: int, *, share: float = 0.5) -> Iterator[int]:
+    """Yield the number of answered requests at `count` points, evenly in the first `share`.
 
-    The load goes on for as long as the faults take, and then until it has sent half as many again
-    as were answered at the last of them: at each fault a third of the work is still to be done.
+    The load continues while the caller injects faults. After the last one it sends until there are
+    half as many requests again as were answered then, so at each fault a third of the work remains.
     """
-    trial.wanted = ENDLESS
+    run.target = ENDLESS
     answered = 0
     for number in range(1, count + 1):
-        mark = int(trial.plan.number * share * number / (count + 1))
-        assert trial.await_answers(mark, SECONDS), f"{trial.answered:,} of {mark:,} answers"
-        assert trial.is_sending
-        yield (answered := trial.answered)
-    trial.wanted = max(trial.plan.number, answered * 3 // 2)
+        threshold = int(run.plan.requests * share * number / (count + 1))
+        assert run.wait_for_answers(threshold, TIMEOUT_SECONDS), (
+            f"{run.answered:,} of {threshold:,} answers"
+        )
+        assert run.is_sending
+        yield (answered := run.answered)
+    run.target = max(run.plan.requests, answered * 3 // 2)
 
 
-def name_of(slot: int) -> str:
-    """A slot's name at the supervisor."""
-    return f"worker-{slot}"
+def worker_name(number: int) -> str:
+    """Return the name of a worker in the supervisor."""
+    return f"worker-{number}"
 
 
-def until(wish, what: str, seconds: float = SECONDS, pause: float = 0.1) -> None:
-    """Look until a wish is fulfilled; fails after `seconds`."""
+def wait_until(condition, what: str, seconds: float = TIMEOUT_SECONDS, pause: float = 0.1) -> None:
+    """Poll until a condition is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not wish():
+    while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(pause)

@@ -1,24 +1,24 @@
-"""Faults inside a worker, without a process to kill; each counts how often it hit."""
+"""Faults injected into a worker in this process; each counts how often it occurred."""
 
 from collections import Counter
 
 from confluent_kafka import KafkaError, KafkaException
 
 from modstream.broker.client.consumer import GroupConsumer
-from modstream.broker.client.delivery import produce
+from modstream.broker.client.produce import produce_record
 from modstream.broker.errors import ProducerLost
 
-EVERY = 7
-ON_PURPOSE = KafkaError(KafkaError.UNKNOWN, "on purpose", txn_requires_abort=True)
+HIT_EVERY = 7
+INJECTED_ERROR = KafkaError(KafkaError.UNKNOWN, "injected", txn_requires_abort=True)
 
 
-class Hits(Counter):
-    """How often each kind of fault hit."""
+class FaultCounts(Counter):
+    """The number of hits of each kind of fault."""
 
     def is_due(self, kind: str) -> bool:
-        """Count an opportunity of that kind; every seventh is a hit."""
+        """Count an opportunity for this kind of fault; every seventh is a hit."""
         self[f"chances of {kind}"] += 1
-        due = self[f"chances of {kind}"] % EVERY == 0
+        due = self[f"chances of {kind}"] % HIT_EVERY == 0
         self[kind] += due
         return due
 
@@ -27,46 +27,46 @@ class Hits(Counter):
         return sum(n for kind, n in self.items() if not kind.startswith("chances of "))
 
 
-class Aborting:
-    """Exactly once; every seventh transaction is aborted when all of it has been written."""
+class AbortingDelivery:
+    """Exactly-once delivery that aborts every seventh transaction after writing its records."""
 
     def __init__(self, deliver, hits):
         self._deliver = deliver
         self._hits = hits
 
-    def __call__(self, outgoing, batch):
+    def __call__(self, records, batch):
         if not self._hits.is_due("abort"):
-            self._deliver(outgoing, batch)
+            self._deliver(records, batch)
             return
         with self._deliver._producers[0].transaction() as producer:
-            for record in outgoing:
-                produce(producer, record)
+            for record in records:
+                produce_record(producer, record)
             producer.flush()
-            raise KafkaException(ON_PURPOSE)
+            raise KafkaException(INJECTED_ERROR)
 
     def close(self):
         self._deliver.close()
 
 
-class Refused:
-    """Answers of every seventh batch go to a topic that is too narrow for any of them."""
+class RejectedDelivery:
+    """Delivery that sends every seventh batch to a topic that rejects its records as too large."""
 
-    def __init__(self, deliver, hits, narrow):
+    def __init__(self, deliver, hits, topic):
         self._deliver = deliver
         self._hits = hits
-        self._narrow = narrow
+        self._topic = topic
 
-    def __call__(self, outgoing, batch):
-        if self._hits.is_due("refusal"):
-            outgoing = [record._replace(topic=self._narrow) for record in outgoing]
-        self._deliver(outgoing, batch)
+    def __call__(self, records, batch):
+        if self._hits.is_due("rejection"):
+            records = [record._replace(topic=self._topic) for record in records]
+        self._deliver(records, batch)
 
     def close(self):
         self._deliver.close()
 
 
-class DyingConsumer(GroupConsumer):
-    """Dies right after every seventh commit of offsets, as if killed there."""
+class CrashingConsumer(GroupConsumer):
+    """Consumer that fails directly after every seventh commit of offsets, as if killed."""
 
     def __init__(self, *arguments, hits):
         super().__init__(*arguments)
@@ -74,5 +74,5 @@ class DyingConsumer(GroupConsumer):
 
     def commit(self, offsets):
         super().commit(offsets)
-        if self._hits.is_due("death"):
-            raise ProducerLost("on purpose")
+        if self._hits.is_due("crash"):
+            raise ProducerLost("injected")

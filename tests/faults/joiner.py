@@ -1,9 +1,10 @@
-"""A joiner that shows its phase on a page, to be stopped and killed.
+"""A joiner that writes its phase to a file, to be stopped and killed.
 
-python -m tests.faults.joiner PAGE TRAP; everything else stands in the settings. It is inside from
-the first output of a batch on until the changelog has the rows that belong to it. Where it finds
-the file TRAP, it removes it and stands still: feedback that teaches is acknowledged, its rows are
-unwritten.
+    python -m tests.faults.joiner PHASE_FILE TRAP
+
+Settings come from the environment. A delivery lasts from the first output of a batch until the
+changelog contains the batch's rows. If the file TRAP exists, the joiner removes it and stops
+itself after training feedback was acknowledged, and before the changelog rows are written.
 """
 
 import os
@@ -15,45 +16,45 @@ from modstream import logs
 from modstream.processors.join.faust import app
 from modstream.services.joiner import run_joiner
 from modstream.settings import load_settings
-from tests.faults.phase_page import DELIVERING, IDLE, Page
+from tests.faults.phase_page import DELIVERING, IDLE, PhasePage
 
 FEATURES = b'"features":{'
-"""In feedback that a learner learns from; what only repeats an answer has none."""
+"""Occurs in feedback for training only; feedback without features has only predictions."""
 
 
-def walk_into(trap: Path) -> None:
-    """Remove the trap and stand still, if there is one."""
+def stop_at(trap: Path) -> None:
+    """If the trap exists, remove it and stop this process."""
     if trap.exists():
         trap.unlink()
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def main(path: str, trap_path: str) -> int:
-    settings, page, trap = load_settings(), Page(Path(path)), Path(trap_path)
+    settings, page, trap = load_settings(), PhasePage(Path(path)), Path(trap_path)
     logs.configure(settings)
     topics = settings.topics()
     outputs = {topics.feedback, topics.unjoined}
 
-    class Watched(app.Broker):
-        """Doors that show what goes through them."""
+    class PhaseReportingIO(app.FaustIO):
+        """The joiner's I/O, which writes the phase when outputs and changelog rows are sent."""
 
         batches = 0
-        has_taught = False
+        has_sent_training = False
 
         async def send_rows(self, topic, partition, rows):
             is_changelog = topic.endswith("-changelog")
             if topic in outputs:
                 page.write(DELIVERING, self.batches)
-            if is_changelog and self.has_taught:
-                walk_into(trap)
+            if is_changelog and self.has_sent_training:
+                stop_at(trap)
             await super().send_rows(topic, partition, rows)
-            taught = topic == topics.feedback and any(FEATURES in value for _, value in rows)
-            self.has_taught = not is_changelog and (self.has_taught or taught)
+            is_training = topic == topics.feedback and any(FEATURES in value for _, value in rows)
+            self.has_sent_training = not is_changelog and (self.has_sent_training or is_training)
             if is_changelog:
                 self.batches += 1
                 page.write(IDLE, self.batches)
 
-    app.Broker = Watched
+    app.FaustIO = PhaseReportingIO
     page.write(IDLE, 0)
     return run_joiner(settings)
 

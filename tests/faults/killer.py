@@ -1,4 +1,4 @@
-"""The fault gun: stops a worker, looks at its phase, and only then decides about its life."""
+"""Kills workers: stops a process, reads its phase, and then kills it or lets it continue."""
 
 import os
 import signal
@@ -10,41 +10,41 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.faults.phase_page import Page
+from tests.faults.phase_page import PhasePage
 
-PATIENCE = 120.0
-LOOK_EVERY = 0.001
-LATEST = 0.01
-"""Seconds after a delivery was noticed at which it is stopped at the latest."""
+TARGET_TIMEOUT_SECONDS = 120.0
+POLL_INTERVAL_SECONDS = 0.001
+MAX_DELAY_SECONDS = 0.01
+"""Maximum random delay between the start of a delivery and the stop of the process."""
 
 
 class Target(NamedTuple):
-    """A worker's process of the moment."""
+    """A running process of a worker."""
 
-    slot: int
+    instance: int
     pid: int
-    page: Page
+    phase_page: PhasePage
 
     @property
     def is_ready(self) -> bool:
-        """Whether this very process has come as far as its first delivery could be."""
-        return self.page.read().pid == self.pid
+        """Whether this process has written its phase, so its first delivery may start."""
+        return self.phase_page.read().pid == self.pid
 
     @property
     def is_delivering(self) -> bool:
-        """Whether it is between begin and the end of commit; a fact only while it is stopped."""
-        phase = self.page.read()
+        """Whether the process is between begin and commit; reliable only while it is stopped."""
+        phase = self.phase_page.read()
         return phase.pid == self.pid and phase.is_delivering
 
 
 Targets = Callable[[], Sequence[Target]]
 
 
-class Gun:
-    """Counts what it did: `kills`, and how many of them hit `inside` a delivery.
+class ProcessKiller:
+    """Kills and stops processes; counts `kills`, kills `inside` a delivery, and `freezes`.
 
-    A process is stopped (SIGSTOP), and known to stand still, before its page is read: what the
-    page says is what was true when it was hit.
+    A process is stopped (SIGSTOP) before its phase is read, so the phase is still valid when the
+    process is killed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -54,44 +54,44 @@ class Gun:
         self._random = Random(seed)
 
     def kill(self, targets: Targets, *, inside: bool) -> Target:
-        """Kill -9 one of the workers that are ready; `inside` waits until one is in a delivery."""
-        target = self._stopped(targets, inside=inside)
+        """Send SIGKILL to a ready worker; with `inside`, wait for one inside a delivery."""
+        target = self._stop_one(targets, inside=inside)
         self.inside += target.is_delivering
         os.kill(target.pid, signal.SIGKILL)
         self.kills += 1
         return target
 
     def freeze(self, targets: Targets) -> Target:
-        """Stop one of the workers inside a delivery and leave it so; SIGCONT is the caller's."""
-        target = self._stopped(targets, inside=True)
+        """Stop a worker inside a delivery; the caller must send SIGCONT or SIGKILL."""
+        target = self._stop_one(targets, inside=True)
         self.freezes += 1
         return target
 
-    def _stopped(self, targets: Targets, *, inside: bool) -> Target:
-        """Stop a worker; one that is not where it is wanted goes on, and the next is tried."""
-        deadline = time.monotonic() + PATIENCE
+    def _stop_one(self, targets: Targets, *, inside: bool) -> Target:
+        """Stop a worker; if it is not in the wanted phase, continue it and try another one."""
+        deadline = time.monotonic() + TARGET_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
-            found = [t for t in targets() if (t.is_delivering if inside else t.is_ready)]
-            if not found:
-                time.sleep(LOOK_EVERY)
+            candidates = [t for t in targets() if (t.is_delivering if inside else t.is_ready)]
+            if not candidates:
+                time.sleep(POLL_INTERVAL_SECONDS)
                 continue
-            target = self._random.choice(found)
+            target = self._random.choice(candidates)
             if inside:
-                # Anywhere in the delivery, not always at its beginning.
-                time.sleep(self._random.uniform(0, LATEST))
-            # A worker may have ended by itself meanwhile: then another one is the target.
+                # Stop anywhere in the delivery, not always at its beginning.
+                time.sleep(self._random.uniform(0, MAX_DELAY_SECONDS))
+            # The worker may have exited meanwhile; then another one is chosen.
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
-                stop(target.pid)
+                stop_process(target.pid)
                 if target.is_delivering or not inside:
                     return target
                 os.kill(target.pid, signal.SIGCONT)
         wanted = "inside a delivery" if inside else "ready"
-        raise TimeoutError(f"no worker was {wanted} for {PATIENCE:g} s")
+        raise TimeoutError(f"no worker was {wanted} for {TARGET_TIMEOUT_SECONDS:g} s")
 
 
-def stop(pid: int) -> None:
-    """Stop a process and return when it stands still."""
+def stop_process(pid: int) -> None:
+    """Stop a process with SIGSTOP, and wait until it is stopped."""
     os.kill(pid, signal.SIGSTOP)
     process = psutil.Process(pid)
     while process.status() != psutil.STATUS_STOPPED:
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_INTERVAL_SECONDS)

@@ -1,7 +1,7 @@
-"""Requests and their labels: late, missing, twice, revised, of nobody's; and what became of them.
+"""A load of requests and labels: late, missing, duplicate, revised and orphaned labels.
 
-Event time is the load's own: request number n is asked at BEGIN + n * STEP_MS, and a label is
-given at the time of the request that is sent with it. So both inputs of the join are in order.
+The load has its own event time: request number n has START_MS + n * STEP_MS, and a label has the
+event time of the request that is sent with one. So both inputs of the join are in order.
 """
 
 from collections import deque
@@ -14,28 +14,29 @@ from typing import NamedTuple, Self
 
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import Reader
-from modstream.broker.wire.codec import decode, decode_answer, encode
-from modstream.broker.wire.contracts import Label, Metrics, Request
-from modstream.broker.wire.records import Offsets, Outgoing
+from modstream.broker.wire.codec import decode, decode_response, encode
+from modstream.broker.wire.contracts import Label, Request
+from modstream.broker.wire.model_contracts import Metrics
+from modstream.broker.wire.records import Offsets, ProducerRecord
 from modstream.broker.wire.topics import Topics
 from modstream.settings import Settings
 
-BEGIN, STEP_MS = 1_000_000, 10
+START_MS, STEP_MS = 1_000_000, 10
 HORIZON_MS, DISORDER_MS = 20_000, 1_000
 SLACK_MS = 500
-LEASH_MS = HORIZON_MS * 4 // 5
-"""How far the load runs ahead of the joiner's clock: a label that is to be late can still be."""
-USUAL = 30
-"""Requests between one and its label."""
+MAX_AHEAD_MS = HORIZON_MS * 4 // 5
+"""Maximum lead of the load over the joiner's clock, so that planned late labels can be late."""
+LABEL_AFTER = 30
+"""Number of requests between a request and its label."""
 KEYS, CITIES = 100, 200
-TICK = 0.01
-EVERY = 40
-"""In so many requests, each kind below comes once."""
-REFUSED, UNLABELLED, TWICE, REVISED, UNLEARNABLE, AT_ONCE, OF_NOBODY, RUBBISH = range(8)
+POLL_SECONDS = 0.01
+KINDS_PERIOD = 40
+"""Number of requests in which each kind below occurs once."""
+REFUSED, UNLABELLED, TWICE, REVISED, UNLEARNABLE, IMMEDIATE, ORPHAN, INVALID = range(8)
 
 
-class Owed(NamedTuple):
-    """A label that is sent as soon as `due` requests have been."""
+class DueLabel(NamedTuple):
+    """A label that is sent as soon as `due` requests were sent."""
 
     due: int
     kind: int
@@ -43,10 +44,10 @@ class Owed(NamedTuple):
     key: bytes
 
 
-class Later(NamedTuple):
-    """A label that must not be sent before the joiner's clock passes `after`, nor beyond `until`.
+class TimedLabel(NamedTuple):
+    """A label that is sent after the joiner's clock has passed `after`, and not after `until`.
 
-    Both are event times: sent between them, what it is to be is certain, however the joiner's
+    Both are event times. Between them the result of the join does not depend on how the joiner's
     inputs interleave.
     """
 
@@ -57,37 +58,37 @@ class Later(NamedTuple):
 
 
 @dataclass
-class LateLoad:
-    """Sends in a thread from its context's beginning until `finish`, and follows the topics.
+class LabelLoad:
+    """A load in a background thread, which sends until `finish` and also reads the output topics.
 
-    `rate` is requests per second, `ahead` how many may wait for an answer: far less than the
-    horizon, or predictions that come too late would be given up.
+    `rate` is requests per second. `max_unanswered` is the maximum number of unanswered requests; it
+    must be far below the horizon, or the joiner would drop late predictions.
     """
 
     settings: Settings
     seed: int
     rate: float = 200.0
-    ahead: int = 400
+    max_unanswered: int = 400
     sent: int = 0
-    answered: set[str] = field(default_factory=set)
-    fed_back: int = 0
-    joiner: Metrics | None = None
-    _owed: deque[Owed] = field(default_factory=deque)
-    _later: list[Later] = field(default_factory=list)
+    responded: set[str] = field(default_factory=set)
+    feedback_count: int = 0
+    joiner_metrics: Metrics | None = None
+    _due: deque[DueLabel] = field(default_factory=deque)
+    _timed: list[TimedLabel] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._random = Random(self.seed)
-        self._ending, self._ended, self._leaving = Event(), Event(), Event()
+        self._finishing, self._finished, self._closing = Event(), Event(), Event()
         self._failure: Exception | None = None
-        self._thread = Thread(target=self._run, name="late-load")
+        self._thread = Thread(target=self._run, name="label-load")
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._leaving.set()
+        self._finishing.set()
+        self._closing.set()
         self._thread.join()
 
     @property
@@ -96,137 +97,139 @@ class LateLoad:
 
     @property
     def now(self) -> int:
-        """The load's event time."""
-        return BEGIN + self.sent * STEP_MS
+        """The current event time of the load."""
+        return START_MS + self.sent * STEP_MS
 
     @property
-    def watermark(self) -> int:
-        """The joiner's clock in that of its partitions which is furthest behind."""
-        return (
-            0 if self.joiner is None or self.joiner.event_time is None else self.joiner.event_time
-        )
+    def joiner_time(self) -> int:
+        """The joiner's event time in its slowest partition; 0 before the first metrics."""
+        return (self.joiner_metrics and self.joiner_metrics.event_time) or 0
 
     def finish(self) -> None:
-        """Send no more than what ends the horizon of everything sent."""
-        self._ending.set()
+        """Stop the load; send only what advances the event time past all horizons."""
+        self._finishing.set()
 
-    def feedback(self) -> int:
-        """How many records of feedback there are so far; fails if the load has."""
+    def check_feedback_count(self) -> int:
+        """Return the number of feedback records so far; fail if the load has failed."""
         assert self._failure is None, self._failure
-        return self.fed_back
+        return self.feedback_count
 
     def is_answered(self) -> bool:
-        """Whether the last request was sent and every one answered; fails if the load has."""
+        """Whether all requests were sent and have responses; fails if the load has failed."""
         assert self._failure is None, self._failure
-        return self._ended.is_set() and len(self.answered) == self.sent + KEYS
+        return self._finished.is_set() and len(self.responded) == self.sent + KEYS
 
     def has_joined(self, ends: Offsets) -> bool:
-        """Whether the joiner has taken its inputs up to there, for good."""
-        taken = {} if self.joiner is None else self.joiner.offsets
-        return all(taken.get(str(home), 0) >= end for home, end in ends.items())
+        """Whether the joiner has committed its inputs up to these end offsets."""
+        committed = {} if self.joiner_metrics is None else self.joiner_metrics.offsets
+        return all(committed.get(str(partition), 0) >= end for partition, end in ends.items())
 
     def _run(self) -> None:
         topics, connection = self.topics, self.settings.connection
-        followed = [topics.predictions, topics.feedback, topics.metrics]
+        topics_read = [topics.predictions, topics.feedback, topics.metrics]
         try:
-            with ExitStack() as undo:
-                out = undo.enter_context(Publisher(connection, "late-load"))
-                reader = undo.enter_context(Reader(connection, followed))
-                self._send(out, reader)
-                self._end(out, reader)
-                while not self._leaving.is_set():
-                    self._follow(reader)
-        except Exception as error:  # noqa: BLE001 - told to the test, whose thread is another
+            with ExitStack() as stack:
+                publisher = stack.enter_context(Publisher(connection, "label-load"))
+                reader = stack.enter_context(Reader(connection, topics_read))
+                self._send(publisher, reader)
+                self._send_rest(publisher, reader)
+                while not self._closing.is_set():
+                    self._poll(reader)
+        except Exception as error:  # noqa: BLE001 - raised in the test's thread
             self._failure = error
 
-    def _send(self, out: Publisher, reader: Reader) -> None:
+    def _send(self, publisher: Publisher, reader: Reader) -> None:
         due, before = 0.0, monotonic()
-        while not self._ending.is_set():
-            # What could not be sent in time is not made up for: that would be a burst.
+        while not self._finishing.is_set():
+            # Requests that could not be sent in time are skipped, or they would cause a burst.
             due = min(due + (monotonic() - before) * self.rate, self.rate / 10)
             before = monotonic()
-            while due >= 1 and self._is_followed():
-                self._ask(out)
+            while due >= 1 and self._is_within_bounds():
+                self._send_request(publisher)
                 due -= 1
-            self._follow(reader)
+            self._poll(reader)
 
-    def _is_followed(self) -> bool:
-        """Whether neither the worker nor the joiner is too far behind."""
-        behind = self.now - max(BEGIN, self.watermark)
-        return self.sent - len(self.answered) < self.ahead and behind < LEASH_MS
+    def _is_within_bounds(self) -> bool:
+        """Whether neither the worker nor the joiner lags too far behind."""
+        behind = self.now - max(START_MS, self.joiner_time)
+        return self.sent - len(self.responded) < self.max_unanswered and behind < MAX_AHEAD_MS
 
-    def _end(self, out: Publisher, reader: Reader) -> None:
-        for owed in self._owed:
-            self._say(out, owed.label, owed.key, self.now)
-        while len(self.answered) < self.sent and not self._leaving.is_set():
-            self._follow(reader)
+    def _send_rest(self, publisher: Publisher, reader: Reader) -> None:
+        for due_label in self._due:
+            self._produce_label(publisher, due_label.label, due_label.key, self.now)
+        while len(self.responded) < self.sent and not self._closing.is_set():
+            self._poll(reader)
         at = self.now + HORIZON_MS + 3 * DISORDER_MS
         for number in range(KEYS):
             name, key = f"clock-{number}", b"key-%d" % number
-            self._request(out, name, key, self._row()[0], at)
-            self._say(out, Label(id=name, label=True, event_time=at), key, at)
-        out.flush()
-        self._ended.set()
+            self._produce_request(publisher, name, key, self._row()[0], at)
+            self._produce_label(publisher, Label(id=name, label=True, event_time=at), key, at)
+        publisher.flush()
+        self._finished.set()
 
-    def _ask(self, out: Publisher) -> None:
-        number, kind, at = self.sent, self.sent % EVERY, self.now
+    def _send_request(self, publisher: Publisher) -> None:
+        number, kind, at = self.sent, self.sent % KINDS_PERIOD, self.now
         name, key = f"r{number}", b"key-%d" % self._random.randrange(KEYS)
         row, truth = self._row()
         if kind == REFUSED:
             del row["city"]
-        self._request(out, name, key, row, at)
+        self._produce_request(publisher, name, key, row, at)
         self.sent += 1
         label = Label(id=name, label="perhaps" if kind == UNLEARNABLE else truth, event_time=at)
         if kind == UNLABELLED:
-            self._later.append(Later(at + HORIZON_MS + SLACK_MS, at + 2 * HORIZON_MS, label, key))
-        elif kind == AT_ONCE:
-            self._settle(out, Owed(number, kind, label, key))
+            self._timed.append(
+                TimedLabel(at + HORIZON_MS + SLACK_MS, at + 2 * HORIZON_MS, label, key)
+            )
+        elif kind == IMMEDIATE:
+            self._send_due(publisher, DueLabel(number, kind, label, key))
         else:
-            self._owed.append(Owed(number + USUAL, kind, label, key))
-        if kind == OF_NOBODY:
-            self._say(out, label.model_copy(update={"id": f"nobody-{number}"}), key, self.now)
-        if kind == RUBBISH:
-            out.send(Outgoing(self.topics.labels, key, b"rubbish"))
-        while self._owed and self._owed[0].due <= self.sent:
-            self._settle(out, self._owed.popleft())
-        self._send_later(out)
+            self._due.append(DueLabel(number + LABEL_AFTER, kind, label, key))
+        if kind == ORPHAN:
+            self._produce_label(
+                publisher, label.model_copy(update={"id": f"orphan-{number}"}), key, self.now
+            )
+        if kind == INVALID:
+            publisher.send(ProducerRecord(self.topics.labels, key, b"invalid"))
+        while self._due and self._due[0].due <= self.sent:
+            self._send_due(publisher, self._due.popleft())
+        self._send_timed(publisher)
 
     def _row(self) -> tuple[dict[str, float | str], bool]:
-        """Draw a row and its truth."""
+        """Draw a row and its label."""
         x, y, noise = (self._random.gauss(0, 1) for _ in range(3))
         return {"x": x, "y": y, "city": f"c{self._random.randrange(CITIES)}"}, x + y + noise > 0
 
-    def _settle(self, out: Publisher, owed: Owed) -> None:
-        """Send the first label of an id, and plan the one that follows it."""
-        given, label = self.now, owed.label
-        self._say(out, label, owed.key, given)
-        if owed.kind == REVISED:
+    def _send_due(self, publisher: Publisher, due_label: DueLabel) -> None:
+        """Send the first label of an id, and plan a second one if its kind has one."""
+        given, label = self.now, due_label.label
+        self._produce_label(publisher, label, due_label.key, given)
+        if due_label.kind == REVISED:
             label = label.model_copy(update={"label": not label.label, "revision": 1})
-        if owed.kind in {TWICE, REVISED}:
-            self._later.append(Later(given, given + HORIZON_MS, label, owed.key))
+        if due_label.kind in {TWICE, REVISED}:
+            self._timed.append(TimedLabel(given, given + HORIZON_MS, label, due_label.key))
 
-    def _send_later(self, out: Publisher) -> None:
-        """Send those whose time has come, and forget those whose time is over."""
-        ready = [it for it in self._later if it.after < self.watermark]
-        self._later = [it for it in self._later if it.after >= self.watermark]
-        for it in ready:
-            if self.now <= it.until:
-                self._say(out, it.label, it.key, self.now)
+    def _send_timed(self, publisher: Publisher) -> None:
+        """Send the timed labels that are due, and drop those whose time is over."""
+        ready = [one for one in self._timed if one.after < self.joiner_time]
+        self._timed = [one for one in self._timed if one.after >= self.joiner_time]
+        for one in ready:
+            if self.now <= one.until:
+                self._produce_label(publisher, one.label, one.key, self.now)
 
-    def _request(self, out, name, key, row, at) -> None:
-        asked = Request(id=name, features=row, event_time=at)
-        out.send(Outgoing(self.topics.requests, key, encode(asked)))
+    def _produce_request(self, publisher, name, key, row, at) -> None:
+        request = Request(id=name, features=row, event_time=at)
+        publisher.send(ProducerRecord(self.topics.requests, key, encode(request)))
 
-    def _say(self, out: Publisher, label: Label, key: bytes, at: int) -> None:
+    def _produce_label(self, publisher: Publisher, label: Label, key: bytes, at: int) -> None:
         given = label.model_copy(update={"event_time": at})
-        out.send(Outgoing(self.topics.labels, key, encode(given)))
+        publisher.send(ProducerRecord(self.topics.labels, key, encode(given)))
 
-    def _follow(self, reader: Reader) -> None:
-        for record in reader.poll(TICK):
+    def _poll(self, reader: Reader) -> None:
+        for record in reader.poll(POLL_SECONDS):
             if record.topic == self.topics.predictions:
-                self.answered.add(decode_answer(record).id)
+                self.responded.add(decode_response(record).id)
             elif record.topic == self.topics.feedback:
-                self.fed_back += 1
+                self.feedback_count += 1
             elif record.topic == self.topics.metrics:
                 metrics = decode(Metrics, record.value)
-                self.joiner = metrics if metrics.kind == "joiner" else self.joiner
+                self.joiner_metrics = metrics if metrics.kind == "joiner" else self.joiner_metrics

@@ -1,8 +1,10 @@
-"""A learner that shows its phase on a page, to be stopped and killed.
+"""A learner that writes its phase to a file, to be stopped and killed.
 
-python -m tests.faults.learner PAGE MODEL [forgetful]; everything else stands in the settings. It is
-inside while it publishes a version: from its snapshot until the event that tells of it was sent.
-A forgetful one is a mutant: after a restart it does not know again which ids it has learned.
+    python -m tests.faults.learner PHASE_FILE MODEL [forget-ids]
+
+Settings come from the environment. A delivery is the publishing of a version: from its snapshot
+until its event is sent. With `forget-ids` the learner is a mutant, which does not know after a
+restart which ids it has learned.
 """
 
 import sys
@@ -12,28 +14,28 @@ from modstream import logs
 from modstream.process.signals import stop_signals
 from modstream.services import learner
 from modstream.settings import load_settings
-from tests.faults.phase_page import DELIVERING, IDLE, Page
+from tests.faults.phase_page import DELIVERING, IDLE, PhasePage
 
-FORGETFUL = "forgetful"
+FORGET_IDS = "forget-ids"
 
 
-def main(path: str, model: str, manner: str = "") -> None:
-    settings, page = load_settings(), Page(Path(path))
+def main(path: str, model: str, mutant: str = "") -> None:
+    settings, page = load_settings(), PhasePage(Path(path))
     logs.configure(settings)
 
-    class Watched(learner.Press):
-        """A press that shows when it runs."""
+    class PhaseReportingPublisher(learner.VersionPublisher):
+        """A publisher that writes the phase when it publishes a version."""
 
-        def publish(self, evidence: str = "") -> bool:
+        def publish(self, *arguments: object, **options: object) -> bool:
             page.write(DELIVERING, self.learner.counts.learned)
             try:
-                return super().publish(evidence)
+                return super().publish(*arguments, **options)
             finally:
                 page.write(IDLE, self.learner.counts.learned)
 
-    learner.Press = Watched
-    if manner == FORGETFUL:
-        learner.Learner.remember = lambda self, records: None
+    learner.VersionPublisher = PhaseReportingPublisher
+    if mutant == FORGET_IDS:
+        learner.Learner.backfill_ids = lambda self, records: None
     page.write(IDLE, 0)
     with stop_signals() as stop:
         learner.run_learner(settings, model, stop)

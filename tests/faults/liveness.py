@@ -1,26 +1,27 @@
-"""How long a stream stood still: the longest time between two answers."""
+"""Measures the longest time between two responses of a stream."""
 
 from threading import Event, Thread
 from time import monotonic
 from typing import Self
 
-from modstream.operations.verify.run import Trial
+from modstream.operations.verify.run import VerificationRun
 
-LOOK_EVERY = 0.2
+POLL_INTERVAL_SECONDS = 0.2
 
 
-class Pulse:
-    """Watches a trial's answers in a thread; `longest` is the longest gap so far, in seconds.
+class LivenessMonitor:
+    """Observes the responses of a run in a thread.
 
-    The time before the first answer that it sees and after the last one is no gap.
+    `longest_gap` is the longest time between two observed responses, in seconds. The times before
+    the first and after the last response do not count.
     """
 
-    def __init__(self, trial: Trial) -> None:
-        self.longest = 0.0
-        self.last = 0.0
-        self._trial = trial
+    def __init__(self, run: VerificationRun) -> None:
+        self.longest_gap = 0.0
+        self.last_response_at = 0.0
+        self._run = run
         self._closing = Event()
-        self._thread = Thread(target=self._watch, name="pulse")
+        self._thread = Thread(target=self._watch, name="liveness")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -32,7 +33,7 @@ class Pulse:
 
     def _watch(self) -> None:
         while not self._closing.is_set():
-            if self._trial.await_answers(self._trial.answered + 1, LOOK_EVERY):
+            if self._run.wait_for_answers(self._run.answered + 1, POLL_INTERVAL_SECONDS):
                 now = monotonic()
-                self.longest = max(self.longest, now - (self.last or now))
-                self.last = now
+                self.longest_gap = max(self.longest_gap, now - (self.last_response_at or now))
+                self.last_response_at = now

@@ -1,4 +1,4 @@
-"""Workers that are broken in ways that reviews miss."""
+"""Broken parts of a worker, with bugs that code reviews miss."""
 
 from contextlib import suppress
 
@@ -11,44 +11,44 @@ from modstream.broker.wire.contracts import Prediction
 from modstream.broker.wire.records import next_offsets
 
 
-class OffsetsFirst:
-    """Commits the offsets before the answers are out."""
+class OffsetsFirstDelivery:
+    """Commits the offsets before it delivers the responses."""
 
     def __init__(self, deliver, source):
         self._deliver = deliver
         self._source = source
 
-    def __call__(self, outgoing, batch):
+    def __call__(self, records, batch):
         self._source.commit(next_offsets(batch))
-        self._deliver(outgoing, batch)
+        self._deliver(records, batch)
 
     def close(self):
         self._deliver.close()
 
 
-class OffByOne:
+class OffByOneDelivery:
     """Commits the offset of the last record instead of the next one."""
 
     def __init__(self, deliver):
         self._deliver = deliver
 
-    def __call__(self, outgoing, batch):
-        self._deliver(outgoing, [record._replace(offset=record.offset - 1) for record in batch])
+    def __call__(self, records, batch):
+        self._deliver(records, [record._replace(offset=record.offset - 1) for record in batch])
 
     def close(self):
         self._deliver.close()
 
 
-class Swallowing:
-    """Commits a batch's offsets although its answers were not acknowledged."""
+class ErrorSwallowingDelivery:
+    """Commits a batch's offsets although its responses were not acknowledged."""
 
     def __init__(self, deliver, source):
         self._deliver = deliver
         self._source = source
 
-    def __call__(self, outgoing, batch):
+    def __call__(self, records, batch):
         try:
-            self._deliver(outgoing, batch)
+            self._deliver(records, batch)
         except DeliveryFailed:
             self._source.commit(next_offsets(batch))
 
@@ -56,61 +56,62 @@ class Swallowing:
         self._deliver.close()
 
 
-class NeverRewinding(GroupConsumer):
-    """Reads on after an abort."""
+class NonRewindingConsumer(GroupConsumer):
+    """Does not rewind after an abort."""
 
     def rewind(self, batch):
         pass
 
 
-class DroppingOnRevoke(GroupConsumer):
-    """Holds a batch back; on a revoke drops it, and commits how far it has read."""
+class BatchDroppingConsumer(GroupConsumer):
+    """Delays a batch; on a revoke it drops the batch, and commits the offsets it has read."""
 
     def __init__(self, *arguments, hits):
         super().__init__(*arguments)
         self._hits = hits
         self._held = []
 
-    def poll(self, most):
-        held, self._held = self._held, super().poll(most)
-        return [record for record in held if record.home in self.owned]
+    def poll(self, max_records=None):
+        held, self._held = self._held, super().poll(max_records)
+        return [record for record in held if record.topic_partition in self.owned]
 
-    def _revoked(self, consumer, partitions):
-        # The group may be past this generation already; then its commit fails and nothing is lost.
+    def _on_revoke(self, consumer, partitions):
+        # In a newer generation of the group the commit fails, and nothing is lost.
         with suppress(KafkaException):
-            read = [place for place in consumer.position(partitions) if place.offset >= 0]
+            read = [one for one in consumer.position(partitions) if one.offset >= 0]
             if read:
                 consumer.commit(offsets=read, asynchronous=False)
-                lost = {place.partition for place in read}
+                lost = {one.partition for one in read}
                 self._hits["dropped"] += sum(record.partition in lost for record in self._held)
-        super()._revoked(consumer, partitions)
+        super()._on_revoke(consumer, partitions)
 
 
-def reusing_ids(handle, hits):
-    """Answer every second request of a batch with the id of the one before."""
-    return taking_over("id", handle, hits)
+def reuse_previous_id(handle, hits):
+    """Give every second response of a batch the id of the response before it."""
+    return copy_from_previous("id", handle, hits)
 
 
-def from_wrong_rows(handle, hits):
-    """Answer every second request of a batch with the output of the row before."""
-    return taking_over("outputs", handle, hits)
+def use_previous_outputs(handle, hits):
+    """Give every second response of a batch the outputs of the response before it."""
+    return copy_from_previous("outputs", handle, hits)
 
 
-def taking_over(fact, handle, hits):
-    """Give every second answer of a batch one fact of the answer before it."""
+def copy_from_previous(name, handle, hits):
+    """Copy one field to every second response of a batch, from the response before it."""
 
     def broken(batch):
-        outgoing = list(handle(batch))
-        answers = [n for n, one in enumerate(outgoing) if one.topic.endswith(".predictions")]
-        for earlier, place in zip(answers[::2], answers[1::2], strict=False):
-            before = decode(Prediction, outgoing[earlier].value)
-            outgoing[place] = changed(outgoing[place], **{fact: getattr(before, fact)})
-            hits["broken answers"] += 1
-        return outgoing
+        result = handle(batch)
+        records = list(result.records)
+        responses = [n for n, one in enumerate(records) if one.topic.endswith(".predictions")]
+        for earlier, later in zip(responses[::2], responses[1::2], strict=False):
+            previous = decode(Prediction, records[earlier].value)
+            records[later] = with_changes(records[later], **{name: getattr(previous, name)})
+            hits["broken responses"] += 1
+        return result._replace(records=records)
 
     return broken
 
 
-def changed(outgoing, **facts):
-    prediction = decode(Prediction, outgoing.value)
-    return outgoing._replace(value=encode(prediction.model_copy(update=facts)))
+def with_changes(record, **changes):
+    prediction = decode(Prediction, record.value)
+    return record._replace(value=encode(prediction.model_copy(update=changes)))

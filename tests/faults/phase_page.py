@@ -1,4 +1,4 @@
-"""The page by which a worker shows, to whoever stops it, whether it is inside a delivery."""
+"""A memory-mapped file in which a process shows whether it is inside a delivery."""
 
 import mmap
 import os
@@ -8,24 +8,24 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from modstream.broker.client.delivery import Deliver
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.loop.ports import Delivery
+from modstream.broker.wire.records import ProducerRecord, Record
 
 LAYOUT = struct.Struct("<IIQ")
-"""Process id, phase, deliveries begun: what a page holds."""
+"""Process id, phase, number of deliveries."""
 IDLE, DELIVERING = 0, 1
 
 
 class Phase(NamedTuple):
-    """What a page says: of which process, whether it delivers, how many it has begun."""
+    """The state that a process has written: its id, its phase and its number of deliveries."""
 
     pid: int
     is_delivering: bool
     deliveries: int
 
 
-class Page:
-    """A file of a few bytes that both sides map; it outlives the death of its writer."""
+class PhasePage:
+    """A small file that writer and reader map to memory; it remains when its writer is killed."""
 
     def __init__(self, path: Path) -> None:
         with path.open("a+b") as file:
@@ -33,35 +33,35 @@ class Page:
             self._bytes = mmap.mmap(file.fileno(), LAYOUT.size)
 
     def write(self, phase: int, deliveries: int) -> None:
-        """Show this process's phase."""
+        """Write this process's phase."""
         LAYOUT.pack_into(self._bytes, 0, os.getpid(), phase, deliveries)
 
     def read(self) -> Phase:
-        """Read the phase; true for as long as its writer is stopped."""
+        """Read the phase; it stays valid while the writer is stopped."""
         pid, phase, deliveries = LAYOUT.unpack_from(self._bytes)
         return Phase(pid, phase == DELIVERING, deliveries)
 
 
 @cache
-def page_at(path: Path) -> Page:
-    """The page of that file, mapped once: who waits for a phase looks a thousand times a second."""
-    return Page(path)
+def open_phase_page(path: Path) -> PhasePage:
+    """Return the page of a file. It is mapped once, since it is read a thousand times a second."""
+    return PhasePage(path)
 
 
-class Watched:
-    """A delivery that shows on its page when it is between begin and the end of commit."""
+class PhaseReportingDelivery:
+    """A delivery that writes to its page when it is between begin and commit."""
 
-    def __init__(self, deliver: Deliver, page: Page) -> None:
+    def __init__(self, deliver: Delivery, page: PhasePage) -> None:
         self._deliver = deliver
         self._page = page
         self._deliveries = 0
         page.write(IDLE, 0)
 
-    def __call__(self, outgoing: Iterable[Outgoing], batch: Sequence[Record]) -> None:
+    def __call__(self, records: Iterable[ProducerRecord], batch: Sequence[Record]) -> None:
         self._deliveries += 1
         self._page.write(DELIVERING, self._deliveries)
         try:
-            self._deliver(outgoing, batch)
+            self._deliver(records, batch)
         finally:
             self._page.write(IDLE, self._deliveries)
 

@@ -1,4 +1,4 @@
-"""Records that no worker can answer with a prediction, sent among good ones."""
+"""Poison records, which no worker can answer with a prediction, sent among good requests."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,118 +7,126 @@ from itertools import count, cycle
 from typing import NamedTuple
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.publisher import Delivered, Publisher
+from modstream.broker.client.publisher import DeliveryReport, Publisher
 from modstream.broker.client.reader import read_to_end
-from modstream.broker.wire.codec import decode_answer
-from modstream.broker.wire.contracts import ErrorAnswer
-from modstream.broker.wire.dead_letters import cause_of
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.codec import decode_response
+from modstream.broker.wire.contracts import ErrorResponse
+from modstream.broker.wire.dead_letters import read_cause
+from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
-from modstream.models.examples.echo import FEATURE
-from modstream.operations.verify.observer import exits
-from modstream.operations.verify.outcomes import DEAD_LETTER, REFUSAL, Place, sighting
+from modstream.models.examples.echo import ECHO_FEATURE
+from modstream.operations.verify.observer import exit_topics
+from modstream.operations.verify.outcomes import (
+    DEAD_LETTER,
+    ERROR_RESPONSE,
+    PartitionOffset,
+    decode_outcome,
+)
 
-DEPTH = 10_000
-"""Ten times what Python's own parsers follow; 20 kB, so that it is the nesting that costs."""
+NESTING_DEPTH = 10_000
+"""Ten times the limit of Python's parsers, in 20 kB: the nesting costs, not the size."""
 TEN_MEGABYTES = 10 * 1024 * 1024
-LARGE = "poison, 10 MB too"
+LARGE_POISON = "poison with 10 MB"
 
 
-class WayOut(NamedTuple):
-    """By which door a record leaves, and with which code."""
+class RecordExit(NamedTuple):
+    """The exit by which a record leaves a worker, and the error code."""
 
     kind: str
     code: str
 
 
-class Poison(NamedTuple):
-    """Values that are sent one after the other with one key, and how each must leave."""
+class PoisonRecords(NamedTuple):
+    """Values that are sent consecutively with one key, and the expected exit of each."""
 
     values: Sequence[bytes | None]
-    way_out: WayOut
+    expected_exit: RecordExit
 
 
-def legible(model: str, **facts: object) -> bytes:
+def request_json(model: str, **facts: object) -> bytes:
     return json.dumps({"id": "poison", "model": model, **facts}).encode()
 
 
-def poisons(model: str) -> Mapping[str, Poison]:
-    """Every kind by name."""
-    not_json = WayOut(DEAD_LETTER, "not_json")
-    tensor = {"name": FEATURE, "shape": [2], "datatype": "FP32", "data": [1.0, 2.0, 3.0]}
-    whole = legible(model, features={FEATURE: 1.0})
+def poison_kinds(model: str) -> Mapping[str, PoisonRecords]:
+    """Return all kinds of poison by name."""
+    not_json = RecordExit(DEAD_LETTER, "not_json")
+    tensor = {"name": ECHO_FEATURE, "shape": [2], "datatype": "FP32", "data": [1.0, 2.0, 3.0]}
+    whole = request_json(model, features={ECHO_FEATURE: 1.0})
     half = len(whole) // 2
     return {
-        "not JSON": Poison([b"\x00rubbish\xff"], not_json),
-        "deep nesting": Poison([b"[" * DEPTH + b"]" * DEPTH], not_json),
-        "empty": Poison([b""], not_json),
-        "tombstone": Poison([None], not_json),
-        "two halves of a request": Poison([whole[:half], whole[half:]], not_json),
-        "NaN": Poison(
-            [legible(model, features={FEATURE: float("nan")})], WayOut(REFUSAL, "not_finite")
+        "not JSON": PoisonRecords([b"\x00invalid\xff"], not_json),
+        "deep nesting": PoisonRecords([b"[" * NESTING_DEPTH + b"]" * NESTING_DEPTH], not_json),
+        "empty": PoisonRecords([b""], not_json),
+        "tombstone": PoisonRecords([None], not_json),
+        "two halves of a request": PoisonRecords([whole[:half], whole[half:]], not_json),
+        "NaN": PoisonRecords(
+            [request_json(model, features={ECHO_FEATURE: float("nan")})],
+            RecordExit(ERROR_RESPONSE, "not_finite"),
         ),
-        "wrong shape": Poison([legible(model, inputs=[tensor])], WayOut(REFUSAL, "wrong_shape")),
-        LARGE: Poison(
-            [legible(model, padding="x" * TEN_MEGABYTES)], WayOut(DEAD_LETTER, "too_large")
+        "wrong shape": PoisonRecords(
+            [request_json(model, inputs=[tensor])], RecordExit(ERROR_RESPONSE, "wrong_shape")
+        ),
+        LARGE_POISON: PoisonRecords(
+            [request_json(model, padding="x" * TEN_MEGABYTES)], RecordExit(DEAD_LETTER, "too_large")
         ),
     }
 
 
 @dataclass
-class Poisoner:
-    """Sends poison of every kind in turn on the keys of a load."""
+class PoisonProducer:
+    """Sends all kinds of poison in turn, with the keys of a load."""
 
     connection: Connection
     topics: Topics
     model: str
     keys: int
-    due: dict[Place, WayOut] = field(default_factory=dict)
-    """Where each poisonous record lies, and the door by which it must leave."""
+    expected_exits: dict[PartitionOffset, RecordExit] = field(default_factory=dict)
+    """The position of each poison record, and its expected exit."""
     sent: int = 0
     large: int = 0
 
     def __post_init__(self) -> None:
-        self._publisher = Publisher(self.connection, "poisoner")
-        self._kinds = cycle(poisons(self.model).items())
+        self._publisher = Publisher(self.connection, "poison-producer")
+        self._kinds = cycle(poison_kinds(self.model).items())
         self._numbers = count(1)
 
-    def begin(self, *, large: int) -> None:
-        """Count anew, with so many of the large kind to come."""
+    def reset(self, *, large: int) -> None:
+        """Reset the count, and allow `large` records of the large kind."""
         self.sent, self.large = 0, large
 
     def send(self) -> None:
-        """Send the next kind."""
+        """Send the next kind of poison."""
         name, poison = next(self._kinds)
-        if name == LARGE and not self.large:
+        if name == LARGE_POISON and not self.large:
             name, poison = next(self._kinds)
-        self.large -= name == LARGE
+        self.large -= name == LARGE_POISON
         key = b"key-%d" % (self.sent % self.keys)
 
-        def noted(delivered: Delivered) -> None:
-            record = delivered.record
-            self.due[Place(record.partition, record.offset)] = poison.way_out
+        def on_delivery(report: DeliveryReport) -> None:
+            position = PartitionOffset(report.record.partition, report.record.offset)
+            self.expected_exits[position] = poison.expected_exit
 
-        # An id that was sent before would be passed over.
-        own = b'"poison-%d"' % next(self._numbers)
+        # A repeated id would be skipped as a duplicate.
+        own_id = b'"poison-%d"' % next(self._numbers)
         for value in poison.values:
-            mine = None if value is None else value.replace(b'"poison"', own)
-            self._publisher.send(Outgoing(self.topics.requests, key, mine), noted)
+            own_value = None if value is None else value.replace(b'"poison"', own_id)
+            self._publisher.send(ProducerRecord(self.topics.requests, key, own_value), on_delivery)
             self.sent += 1
 
     def flush(self) -> None:
         self._publisher.flush()
 
-    def ways_out(self) -> dict[Place, list[WayOut]]:
-        """By which doors each of them left."""
-        found: dict[Place, list[WayOut]] = {place: [] for place in self.due}
-        for record in read_to_end(self.connection, exits(self.topics)):
-            seen = sighting(record, self.topics)
-            if seen.source not in found:
+    def actual_exits(self) -> dict[PartitionOffset, list[RecordExit]]:
+        """Return the exits by which each poison record left."""
+        exits: dict[PartitionOffset, list[RecordExit]] = {one: [] for one in self.expected_exits}
+        for record in read_to_end(self.connection, exit_topics(self.topics)):
+            outcome = decode_outcome(record, self.topics)
+            if outcome.source not in exits:
                 continue
-            code = cause_of(record).get("class.name", "")
-            if seen.kind == REFUSAL:
-                answer = decode_answer(record)
-                assert isinstance(answer, ErrorAnswer)
-                code = answer.code
-            found[seen.source].append(WayOut(seen.kind, code))
-        return found
+            code = read_cause(record).get("class.name", "")
+            if outcome.kind == ERROR_RESPONSE:
+                response = decode_response(record)
+                assert isinstance(response, ErrorResponse)
+                code = response.code
+            exits[outcome.source].append(RecordExit(outcome.kind, code))
+        return exits

@@ -1,279 +1,248 @@
-"""A TCP proxy that breaks a network on demand, and counts what it really broke.
+"""A TCP proxy that injects network faults on demand, and counts those that occurred.
 
-Towards the server it forwards whole Kafka frames, of which it reads length and api key
-(https://kafka.apache.org/protocol#protocol_common); back it forwards bytes as they come.
+To the server it forwards whole Kafka frames, of which it reads the length and the api key
+(https://kafka.apache.org/protocol#protocol_common). To the client it forwards bytes as they come.
 """
 
 import asyncio
-import socket
-import struct
 import threading
 from asyncio import Queue, StreamReader, StreamWriter
 from collections import Counter
-from collections.abc import Awaitable, Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Self, TypeVar
 
 from modstream.stack.embedded.ports import HOST
+from tests.faults.proxy_streams import (
+    api_key,
+    has_disconnected,
+    read_frame,
+    read_or_end,
+    reset_connection,
+    write,
+)
 
 Result = TypeVar("Result")
 
 END_TXN = 26
 """The api key of the request that commits or aborts a transaction."""
-SECONDS = 10.0
-CHUNK = 64 * 1024
-MOST_ON_THE_WAY = 256
-GRACE = 1.0
-"""Seconds that a server keeps a connection whose client has hung up, to act on what came last."""
+TIMEOUT_SECONDS = 10.0
+READ_SIZE = 64 * 1024
+MAX_QUEUED = 256
+CLOSE_DELAY_SECONDS = 1.0
+"""Time until the server's connection closes after its client has, to process the last request."""
 
 
-class Way(Enum):
+class Direction(Enum):
     """The two directions of a connection."""
 
-    OUT = "client to server"
-    BACK = "server to client"
+    TO_SERVER = "client to server"
+    TO_CLIENT = "server to client"
 
 
 @dataclass
-class Counts:
-    """What a proxy did so far.
+class ProxyCounts:
+    """The faults of a proxy so far.
 
-    `held` are requests held back, by api key; `outlived` those of them that reached the server
-    when their client had hung up; `delayed` are pieces that the latency kept; `cut` and `refused`
-    are connections; `swallowed` are bytes, by direction.
+    `held` are delayed requests by api key, `delivered_after_disconnect` those of them whose client
+    had disconnected before. `delayed` are chunks delayed by the latency, `cut` and `refused` are
+    connections, `swallowed` are lost bytes by direction.
     """
 
     held: Counter[int] = field(default_factory=Counter)
-    outlived: int = 0
+    delivered_after_disconnect: int = 0
     delayed: int = 0
     cut: int = 0
     refused: int = 0
-    swallowed: Counter[Way] = field(default_factory=Counter)
+    swallowed: Counter[Direction] = field(default_factory=Counter)
 
 
 @dataclass
-class Hold:
-    """The next `left` requests of a kind are held back `seconds` each.
+class RequestDelay:
+    """A delay of `seconds` for each of the next `count` requests with an api key.
 
-    With `hang_up` their client loses its connection at once, so that it does not know what
-    becomes of them.
+    With `disconnect` the client's connection is reset at once, so that the client does not know
+    the outcome of the request.
     """
 
     api_key: int
     seconds: float
-    left: int = 1
-    hang_up: bool = False
+    count: int = 1
+    disconnect: bool = False
 
 
-class Piece(NamedTuple):
-    """Bytes on their way: due at a time of the loop's clock, empty at the connection's end."""
+class Chunk(NamedTuple):
+    """Bytes to be forwarded when the loop's clock reaches `due`; empty at the end of a stream."""
 
     due: float
     data: bytes
     held: bool
 
 
-END = Piece(0.0, b"", held=False)
-Link = tuple[StreamWriter, StreamWriter]
-"""A connection's two ends: to the client, to the server."""
+END = Chunk(0.0, b"", held=False)
+ConnectionPair = tuple[StreamWriter, StreamWriter]
+"""The streams of a connection, to the client and to the server."""
 
 
 class FaultProxy:
-    """Stands before one server. All faults are switched from any thread and hit at once.
+    """A proxy for one server. Faults can be switched from any thread and take effect at once.
 
-    What is delayed keeps what follows it on the same connection waiting, as in TCP. What a client
-    sent before it hung up is still delivered when its time has come.
+    A delayed chunk also delays the following ones on the same connection, as in TCP. Requests of
+    a client that has disconnected are still delivered when they are due.
     """
 
     def __init__(self, port: int, target: int) -> None:
         self.port = port
-        self.counts = Counts()
+        self.counts = ProxyCounts()
         self._target = target
         self._latency = 0.0
-        self._severed = False
-        self._deaf: frozenset[Way] = frozenset()
-        self._holds: list[Hold] = []
-        self._links: set[Link] = set()
+        self._is_cut = False
+        self._swallowing: frozenset[Direction] = frozenset()
+        self._delays: list[RequestDelay] = []
+        self._pairs: set[ConnectionPair] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{port}")
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._listener = self._do(asyncio.start_server(self._accept, HOST, self.port))
+        self._listener = self._run_in_loop(asyncio.start_server(self._accept, HOST, self.port))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._do(self._end_all())
+        self._run_in_loop(self._stop_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(SECONDS)
+        self._thread.join(TIMEOUT_SECONDS)
         self._loop.close()
 
-    def slow(self, seconds: float) -> None:
-        """Let everything take this much longer, each way."""
+    def add_latency(self, seconds: float) -> None:
+        """Delay all bytes by some seconds, in both directions."""
         self._latency = seconds
 
     def cut(self) -> None:
-        """Drop all connections, with all that is on the way, and refuse new ones."""
-        self._severed = True
-        self._do(self._drop_all())
+        """Reset all connections with the bytes in transit, and refuse new ones."""
+        self._is_cut = True
+        self._run_in_loop(self._drop_all())
 
-    def swallow(self, *ways: Way) -> None:
-        """Take what goes these ways and let it vanish; the connections stay open.
+    def swallow(self, *directions: Direction) -> None:
+        """Drop all bytes in these directions; the connections stay open.
 
-        One that has lost something that way stays deaf that way for ever: TCP leaves no holes.
+        A connection that has lost bytes in a direction never forwards that direction again, since
+        TCP has no gaps.
         """
-        self._deaf = frozenset(ways)
+        self._swallowing = frozenset(directions)
 
-    def hold(self, hold: Hold) -> None:
-        """Hold back some requests, besides those that are to be held already."""
-        self._holds.append(hold)
+    def delay_requests(self, delay: RequestDelay) -> None:
+        """Delay some requests, in addition to the delays set before."""
+        self._delays.append(delay)
 
     def heal(self) -> None:
-        """End every fault; what is held back already still comes late, who is deaf stays so."""
-        self._latency, self._severed, self._deaf = 0.0, False, frozenset()
-        self._holds.clear()
+        """End all faults; delayed requests still arrive late, broken connections stay broken."""
+        self._latency, self._is_cut, self._swallowing = 0.0, False, frozenset()
+        self._delays.clear()
 
-    def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
+    def _run_in_loop(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_SECONDS)
 
     async def _accept(self, source: StreamReader, client: StreamWriter) -> None:
-        if self._severed:
+        if self._is_cut:
             self.counts.refused += 1
-            reset(client)
+            reset_connection(client)
             return
         try:
-            answers, server = await asyncio.open_connection(HOST, self._target)
+            responses, server = await asyncio.open_connection(HOST, self._target)
         except OSError:
-            reset(client)
+            reset_connection(client)
             return
-        link = (client, server)
-        self._links.add(link)
-        out, back = Queue[Piece](MOST_ON_THE_WAY), Queue[Piece](MOST_ON_THE_WAY)
+        pair = (client, server)
+        self._pairs.add(pair)
+        out, back = Queue[Chunk](MAX_QUEUED), Queue[Chunk](MAX_QUEUED)
         try:
             await asyncio.gather(
-                self._collect_requests(source, client, out),
-                self._deliver_requests(out, source, server),
-                self._collect_answers(answers, back),
-                self._deliver_answers(back, client),
+                self._read_requests(source, client, out),
+                self._write_requests(out, source, server),
+                self._read_responses(responses, back),
+                self._write_responses(back, client),
             )
         except asyncio.CancelledError:
-            pass  # Only `_end_all` cancels; asyncio's streams would report it as an error.
+            pass  # `_stop_all` cancels; asyncio's streams would report it as an error.
         finally:
-            self._links.discard(link)
+            self._pairs.discard(pair)
             client.transport.abort()
             server.transport.abort()
 
-    async def _collect_requests(
-        self, source: StreamReader, client: StreamWriter, out: Queue[Piece]
+    async def _read_requests(
+        self, source: StreamReader, client: StreamWriter, out: Queue[Chunk]
     ) -> None:
-        deaf = False
-        while data := await or_end(frame(source)):
-            deaf = self._is_swallowed(Way.OUT, data, deaf=deaf)
-            if deaf:
+        is_broken = False
+        while data := await read_or_end(read_frame(source)):
+            is_broken = self._is_swallowed(Direction.TO_SERVER, data, is_broken=is_broken)
+            if is_broken:
                 continue
-            hold = self._hold_of(data)
-            await out.put(self._sent(data, hold))
-            if hold is not None and hold.hang_up:
-                reset(client)
+            delay = self._delay_of(data)
+            await out.put(self._schedule(data, delay))
+            if delay is not None and delay.disconnect:
+                reset_connection(client)
         await out.put(END)
 
-    async def _collect_answers(self, answers: StreamReader, back: Queue[Piece]) -> None:
-        deaf = False
-        while data := await or_end(answers.read(CHUNK)):
-            deaf = self._is_swallowed(Way.BACK, data, deaf=deaf)
-            if not deaf:
-                await back.put(self._sent(data, None))
+    async def _read_responses(self, responses: StreamReader, back: Queue[Chunk]) -> None:
+        is_broken = False
+        while data := await read_or_end(responses.read(READ_SIZE)):
+            is_broken = self._is_swallowed(Direction.TO_CLIENT, data, is_broken=is_broken)
+            if not is_broken:
+                await back.put(self._schedule(data, None))
         await back.put(END)
 
-    async def _deliver_requests(
-        self, out: Queue[Piece], source: StreamReader, server: StreamWriter
+    async def _write_requests(
+        self, out: Queue[Chunk], source: StreamReader, server: StreamWriter
     ) -> None:
-        while (piece := await self._arrived(out)).data:
-            self.counts.outlived += piece.held and has_hung_up(source)
-            await write(server, piece.data)
-        await asyncio.sleep(GRACE)
+        while (chunk := await self._next_due(out)).data:
+            self.counts.delivered_after_disconnect += chunk.held and has_disconnected(source)
+            await write(server, chunk.data)
+        await asyncio.sleep(CLOSE_DELAY_SECONDS)
         server.close()
 
-    async def _deliver_answers(self, back: Queue[Piece], client: StreamWriter) -> None:
-        while (piece := await self._arrived(back)).data:
-            await write(client, piece.data)
+    async def _write_responses(self, back: Queue[Chunk], client: StreamWriter) -> None:
+        while (chunk := await self._next_due(back)).data:
+            await write(client, chunk.data)
         client.close()
 
-    def _is_swallowed(self, way: Way, data: bytes, *, deaf: bool) -> bool:
-        """Whether these bytes vanish: a connection that is `deaf` has lost some before them."""
-        if not deaf and way not in self._deaf:
+    def _is_swallowed(self, direction: Direction, data: bytes, *, is_broken: bool) -> bool:
+        """Whether these bytes are dropped; `is_broken` means that earlier bytes were lost."""
+        if not is_broken and direction not in self._swallowing:
             return False
-        self.counts.swallowed[way] += len(data)
+        self.counts.swallowed[direction] += len(data)
         return True
 
-    def _hold_of(self, data: bytes) -> Hold | None:
+    def _delay_of(self, data: bytes) -> RequestDelay | None:
         key = api_key(data)
-        hold = next((hold for hold in self._holds if hold.api_key == key and hold.left > 0), None)
-        if hold is not None:
-            hold.left -= 1
+        delay = next(
+            (delay for delay in self._delays if delay.api_key == key and delay.count > 0), None
+        )
+        if delay is not None:
+            delay.count -= 1
             self.counts.held[key] += 1
-        return hold
+        return delay
 
-    def _sent(self, data: bytes, hold: Hold | None) -> Piece:
+    def _schedule(self, data: bytes, delay: RequestDelay | None) -> Chunk:
         self.counts.delayed += self._latency > 0
-        delay = self._latency + (hold.seconds if hold else 0.0)
-        return Piece(self._loop.time() + delay, data, hold is not None)
+        seconds = self._latency + (delay.seconds if delay else 0.0)
+        return Chunk(self._loop.time() + seconds, data, delay is not None)
 
-    async def _arrived(self, pieces: Queue[Piece]) -> Piece:
-        piece = await pieces.get()
-        await asyncio.sleep(max(0.0, piece.due - self._loop.time()))
-        return piece
+    async def _next_due(self, chunks: Queue[Chunk]) -> Chunk:
+        chunk = await chunks.get()
+        await asyncio.sleep(max(0.0, chunk.due - self._loop.time()))
+        return chunk
 
     async def _drop_all(self) -> None:
-        self.counts.cut += len(self._links)
-        for client, server in self._links:
-            reset(client)
-            reset(server)
+        self.counts.cut += len(self._pairs)
+        for client, server in self._pairs:
+            reset_connection(client)
+            reset_connection(server)
 
-    async def _end_all(self) -> None:
+    async def _stop_all(self) -> None:
         self._listener.close()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def frame(source: StreamReader) -> bytes:
-    """The next frame of the Kafka protocol: four bytes of length, and as many as they say."""
-    head = await source.readexactly(4)
-    return head + await source.readexactly(struct.unpack(">i", head)[0])
-
-
-async def or_end(reading: Awaitable[bytes]) -> bytes:
-    """What is read, or nothing where the connection ends, in order or not."""
-    try:
-        return await reading
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return b""
-
-
-async def write(sink: StreamWriter, data: bytes) -> None:
-    """Write to an end that may be gone."""
-    with suppress(ConnectionError):
-        sink.write(data)
-        await sink.drain()
-
-
-def reset(end: StreamWriter) -> None:
-    """Drop a connection as a broken network does: with a reset, not with an orderly end."""
-    with suppress(OSError):
-        linger = struct.pack("ii", 1, 0)
-        end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    end.transport.abort()
-
-
-def api_key(data: bytes) -> int:
-    """The api key of a request's frame."""
-    return int.from_bytes(data[4:6], "big")
-
-
-def has_hung_up(source: StreamReader) -> bool:
-    """Whether a client has closed its connection, in order or not."""
-    return source.at_eof() or source.exception() is not None

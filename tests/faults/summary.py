@@ -1,8 +1,8 @@
-"""The closing table: what each scenario did and found, printed at the end of a run."""
+"""The summary table of all scenarios, printed at the end of a test run."""
 
 from dataclasses import dataclass, field
 
-from modstream.operations.verify.audit import Fault, Verdict
+from modstream.operations.verify.audit import Fault, VerificationResult
 
 FAULTS = (
     Fault.LOST,
@@ -16,24 +16,25 @@ HEAD = ("scenario", "requests", "faults", "inside", *map(str, FAULTS), "seconds"
 
 
 @dataclass
-class ClosingTable:
-    """One row a scenario; `faults` counts those that hit, `inside` those inside a delivery.
+class SummaryTable:
+    """A table with one row per scenario.
 
-    `notes` are further figures that a scenario measured, each in a line below the rows.
+    The column `faults` counts the faults that occurred, `inside` those inside a delivery. `notes`
+    are further measurements, printed below the rows.
     """
 
     rows: list[tuple[str, ...]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(
-        self, scenario: str, verdict: Verdict, faults: int, inside: int, seconds: float
+        self, scenario: str, result: VerificationResult, faults: int, inside: int, seconds: float
     ) -> None:
-        counts = [f"{verdict.count(fault):,}" for fault in FAULTS]
-        facts = (f"{verdict.requests:,}", f"{faults:,}", f"{inside:,}")
+        counts = [f"{result.count(fault):,}" for fault in FAULTS]
+        facts = (f"{result.requests:,}", f"{faults:,}", f"{inside:,}")
         self.rows.append((scenario, *facts, *counts, f"{seconds:.1f}"))
 
     def lines(self) -> list[str]:
-        """The table as text, columns aligned."""
+        """Return the table as lines of text with aligned columns, and the notes."""
         table = [HEAD, *self.rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         return [

@@ -1,58 +1,63 @@
-"""Brokers that are killed while requests keep coming."""
+"""Brokers are killed under load."""
 
 import pytest
 
-from modstream.broker.client.delivery import PRODUCERS
-from tests.faults.cluster import NODES, Coordinator
-from tests.faults.harness import ENDLESS, SECONDS
-from tests.faults.liveness import Pulse
+from modstream.broker.client.delivery import PRODUCER_COUNT
+from tests.faults.cluster import NODES, Cluster, CoordinatorType
+from tests.faults.harness import ENDLESS, TIMEOUT_SECONDS, FaultHarness
+from tests.faults.liveness import LivenessMonitor
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 
 WORKERS = 3
-AFTER = 500
-"""Answers by which the survivors show that they have taken over, before the dead comes back."""
+ANSWERS_AFTER = 500
+"""Answers after a kill, which show that the others have taken over before the node restarts."""
 
 
 @pytest.fixture
-def bootstrap(cluster):
+def bootstrap(cluster: Cluster):
     return cluster.bootstrap
 
 
-def roles(cluster, topics):
-    """Who coordinates what for the workers now."""
+def coordinators(cluster: Cluster, topics):
+    """Return the coordinators of the workers' group and of their transactional ids."""
     group = topics.group("worker")
-    slots = [f"{slot}.{turn}" for slot in range(WORKERS) for turn in range(PRODUCERS)]
+    producers = [f"{worker}.{n}" for worker in range(WORKERS) for n in range(PRODUCER_COUNT)]
     return {
-        "group": cluster.coordinator(Coordinator.GROUP, group),
+        "group": cluster.coordinator(CoordinatorType.GROUP, group),
         **{
-            f"slot {slot}": cluster.coordinator(Coordinator.TRANSACTION, f"{group}-{slot}")
-            for slot in slots
+            f"producer {name}": cluster.coordinator(CoordinatorType.TRANSACTION, f"{group}-{name}")
+            for name in producers
         },
     }
 
 
-def test_each_broker_killed_once_loses_and_doubles_nothing_and_work_goes_on(cluster, scene):
-    scene.start_workers(WORKERS)
-    topics, left, kills, hit = scene.settings.topics(), set(), 0, set()
+def test_after_each_broker_is_killed_once_nothing_is_lost_or_duplicated_and_work_continues(
+    cluster: Cluster, harness: FaultHarness
+):
+    harness.start_workers(WORKERS)
+    topics, remaining, kills, lost_roles = harness.settings.topics(), set(), 0, set()
 
-    with scene.trial(1000, rate=400, ahead=ENDLESS) as trial, Pulse(trial) as pulse:
-        trial.wanted = ENDLESS
-        for wanted in ("slot 0.0", "group", "nothing") * scene.times:
-            assert trial.await_answers(trial.answered + AFTER, SECONDS)
-            held, left = roles(cluster, topics), left or set(NODES)
-            node = held[wanted] if held.get(wanted) in left else min(left)
-            left.remove(node)
-            hit |= {name for name, holder in held.items() if holder == node}
+    with (
+        harness.start_run(1000, rate=400, max_in_flight=ENDLESS) as run,
+        LivenessMonitor(run) as liveness,
+    ):
+        run.target = ENDLESS
+        for wanted in ("producer 0.0", "group", "nothing") * harness.times:
+            assert run.wait_for_answers(run.answered + ANSWERS_AFTER, TIMEOUT_SECONDS)
+            roles, remaining = coordinators(cluster, topics), remaining or set(NODES)
+            node = roles[wanted] if roles.get(wanted) in remaining else min(remaining)
+            remaining.remove(node)
+            lost_roles |= {name for name, holder in roles.items() if holder == node}
             cluster.kill(node)
             kills += 1
-            assert trial.await_answers(trial.answered + AFTER, SECONDS)
+            assert run.wait_for_answers(run.answered + ANSWERS_AFTER, TIMEOUT_SECONDS)
             cluster.restart(node)
-        assert trial.is_sending
-        trial.wanted = trial.sent + AFTER
-        verdict = scene.judge(f"brokers killed, gap {pulse.longest:.1f} s", trial, kills)
+        assert run.is_sending
+        run.target = run.sent + ANSWERS_AFTER
+        result = harness.finish(f"brokers killed, gap {liveness.longest_gap:.1f} s", run, kills)
 
-    assert not left
-    assert {"group", "slot 0.0"} <= hit
-    assert pulse.longest < 30
-    assert verdict.found == {}
+    assert not remaining
+    assert {"group", "producer 0.0"} <= lost_roles
+    assert liveness.longest_gap < 30
+    assert result.fault_counts == {}

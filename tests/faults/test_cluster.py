@@ -1,4 +1,4 @@
-"""Three brokers behind proxies: what the fault scenarios take for granted of them."""
+"""The cluster of three brokers behind proxies: what the fault scenarios assume about it."""
 
 import time
 
@@ -10,22 +10,22 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
-from modstream.broker.wire.records import Outgoing, TopicPartition
+from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.broker.wire.topics import TopicSpec
-from tests.faults.cluster import Coordinator, await_
+from tests.faults.cluster import Cluster, CoordinatorType, wait_for
 from tests.sample_records import publish
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 
 
 def known(client, names):
-    """All topics; none while the broker that is asked does not know these."""
+    """Return all topics, or none while the broker asked does not know these."""
     topics = client.list_topics(timeout=10).topics
     return topics if topics.keys() >= set(names) else {}
 
 
 def described(client, names):
-    """The settings of some topics; none while the broker that is asked does not know them all."""
+    """Return the settings of some topics, or none while the broker asked does not know them all."""
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     try:
         return [future.result(10) for future in client.describe_configs(resources).values()]
@@ -34,65 +34,68 @@ def described(client, names):
         return []
 
 
-def test_every_topic_has_three_copies_of_which_two_must_be_there(cluster, prefix):
+def test_every_topic_has_three_replicas_of_which_two_must_be_in_sync(cluster: Cluster, prefix):
     topic = f"{prefix}words"
     Admin(Connection(cluster.bootstrap)).create([TopicSpec(topic, 3)])
-    for kind in Coordinator:
-        cluster.coordinator(kind, "anyone")
+    for kind in CoordinatorType:
+        cluster.coordinator(kind, "any-group")
     client = AdminClient({"bootstrap.servers": cluster.bootstrap})
     names = (topic, "__consumer_offsets", "__transaction_state")
 
-    topics = await_(lambda: known(client, names), "the topics are known")
-    configs = await_(lambda: described(client, names), "the topics are described")
+    topics = wait_for(lambda: known(client, names), "the topics are known")
+    configs = wait_for(lambda: described(client, names), "the topics are described")
 
     assert {len(p.replicas) for name in names for p in topics[name].partitions.values()} == {3}
     assert [config["min.insync.replicas"].value for config in configs] == ["2", "2", "2"]
 
 
-def test_what_was_acknowledged_outlives_its_leader_and_others_take_over_what_that_coordinated(
-    cluster, prefix
+def test_acknowledged_records_outlive_their_leader_and_other_nodes_become_coordinators(
+    cluster: Cluster, prefix
 ):
     topic, connection = f"{prefix}words", Connection(cluster.bootstrap)
     Admin(connection).create([TopicSpec(topic, 1)])
-    for kind in Coordinator:
-        cluster.coordinator(kind, "anyone")
-    cluster.spread()
-    home = TopicPartition(topic, 0)
+    for kind in CoordinatorType:
+        cluster.coordinator(kind, "any-group")
+    cluster.elect_preferred_leaders()
+    partition = TopicPartition(topic, 0)
     publish(connection, topic, [b"before"])
 
-    killed = cluster.leader(home)
-    led = {kind: coordinated_by(cluster, killed, kind) for kind in Coordinator}
+    killed = cluster.leader(partition)
+    coordinated = {kind: coordinated_by(cluster, killed, kind) for kind in CoordinatorType}
     cluster.kill(killed)
     publish(connection, topic, [b"after"])
-    leader = cluster.leader(home)
-    for kind, key in led.items():
-        await_(lambda kind=kind, key=key: cluster.coordinator(kind, key) != killed, "another one")
-    coordinators = {cluster.coordinator(kind, key) for kind, key in led.items()}
+    leader = cluster.leader(partition)
+    for kind, key in coordinated.items():
+        wait_for(
+            lambda kind=kind, key=key: cluster.coordinator(kind, key) != killed,
+            "another coordinator",
+        )
+    coordinators = {cluster.coordinator(kind, key) for kind, key in coordinated.items()}
     cluster.restart(killed)
 
     assert {leader, *coordinators} <= cluster.nodes.keys() - {killed}
     assert [record.value for record in read_to_end(connection, [topic])] == [b"before", b"after"]
 
 
-def coordinated_by(cluster, node, kind):
-    """A name whose coordinator a node is."""
-    names = (f"somebody-{number}" for number in range(100))
+def coordinated_by(cluster: Cluster, node, kind):
+    """Return a group or transactional id whose coordinator is this node."""
+    names = (f"group-{number}" for number in range(100))
     return next(name for name in names if cluster.coordinator(kind, name) == node)
 
 
-def test_a_client_that_comes_by_the_proxies_never_leaves_them(cluster, prefix):
+def test_a_client_of_the_proxies_never_connects_to_a_broker_directly(cluster: Cluster, prefix):
     topic, connection = f"{prefix}words", Connection(cluster.proxied)
     Admin(connection).create([TopicSpec(topic, 3)])
     proxies = cluster.proxies.values()
 
     with Publisher(connection) as publisher:
         for n in range(100):
-            publisher.send(Outgoing(topic, b"key-%d" % n, b""))
+            publisher.send(ProducerRecord(topic, b"key-%d" % n, b""))
         publisher.flush()
         for proxy in proxies:
             proxy.cut()
         for n in range(100):
-            publisher.send(Outgoing(topic, b"key-%d" % n, b""))
+            publisher.send(ProducerRecord(topic, b"key-%d" % n, b""))
         for proxy in proxies:
             proxy.heal()
         publisher.flush()
@@ -101,27 +104,27 @@ def test_a_client_that_comes_by_the_proxies_never_leaves_them(cluster, prefix):
     assert len(list(read_to_end(connection, [topic]))) == 200
 
 
-def test_who_asks_a_dead_leader_for_offsets_waits_for_another_and_takes_no_processor(
-    cluster, prefix
+def test_a_query_of_offsets_waits_for_a_new_leader_without_using_the_processor(
+    cluster: Cluster, prefix
 ):
     topic, admin = f"{prefix}words", Admin(Connection(cluster.bootstrap))
     admin.create([TopicSpec(topic, 1)])
-    cluster.await_whole()
+    cluster.wait_in_sync()
     killed = cluster.leader(TopicPartition(topic, 0))
 
     cluster.kill(killed)
-    begun, spent = time.monotonic(), time.process_time()
-    ends = admin.ends([topic])
-    seconds, spent = time.monotonic() - begun, time.process_time() - spent
+    started, spent = time.monotonic(), time.process_time()
+    ends = admin.end_offsets([topic])
+    seconds, spent = time.monotonic() - started, time.process_time() - spent
     cluster.restart(killed)
 
     assert ends == {TopicPartition(topic, 0): 0}
-    assert seconds > 1, "the leader was dead indeed"
+    assert seconds > 1, "the leader was dead"
     assert spent < seconds / 4
 
 
-def test_topics_are_ready_when_they_are_said_to_be_although_brokers_hear_of_them_in_turn(
-    cluster, prefix
+def test_created_topics_are_ready_although_brokers_learn_of_them_at_different_times(
+    cluster: Cluster, prefix
 ):
     admin = Admin(Connection(cluster.bootstrap))
 
@@ -129,4 +132,4 @@ def test_topics_are_ready_when_they_are_said_to_be_although_brokers_hear_of_them
         topic = f"{prefix}words-{number}"
         admin.create([TopicSpec(topic, 12)])
 
-        assert len(admin.ends([topic])) == 12
+        assert len(admin.end_offsets([topic])) == 12

@@ -1,4 +1,4 @@
-"""A broker whose disk is full."""
+"""The disk of a broker is full."""
 
 import os
 import shutil
@@ -7,68 +7,72 @@ from contextlib import suppress
 
 import pytest
 
-from modstream.stack.embedded import EmbeddedKafka, Server
-from modstream.stack.embedded.jars import SPACE_NEEDED
-from tests.faults.harness import ENDLESS, SECONDS, until
+from modstream.stack.embedded import EmbeddedKafka, EmbeddedServer
+from modstream.stack.embedded.jars import MIN_FREE_BYTES
+from tests.faults.harness import ENDLESS, TIMEOUT_SECONDS, FaultHarness, wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
-LEFT = 200_000
-"""Bytes of room that the broker is left with."""
+BYTES_LEFT = 200_000
+"""Free bytes that remain on the broker's disk."""
 
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
-    """A small disk of this module's own, in memory."""
+    """A small disk in memory, for this module only."""
     folder = tmp_path_factory.mktemp("disk")
-    size = f"size={SPACE_NEEDED + 100_000_000}"
-    made = subprocess.run(
+    size = f"size={MIN_FREE_BYTES + 100_000_000}"
+    mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], capture_output=True, check=False
     )
-    if made.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {made.stderr.decode().strip()}")
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture(scope="module")
 def broker(disk):
-    server = Server(EmbeddedKafka(disk / "kafka")).start()
+    server = EmbeddedServer(EmbeddedKafka(disk / "kafka")).start()
     yield server
     server.kill()
 
 
 @pytest.fixture(scope="module")
-def bootstrap(broker):
+def bootstrap(broker: EmbeddedServer):
     return broker.url
 
 
 def fill(disk):
-    """Take all room but a little, and return the file that holds it."""
-    ballast = disk / "ballast"
-    with ballast.open("wb") as file:
-        while (room := shutil.disk_usage(disk).free) > LEFT:
-            # The broker takes some of it at the same time: what is gone is looked for again.
+    """Fill the disk except for BYTES_LEFT; return the file that fills it."""
+    filler = disk / "filler"
+    with filler.open("wb") as file:
+        while (free := shutil.disk_usage(disk).free) > BYTES_LEFT:
+            # The broker writes at the same time, so an attempt may fail and is repeated.
             with suppress(OSError):
-                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room - LEFT // 2)
-    return ballast
+                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), free - BYTES_LEFT // 2)
+    return filler
 
 
-def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room_again(scene, broker, disk):
-    scene.start_workers(2)
-    stood_at = []
+def test_a_full_disk_loses_nothing_and_work_continues_after_space_is_freed(
+    harness: FaultHarness, broker: EmbeddedServer, disk
+):
+    harness.start_workers(2)
+    answered_at_fault = []
 
-    with scene.trial(1000, rate=200, ahead=ENDLESS) as trial:
-        trial.wanted = ENDLESS
-        for _ in range(scene.times):
-            assert trial.await_answers(trial.answered + 1000, SECONDS)
-            ballast = fill(disk)
-            until(lambda: broker.pid is None, "the broker gives up")
-            stood_at.append(trial.answered)
-            ballast.unlink()
+    with harness.start_run(1000, rate=200, max_in_flight=ENDLESS) as run:
+        run.target = ENDLESS
+        for _ in range(harness.times):
+            assert run.wait_for_answers(run.answered + 1000, TIMEOUT_SECONDS)
+            filler = fill(disk)
+            wait_until(lambda: broker.pid is None, "the broker exits")
+            answered_at_fault.append(run.answered)
+            filler.unlink()
             broker.start()
-        assert trial.is_sending
-        trial.wanted = trial.sent + 500
-        verdict = scene.judge(f"disk full after {stood_at[0]:,} answers", trial, len(stood_at))
+        assert run.is_sending
+        run.target = run.sent + 500
+        result = harness.finish(
+            f"disk full after {answered_at_fault[0]:,} answers", run, len(answered_at_fault)
+        )
 
-    assert verdict.found == {}
+    assert result.fault_counts == {}

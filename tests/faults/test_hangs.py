@@ -1,33 +1,34 @@
-"""What stands still for ever, a call or a partition: the worker ends, and another one goes on."""
+"""A call or a partition stalls forever: the watchdog ends the worker, and another one continues."""
 
 import pytest
 
-from modstream.process.watchdog import STALLED
-from tests.faults.harness import marks, until
+from modstream.broker.loop.progress import EXIT_STALLED
+from tests.faults.harness import FaultHarness, at_progress, wait_until
+from tests.faults.worker import HANG, STALLED_PARTITION
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
-PATIENCE = 4.0
+STALL_TIMEOUT_SECONDS = 4.0
 
 
 @pytest.mark.parametrize(
-    ("caught", "scenario"),
-    [("hang", "hang in a delivery"), ("deaf", "one partition of four is heard no more")],
+    ("trap_name", "scenario"),
+    [(HANG, "hang in a delivery"), (STALLED_PARTITION, "one partition of four stalled")],
 )
-def test_a_worker_that_stands_still_ends_and_is_started_again(scene, caught, scenario):
-    trap = scene.folder / caught
-    scene.start(0, trap, stall_seconds=PATIENCE)
-    scene.await_members(1)
+def test_a_stalled_worker_exits_and_is_restarted(harness: FaultHarness, trap_name, scenario):
+    trap = harness.folder / trap_name
+    harness.start(0, trap, stall_timeout=STALL_TIMEOUT_SECONDS)
+    harness.wait_for_members(1)
     codes = []
 
-    with scene.trial(5_000) as trial:
-        for count, _ in enumerate(marks(trial, scene.times), start=1):
+    with harness.start_run(5_000) as run:
+        for count, _ in enumerate(at_progress(run, harness.times), start=1):
             trap.touch()
-            until(lambda count=count: scene.row(0).restarts == count, "a worker that ends")
-            codes.append(scene.row(0).exit_code)
-        verdict = scene.judge(scenario, trial, len(codes), len(codes) * (caught == "hang"))
+            wait_until(lambda count=count: harness.row(0).restarts == count, "the worker exits")
+            codes.append(harness.row(0).exit_code)
+        result = harness.finish(scenario, run, len(codes), len(codes) * (trap_name == HANG))
 
-    assert codes == [STALLED] * scene.times
+    assert codes == [EXIT_STALLED] * harness.times
     assert not trap.exists()
-    assert scene.log(0).count("none was delivered for 4 s") >= scene.times
-    assert verdict.found == {}
+    assert harness.log(0).count("none was delivered for 4 s") >= harness.times
+    assert result.fault_counts == {}

@@ -1,38 +1,42 @@
-"""Workers that are killed or asked to end while requests keep coming."""
+"""Workers are killed or stopped under load."""
 
 import pytest
 
-from tests.faults.harness import marks
+from tests.faults.harness import FaultHarness, at_progress
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 
-def test_ten_kills_three_of_them_inside_a_transaction_lose_and_double_nothing(scene):
-    scene.start_workers(3)
+def test_ten_kills_with_three_inside_a_transaction_lose_and_duplicate_nothing(
+    harness: FaultHarness,
+):
+    harness.start_workers(3)
 
-    with scene.trial(20_000) as trial:
-        for number, _ in enumerate(marks(trial, 10 * scene.times)):
-            scene.gun.kill(scene.targets, inside=number % 2 == 0)
-        verdict = scene.judge("kill -9", trial, scene.gun.kills, scene.gun.inside)
+    with harness.start_run(20_000) as run:
+        for number, _ in enumerate(at_progress(run, 10 * harness.times)):
+            harness.killer.kill(harness.targets, inside=number % 2 == 0)
+        result = harness.finish("kill -9", run, harness.killer.kills, harness.killer.inside)
 
-    assert scene.gun.kills == 10 * scene.times
-    assert scene.gun.inside >= 3 * scene.times
-    assert verdict.aborted > 0
-    assert verdict.found == {}
+    assert harness.killer.kills == 10 * harness.times
+    assert harness.killer.inside >= 3 * harness.times
+    assert result.aborted > 0
+    assert result.fault_counts == {}
 
 
-def test_five_workers_asked_to_end_do_so_in_five_seconds_and_lose_and_double_nothing(scene):
-    scene.start_workers(3)
+def test_five_sigterms_end_workers_within_five_seconds_and_lose_and_duplicate_nothing(
+    harness: FaultHarness,
+):
+    harness.start_workers(3)
     seconds, codes = [], []
 
-    with scene.trial(10_000) as trial:
-        for number, _ in enumerate(marks(trial, 5 * scene.times)):
-            slot = number % 3
-            seconds.append(scene.stop(slot))
-            codes.append(scene.row(slot).exit_code)
-            scene.start(slot)
-        verdict = scene.judge(f"SIGTERM, at most {max(seconds):.1f} s", trial, len(seconds))
+    with harness.start_run(10_000) as run:
+        for number, _ in enumerate(at_progress(run, 5 * harness.times)):
+            worker = number % 3
+            seconds.append(harness.stop(worker))
+            codes.append(harness.row(worker).exit_code)
+            harness.start(worker)
+        result = harness.finish(f"SIGTERM, at most {max(seconds):.1f} s", run, len(seconds))
 
-    assert codes == [0] * 5 * scene.times
+    assert codes == [0] * 5 * harness.times
     assert max(seconds) < 5
-    assert verdict.found == {}
+    assert result.fault_counts == {}

@@ -1,6 +1,6 @@
-"""Joiner and learner are killed in the middle of their work while labels keep coming.
+"""Joiner and learner are killed during their work while labels arrive.
 
-A second learner runs beside and dies with the first: it is a mutant, and it must be found out.
+A second learner is killed together with the first. It is a mutant, which the audit must detect.
 """
 
 import time
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from river import compose, naive_bayes, preprocessing
 
-from modstream.audit.delivery import delivery
-from modstream.audit.labels import labels
-from modstream.audit.learning import learning
-from modstream.audit.stream_audit import read_ledger
+from modstream.audit.delivery import audit_delivery
+from modstream.audit.labels import audit_labels
+from modstream.audit.learning import audit_learning
+from modstream.audit.stream_audit import audit_stream
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode
@@ -22,27 +22,28 @@ from modstream.broker.wire.records import next_offsets
 from modstream.models.examples.flights import online_pipeline
 from modstream.models.runtimes.river.runtime import pack
 from modstream.models.schema.input_schema import Feature, InputSchema
-from modstream.models.schema.version_spec import Draft
-from modstream.models.serving.loader import fetch
+from modstream.models.schema.version_spec import VersionSpec
+from modstream.models.serving.loader import load_version
 from modstream.process.supervisor import Supervisor
-from modstream.processors.join.joiner import JoinerSettings
-from modstream.processors.learn.publish_throttle import CadenceSettings
-from modstream.registry.access import open_registry, trust
+from modstream.processors.join.settings import JoinerSettings
+from modstream.processors.learn.publish_throttle import PublishSettings
+from modstream.registry.access import load_trust, open_registry
 from modstream.settings import load_settings
-from tests.faults.expected_results import learned_in_one_go, should_be_joined, was_joined
-from tests.faults.harness import SOON, until
-from tests.faults.late_labels import CITIES, DISORDER_MS, HORIZON_MS, LateLoad
-from tests.faults.learner import FORGETFUL
-from tests.faults.processes import PATIENCE, Victims, covers
+from tests.faults.expected_results import actual_join, expected_join, learn_uninterrupted
+from tests.faults.harness import QUICK_BACKOFF, wait_until
+from tests.faults.late_labels import CITIES, DISORDER_MS, HORIZON_MS, LabelLoad
+from tests.faults.learner import FORGET_IDS
+from tests.faults.processes import PROGRESS_TIMEOUT_SECONDS, ServiceProcesses, covers
+from tests.faults.summary import SummaryTable
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 
-LEARNS, FORGETS = "online", "forgetful"
+CORRECT, MUTANT = "online", "forgetful"
 KILLS, WIPES, TOGETHER, UNCOVERED = 5, (2, 3), (1, 3), (2,)
-"""Kills of each in one run; at which of the joiner's its folder is emptied, too; at which all die
-together, and at which the learner does with rows that no version covers."""
+"""Number of kills in one run; the kills at which the joiner's folder is deleted too, those at which
+all processes are killed, and those of the learner with rows that are not in a version yet."""
 STEPS = 150
-"""Records of feedback, or rows learned, between two kills of one process."""
+"""Feedback records, or learned rows, between two kills of one process."""
 KINDS = (
     "joined", "missing", "late", "orphan", "duplicate", "revised", "refused", "malformed",
 )  # fmt: skip
@@ -57,34 +58,35 @@ SCHEMA = InputSchema(
 
 
 def counting_pipeline():
-    """A model that counts: it comes to the same in whatever order partitions are read."""
+    """Return a model of counts, whose state does not depend on the order of the partitions."""
     strings = compose.SelectType(str) | preprocessing.OneHotEncoder()
     return strings | naive_bayes.MultinomialNB()
 
 
 def publish(settings, pipeline):
-    """Publish both models untrained; returns the card and artifact of the genuine learner's."""
+    """Publish both models untrained; return card and artifact of the correct learner's model."""
     artifact = pack(pipeline())
-    facts = {"runtime": "river", "task": "binary", "classes": (False, True)}
+    fields = {"runtime": "river", "task": "binary", "classes": (False, True)}
     with open_registry(settings) as registry:
         cards = [
-            registry.publish(Draft(name=name, input_schema=SCHEMA, **facts), artifact)
-            for name in (LEARNS, FORGETS)
+            registry.publish(VersionSpec(name=name, input_schema=SCHEMA, **fields), artifact)
+            for name in (CORRECT, MUTANT)
         ]
     return cards[0], artifact
 
 
 @pytest.fixture
-def scene(bootstrap, redis_url, prefix, tmp_path, quiet_environment, pytestconfig):
+def processes(bootstrap, redis_url, prefix, tmp_path, quiet_environment, pytestconfig):
     settings = load_settings(
         bootstrap=bootstrap, redis=redis_url, prefix=prefix, stream="late", home=tmp_path,
-        route=(LEARNS, FORGETS), cadence=CadenceSettings(seconds=0.5),
+        route=(CORRECT, MUTANT), publish=PublishSettings(min_interval_seconds=0.5),
         joiner=JoinerSettings(
-            HORIZON_MS, DISORDER_MS, instance="joiner", batch=100, sweep_seconds=0.25
+            HORIZON_MS, DISORDER_MS, instance_id="joiner", max_records=100,
+            timer_interval_seconds=0.25,
         ),
     )  # fmt: skip
-    with Supervisor(tmp_path, SOON) as supervisor:
-        yield Victims(settings, supervisor, tmp_path, pytestconfig.getoption("--seed"))
+    with Supervisor(tmp_path, QUICK_BACKOFF) as supervisor:
+        yield ServiceProcesses(settings, supervisor, tmp_path, pytestconfig.getoption("--seed"))
 
 
 def rows(seed):
@@ -93,57 +95,63 @@ def rows(seed):
         {"x": random.gauss(0, 1), "y": random.gauss(0, 1), "city": f"c{random.randrange(CITIES)}"}
         for _ in range(ROWS)
     ]
-    return SCHEMA.batch(drawn).batch
+    return SCHEMA.parse_rows(drawn).batch
 
 
-def harm(scene, registry, load, number):
-    """Kill joiner and learner, together or in turn, when both have come on since the last time."""
+def kill_services(processes: ServiceProcesses, registry, load: LabelLoad, number):
+    """Kill joiner and learner, together or one after the other, after both have made progress."""
     newest, wipe = registry.newest, number % KILLS in WIPES
-    fed, learned = load.feedback(), newest(LEARNS).metrics.get("learned", 0)
-    until(
+    feedback, learned = load.check_feedback_count(), newest(CORRECT).metrics.get("learned", 0)
+    wait_until(
         lambda: (
-            load.feedback() >= fed + STEPS
-            and newest(LEARNS).metrics.get("learned", 0) >= learned + STEPS
+            load.check_feedback_count() >= feedback + STEPS
+            and newest(CORRECT).metrics.get("learned", 0) >= learned + STEPS
         ),
         "rows joined and learned since the last kill",
-        PATIENCE,
+        PROGRESS_TIMEOUT_SECONDS,
     )
     if number % KILLS in TOGETHER:
-        scene.kill_all((LEARNS, FORGETS), newest, wipe=wipe)
+        processes.kill_all((CORRECT, MUTANT), newest, wipe=wipe)
     elif number % KILLS in UNCOVERED:
-        scene.kill_learner(LEARNS, newest, load, inside=False)
-        scene.kill_joiner(wipe=wipe)
+        processes.kill_learner(CORRECT, newest, load, inside=False)
+        processes.kill_joiner(wipe=wipe)
     else:
-        scene.kill_joiner(wipe=wipe)
-        scene.kill_learner(LEARNS, newest, load, inside=True)
+        processes.kill_joiner(wipe=wipe)
+        processes.kill_learner(CORRECT, newest, load, inside=True)
 
 
-def come_to_rest(scene, registry, load):
-    """Let everything asked be joined and learned; returns what stands in the topics then."""
-    topics, connection = scene.settings.topics(), scene.settings.connection
+def finish_load(processes: ServiceProcesses, registry, load: LabelLoad):
+    """Wait until everything is joined and learned, stop the services, and read the topics."""
+    topics, connection = processes.settings.topics(), processes.settings.connection
     load.finish()
-    until(load.is_answered, "every answer")
+    wait_until(load.is_answered, "all responses")
     inputs = next_offsets(read_to_end(connection, [topics.predictions, topics.labels]))
-    until(lambda: load.has_joined(inputs), "every input joined", PATIENCE)
-    fed = next_offsets(read_to_end(connection, [topics.feedback]))
-    for name in (LEARNS, FORGETS):
-        until(lambda name=name: covers(registry.newest(name), fed), f"all by {name}", PATIENCE)
-    scene.supervisor.stop(["joiner", LEARNS, FORGETS], grace=30.0)
+    wait_until(lambda: load.has_joined(inputs), "all inputs joined", PROGRESS_TIMEOUT_SECONDS)
+    ends = next_offsets(read_to_end(connection, [topics.feedback]))
+    for name in (CORRECT, MUTANT):
+        wait_until(
+            lambda name=name: covers(registry.newest(name), ends),
+            f"everything learned by {name}",
+            PROGRESS_TIMEOUT_SECONDS,
+        )
+    processes.supervisor.stop(["joiner", CORRECT, MUTANT], timeout_seconds=30.0)
     read = (topics.predictions, topics.labels, topics.feedback, topics.unjoined, topics.metrics)
     return list(read_to_end(connection, read))
 
 
-def answers(scene, registry, name, batch):
-    return fetch(registry, trust(scene.settings), registry.newest(name), 1).predict(batch)
+def predictions_of(processes: ServiceProcesses, registry, name, batch):
+    return load_version(registry, load_trust(processes.settings), registry.newest(name), 1).predict(
+        batch
+    )
 
 
-def apart(some, others):
-    """The largest difference between two arrays of answers."""
-    return float(np.abs(some - others).max())
+def max_difference(first, second):
+    """Return the largest difference between two arrays of predictions."""
+    return float(np.abs(first - second).max())
 
 
 def in_order(records):
-    """Records by partition and offset."""
+    """Return records sorted by partition and offset."""
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
@@ -151,64 +159,78 @@ def in_order(records):
     ("partitions", "pipeline"),
     [(1, online_pipeline), (4, counting_pipeline)],
     ids=[
-        "one partition, a model to which the order matters",
-        "four partitions, a model that counts",
+        "one partition, a model that depends on the order",
+        "four partitions, a model of counts",
     ],
 )
-def test_joiner_and_learner_killed_five_times_come_to_what_they_would_have_anyway(
-    scene, pytestconfig, table, partitions, pipeline
+def test_joiner_and_learner_killed_five_times_have_the_results_of_an_uninterrupted_run(
+    processes: ServiceProcesses, pytestconfig, table: SummaryTable, partitions, pipeline
 ):
-    begun, times = time.monotonic(), pytestconfig.getoption("--times")
+    started, times = time.monotonic(), pytestconfig.getoption("--times")
     kills = KILLS * times
-    scene.settings = scene.settings.model_copy(update={"partitions": partitions})
-    settings, topics = scene.settings, scene.settings.topics()
-    Admin(settings.connection).create(settings.specs())
+    processes.settings = processes.settings.model_copy(update={"partitions": partitions})
+    settings, topics = processes.settings, processes.settings.topics()
+    Admin(settings.connection).create(settings.topic_specs())
     first = publish(settings, pipeline)
-    scene.start("worker", "modstream", "worker")
-    scene.start("joiner", "tests.faults.joiner", str(scene.page("joiner")), str(scene.trap))
-    scene.start(LEARNS, "tests.faults.learner", str(scene.page(LEARNS)), LEARNS)
-    scene.start(FORGETS, "tests.faults.learner", str(scene.page(FORGETS)), FORGETS, FORGETFUL)
+    processes.start("worker", "modstream", "worker")
+    processes.start(
+        "joiner", "tests.faults.joiner", str(processes.phase_file("joiner")), str(processes.trap)
+    )
+    processes.start(CORRECT, "tests.faults.learner", str(processes.phase_file(CORRECT)), CORRECT)
+    processes.start(
+        MUTANT, "tests.faults.learner", str(processes.phase_file(MUTANT)), MUTANT, FORGET_IDS
+    )
 
-    with open_registry(settings) as registry, LateLoad(settings, scene.seed) as load:
+    with open_registry(settings) as registry, LabelLoad(settings, processes.seed) as load:
         for number in range(kills):
-            harm(scene, registry, load, number)
-        records, batch = come_to_rest(scene, registry, load), rows(scene.seed)
-        genuine, mutant = (answers(scene, registry, name, batch) for name in (LEARNS, FORGETS))
+            kill_services(processes, registry, load, number)
+        records, batch = finish_load(processes, registry, load), rows(processes.seed)
+        correct, mutant = (
+            predictions_of(processes, registry, name, batch) for name in (CORRECT, MUTANT)
+        )
 
-    ledger = read_ledger(settings.connection, topics, settings.route, settings.repeats)
-    should, was = should_be_joined(topics, records), was_joined(topics, records)
-    fed = in_order(record for record in records if record.topic == topics.feedback)
-    taught = [record for record in fed if decode(Feedback, record.value).features is not None]
-    in_one_go = learned_in_one_go(topics, *first, fed)
-    wanted = in_one_go.runtime.predict(batch)
-    one_less = learned_in_one_go(topics, *first, taught[:-1]).runtime.predict(batch)
-    learned, accounted = {one.model: one for one in learning(ledger)}, labels(ledger)
-    by_genuine, by_mutant = learned[LEARNS], learned[FORGETS]
+    audit = audit_stream(settings.connection, topics, settings.route, settings.dedup_window)
+    expected, actual = expected_join(topics, records), actual_join(topics, records)
+    feedback = in_order(record for record in records if record.topic == topics.feedback)
+    training = [
+        record for record in feedback if decode(Feedback, record.value).features is not None
+    ]
+    uninterrupted = learn_uninterrupted(topics, *first, feedback)
+    expected_predictions = uninterrupted.runtime.predict(batch)
+    one_less = learn_uninterrupted(topics, *first, training[:-1]).runtime.predict(batch)
+    learned, joined = {one.model: one for one in audit_learning(audit)}, audit_labels(audit)
+    by_correct, by_mutant = learned[CORRECT], learned[MUTANT]
     table.notes.append(
         f"joiner and learner kill -9, {partitions} partitions: {load.sent:,} requests,"
-        f" kills {dict(scene.hits)}, inside {dict(scene.inside)}, {scene.wiped} wipes;"
-        f" {dict(was.counts)}, {was.repeats} messages repeated; {by_genuine.learned:,} rows in"
-        f" {by_genuine.published} versions, {by_genuine.learned_twice} twice,"
-        f" {by_genuine.skipped} skipped, answers {apart(genuine, wanted):.1e} apart; by a learner"
-        f" that forgets its ids: {by_mutant.learned_twice} twice, {apart(mutant, wanted):.1e}"
-        f" apart; {time.monotonic() - begun:.0f} s"
+        f" kills {dict(processes.kills)}, inside {dict(processes.kills_inside)},"
+        f" {processes.wipes} wipes;"
+        f" {dict(actual.counts)}, {actual.repeats} messages repeated;"
+        f" {by_correct.rows_learned:,} rows in {by_correct.versions} versions,"
+        f" {by_correct.rows_learned_twice} twice,"
+        f" {by_correct.rows_skipped} skipped, maximum difference of predictions"
+        f" {max_difference(correct, expected_predictions):.1e}; by a learner that forgets its ids:"
+        f" {by_mutant.rows_learned_twice} twice,"
+        f" difference {max_difference(mutant, expected_predictions):.1e};"
+        f" {time.monotonic() - started:.0f} s"
     )
 
     together = len(TOGETHER) * times
-    assert scene.hits == {"joiner": kills, LEARNS: kills, FORGETS: together}
-    assert scene.inside["joiner"] == kills
-    assert scene.inside[LEARNS] >= (KILLS - len(TOGETHER) - len(UNCOVERED)) * times
-    assert scene.wiped == len(WIPES) * times
-    assert scene.row("joiner").restarts == scene.row(LEARNS).restarts == kills
-    assert delivery(ledger).faults() == dict.fromkeys(delivery(ledger).faults(), 0)
-    assert was.messages == should.messages
-    assert was.counts == should.counts
-    assert min(should.counts[kind] for kind in KINDS) > 0, should.counts
-    assert accounted.sound, accounted.faults()
-    assert by_genuine.sound, by_genuine.faults()
-    assert by_genuine.waiting == 0
-    assert by_genuine.learned == in_one_go.counts.learned
-    assert apart(genuine, wanted) <= 1e-12
-    assert apart(one_less, wanted) > 1e-9, "one row more is seen"
-    assert by_mutant.learned_twice >= together, "the mutant is caught, each time"
-    assert apart(mutant, wanted) > 1e-9
+    assert processes.kills == {"joiner": kills, CORRECT: kills, MUTANT: together}
+    assert processes.kills_inside["joiner"] == kills
+    assert processes.kills_inside[CORRECT] >= (KILLS - len(TOGETHER) - len(UNCOVERED)) * times
+    assert processes.wipes == len(WIPES) * times
+    assert processes.row("joiner").restarts == processes.row(CORRECT).restarts == kills
+    assert audit_delivery(audit).faults() == dict.fromkeys(audit_delivery(audit).faults(), 0)
+    assert actual.messages == expected.messages
+    assert actual.counts == expected.counts
+    assert min(expected.counts[kind] for kind in KINDS) > 0, expected.counts
+    assert joined.is_sound, joined.faults()
+    assert by_correct.is_sound, by_correct.faults()
+    assert by_correct.rows_pending == 0
+    assert by_correct.rows_learned == uninterrupted.counts.learned
+    assert max_difference(correct, expected_predictions) <= 1e-12
+    assert max_difference(one_less, expected_predictions) > 1e-9, (
+        "a single missing row would be detected"
+    )
+    assert by_mutant.rows_learned_twice >= together, "the mutant is detected at each kill"
+    assert max_difference(mutant, expected_predictions) > 1e-9

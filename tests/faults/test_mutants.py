@@ -1,4 +1,4 @@
-"""The account is not blind: broken workers are caught, and the genuine one passes the same runs."""
+"""The audit detects broken workers, and the correct worker passes the same runs."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,28 +10,29 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.errors import ProducerLost
 from modstream.broker.wire.topics import TopicSpec
 from modstream.operations.verify.audit import Fault
-from modstream.operations.verify.echo import ECHO, publish_echo
-from modstream.operations.verify.load import Plan
-from modstream.operations.verify.observer import Witness
-from modstream.operations.verify.run import Trial
+from modstream.operations.verify.echo import ECHO_MODEL, publish_echo
+from modstream.operations.verify.load import VerificationPlan
+from modstream.operations.verify.observer import Observer
+from modstream.operations.verify.run import VerificationRun
 from modstream.services.worker import run_worker
-from tests.faults.cases import CASES, NARROW
-from tests.faults.harness import marks, until
-from tests.faults.injected_faults import Hits
+from tests.faults.cases import CASES, TOO_SMALL
+from tests.faults.harness import at_progress, wait_until
+from tests.faults.injected_faults import FaultCounts
+from tests.faults.summary import SummaryTable
 
 pytestmark = pytest.mark.real
 
 REQUESTS = 3000
-PATIENCE = 3.0
-ENDED = 60.0
+QUIET_SECONDS = 3.0
+STOP_TIMEOUT_SECONDS = 60.0
 
 
-class Crew:
-    """Workers in threads of this process; one that is lost is started again."""
+class ThreadWorkers:
+    """Workers in threads of this process; a failed worker is restarted."""
 
-    def __init__(self, settings, parts):
+    def __init__(self, settings, factories):
         self._settings = settings
-        self._parts = parts
+        self._factories = factories
         self._threads = ThreadPoolExecutor(4, "worker")
         self._running = {}
 
@@ -39,76 +40,79 @@ class Crew:
         return self
 
     def __exit__(self, *_):
-        for slot in list(self._running):
-            self.stop(slot)
+        for number in list(self._running):
+            self.stop(number)
         self._threads.shutdown()
 
-    def start(self, slot):
+    def start(self, number):
         stop = Event()
-        self._running[slot] = stop, self._threads.submit(self._work, slot, stop)
+        self._running[number] = stop, self._threads.submit(self._work, number, stop)
 
-    def stop(self, slot):
-        stop, work = self._running.pop(slot)
+    def stop(self, number):
+        stop, work = self._running.pop(number)
         stop.set()
-        work.result(ENDED)
+        work.result(STOP_TIMEOUT_SECONDS)
 
-    def await_members(self):
-        """Wait until every running worker has partitions, and nobody else."""
-        group, wanted = self._settings.topics().group("worker"), len(self._running)
+    def wait_for_members(self):
+        """Wait until exactly the running workers have partitions."""
+        group, expected = self._settings.topics().group("worker"), len(self._running)
         admin = Admin(self._settings.connection)
-        until(lambda: admin.members(group) == wanted, f"{wanted} members")
+        wait_until(lambda: admin.count_members(group) == expected, f"{expected} members")
 
-    def is_running(self, slot):
-        return slot in self._running
+    def is_running(self, number):
+        return number in self._running
 
-    def _work(self, slot, stop):
-        settings = self._settings.model_copy(update={"slot": str(slot)})
+    def _work(self, number, stop):
+        settings = self._settings.model_copy(update={"instance_id": str(number)})
         while not stop.is_set():
             with suppress(ProducerLost):
-                run_worker(settings, stop, self._parts)
+                run_worker(settings, stop, self._factories)
 
 
-def run(settings, parts, case, hits, witness, seed):
-    """One run of a case: the verdict on its workers."""
+def run_case(settings, factories, case, hits, observer, seed):
+    """Run one case; return the result of the audit and the seconds of the run."""
     settings = settings.model_copy(update={"delivery": case.delivery})
     Admin(settings.connection).create(
         [
-            *settings.specs(),
-            TopicSpec(f"{settings.prefix}{NARROW}", 1, {"max.message.bytes": "10"}),
+            *settings.topic_specs(),
+            TopicSpec(f"{settings.prefix}{TOO_SMALL}", 1, {"max.message.bytes": "10"}),
         ]
     )
     publish_echo(settings)
-    plan = Plan(REQUESTS, ECHO, keys=50, rate=case.rate, seed=seed)
-    with Crew(settings, parts) as crew, Trial(settings, plan, alone=True, witness=witness) as trial:
-        crew.start(0)
-        for _ in marks(trial, 3, share=0.75) if case.disturb else ():
-            case.disturb(crew)
+    plan = VerificationPlan(REQUESTS, ECHO_MODEL, keys=50, rate=case.rate, seed=seed)
+    with (
+        ThreadWorkers(settings, factories) as workers,
+        VerificationRun(settings, plan, is_alone=True, make_observer=observer) as run,
+    ):
+        workers.start(0)
+        for _ in at_progress(run, 3, share=0.75) if case.disturb else ():
+            case.disturb(workers)
             hits["disturbed"] += 1
-        for _ in trial.progress(PATIENCE):
+        for _ in run.progress(QUIET_SECONDS):
             pass
-        return trial.verdict(PATIENCE), trial.seconds
+        return run.finish(QUIET_SECONDS), run.seconds
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_broken_worker_is_caught(name, settings, table, pytestconfig):
-    case, hits = CASES[name], Hits()
+def test_a_broken_worker_is_detected(name, settings, table: SummaryTable, pytestconfig):
+    case, hits = CASES[name], FaultCounts()
 
-    verdict, _ = run(
-        settings, case.mutant(hits), case, hits, case.witness, pytestconfig.getoption("--seed")
+    result, _ = run_case(
+        settings, case.mutant(hits), case, hits, case.observer, pytestconfig.getoption("--seed")
     )
 
-    assert hits[case.harm] > 0
-    assert case.caught <= {fault for fault in Fault if verdict.count(fault)}
+    assert hits[case.required_hit] > 0
+    assert case.expected_faults <= {fault for fault in Fault if result.count(fault)}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_genuine_worker_passes_the_same_run(name, settings, table, pytestconfig):
-    case, hits = CASES[name], Hits()
+def test_the_correct_worker_passes_the_same_run(name, settings, table: SummaryTable, pytestconfig):
+    case, hits = CASES[name], FaultCounts()
 
-    verdict, seconds = run(
-        settings, case.genuine(hits), case, hits, Witness, pytestconfig.getoption("--seed")
+    result, seconds = run_case(
+        settings, case.correct(hits), case, hits, Observer, pytestconfig.getoption("--seed")
     )
 
-    table.add(f"unless it {name}", verdict, hits.total, 0, seconds)
+    table.add(f"correct worker, where a mutant {name}", result, hits.total, 0, seconds)
     assert hits.total > 0 or not case.needs_a_fault
-    assert verdict.found == {}
+    assert result.fault_counts == {}

@@ -1,205 +1,233 @@
-"""A network that delays, breaks, cuts and swallows between the workers and every broker."""
+"""Network faults between the workers and all brokers: delays, resets, cuts and lost bytes."""
 
 import time
+from collections.abc import Iterable
 from contextlib import contextmanager
 
 import pytest
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.delivery import produce
+from modstream.broker.client.produce import produce_record
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.client.transactions import TransactionalProducer
 from modstream.broker.errors import ProducerLost
-from modstream.broker.wire.records import Outgoing
+from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import TopicSpec
-from tests.faults.harness import ENDLESS, SECONDS, until
-from tests.faults.liveness import Pulse
-from tests.faults.proxy import END_TXN, Hold, Way
+from modstream.operations.verify.run import VerificationRun
+from tests.faults.cluster import Cluster
+from tests.faults.harness import ENDLESS, TIMEOUT_SECONDS, FaultHarness, wait_until
+from tests.faults.liveness import LivenessMonitor
+from tests.faults.proxy import END_TXN, Direction, FaultProxy, RequestDelay
 
 pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.cluster]
 
-RECOVERY = 15.0
-"""Seconds after a fault's end within which answers come again."""
-WARM, AFTER = 500, 500
-"""Answers before a fault, and requests after it."""
+MAX_RECOVERY_SECONDS = 15.0
+"""Maximum time from the end of a fault to the next responses."""
+ANSWERS_BEFORE, REQUESTS_AFTER = 500, 500
+"""Answered requests before a fault, and requests sent after it."""
 
 
 @pytest.fixture
-def bootstrap(cluster):
+def bootstrap(cluster: Cluster):
     return cluster.bootstrap
 
 
 @pytest.fixture
-def proxies(cluster):
-    """The proxies, healed after each test."""
+def proxies(cluster: Cluster):
+    """The proxies; their faults end after each test."""
     yield cluster.proxies.values()
     for proxy in cluster.proxies.values():
         proxy.heal()
 
 
 @pytest.fixture
-def workers(scene, cluster, proxies):
-    """Three workers whose every connection to a broker leads through its proxy."""
-    scene.start_workers(3, bootstrap=cluster.proxied)
-    return scene
+def workers(harness: FaultHarness, cluster: Cluster, proxies: Iterable[FaultProxy]):
+    """Three workers that connect to the brokers through the proxies only."""
+    harness.start_workers(3, bootstrap=cluster.proxied)
+    return harness
 
 
 @contextmanager
-def load(scene, rate=400):
-    """A load that has been answered for a while, and goes on until `let_end`."""
-    with scene.trial(WARM, rate=rate, ahead=ENDLESS) as trial:
-        trial.wanted = ENDLESS
-        assert trial.await_answers(WARM, SECONDS)
-        yield trial
+def load(harness: FaultHarness, rate=400):
+    """Run a load that has been answered for a while, and continues until `stop_load`."""
+    with harness.start_run(ANSWERS_BEFORE, rate=rate, max_in_flight=ENDLESS) as run:
+        run.target = ENDLESS
+        assert run.wait_for_answers(ANSWERS_BEFORE, TIMEOUT_SECONDS)
+        yield run
 
 
-def let_end(trial):
-    """Send some more requests after the faults, and no others."""
-    assert trial.is_sending
-    trial.wanted = trial.sent + AFTER
+def stop_load(run: VerificationRun):
+    """Send some more requests after the faults, and then stop."""
+    assert run.is_sending
+    run.target = run.sent + REQUESTS_AFTER
 
 
-def held(proxies):
+def delayed_commits(proxies: Iterable[FaultProxy]):
     return sum(proxy.counts.held[END_TXN] for proxy in proxies)
 
 
-def outlived(proxies):
-    return sum(proxy.counts.outlived for proxy in proxies)
+def late_deliveries(proxies: Iterable[FaultProxy]):
+    return sum(proxy.counts.delivered_after_disconnect for proxy in proxies)
 
 
-def recovery(scene):
-    """Seconds until each partition of requests, whose answers are all behind, has gone on."""
-    topics, begun = scene.settings.topics(), time.monotonic()
+def measure_recovery(harness: FaultHarness):
+    """Return the seconds until the committed offset of every partition has advanced."""
+    topics, started = harness.settings.topics(), time.monotonic()
 
-    def done():
-        return scene.admin.committed(topics.group("worker"), [topics.requests])
+    def committed():
+        return harness.admin.committed_offsets(topics.group("worker"), [topics.requests])
 
-    stood_at = done()
-    until(
-        lambda: all(now > stood_at.get(home, 0) for home, now in done().items()),
-        "all partitions go on",
+    before = committed()
+    wait_until(
+        lambda: all(now > before.get(partition, 0) for partition, now in committed().items()),
+        "all partitions advance",
     )
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
-def test_a_commit_that_arrives_late_does_not_end_the_transaction_after_it(cluster, proxies, prefix):
+def test_a_late_commit_does_not_end_the_next_transaction(
+    cluster: Cluster, proxies: Iterable[FaultProxy], prefix
+):
     topic, name = f"{prefix}words", f"{prefix}writer"
-    straight, proxied = Connection(cluster.bootstrap), Connection(cluster.proxied)
-    Admin(straight).create([TopicSpec(topic, 1)])
+    direct, proxied = Connection(cluster.bootstrap), Connection(cluster.proxied)
+    Admin(direct).create([TopicSpec(topic, 1)])
 
-    def write(producer, word, meanwhile=lambda: None):
+    def write(producer, value, before_commit=lambda: None):
         with producer.transaction() as client:
-            produce(client, Outgoing(topic, None, word))
-            meanwhile()
+            produce_record(client, ProducerRecord(topic, None, value))
+            before_commit()
 
-    def be_interrupted():
-        until(lambda: outlived(proxies) > before, "the first commit arrives")
-        # Whoever opens another one aborts the transaction that is open.
-        TransactionalProducer(straight, name)
+    def abort_by_new_producer():
+        wait_until(lambda: late_deliveries(proxies) > before, "the first commit arrives")
+        # Opening another producer with the same id aborts the open transaction.
+        TransactionalProducer(direct, name)
 
     for proxy in proxies:
-        proxy.hold(Hold(END_TXN, 1.0, hang_up=True))
-    before, first = outlived(proxies), TransactionalProducer(proxied, name)
+        proxy.delay_requests(RequestDelay(END_TXN, 1.0, disconnect=True))
+    before, first = late_deliveries(proxies), TransactionalProducer(proxied, name)
     write(first, b"first")
-    assert first.is_spent
+    assert first.needs_replacement
     with pytest.raises(ProducerLost):
-        write(first.successor(), b"second", be_interrupted)
+        write(first.open_replacement(), b"second", abort_by_new_producer)
 
-    assert [record.value for record in read_to_end(straight, [topic])] == [b"first"]
+    assert [record.value for record in read_to_end(direct, [topic])] == [b"first"]
 
 
-def test_thirty_commits_that_arrive_late_tear_no_transaction(workers, proxies):
-    before, wanted = held(proxies), 30 * workers.times
+def test_thirty_late_commits_break_no_transaction(
+    workers: FaultHarness, proxies: Iterable[FaultProxy]
+):
+    before, needed = delayed_commits(proxies), 30 * workers.times
 
-    with load(workers) as trial:
+    with load(workers) as run:
         for proxy in proxies:
-            proxy.hold(Hold(END_TXN, 0.5, left=wanted))
-        until(lambda: held(proxies) - before >= wanted, "so many commits", 2 * SECONDS)
+            proxy.delay_requests(RequestDelay(END_TXN, 0.5, count=needed))
+        wait_until(
+            lambda: delayed_commits(proxies) - before >= needed,
+            "enough delayed commits",
+            2 * TIMEOUT_SECONDS,
+        )
         for proxy in proxies:
             proxy.heal()
-        late = held(proxies) - before
-        let_end(trial)
-        verdict = workers.judge("commits delayed 0.5 s", trial, late)
+        late = delayed_commits(proxies) - before
+        stop_load(run)
+        result = workers.finish("commits delayed 0.5 s", run, late)
 
-    assert verdict.found == {}
+    assert result.fault_counts == {}
 
 
-def test_commits_that_arrive_after_their_connection_broke_tear_no_transaction(workers, proxies):
-    before, late = outlived(proxies), held(proxies)
+def test_commits_that_arrive_after_their_connection_was_lost_break_no_transaction(
+    workers: FaultHarness, proxies: Iterable[FaultProxy]
+):
+    before, late = late_deliveries(proxies), delayed_commits(proxies)
 
-    with load(workers) as trial:
+    with load(workers) as run:
         for count in range(1, 10 * workers.times + 1):
             for proxy in proxies:
-                proxy.hold(Hold(END_TXN, 1.0, hang_up=True))
-            until(
-                lambda count=count: outlived(proxies) - before >= count,
-                "a commit outlives its connection",
+                proxy.delay_requests(RequestDelay(END_TXN, 1.0, disconnect=True))
+            wait_until(
+                lambda count=count: late_deliveries(proxies) - before >= count,
+                "a commit arrives after its connection was lost",
             )
-        let_end(trial)
-        hit = held(proxies) - late
-        verdict = workers.judge("commits 1 s late, connection lost", trial, hit)
+        stop_load(run)
+        hit = delayed_commits(proxies) - late
+        result = workers.finish("commits 1 s late, connection lost", run, hit)
 
-    assert verdict.found == {}
+    assert result.fault_counts == {}
 
 
-def test_a_slow_network_delays_and_tears_nothing(workers, proxies):
-    with load(workers, rate=200) as trial, Pulse(trial) as pulse:
+def test_a_slow_network_only_delays(workers: FaultHarness, proxies: Iterable[FaultProxy]):
+    with load(workers, rate=200) as run, LivenessMonitor(run) as liveness:
         before = sum(proxy.counts.delayed for proxy in proxies)
         for proxy in proxies:
-            proxy.slow(0.2)
-        assert trial.await_answers(trial.answered + 1000 * workers.times, SECONDS * workers.times)
+            proxy.add_latency(0.2)
+        assert run.wait_for_answers(
+            run.answered + 1000 * workers.times, TIMEOUT_SECONDS * workers.times
+        )
         for proxy in proxies:
             proxy.heal()
         delayed = sum(proxy.counts.delayed for proxy in proxies) - before
-        let_end(trial)
-        verdict = workers.judge(f"200 ms each way, gap {pulse.longest:.1f} s", trial, delayed)
+        stop_load(run)
+        result = workers.finish(
+            f"200 ms each direction, gap {liveness.longest_gap:.1f} s", run, delayed
+        )
 
     assert delayed > 100
-    assert pulse.longest < RECOVERY
-    assert verdict.found == {}
+    assert liveness.longest_gap < MAX_RECOVERY_SECONDS
+    assert result.fault_counts == {}
 
 
-def test_a_network_that_is_cut_is_survived_and_recovered_from(workers, proxies):
-    seconds, took = 30.0, []
+def test_workers_recover_after_the_network_was_cut(
+    workers: FaultHarness, proxies: Iterable[FaultProxy]
+):
+    seconds, recovery_times = 30.0, []
     before = sum(proxy.counts.cut for proxy in proxies)
 
-    with load(workers, rate=100) as trial:
+    with load(workers, rate=100) as run:
         for _ in range(workers.times):
             for proxy in proxies:
                 proxy.cut()
             time.sleep(seconds)
             for proxy in proxies:
                 proxy.heal()
-            took.append(recovery(workers))
-        let_end(trial)
+            recovery_times.append(measure_recovery(workers))
+        stop_load(run)
         cut = sum(proxy.counts.cut for proxy in proxies) - before
-        verdict = workers.judge(f"cut {seconds:.0f} s, back in {max(took):.1f} s", trial, len(took))
+        result = workers.finish(
+            f"cut {seconds:.0f} s, recovered in {max(recovery_times):.1f} s",
+            run,
+            len(recovery_times),
+        )
 
     assert cut > 0
-    assert max(took) < RECOVERY
-    assert verdict.found == {}
+    assert max(recovery_times) < MAX_RECOVERY_SECONDS
+    assert result.fault_counts == {}
 
 
-@pytest.mark.parametrize("way", Way)
-def test_half_open_connections_are_noticed_and_replaced(workers, proxies, way):
-    seconds, took = 10.0, []
-    before = sum(proxy.counts.swallowed[way] for proxy in proxies)
+@pytest.mark.parametrize("direction", Direction)
+def test_half_open_connections_are_detected_and_replaced(
+    workers: FaultHarness, proxies: Iterable[FaultProxy], direction
+):
+    seconds, recovery_times = 10.0, []
+    before = sum(proxy.counts.swallowed[direction] for proxy in proxies)
 
-    with load(workers, rate=200) as trial:
+    with load(workers, rate=200) as run:
         for _ in range(workers.times):
             for proxy in proxies:
-                proxy.swallow(way)
+                proxy.swallow(direction)
             time.sleep(seconds)
             for proxy in proxies:
                 proxy.heal()
-            took.append(recovery(workers))
-        let_end(trial)
-        swallowed = sum(proxy.counts.swallowed[way] for proxy in proxies) - before
-        verdict = workers.judge(
-            f"half open {seconds:.0f} s, {way.value}, back in {max(took):.1f} s", trial, len(took)
+            recovery_times.append(measure_recovery(workers))
+        stop_load(run)
+        swallowed = sum(proxy.counts.swallowed[direction] for proxy in proxies) - before
+        result = workers.finish(
+            f"half open {seconds:.0f} s, {direction.value},"
+            f" recovered in {max(recovery_times):.1f} s",
+            run,
+            len(recovery_times),
         )
 
     assert swallowed > 0
-    assert max(took) < RECOVERY
-    assert verdict.found == {}
+    assert max(recovery_times) < MAX_RECOVERY_SECONDS
+    assert result.fault_counts == {}

@@ -1,4 +1,4 @@
-"""One record in a hundred is poison: it leaves by its own door and costs the others little."""
+"""One record in a hundred is poison: it has its own exit, and costs good requests little."""
 
 import os
 import signal
@@ -9,30 +9,30 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from modstream.broker.client.consumer import BatchSettings
-from modstream.operations.verify.echo import ECHO
-from modstream.operations.verify.load import Plan
-from modstream.operations.verify.run import Trial
-from modstream.operations.verify.sent_log import Fate
-from tests.faults.harness import SECONDS, until
-from tests.faults.killer import stop
-from tests.faults.poison import LARGE, Poisoner
+from modstream.broker.client.batch_settings import BatchSettings
+from modstream.operations.verify.echo import ECHO_MODEL
+from modstream.operations.verify.load import VerificationPlan
+from modstream.operations.verify.run import VerificationRun
+from modstream.operations.verify.sent_log import SendStatus
+from tests.faults.harness import TIMEOUT_SECONDS, FaultHarness, wait_until
+from tests.faults.killer import stop_process
+from tests.faults.poison import LARGE_POISON, PoisonProducer
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 REQUESTS = 24_000
-"""Of a part: a second and more, so that it is not its beginning that is measured."""
+"""Requests of a part, for more than a second, so that the start has little influence."""
 ONE_IN = 100
 ROUNDS = 4
-"""Each of a clean part, one with poison, and one with a record of 10 MB among the poison; that
-alone has three times the bytes of the part's good requests."""
+"""Rounds of a clean part, one with poison, and one with a poison record of 10 MB in addition. That
+record alone has three times the bytes of the part's good requests."""
 
 LONG_SESSIONS = {"session.timeout.ms": "45000"}
-"""A worker that is stopped for a while shall stay in its group."""
+"""A worker that is stopped for a while must stay in its group."""
 
 
 class Part(NamedTuple):
-    """One part of the run: good requests per second, and the worker's CPU seconds for them."""
+    """A part of the run: its good requests, their time, and the worker's CPU seconds."""
 
     requests: int
     seconds: float
@@ -44,68 +44,70 @@ def cpu_seconds(pid):
     return times.user + times.system
 
 
-def measured(scene, requests, poisoner=None):
-    """Let a worker find good requests, poison among them; returns part, verdict, seconds.
+def measure(harness: FaultHarness, requests, poisoner=None):
+    """Send good requests and poison to a worker; return part, audit result and seconds.
 
-    It is stopped while they are sent: what is measured is its own work, in full batches.
+    The worker is stopped while they are sent, so that its work in full batches is measured.
     """
-    (worker,) = scene.targets()
-    stop(worker.pid)
-    with Trial(scene.settings, Plan(requests, ECHO, seed=scene.seed)) as trial:
+    (worker,) = harness.targets()
+    stop_process(worker.pid)
+    with VerificationRun(
+        harness.settings, VerificationPlan(requests, ECHO_MODEL, seed=harness.seed)
+    ) as run:
         while poisoner is not None and poisoner.sent < requests // ONE_IN:
-            until(lambda: trial.sent > ONE_IN * poisoner.sent, "good requests", pause=0.001)
+            wait_until(lambda: run.sent > ONE_IN * poisoner.sent, "good requests", pause=0.001)
             poisoner.send()
         if poisoner is not None:
             poisoner.flush()
-        until(lambda: acknowledged(trial) == requests, "all acknowledged")
-        cpu, begun = cpu_seconds(worker.pid), monotonic()
+        wait_until(lambda: acknowledged(run) == requests, "all acknowledged")
+        cpu, started = cpu_seconds(worker.pid), monotonic()
         os.kill(worker.pid, signal.SIGCONT)
-        assert trial.await_answers(requests, SECONDS)
-        part = Part(requests, monotonic() - begun, cpu_seconds(worker.pid) - cpu)
-        return part, trial.verdict(), trial.seconds
+        assert run.wait_for_answers(requests, TIMEOUT_SECONDS)
+        part = Part(requests, monotonic() - started, cpu_seconds(worker.pid) - cpu)
+        return part, run.finish(), run.seconds
 
 
-def acknowledged(trial):
-    return sum(one.fate is Fate.OK for one in list(trial.journal.sent.values()))
+def acknowledged(run: VerificationRun):
+    return sum(one.status is SendStatus.OK for one in list(run.sent_log.sent.values()))
 
 
-def told(parts):
-    """Throughput and cost with poison against those of the clean part beside it."""
-    figures = {
+def describe(parts):
+    """Yield throughput and cost with poison, relative to the clean part of the same round."""
+    metrics = {
         "throughput of good requests": ("/s", lambda p: p.requests / p.seconds),
         "CPU of the worker per good request": (" µs", lambda p: 1e6 * p.cpu / p.requests),
     }
-    for name, (unit, figure) in figures.items():
-        clean = [figure(part) for part in parts["clean"]]
+    for name, (unit, value_of) in metrics.items():
+        clean = [value_of(part) for part in parts["clean"]]
         yield (
             f"{name}: {median(clean):,.0f}{unit} without poison"
             f" ({min(clean):,.0f} to {max(clean):,.0f})"
         ) + "".join(
-            f", {median(figure(p) / c for p, c in zip(parts[kind], clean, strict=True)):.3f}"
+            f", {median(value_of(p) / c for p, c in zip(parts[kind], clean, strict=True)):.3f}"
             f" of that with {kind}"
-            for kind in ("poison", LARGE)
+            for kind in ("poison", LARGE_POISON)
         )
 
 
-def test_poison_among_good_requests_leaves_by_one_door_and_costs_no_good_one(scene):
-    scene.start_workers(1, batch=BatchSettings(), kafka=LONG_SESSIONS)
-    topics, requests, rounds = scene.settings.topics(), REQUESTS, ROUNDS * scene.times
-    poisoner = Poisoner(scene.settings.connection, topics, ECHO, keys=100)
-    measured(scene, requests)  # the first requests pay for what is cold
+def test_poison_leaves_by_exactly_one_exit_and_no_good_request_is_lost(harness: FaultHarness):
+    harness.start_workers(1, batch=BatchSettings(), kafka=LONG_SESSIONS)
+    topics, requests, rounds = harness.settings.topics(), REQUESTS, ROUNDS * harness.times
+    poisoner = PoisonProducer(harness.settings.connection, topics, ECHO_MODEL, keys=100)
+    measure(harness, requests)  # warm-up
 
-    parts = {"clean": [], "poison": [], LARGE: []}
+    parts = {"clean": [], "poison": [], LARGE_POISON: []}
     for kind in [*parts] * rounds:
-        poisoner.begin(large=1 if kind == LARGE else 0)
-        part, verdict, seconds = measured(scene, requests, None if kind == "clean" else poisoner)
+        poisoner.reset(large=1 if kind == LARGE_POISON else 0)
+        part, result, seconds = measure(harness, requests, None if kind == "clean" else poisoner)
         parts[kind].append(part)
-        assert verdict.found == {}
-        assert verdict.ways_out == {"prediction": requests}
+        assert result.fault_counts == {}
+        assert result.exits == {"prediction": requests}
         if kind != "clean":
-            scene.table.add(f"1% {kind}", verdict, poisoner.sent, 0, seconds)
+            harness.table.add(f"1% {kind}", result, poisoner.sent, 0, seconds)
 
-    ways = poisoner.ways_out()
-    assert {place: [way] for place, way in poisoner.due.items()} == ways
-    assert len(ways) >= 2 * rounds * requests // ONE_IN
-    assert len(set(poisoner.due.values())) == 4, "every way out was taken"
-    assert scene.row(0).restarts == 0
-    scene.table.notes.extend(f"1% poison: {line}" for line in told(parts))
+    exits = poisoner.actual_exits()
+    assert {position: [one] for position, one in poisoner.expected_exits.items()} == exits
+    assert len(exits) >= 2 * rounds * requests // ONE_IN
+    assert len(set(poisoner.expected_exits.values())) == 4, "every exit occurred"
+    assert harness.row(0).restarts == 0
+    harness.table.notes.extend(f"1% poison: {line}" for line in describe(parts))

@@ -1,4 +1,4 @@
-"""The fault proxy between plain sockets: each fault does what it says, and is counted."""
+"""The fault proxy between plain sockets: each fault has its effect and is counted."""
 
 import socket
 import struct
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from modstream.stack.embedded.ports import HOST, free_port
-from tests.faults.proxy import END_TXN, FaultProxy, Hold, Way
+from tests.faults.proxy import END_TXN, Direction, FaultProxy, RequestDelay
 
-SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 PRODUCE = 0
 
 
@@ -23,11 +23,11 @@ def request(api_key, body=b""):
 
 @dataclass
 class Echo:
-    """Sends every frame back, and remembers it."""
+    """A server that sends every frame back and records it."""
 
     listener: socket.socket
     frames: list[bytes] = field(default_factory=list)
-    came: threading.Condition = field(default_factory=threading.Condition)
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
     def serve(self):
         while True:
@@ -35,20 +35,20 @@ class Echo:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self.answer, args=[connection], daemon=True).start()
+            threading.Thread(target=self.respond, args=[connection], daemon=True).start()
 
-    def answer(self, connection):
+    def respond(self, connection):
         with connection, suppress(ConnectionError):
             while head := connection.recv(4, socket.MSG_WAITALL):
                 frame = head + connection.recv(*struct.unpack(">i", head), socket.MSG_WAITALL)
-                with self.came:
+                with self.changed:
                     self.frames.append(frame)
-                    self.came.notify_all()
+                    self.changed.notify_all()
                 connection.sendall(frame)
 
     def wait_for(self, frame):
-        with self.came:
-            return self.came.wait_for(lambda: frame in self.frames, SECONDS)
+        with self.changed:
+            return self.changed.wait_for(lambda: frame in self.frames, TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -69,119 +69,121 @@ def proxy(echo):
 
 
 @pytest.fixture
-def dial(proxy):
+def connect(proxy):
     opened = []
 
-    def dialled():
-        opened.append(socket.create_connection((HOST, proxy.port), SECONDS))
+    def open_connection():
+        opened.append(socket.create_connection((HOST, proxy.port), TIMEOUT_SECONDS))
         return opened[-1]
 
-    yield dialled
+    yield open_connection
     for one in opened:
         one.close()
 
 
-def ask(connection, frame):
-    """Send a frame and return what comes back in its place."""
+def exchange(connection, frame):
+    """Send a frame and return the bytes that come back."""
     connection.sendall(frame)
-    answer = b""
-    while len(answer) < len(frame) and (more := connection.recv(len(frame))):
-        answer += more
-    return answer
+    response = b""
+    while len(response) < len(frame) and (more := connection.recv(len(frame))):
+        response += more
+    return response
 
 
-def test_without_a_fault_everything_passes_untouched(proxy, dial):
+def test_without_a_fault_all_bytes_are_forwarded_unchanged(proxy, connect):
     large = request(PRODUCE, bytes(300_000))
-    connection = dial()
+    connection = connect()
 
-    assert ask(connection, large) == large
-    assert ask(connection, request(END_TXN)) == request(END_TXN)
+    assert exchange(connection, large) == large
+    assert exchange(connection, request(END_TXN)) == request(END_TXN)
     assert not proxy.counts.held
     assert not proxy.counts.delayed
 
 
-def test_latency_is_added_each_way(proxy, dial):
-    connection = dial()
-    proxy.slow(0.2)
+def test_latency_is_added_in_both_directions(proxy, connect):
+    connection = connect()
+    proxy.add_latency(0.2)
 
-    begun = time.monotonic()
-    ask(connection, request(PRODUCE))
-    took = time.monotonic() - begun
+    started = time.monotonic()
+    exchange(connection, request(PRODUCE))
+    duration = time.monotonic() - started
     proxy.heal()
-    begun = time.monotonic()
-    ask(connection, request(PRODUCE))
+    started = time.monotonic()
+    exchange(connection, request(PRODUCE))
 
-    assert 0.4 <= took < 2
-    assert time.monotonic() - begun < 0.2
+    assert 0.4 <= duration < 2
+    assert time.monotonic() - started < 0.2
     assert proxy.counts.delayed == 2
 
 
-def test_a_cut_drops_what_is_connected_and_refuses_what_comes(proxy, dial):
-    connection = dial()
-    ask(connection, request(PRODUCE))
+def test_a_cut_resets_connections_and_refuses_new_ones(proxy, connect):
+    connection = connect()
+    exchange(connection, request(PRODUCE))
 
     proxy.cut()
     with pytest.raises(ConnectionResetError):
         connection.recv(1)
     with pytest.raises(ConnectionResetError):
-        ask(dial(), request(PRODUCE))
+        exchange(connect(), request(PRODUCE))
     proxy.heal()
 
-    assert ask(dial(), request(PRODUCE)) == request(PRODUCE)
+    assert exchange(connect(), request(PRODUCE)) == request(PRODUCE)
     assert (proxy.counts.cut, proxy.counts.refused) == (1, 1)
 
 
-@pytest.mark.parametrize("way", Way)
-def test_a_half_open_connection_swallows_one_way_for_ever_and_stays_open(proxy, dial, echo, way):
-    connection = dial()
-    ask(connection, request(PRODUCE, b"before"))
+@pytest.mark.parametrize("direction", Direction)
+def test_a_half_open_connection_loses_one_direction_forever_and_stays_open(
+    proxy, connect, echo, direction
+):
+    connection = connect()
+    exchange(connection, request(PRODUCE, b"before"))
     connection.settimeout(0.3)
 
-    proxy.swallow(way)
+    proxy.swallow(direction)
     with pytest.raises(TimeoutError):
-        ask(connection, request(PRODUCE, b"lost"))
+        exchange(connection, request(PRODUCE, b"lost"))
     proxy.heal()
 
     with pytest.raises(TimeoutError):
-        ask(connection, request(PRODUCE, b"gone"))
-    assert ask(dial(), request(PRODUCE, b"after")) == request(PRODUCE, b"after")
-    assert (request(PRODUCE, b"gone") in echo.frames) == (way is Way.BACK)
-    assert proxy.counts.swallowed == {way: 2 * len(request(PRODUCE, b"lost"))}
+        exchange(connection, request(PRODUCE, b"gone"))
+    assert exchange(connect(), request(PRODUCE, b"after")) == request(PRODUCE, b"after")
+    assert (request(PRODUCE, b"gone") in echo.frames) == (direction is Direction.TO_CLIENT)
+    assert proxy.counts.swallowed == {direction: 2 * len(request(PRODUCE, b"lost"))}
     assert proxy.counts.cut == 0
 
 
-def test_only_the_chosen_requests_are_held_back_and_as_many_as_asked(proxy, dial):
-    connection = dial()
-    proxy.hold(Hold(END_TXN, 0.3, left=2))
+def test_only_the_given_number_of_matching_requests_is_delayed(proxy, connect):
+    connection = connect()
+    proxy.delay_requests(RequestDelay(END_TXN, 0.3, count=2))
 
     def seconds(api_key):
-        begun = time.monotonic()
-        ask(connection, request(api_key))
-        return time.monotonic() - begun
+        started = time.monotonic()
+        exchange(connection, request(api_key))
+        return time.monotonic() - started
 
-    took = [seconds(key) for key in (PRODUCE, END_TXN, END_TXN, END_TXN)]
+    durations = [seconds(key) for key in (PRODUCE, END_TXN, END_TXN, END_TXN)]
 
-    assert [one >= 0.3 for one in took] == [False, True, True, False]
+    assert [one >= 0.3 for one in durations] == [False, True, True, False]
     assert proxy.counts.held == {END_TXN: 2}
 
 
-def test_a_held_request_arrives_although_its_client_has_gone_on(proxy, dial, echo):
-    proxy.hold(Hold(END_TXN, 0.3))
+def test_a_delayed_request_arrives_although_its_client_has_disconnected(proxy, connect, echo):
+    proxy.delay_requests(RequestDelay(END_TXN, 0.3))
     late, next_ = request(END_TXN, b"late"), request(END_TXN, b"next")
-    first = dial()
+    first = connect()
 
     first.sendall(late)
     first.close()
-    ask(dial(), next_)
+    exchange(connect(), next_)
 
     assert echo.wait_for(late)
     assert echo.frames == [next_, late]
-    assert proxy.counts.outlived == 1
+    assert proxy.counts.delivered_after_disconnect == 1
 
 
-def test_a_client_can_be_hung_up_on_while_its_request_is_held(proxy, dial, echo):
-    proxy.hold(Hold(END_TXN, 0.3, hang_up=True))
-    connection = dial()
+def test_a_client_can_be_disconnected_while_its_request_is_delayed(proxy, connect, echo):
+    proxy.delay_requests(RequestDelay(END_TXN, 0.3, disconnect=True))
+    connection = connect()
 
     connection.sendall(request(END_TXN))
     with pytest.raises(ConnectionResetError):
@@ -189,14 +191,14 @@ def test_a_client_can_be_hung_up_on_while_its_request_is_held(proxy, dial, echo)
 
     assert not echo.frames
     assert echo.wait_for(request(END_TXN))
-    assert proxy.counts.outlived == 1
+    assert proxy.counts.delivered_after_disconnect == 1
 
 
-def test_a_dead_server_looks_dead():
+def test_a_connection_to_a_dead_server_is_reset():
     with (
         FaultProxy(free_port(), free_port()) as proxy,
-        # The reset may already meet the connecting.
+        # The reset may already occur during the connect.
         pytest.raises(ConnectionResetError),
-        socket.create_connection((HOST, proxy.port), SECONDS) as connection,
+        socket.create_connection((HOST, proxy.port), TIMEOUT_SECONDS) as connection,
     ):
-        ask(connection, request(PRODUCE))
+        exchange(connection, request(PRODUCE))

@@ -1,4 +1,4 @@
-"""Redis is killed and in the end wiped while requests keep coming."""
+"""Redis is killed several times and finally wiped, under load."""
 
 import json
 import shutil
@@ -10,16 +10,18 @@ import pytest
 from modstream.models.examples.echo import make_echo
 from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.registry import Registry
-from modstream.operations.verify.echo import ECHO
+from modstream.operations.verify.echo import ECHO_MODEL
+from modstream.operations.verify.run import VerificationRun
 from modstream.registry.access import open_registry
-from modstream.registry.events import tell
-from modstream.stack.local_stack import environment_of
-from tests.faults.harness import SECONDS, marks, until
+from modstream.registry.events import publish_event
+from modstream.stack.embedded import EmbeddedServer
+from modstream.stack.local_stack import child_environment
+from tests.faults.harness import TIMEOUT_SECONDS, FaultHarness, at_progress, wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 WORKERS, KILLS = 2, 5
-AWAY, BACK = "registry away", "registry back"
+UNAVAILABLE, AVAILABLE = "registry unavailable", "registry available again"
 ELSEWHERE = "published-elsewhere"
 
 
@@ -29,85 +31,101 @@ def redis(redis_server):
 
 
 @pytest.fixture
-def settings(settings, redis):
-    """The suite's settings, with a Redis that may be harmed."""
+def settings(settings, redis: EmbeddedServer):
+    """The settings of the fault tests, with a Redis that may be killed."""
     return settings.model_copy(update={"redis": redis.url})
 
 
-def versions_and_aliases(scene):
-    """Three versions of the echo model, an alias beside champion, and a model of another home."""
-    draft, artifact = make_echo(ECHO)
-    with open_registry(scene.settings) as registry:
+def publish_versions(harness: FaultHarness):
+    """Publish three echo versions, a second alias, and a model that has no backup here."""
+    spec, artifact = make_echo(ECHO_MODEL)
+    with open_registry(harness.settings) as registry:
         for note in ("second", "third"):
-            again = draft.model_copy(update={"note": note, "parent": 1, "offsets": {note: 1}})
-            tell(scene.settings, registry.publish(again, artifact), "publish", "champion")
-        tell(scene.settings, registry.promote(ECHO, 1, "shadow"), "promote", "shadow")
-        tell(scene.settings, registry.rollback(ECHO), "rollback", "champion")
-    elsewhere = RegistrySettings(prefix=f"{scene.settings.prefix}modstream")
-    with Registry(scene.settings.redis, elsewhere) as registry:
-        tell(scene.settings, registry.publish(*make_echo(ELSEWHERE)), "publish", "champion")
+            again = spec.model_copy(update={"note": note, "parent": 1, "offsets": {note: 1}})
+            publish_event(
+                harness.settings, registry.publish(again, artifact), "publish", "champion"
+            )
+        publish_event(
+            harness.settings, registry.promote(ECHO_MODEL, 1, "shadow"), "promote", "shadow"
+        )
+        publish_event(harness.settings, registry.rollback(ECHO_MODEL), "rollback", "champion")
+    elsewhere = RegistrySettings(prefix=f"{harness.settings.prefix}modstream")
+    with Registry(harness.settings.redis, elsewhere) as registry:
+        publish_event(
+            harness.settings, registry.publish(*make_echo(ELSEWHERE)), "publish", "champion"
+        )
 
 
-def standing(scene, name=ECHO):
-    with open_registry(scene.settings) as registry:
+def registry_content(harness: FaultHarness, name=ECHO_MODEL):
+    with open_registry(harness.settings) as registry:
         cards = registry.versions(name)
-        return cards, registry.aliases(name), [registry.artifact(card) for card in cards]
+        return cards, registry.aliases(name), [registry.artifact(card).content for card in cards]
 
 
-def away(scene, trial, redis, number):
-    """Kill Redis, and let requests be answered until every worker has noticed."""
+def kill_redis(harness: FaultHarness, run: VerificationRun, redis: EmbeddedServer, number):
+    """Kill Redis, and wait until every worker has noticed and still answers requests."""
     redis.kill()
-    answered = trial.answered
-    until(lambda: noticed(scene, AWAY) == WORKERS * number, f"{AWAY}, {number} times")
-    assert trial.await_answers(answered + 100, SECONDS), "answered without Redis"
+    answered = run.answered
+    wait_until(
+        lambda: count_logged(harness, UNAVAILABLE) == WORKERS * number,
+        f"{UNAVAILABLE}, {number} times",
+    )
+    assert run.wait_for_answers(answered + 100, TIMEOUT_SECONDS), "answered without Redis"
 
 
-def noticed(scene, what):
-    return sum(scene.log(slot).count(what) for slot in range(WORKERS))
+def count_logged(harness: FaultHarness, event):
+    return sum(harness.log(worker).count(event) for worker in range(WORKERS))
 
 
-def restore(scene):
-    """`modstream models restore`, as users type it."""
+def restore(harness: FaultHarness):
+    """Run `modstream models restore`; return the exit code and the status of each item."""
     done = subprocess.run(
         [sys.executable, "-m", "modstream", "models", "restore", "--json"],
-        env=environment_of(scene.settings),
+        env=child_environment(harness.settings),
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     found = json.loads(done.stdout)
-    return done.returncode, {(f["model"], f["alias"] or f["version"]): f["fate"] for f in found}
+    return done.returncode, {(f["model"], f["alias"] or f["version"]): f["status"] for f in found}
 
 
-def test_redis_killed_five_times_and_wiped_once_costs_no_answer(scene, redis):
-    versions_and_aliases(scene)
-    before, kills = standing(scene), KILLS * scene.times
-    scene.start_workers(WORKERS)
+def test_no_answer_is_lost_when_redis_is_killed_five_times_and_wiped_once(
+    harness: FaultHarness, redis: EmbeddedServer
+):
+    publish_versions(harness)
+    before, kills = registry_content(harness), KILLS * harness.times
+    harness.start_workers(WORKERS)
 
-    with scene.trial(20_000) as trial:
-        for number, _ in enumerate(marks(trial, kills + 1), start=1):
-            away(scene, trial, redis, number)
+    with harness.start_run(20_000) as run:
+        for number, _ in enumerate(at_progress(run, kills + 1), start=1):
+            kill_redis(harness, run, redis, number)
             if number > kills:
-                shutil.rmtree(redis.recipe.folder / "appendonlydir")
+                shutil.rmtree(redis.spec.folder / "appendonlydir")
             redis.start()
-            until(lambda n=number: noticed(scene, BACK) == WORKERS * n, f"{BACK}, {number} times")
-        wiped = standing(scene)
-        assert trial.await_answers(trial.answered + 100, SECONDS), "answered without any registry"
-        code, fates = restore(scene)
-        verdict = scene.judge("redis kill -9, wipe", trial, kills + 1)
+            wait_until(
+                lambda n=number: count_logged(harness, AVAILABLE) == WORKERS * n,
+                f"{AVAILABLE}, {number} times",
+            )
+        wiped = registry_content(harness)
+        assert run.wait_for_answers(run.answered + 100, TIMEOUT_SECONDS), (
+            "answered without a registry"
+        )
+        code, statuses = restore(harness)
+        result = harness.finish("redis kill -9, wipe", run, kills + 1)
 
-    assert verdict.found == {}
-    assert verdict.ways_out == {"prediction": trial.plan.number}, "no error among them"
+    assert result.fault_counts == {}
+    assert result.exits == {"prediction": run.plan.requests}, "no errors"
     assert wiped == ([], {}, [])
-    assert fates == {
-        **{(ECHO, of): "restored" for of in (1, 2, 3, "champion", "shadow")},
-        **{(ELSEWHERE, of): "gone" for of in (1, "champion")},
+    assert statuses == {
+        **{(ECHO_MODEL, of): "restored" for of in (1, 2, 3, "champion", "shadow")},
+        **{(ELSEWHERE, of): "lost" for of in (1, "champion")},
     }
-    assert code == 1, "something is gone"
-    assert standing(scene) == before
-    scene.stop(0)
-    scene.start(0)
-    scene.await_members(WORKERS)
-    with scene.trial(500) as trial:
-        assert scene.judge("redis refilled", trial, 0).found == {}
+    assert code == 1, "a model is lost"
+    assert registry_content(harness) == before
+    harness.stop(0)
+    harness.start(0)
+    harness.wait_for_members(WORKERS)
+    with harness.start_run(500) as run:
+        assert harness.finish("redis restored", run, 0).fault_counts == {}

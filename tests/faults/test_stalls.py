@@ -1,4 +1,4 @@
-"""A broker that stands still for a while."""
+"""A broker stalls for a while."""
 
 import os
 import signal
@@ -10,42 +10,41 @@ from typing import Self
 import psutil
 import pytest
 
-from modstream.stack.embedded import EmbeddedKafka, Server
-from tests.faults.harness import ENDLESS, SECONDS
-from tests.faults.killer import stop
+from modstream.stack.embedded import EmbeddedKafka, EmbeddedServer
+from tests.faults.harness import ENDLESS, TIMEOUT_SECONDS, FaultHarness
+from tests.faults.killer import stop_process
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
-STALL = 30.0
-"""Seconds."""
+STALL_SECONDS = 30.0
 MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
-    """A broker of this module's own, to be stopped; the scenes run on it."""
-    with Server(EmbeddedKafka(tmp_path_factory.mktemp("kafka"))) as server:
+    """A broker for this module only, which the test stops."""
+    with EmbeddedServer(EmbeddedKafka(tmp_path_factory.mktemp("kafka"))) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def bootstrap(broker):
+def bootstrap(broker: EmbeddedServer):
     return broker.url
 
 
-class Memory:
-    """Watches the workers' resident memory in a thread, also of those that are started later."""
+class MemoryMonitor:
+    """Samples the resident memory of all worker processes in a thread."""
 
     def __init__(self, targets) -> None:
         self._targets = targets
-        self._seen: dict[int, list[int]] = {}
+        self._samples: dict[int, list[int]] = {}
         self._closing = Event()
         self._thread = Thread(target=self._watch, name="memory")
 
     @property
     def growth(self) -> float:
-        """The most that one process has grown since it was first looked at, in MB."""
-        return max(max(sizes) - sizes[0] for sizes in self._seen.values()) / MEGABYTE
+        """The largest growth of a process since its first sample, in MB."""
+        return max(max(sizes) - sizes[0] for sizes in self._samples.values()) / MEGABYTE
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -60,33 +59,38 @@ class Memory:
             for target in filter(lambda target: target.is_ready, self._targets()):
                 with suppress(psutil.NoSuchProcess):
                     size = psutil.Process(target.pid).memory_info().rss
-                    self._seen.setdefault(target.pid, []).append(size)
+                    self._samples.setdefault(target.pid, []).append(size)
 
 
-def test_a_broker_that_stands_still_costs_little_memory_and_is_caught_up_with(scene, broker):
-    scene.start_workers(2)
-    took = []
+def test_a_stalled_broker_costs_little_memory_and_workers_catch_up(
+    harness: FaultHarness, broker: EmbeddedServer
+):
+    harness.start_workers(2)
+    catch_up_times = []
 
-    with scene.trial(1000, rate=400, ahead=ENDLESS) as trial, Memory(scene.targets) as memory:
-        trial.wanted = ENDLESS
-        for _ in range(scene.times):
-            assert trial.await_answers(trial.answered + 1000, SECONDS)
-            stop(broker.pid)
-            time.sleep(STALL)
-            waiting = trial.sent
+    with (
+        harness.start_run(1000, rate=400, max_in_flight=ENDLESS) as run,
+        MemoryMonitor(harness.targets) as memory,
+    ):
+        run.target = ENDLESS
+        for _ in range(harness.times):
+            assert run.wait_for_answers(run.answered + 1000, TIMEOUT_SECONDS)
+            stop_process(broker.pid)
+            time.sleep(STALL_SECONDS)
+            sent = run.sent
             os.kill(broker.pid, signal.SIGCONT)
-            begun = time.monotonic()
-            assert trial.await_answers(waiting, SECONDS)
-            took.append(time.monotonic() - begun)
-        assert trial.is_sending
-        trial.wanted = trial.sent
-        verdict = scene.judge(
-            f"broker stopped {STALL:.0f} s, caught up in {max(took):.1f} s,"
+            started = time.monotonic()
+            assert run.wait_for_answers(sent, TIMEOUT_SECONDS)
+            catch_up_times.append(time.monotonic() - started)
+        assert run.is_sending
+        run.target = run.sent
+        result = harness.finish(
+            f"broker stopped {STALL_SECONDS:.0f} s, caught up in {max(catch_up_times):.1f} s,"
             f" +{memory.growth:.0f} MB",
-            trial,
-            len(took),
+            run,
+            len(catch_up_times),
         )
 
-    assert max(took) < 2 * STALL
+    assert max(catch_up_times) < 2 * STALL_SECONDS
     assert memory.growth < 200
-    assert verdict.found == {}
+    assert result.fault_counts == {}

@@ -1,57 +1,63 @@
-"""Workers are killed inside transactions between swaps: each fence stands where its answers do."""
+"""Workers are killed inside transactions between swaps: version markers match the answers."""
 
 import pytest
 
 from modstream.broker.client.reader import read_to_end
-from modstream.broker.wire.codec import decode, decode_answer
-from modstream.broker.wire.contracts import Fence
+from modstream.broker.wire.codec import decode, decode_response
+from modstream.broker.wire.model_contracts import VersionMarker
 from modstream.models.examples.echo import make_echo
-from modstream.operations.trace.story import served
-from modstream.operations.verify.echo import ECHO
+from modstream.operations.trace.story import markers_in_effect
+from modstream.operations.verify.echo import ECHO_MODEL
 from modstream.registry.access import open_registry
-from tests.faults.harness import marks
+from tests.faults.harness import FaultHarness, at_progress
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
 
 def publish_again(settings):
-    """The echo as one more version; its parent tells it from a repeated publish."""
-    draft, artifact = make_echo(ECHO)
+    """Publish another version of the echo model; its parent distinguishes it from a retry."""
+    spec, artifact = make_echo(ECHO_MODEL)
     with open_registry(settings) as registry:
-        newest = registry.newest(ECHO).version
-        registry.publish(draft.model_copy(update={"parent": newest}), artifact)
+        newest = registry.newest(ECHO_MODEL).version
+        registry.publish(spec.model_copy(update={"parent": newest}), artifact)
 
 
-def read(scene, topic):
-    return list(read_to_end(scene.settings.connection, [topic]))
+def read(harness: FaultHarness, topic):
+    return list(read_to_end(harness.settings.connection, [topic]))
 
 
-def firsts(found):
-    """The least offset of each version in each partition, of (version, source) pairs."""
-    least = {}
-    for version, source in found:
-        place = version, source.partition
-        least[place] = min(source.offset, least.get(place, source.offset))
-    return least
+def first_offsets(pairs):
+    """Return the lowest offset by version and partition, given (version, source) pairs."""
+    lowest = {}
+    for version, source in pairs:
+        key = version, source.partition
+        lowest[key] = min(source.offset, lowest.get(key, source.offset))
+    return lowest
 
 
-def test_fences_tell_the_version_of_every_answer_though_workers_are_killed_between_swaps(scene):
-    scene.start_workers(2)
+def test_version_markers_give_the_version_of_every_answer_despite_kills_between_swaps(
+    harness: FaultHarness,
+):
+    harness.start_workers(2)
 
-    with scene.trial(8_000) as trial:
-        for _ in marks(trial, 4 * scene.times):
-            publish_again(scene.settings)
-            scene.gun.kill(scene.targets, inside=True)
-        verdict = scene.judge("kills between swaps", trial, scene.gun.kills, scene.gun.inside)
+    with harness.start_run(8_000) as run:
+        for _ in at_progress(run, 4 * harness.times):
+            publish_again(harness.settings)
+            harness.killer.kill(harness.targets, inside=True)
+        result = harness.finish(
+            "kills between swaps", run, harness.killer.kills, harness.killer.inside
+        )
 
-    topics = scene.settings.topics()
-    fences = [decode(Fence, record.value) for record in read(scene, topics.fences)]
-    answers = [decode_answer(record) for record in read(scene, topics.predictions)]
-    assert verdict.found == {}
-    assert firsts((f.version, f.source) for f in fences) == firsts(
+    topics = harness.settings.topics()
+    markers = [
+        decode(VersionMarker, record.value) for record in read(harness, topics.version_markers)
+    ]
+    answers = [decode_response(record) for record in read(harness, topics.predictions)]
+    assert result.fault_counts == {}
+    assert first_offsets((f.version, f.source) for f in markers) == first_offsets(
         (answer.version, answer.source) for answer in answers
     )
-    assert {answer.version for answer in answers} >= {1, 1 + 4 * scene.times}
+    assert {answer.version for answer in answers} >= {1, 1 + 4 * harness.times}
     for answer in answers:
-        (here,) = served(fences, answer.source)
-        assert here.version == answer.version
+        (marker,) = markers_in_effect(markers, answer.source)
+        assert marker.version == answer.version

@@ -1,44 +1,52 @@
-"""Workers that sleep so long that others have taken over, and then wake up and go on."""
+"""Workers that are stopped until others have taken over, and then continue."""
 
 import os
 import signal
 
 import pytest
 
-from tests.faults.harness import marks, until
+from tests.faults.harness import FaultHarness, at_progress, wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.real]
 
-GIVEN_BACK = "batch not delivered"
-"""What a worker logs that aborts and reads its batch again instead of ending."""
+RETRIED = "batch not delivered"
+"""Log event of a worker that aborts and reads its batch again, instead of exiting."""
 
 
-def test_a_worker_frozen_in_a_transaction_past_its_session_and_timeout_is_fenced(scene):
-    scene.start_workers(3)
+def test_a_worker_frozen_in_a_transaction_past_its_session_and_timeout_is_fenced(
+    harness: FaultHarness,
+):
+    harness.start_workers(3)
     fenced = 0
 
-    with scene.trial(10_000) as trial:
-        for _ in marks(trial, scene.times):
-            zombie, held = scene.freeze_transaction()
-            before = scene.row(zombie.slot).restarts, scene.log(zombie.slot).count(GIVEN_BACK)
-            scene.await_members(2)
-            until(lambda held=held: passed(scene.stable_ends(), held), "an end of its transaction")
+    with harness.start_run(10_000) as run:
+        for _ in at_progress(run, harness.times):
+            zombie, held = harness.freeze_transaction()
+            before = (
+                harness.row(zombie.instance).restarts,
+                harness.log(zombie.instance).count(RETRIED),
+            )
+            harness.wait_for_members(2)
+            wait_until(
+                lambda held=held: has_passed(harness.stable_ends(), held),
+                "the end of its transaction",
+            )
             os.kill(zombie.pid, signal.SIGCONT)
-            until(
-                lambda slot=zombie.slot, before=before: (
-                    scene.row(slot).restarts > before[0]
-                    or scene.log(slot).count(GIVEN_BACK) > before[1]
+            wait_until(
+                lambda worker=zombie.instance, before=before: (
+                    harness.row(worker).restarts > before[0]
+                    or harness.log(worker).count(RETRIED) > before[1]
                 ),
-                "a zombie that noticed",
+                "the zombie notices",
             )
             fenced += 1
-            scene.await_members(3)
-        verdict = scene.judge("zombies", trial, fenced, fenced)
+            harness.wait_for_members(3)
+        result = harness.finish("zombies", run, fenced, fenced)
 
-    assert fenced == scene.times
-    assert verdict.aborted > 0
-    assert verdict.found == {}
+    assert fenced == harness.times
+    assert result.aborted > 0
+    assert result.fault_counts == {}
 
 
-def passed(stable, held):
-    return all(stable[home] > end for home, end in held.items())
+def has_passed(stable_ends, held):
+    return all(stable_ends[partition] > end for partition, end in held.items())

@@ -1,8 +1,8 @@
-"""A whole system of separate processes for a test, on the session's servers, under its prefix."""
+"""A complete system of separate processes for a test, on shared servers, with its own prefix."""
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -15,20 +15,21 @@ import structlog
 from modstream.broker.client.admin import Admin
 from modstream.broker.wire.topics import Topics
 from modstream.cli import main
-from modstream.models.examples.flights import FLIGHT_FEATURES, online_pipeline
-from modstream.models.registry.registry import Draft, Registry
+from modstream.models.examples.flights import FLIGHT_SCHEMA, online_pipeline
+from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.river.runtime import pack
+from modstream.models.schema.version_spec import VersionSpec
 from modstream.process.supervisor import Command, Supervisor
 from modstream.producers.client.client import Client
 from modstream.registry.access import open_registry
 from modstream.settings import Settings, load_settings
-from modstream.stack.local_stack import environment_of
+from modstream.stack.local_stack import child_environment
 
-SECONDS = 90.0
+TIMEOUT_SECONDS = 90.0
 
 
-class Ended(NamedTuple):
-    """What a command left: its exit code and what it printed."""
+class CommandResult(NamedTuple):
+    """The exit code and the output of a command."""
 
     returncode: int | str
     stdout: str
@@ -37,7 +38,7 @@ class Ended(NamedTuple):
 
 @dataclass
 class System:
-    """Settings, topics, and processes that are started by the command line that users type."""
+    """The settings and topics of a test, and processes started by the command line."""
 
     settings: Settings
     supervisor: Supervisor
@@ -49,22 +50,22 @@ class System:
         return self.settings.topics()
 
     def create_topics(self) -> None:
-        Admin(self.settings.connection).create(self.settings.specs())
+        Admin(self.settings.connection).create(self.settings.topic_specs())
 
     def start(self, name: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
         argv = (sys.executable, "-m", "modstream", *arguments)
-        found = environment_of(self.settings) | (environment or {})
+        found = child_environment(self.settings) | (environment or {})
         self.supervisor.start(Command(name, argv, found))
 
-    def run(self, *arguments: str, text: str = "") -> Ended:
-        """Run a command to its end, as its process would: here, where the imports are paid for."""
+    def run(self, *arguments: str, text: str = "") -> CommandResult:
+        """Run a command to its end, in this process, which avoids the time of the imports."""
         stdout, stderr = StringIO(), StringIO()
         with (
             pytest.MonkeyPatch.context() as patch,
             redirect_stdout(stdout),
             redirect_stderr(stderr),
         ):
-            for name, value in (environment_of(self.settings) | {"COLUMNS": "200"}).items():
+            for name, value in (child_environment(self.settings) | {"COLUMNS": "200"}).items():
                 patch.setenv(name, value)
             patch.chdir(self.folder)
             patch.setattr(sys, "argv", ["modstream", *arguments])
@@ -73,7 +74,7 @@ class System:
             with pytest.raises(SystemExit) as exit_:
                 main()
             structlog.configure(**logging)
-        return Ended(exit_.value.code or 0, stdout.getvalue(), stderr.getvalue())
+        return CommandResult(exit_.value.code or 0, stdout.getvalue(), stderr.getvalue())
 
     def registry(self) -> Registry:
         return open_registry(self.settings)
@@ -83,10 +84,10 @@ class System:
         self.clients.append(client)
         return client
 
-    def await_worker(self) -> None:
-        """Wait until requests are answered; that a model is unknown is an answer, too."""
+    def wait_for_worker(self) -> None:
+        """Wait until a worker responds to a request; the error for an unknown model is enough."""
         client = self.client()
-        client.wait_all(client.send({}, model="nobody"), ["nobody"], SECONDS)
+        client.wait_all(client.send({}, model="unknown"), ["unknown"], TIMEOUT_SECONDS)
 
     def log(self, name: str) -> str:
         return (self.supervisor.logs / f"{name}.log").read_text()
@@ -95,13 +96,13 @@ class System:
 @pytest.fixture
 def system(bootstrap: str, redis_url: str, prefix: str, tmp_path: Path) -> Iterator[System]:
     """A system whose processes end with the test."""
-    with open_system(bootstrap, redis_url, prefix, tmp_path) as made:
-        yield made
+    with open_system(bootstrap, redis_url, prefix, tmp_path) as opened:
+        yield opened
 
 
 @contextmanager
 def open_system(bootstrap: str, redis: str, prefix: str, folder: Path) -> Iterator[System]:
-    """A system whose processes end with the context, in a folder of its own."""
+    """Open a system in a folder; its processes end with the context."""
     with pytest.MonkeyPatch.context() as patch, Supervisor(folder) as supervisor:
         for name in [name for name in os.environ if name.startswith("MODSTREAM_")]:
             patch.delenv(name)
@@ -110,28 +111,27 @@ def open_system(bootstrap: str, redis: str, prefix: str, folder: Path) -> Iterat
         settings = load_settings(
             bootstrap=bootstrap, redis=redis, prefix=prefix, stream="flights", home=folder
         )
-        made = System(settings, supervisor, folder)
-        yield made
-        for client in made.clients:
+        opened = System(settings, supervisor, folder)
+        yield opened
+        for client in opened.clients:
             client.close()
 
 
 def publish_untrained(system: System, name: str) -> None:
-    """Create the topics and publish the demo's River pipeline as it is before it learns."""
+    """Create the topics, and publish the demo's untrained River pipeline."""
     system.create_topics()
-    draft = Draft(
+    spec = VersionSpec(
         name=name,
         runtime="river",
         task="binary",
         classes=(False, True),
-        input_schema=FLIGHT_FEATURES,
+        input_schema=FLIGHT_SCHEMA,
     )
     with system.registry() as registry:
-        registry.publish(draft, pack(online_pipeline()))
+        registry.publish(spec, pack(online_pipeline()))
 
 
 def with_route(system: System, *models: str, stream: str = "flights") -> System:
-    """The same system with another route."""
-    chosen: Sequence[str] = models
-    settings = system.settings.model_copy(update={"route": tuple(chosen), "stream": stream})
+    """Return the same system with another route and stream."""
+    settings = system.settings.model_copy(update={"route": models, "stream": stream})
     return System(settings, system.supervisor, system.folder, system.clients)

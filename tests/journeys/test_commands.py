@@ -1,4 +1,4 @@
-"""The command line, as users type it."""
+"""The commands of the command line."""
 
 import json
 from time import monotonic
@@ -6,22 +6,22 @@ from time import monotonic
 import pytest
 
 from modstream.broker.client.publisher import Publisher
-from modstream.broker.wire.records import Outgoing
-from tests.journeys.conftest import SECONDS, publish_untrained, with_route
+from modstream.broker.wire.records import ProducerRecord
+from tests.journeys.conftest import TIMEOUT_SECONDS, publish_untrained, with_route
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
 
 @pytest.mark.long
-def test_a_stream_is_used_from_the_shell_alone(system):
-    """Seed, ask, say what was true, and see that it has been learned."""
+def test_a_stream_can_be_used_from_the_shell_alone(system):
+    """Seed, send requests and labels, and see that the labels were learned."""
     system = with_route(system, "online", "frozen")
     done = system.run("models", "seed")
     assert done.returncode == 0, done.stderr
     assert "published frozen and online" in done.stderr
-    assert "were there" in system.run("models", "seed").stderr
-    for role in (("worker",), ("joiner",), ("learner", "--model", "online")):
-        system.start(role[0], *role)
+    assert "exist already" in system.run("models", "seed").stderr
+    for service in (("worker",), ("joiner",), ("learner", "--model", "online")):
+        system.start(service[0], *service)
 
     card = json.loads(system.run("models", "show", "online", "--json").stdout)
     rows = [
@@ -31,10 +31,10 @@ def test_a_stream_is_used_from_the_shell_alone(system):
         }
         for _ in range(20)
     ]
-    asked = "\n".join(map(json.dumps, rows))
-    assert "20 requests sent" in system.run("produce", text=asked).stderr
-    read = ("consume", "--from", "beginning", "--follow", "--limit", "40")
-    answers = [json.loads(line) for line in system.run(*read).stdout.splitlines()]
+    requests = "\n".join(map(json.dumps, rows))
+    assert "20 requests sent" in system.run("produce", text=requests).stderr
+    consume = ("consume", "--from", "beginning", "--follow", "--limit", "40")
+    answers = [json.loads(line) for line in system.run(*consume).stdout.splitlines()]
     ids = {a["id"] for a in answers}
     assert {(a["id"], a["model"]) for a in answers} == {
         (each, model) for each in ids for model in ("online", "frozen")
@@ -48,17 +48,17 @@ def test_a_stream_is_used_from_the_shell_alone(system):
     assert (
         "20 labels sent" in system.run("produce", "--to", "labels", text="\n".join(labels)).stderr
     )
-    deadline = monotonic() + SECONDS
+    deadline = monotonic() + TIMEOUT_SECONDS
     while joined(system) != ids:
         assert monotonic() < deadline, "every label is joined"
-    with system.registry() as registry, registry.watch() as hints:
+    with system.registry() as registry, registry.subscribe() as changes:
         while (registry.newest("online").metrics["learned"]) < 20:
-            assert hints.wait(SECONDS), "the learner publishes"
-    deadline = monotonic() + SECONDS
-    while fates(system, min(ids)) != ["learned"]:
+            assert changes.wait(TIMEOUT_SECONDS), "the learner publishes"
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while learning_outcomes(system, min(ids)) != ["learned"]:
         assert monotonic() < deadline, "the version is announced"
     lag = json.loads(system.run("topics", "lag", "--json").stdout)
-    assert {row["role"] for row in lag} == {"worker", "joiner", "learner"}
+    assert {row["service"] for row in lag} == {"worker", "joiner", "learner"}
 
     listed = json.loads(system.run("models", "list", "--json").stdout)
     assert {row["model"]: row["runtime"] for row in listed} == {"online": "river", "frozen": "onnx"}
@@ -70,36 +70,36 @@ def test_a_stream_is_used_from_the_shell_alone(system):
 
 
 def joined(system):
-    """The ids that feedback has come of so far."""
+    """Return the ids of the feedback so far."""
     lines = system.run("consume", "--topic", "feedback").stdout.splitlines()
     return {json.loads(line)["id"] for line in lines}
 
 
-def fates(system, request_id):
-    """What learners made of a request's label, as its trace tells."""
-    account = json.loads(system.run("trace", request_id, "--json").stdout)
-    assert {answer["model"] for answer in account["answers"]} == {"online", "frozen"}
-    return [lesson["fate"] for joined in account["joined"] for lesson in joined["lessons"]]
+def learning_outcomes(system, request_id):
+    """Return what learners did with a request's label, according to its trace."""
+    trace = json.loads(system.run("trace", request_id, "--json").stdout)
+    assert {response["model"] for response in trace["responses"]} == {"online", "frozen"}
+    return [outcome["outcome"] for entry in trace["feedback"] for outcome in entry["learning"]]
 
 
-def test_load_is_reported_for_people_and_for_programs(system):
+def test_load_reports_as_text_and_as_json(system):
     system = with_route(system, "online")
     publish_untrained(system, "online")
     system.start("worker", "worker")
-    system.await_worker()
+    system.wait_for_worker()
 
-    told = system.run("load", "--rate", "100", "--seconds", "3", "--bad", "0.1", "--json")
+    done = system.run("load", "--rate", "100", "--seconds", "3", "--bad", "0.1", "--json")
 
-    report = json.loads(told.stdout)
+    report = json.loads(done.stdout)
     assert report["answered"] == report["sent"] > 200
     assert report["latency_ms"]["p50"] > 0
-    shown = system.run("load", "--rate", "50", "--seconds", "1", "--form", "tensor")
+    shown = system.run("load", "--rate", "50", "--seconds", "1", "--format", "tensor")
     assert "p99" in shown.stdout
 
 
 def test_topics_are_created_listed_and_described(system):
     assert "created" in system.run("topics", "create").stderr
-    assert "all topics were there" in system.run("topics", "create").stderr
+    assert "all topics exist already" in system.run("topics", "create").stderr
 
     listed = json.loads(system.run("topics", "list", "--json").stdout)
     described = json.loads(system.run("topics", "describe", "--json").stdout)
@@ -113,40 +113,40 @@ def test_a_dead_letter_is_printed_with_its_cause(system):
     publish_untrained(system, "online")
     system.start("worker", "worker")
     with Publisher(system.settings.connection) as publisher:
-        publisher.send(Outgoing(system.topics.requests, b"k", b"rubbish"))
+        publisher.send(ProducerRecord(system.topics.requests, b"k", b"invalid"))
 
     done = system.run("consume", "--topic", "dlq", "--follow", "--limit", "1")
 
     letter = json.loads(done.stdout)
-    assert (letter["value"], letter["key"]) == ("rubbish", "k")
+    assert (letter["value"], letter["key"]) == ("invalid", "k")
     assert letter["cause"]["class.name"] == "not_json"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text", "says"),
+    ("arguments", "text", "message"),
     [
-        (("models", "show", "nobody"), "", "has no version or alias"),
-        (("models", "rollback", "nobody"), "", "nobody"),
+        (("models", "show", "no-such-model"), "", "has no version or alias"),
+        (("models", "rollback", "no-such-model"), "", "no-such-model"),
         (("produce",), '{"features": 1}', "line 1"),
-        (("produce", "--to", "labels"), "rubbish", "line 1"),
+        (("produce", "--to", "labels"), "invalid", "line 1"),
         (("consume",), "", "modstream topics create"),
         (("load",), "", "has no version or alias"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_what_goes_wrong_is_one_sentence_and_no_traceback(system, arguments, text, says):
+def test_an_error_is_printed_as_one_sentence_without_a_traceback(system, arguments, text, message):
     done = system.run(*arguments, text=text)
 
     assert done.returncode == 1
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_servers_that_are_not_there_are_told_with_the_way_out(system):
-    nowhere = system.settings.model_copy(
+def test_an_unavailable_server_is_named_in_the_error(system):
+    unavailable = system.settings.model_copy(
         update={"bootstrap": "127.0.0.1:1", "redis": "redis://127.0.0.1:1/0"}
     )
-    system.settings = nowhere
+    system.settings = unavailable
 
     kafka, redis = system.run("topics", "list"), system.run("models", "list")
 
@@ -155,7 +155,7 @@ def test_servers_that_are_not_there_are_told_with_the_way_out(system):
     assert kafka.returncode == redis.returncode == 1
 
 
-def test_settings_are_printed_and_a_wrong_one_is_refused(system):
+def test_settings_are_printed_and_an_invalid_one_is_rejected(system):
     printed = json.loads(system.run("config").stdout)
     assert printed["bootstrap"] == system.settings.bootstrap
 
@@ -164,12 +164,12 @@ def test_settings_are_printed_and_a_wrong_one_is_refused(system):
     assert json.loads(done.stdout)[0]["partitions"] == 4, "the environment wins over the file"
 
     (system.folder / "modstream.toml").write_text("colour = 'blue'\n")
-    refused = system.run("config")
-    assert refused.returncode == 1
-    assert "colour" in refused.stderr
+    rejected = system.run("config")
+    assert rejected.returncode == 1
+    assert "colour" in rejected.stderr
 
 
-def test_the_doctor_finds_this_machine_well(system):
+def test_the_doctor_reports_its_checks(system):
     found = json.loads(system.run("doctor", "--json").stdout)
 
     assert {row["check"] for row in found} >= {"python", "disk", "kafka", "redis", "flights"}
@@ -177,9 +177,9 @@ def test_the_doctor_finds_this_machine_well(system):
 
 
 def test_help_explains_every_command(system):
-    told = system.run("--help").stdout
+    printed = system.run("--help").stdout
 
     for command in ("demo", "up", "worker", "joiner", "learner", "produce", "consume", "load"):
-        assert command in told
+        assert command in printed
     for command in ("models", "topics", "doctor", "config"):
-        assert command in told
+        assert command in printed

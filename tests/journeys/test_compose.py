@@ -1,4 +1,4 @@
-"""The compose file: valid, and each of its application's services works as it is written there."""
+"""The compose file: it is valid, and its application services work as they are written."""
 
 import json
 import subprocess
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import SECONDS, System, with_route
+from modstream.settings import Settings
+from tests.journeys.conftest import TIMEOUT_SECONDS, System, with_route
 
 ROOT = Path(__file__).parents[2]
 APPLICATION = {"seed", "worker", "joiner", "learner", "load"}
@@ -20,7 +21,7 @@ FLIGHT = {
 
 
 def compose(*arguments: str, file: Path = ROOT / "docker-compose.yml"):
-    """Run the real `docker compose`, which needs no engine to read a file."""
+    """Run the real `docker compose`; it needs no engine to read a file."""
     spec = find_spec("compose")
     binary = Path(spec.origin).parent / "docker-compose"
     return subprocess.run(
@@ -34,7 +35,7 @@ def compose(*arguments: str, file: Path = ROOT / "docker-compose.yml"):
 
 @pytest.fixture(scope="module")
 def services():
-    """The services as compose understands them, anchors and short forms resolved."""
+    """The services as compose reads them, with anchors and short forms resolved."""
     done = compose("config", "--format", "json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
@@ -47,9 +48,9 @@ def test_the_file_follows_the_compose_specification():
 @pytest.mark.parametrize(
     ("old", "new"),
     [("    healthcheck:", "    healthchek:"), ("profiles: [load]", "profiles: load: x"),
-     ("depends_on: &servers", "depends_on: &servers\n    nobody: { condition: service_done }")],
+     ("depends_on: &servers", "depends_on: &servers\n    unknown: { condition: service_done }")],
 )  # fmt: skip
-def test_a_broken_file_is_refused(tmp_path, old, new):
+def test_an_invalid_file_is_rejected(tmp_path, old, new):
     broken = tmp_path / "docker-compose.yml"
     text = (ROOT / "docker-compose.yml").read_text()
     assert old in text
@@ -58,7 +59,7 @@ def test_a_broken_file_is_refused(tmp_path, old, new):
     assert compose("config", "--quiet", file=broken).returncode != 0
 
 
-def test_servers_are_healthy_before_anybody_uses_them_and_keep_their_data(services):
+def test_servers_are_healthy_before_they_are_used_and_keep_their_data(services):
     for server in ("kafka", "redis"):
         assert services[server]["healthcheck"]["test"]
         assert [v["type"] for v in services[server]["volumes"]] == ["volume"]
@@ -67,7 +68,7 @@ def test_servers_are_healthy_before_anybody_uses_them_and_keep_their_data(servic
     assert services["load"]["profiles"] == ["load"]
 
 
-def test_the_image_runs_the_command_that_the_services_name(services):
+def test_the_image_runs_the_commands_of_the_services(services):
     dockerfile = (ROOT / "Dockerfile").read_text()
 
     assert 'ENTRYPOINT ["modstream"]' in dockerfile
@@ -75,12 +76,21 @@ def test_the_image_runs_the_command_that_the_services_name(services):
     assert set(services) == APPLICATION | {"kafka", "redis"}
 
 
+def test_every_variable_of_the_services_is_a_setting(services):
+    """An unknown variable would be ignored silently."""
+    names = {name for service in APPLICATION for name in services[service]["environment"]}
+    fields = {name.removeprefix("MODSTREAM_").split("__")[0].lower() for name in names}
+
+    assert all(name.startswith("MODSTREAM_") for name in names)
+    assert fields <= set(Settings.model_fields)
+
+
 @pytest.mark.real
 @pytest.mark.journey
 @pytest.mark.timeout(240)
 @pytest.mark.long
-def test_every_application_service_does_its_work_as_it_is_written(system, services):
-    """Seed, ask, label, learn and load, by the file's own commands and environments."""
+def test_every_application_service_works_as_it_is_written(system, services):
+    """Seed, predict, label, learn and load, with the file's own commands and environments."""
     environments = {name: environment(services[name], system) for name in APPLICATION}
 
     def start(name: str) -> None:
@@ -91,18 +101,18 @@ def test_every_application_service_does_its_work_as_it_is_written(system, servic
     for name in ("worker", "joiner", "learner"):
         start(name)
 
-    asked = with_route(system, "online", "frozen")
-    client = asked.client()
-    tickets = [client.send(FLIGHT, event_time=1_700_000_000_000 + n) for n in range(50)]
-    for ticket in tickets:
-        answers = client.wait_all(ticket, ("online", "frozen"), SECONDS)
+    online = with_route(system, "online", "frozen")
+    client = online.client()
+    requests = [client.send(FLIGHT, event_time=1_700_000_000_000 + n) for n in range(50)]
+    for request in requests:
+        answers = client.wait_all(request, ("online", "frozen"), TIMEOUT_SECONDS)
         assert {answer.version for answer in answers.values()} == {1}
-    for number, ticket in enumerate(tickets):
-        client.label(ticket, number % 3 == 0, 1_700_000_100_000 + number)
+    for number, request in enumerate(requests):
+        client.label(request, number % 3 == 0, 1_700_000_100_000 + number)
     client.flush()
-    with asked.registry() as registry, registry.watch() as hints:
-        while registry.newest("online").metrics["learned"] < len(tickets):
-            assert hints.wait(SECONDS), system.log("learner")
+    with online.registry() as registry, registry.subscribe() as changes:
+        while registry.newest("online").metrics["learned"] < len(requests):
+            assert changes.wait(TIMEOUT_SECONDS), system.log("learner")
 
     start("load")
     assert system.supervisor.wait_for(
@@ -114,9 +124,9 @@ def test_every_application_service_does_its_work_as_it_is_written(system, servic
 
 
 def environment(service: dict[str, object], system: System) -> dict[str, str]:
-    """A service's environment with the hosts replaced, apart under the test's prefix."""
+    """Return a service's environment with the test's servers and prefix."""
     settings = system.settings
     hosts = {"kafka:9092": settings.bootstrap, "redis://redis:6379/0": settings.redis}
     found = {name: hosts.get(value, value) for name, value in service["environment"].items()}
-    assert found["MODSTREAM_BOOTSTRAP"] == settings.bootstrap, "the host was replaced"
+    assert found["MODSTREAM_BOOTSTRAP"] == settings.bootstrap, "the host is replaced"
     return found | {"MODSTREAM_PREFIX": settings.prefix}

@@ -1,13 +1,11 @@
-"""Every kind of model goes the whole way: request, answer, label, joined, learned, new version.
+"""Every kind of model passes through all steps: request, prediction, label, join, new version.
 
-One worker, one joiner and one stream serve them all; requests name their model.
+One worker, one joiner and one stream serve all models; requests name their model.
 """
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -15,95 +13,24 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from river import anomaly, datasets, linear_model, naive_bayes, optim, preprocessing, time_series
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.datasets import load_breast_cancer
 from sklearn.tree import DecisionTreeClassifier
 
 from modstream.broker.client.reader import Reader, read_to_end
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import Feedback, Metrics
-from modstream.models.importers.files import from_sklearn
-from modstream.models.importers.river import Described, from_river
-from modstream.models.runtimes.river.artifact import Packed, pack
+from modstream.broker.wire.contracts import Feedback
+from modstream.broker.wire.model_contracts import Metrics
+from modstream.models.importers.river import import_river
+from modstream.models.importers.sklearn import import_sklearn
+from modstream.models.runtimes.river.artifact import pack
 from modstream.models.runtimes.runtime import load
-from modstream.models.schema.input_schema import Feature
+from modstream.models.schema.artifact import Artifact
 from modstream.processors.predict.outputs import by_name
 from modstream.services.learner import run_learner
-from tests.journeys.conftest import SECONDS, System, open_system, with_route
+from tests.journeys.conftest import TIMEOUT_SECONDS, System, open_system, with_route
+from tests.journeys.task_cases import CASES, rows_of
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
-
-PASSENGERS = [float(y) for _, y in datasets.AirlinePassengers()]
-SERIES = (
-    Feature(name="period", kind="int"),
-    Feature(name="horizon", kind="int", low=1, high=6),
-)
-
-
-def winters():
-    """Two years of passengers, learned: the seasons are known."""
-    model = time_series.HoltWinters(
-        alpha=0.3, beta=0.1, gamma=0.6, seasonality=12, multiplicative=True
-    )
-    for value in PASSENGERS[:24]:
-        model.learn_one(value)
-    return Packed(model, 23)
-
-
-def scaled(model):
-    return Packed(preprocessing.StandardScaler() | model, None)
-
-
-def floats(names):
-    return tuple(Feature(name=name, kind="float") for name in names)
-
-
-def rows_of(data):
-    names = [str(name) for name in data.feature_names]
-    return [dict(zip(names, row, strict=True)) for row in data.data.tolist()]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model, and rows with their labels in the order in which they come."""
-
-    packed: Packed
-    described: Described
-    rows: list
-    labels: list
-
-
-def wine():
-    data = load_wine()
-    order = [(place * 37) % 178 for place in range(120)]
-    return Case(
-        scaled(naive_bayes.GaussianNB()),
-        Described(floats(data.feature_names), (0, 1, 2)),
-        [rows_of(data)[place] for place in order],
-        [int(data.target[place]) for place in order],
-    )
-
-
-def diabetes():
-    data = load_diabetes()
-    model = linear_model.LinearRegression(optimizer=optim.SGD(0.01), intercept_lr=0.3)
-    described = Described(floats(data.feature_names))
-    return Case(scaled(model), described, rows_of(data)[:120], data.target[:120].tolist())
-
-
-def shuttle():
-    flown = list(islice(datasets.Shuttle(), 200))
-    model = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(window_size=50, seed=42)
-    described = Described(floats(sorted(flown[0][0])))
-    return Case(Packed(model, None), described, [x for x, _ in flown], [int(y) for _, y in flown])
-
-
-def passengers():
-    rows = [{"period": period, "horizon": 6} for period in range(24, 144)]
-    return Case(winters(), Described(SERIES), rows, PASSENGERS[24:])
-
-
-CASES = {"wine": wine, "diabetes": diabetes, "shuttle": shuttle, "passengers": passengers}
 
 
 @pytest.fixture(scope="module")
@@ -113,43 +40,45 @@ def stack(
     """A worker and a joiner of one stream, for all tests of this module."""
     with open_system(
         bootstrap, redis_url, f"t{uuid4().hex[:8]}.", tmp_path_factory.mktemp("tasks")
-    ) as made:
-        system = with_route(made, "cells", stream="tasks")
+    ) as opened:
+        system = with_route(opened, "cells", stream="tasks")
         system.create_topics()
         publish_champion(system)
         system.start("worker", "worker")
         system.start("joiner", "joiner")
-        system.await_worker()
+        system.wait_for_worker()
         yield system
 
 
 def publish_champion(system):
-    """A model of cells that knows nothing: its diagnoses were shuffled."""
+    """Publish a model of cells that has learned nothing, since its labels were shuffled."""
     data = load_breast_cancer(as_frame=True)
     shuffled = np.random.default_rng(0).permutation(data.target)
     model = DecisionTreeClassifier(max_depth=2, random_state=0).fit(data.data, shuffled)
     with system.registry() as registry:
-        registry.publish(*from_sklearn("cells", model))
+        registry.publish(*import_sklearn("cells", model))
 
 
 def publish(system, name, case):
-    """From the shell, as a file and what River does not know of it."""
+    """Publish a file from the shell, with what River does not know about its model."""
     path = system.folder / f"{name}.river"
-    path.write_bytes(pack(*case.packed))
-    told = [option for one in case.described.features for option in ("-f", described(one))]
-    told += [option for label in case.described.classes for option in ("--class", f"{label}")]
-    done = system.run("models", "publish", name, str(path), *told)
+    path.write_bytes(pack(*case.unpacked))
+    options = [
+        option for one in case.description.features for option in ("-f", feature_option(one))
+    ]
+    options += [option for label in case.description.classes for option in ("--class", f"{label}")]
+    done = system.run("models", "publish", name, str(path), *options)
     assert done.returncode == 0, done.stderr
 
 
-def described(feature):
+def feature_option(feature):
     bounds = "" if feature.high is None else f":{feature.low:g}:{feature.high:g}"
     return f"{feature.name}:{feature.kind}{bounds}"
 
 
 @contextmanager
-def learning(system, model):
-    """A learner in a thread, so that it is seen from here."""
+def run_learner_thread(system, model):
+    """Run a learner in a thread, so that the test coverage includes it."""
     stop = Event()
     thread = Thread(target=run_learner, args=(system.settings, model, stop), daemon=True)
     thread.start()
@@ -157,130 +86,136 @@ def learning(system, model):
         yield
     finally:
         stop.set()
-        thread.join(SECONDS)
+        thread.join(TIMEOUT_SECONDS)
 
 
-def ask(client, model, rows, **version):
-    tickets = [client.send(row, key=model, model=model, **version) for row in rows]
-    return tickets, [client.wait(ticket, SECONDS) for ticket in tickets]
+def predict(client, model, rows, **version):
+    requests = [client.send(row, key=model, model=model, **version) for row in rows]
+    return requests, [client.wait(request, TIMEOUT_SECONDS) for request in requests]
 
 
-def tell(client, tickets, labels):
-    for number, (ticket, label) in enumerate(zip(tickets, labels, strict=True)):
-        client.label(ticket, label, event_time=1_700_000_000_000 + number)
+def send_labels(client, requests, labels):
+    for number, (request, label) in enumerate(zip(requests, labels, strict=True)):
+        client.label(request, label, event_time=1_700_000_000_000 + number)
 
 
-def await_learned(system, model, count):
-    """The first version that has learned so many rows."""
-    with system.registry() as registry, registry.watch() as hints:
+def wait_until_learned(system, model, count):
+    """Wait for a version that has learned `count` rows, and return its card."""
+    with system.registry() as registry, registry.subscribe() as changes:
         while (card := registry.newest(model)).metrics.get("learned", 0) < count:
-            assert hints.wait(SECONDS), "the learner publishes"
+            assert changes.wait(TIMEOUT_SECONDS), "the learner publishes"
         return card
 
 
-def await_joined(system, model, count):
-    deadline = monotonic() + SECONDS
+def wait_until_joined(system, model, count):
+    deadline = monotonic() + TIMEOUT_SECONDS
     with Reader(system.settings.connection, [system.topics.feedback]) as reader:
         while count > 0:
             assert monotonic() < deadline, f"{count} labels are not joined"
-            told = [decode(Feedback, record.value) for record in reader.poll()]
-            count -= sum(one.predictions[0].model == model for one in told)
+            messages = [decode(Feedback, record.value) for record in reader.poll()]
+            count -= sum(one.predictions[0].model == model for one in messages)
 
 
-def figures(system, model):
-    """The latest prequential figures of a model, over all its versions."""
+def latest_metrics(system, model):
+    """Return the latest prequential metrics of a model over all its versions."""
     records = read_to_end(system.settings.connection, [system.topics.metrics])
-    told = [decode(Metrics, record.value) for record in records]
-    return [m.values for m in told if (m.kind, m.model, m.version) == ("prequential", model, None)][
-        -1
-    ]
+    messages = [decode(Metrics, record.value) for record in records]
+    return [
+        m.values for m in messages if (m.kind, m.model, m.version) == ("prequential", model, None)
+    ][-1]
 
 
-def through_the_loop(system, name):
-    """Two halves of a case, the second answered by a version that has learned the first."""
+def run_learning_loop(system, name):
+    """Predict and learn both halves of a case; the second uses a version that learned the first.
+
+    Returns:
+        The labels, the predictions of both halves, and the latest metrics.
+    """
     case = CASES[name]()
     client, half = system.client(), len(case.rows) // 2
     publish(system, name, case)
-    with learning(system, name):
-        tickets, untaught = ask(client, name, case.rows[:half])
-        tell(client, tickets, case.labels[:half])
-        card = await_learned(system, name, half)
-        _, (first,) = ask(client, name, case.rows[half : half + 1], version=card.version)
-        tickets, taught = ask(client, name, case.rows[half:], version=card.version)
-        tell(client, tickets, case.labels[half:])
-        await_learned(system, name, len(case.rows))
-    assert max(answer.version for answer in untaught) < card.version
-    assert first.outputs == taught[0].outputs == learned_at_once(case, half)
-    return case.labels, untaught, taught, figures(system, name)
+    with run_learner_thread(system, name):
+        requests, untrained = predict(client, name, case.rows[:half])
+        send_labels(client, requests, case.labels[:half])
+        card = wait_until_learned(system, name, half)
+        _, (first,) = predict(client, name, case.rows[half : half + 1], version=card.version)
+        requests, trained = predict(client, name, case.rows[half:], version=card.version)
+        send_labels(client, requests, case.labels[half:])
+        wait_until_learned(system, name, len(case.rows))
+    assert max(answer.version for answer in untrained) < card.version
+    assert first.outputs == trained[0].outputs == predict_without_broker(case, half)
+    return case.labels, untrained, trained, latest_metrics(system, name)
 
 
-def learned_at_once(case, half):
-    """What a model says to the next row that learned the same rows without any broker between."""
-    draft, artifact = from_river("m", case.packed, case.described)
-    card, schema = draft.card(1, artifact), draft.input_schema
-    runtime = load(artifact, card)
-    runtime.learn(schema.batch(case.rows[:half]).batch, case.labels[:half])
-    return by_name(card, runtime.predict(schema.batch(case.rows[half : half + 1]).batch)[0])
+def predict_without_broker(case, half):
+    """Return the next prediction of a model that learned the first half without a broker."""
+    spec, artifact = import_river("m", case.unpacked, case.description)
+    card, schema = spec.make_card(1, Artifact(artifact)), spec.input_schema
+    runtime = load(Artifact(artifact), card)
+    runtime.learn(schema.parse_rows(case.rows[:half]).batch, case.labels[:half])
+    return by_name(card, runtime.predict(schema.parse_rows(case.rows[half : half + 1]).batch)[0])
 
 
-def test_three_wines_are_told_apart_once_they_have_been_tasted(stack):
-    labels, untaught, taught, found = through_the_loop(stack, "wine")
+def test_a_multiclass_model_is_accurate_after_learning(stack):
+    labels, untrained, trained, metrics = run_learning_loop(stack, "wine")
 
-    assert {answer.outputs["probabilities"]["0"] for answer in untaught} == {1 / 3}
-    right = [a.outputs["label"] == truth for a, truth in zip(taught, labels[60:], strict=True)]
-    assert sum(right) > 50
-    assert found.keys() >= {"accuracy", "macro_f1", "log_loss"}
+    assert {answer.outputs["probabilities"]["0"] for answer in untrained} == {1 / 3}
+    is_correct = [
+        a.outputs["label"] == truth for a, truth in zip(trained, labels[60:], strict=True)
+    ]
+    assert sum(is_correct) > 50
+    assert metrics.keys() >= {"accuracy", "macro_f1", "log_loss"}
 
 
-def test_a_value_is_learned(stack):
-    labels, untaught, taught, found = through_the_loop(stack, "diabetes")
+def test_a_regression_model_improves_by_learning(stack):
+    labels, untrained, trained, metrics = run_learning_loop(stack, "diabetes")
 
-    before = sum(abs(a.outputs["value"] - y) for a, y in zip(untaught, labels[:60], strict=True))
-    after = sum(abs(a.outputs["value"] - y) for a, y in zip(taught, labels[60:], strict=True))
+    before = sum(abs(a.outputs["value"] - y) for a, y in zip(untrained, labels[:60], strict=True))
+    after = sum(abs(a.outputs["value"] - y) for a, y in zip(trained, labels[60:], strict=True))
     assert after < before / 2
-    assert found.keys() >= {"mae", "rmse", "r2"}
+    assert metrics.keys() >= {"mae", "rmse", "r2"}
 
 
-def test_anomalies_are_scored_and_the_scores_held_against_late_labels(stack):
-    labels, _, taught, found = through_the_loop(stack, "shuttle")
+def test_anomaly_scores_are_evaluated_with_late_labels(stack):
+    labels, _, trained, metrics = run_learning_loop(stack, "shuttle")
 
-    odd = [a.outputs["score"] for a, y in zip(taught, labels[100:], strict=True) if y]
-    plain = [a.outputs["score"] for a, y in zip(taught, labels[100:], strict=True) if not y]
-    assert sum(odd) / len(odd) > sum(plain) / len(plain)
-    assert found.keys() == {"labelled", "window", "auc"}
-
-
-def test_a_series_is_forecast_as_far_as_was_asked_and_scored_by_step(stack):
-    labels, untaught, taught, found = through_the_loop(stack, "passengers")
-
-    assert (untaught[0].outputs["period"], untaught[59].outputs["period"]) == (24, 83)
-    assert len(taught[0].outputs["forecast"]) == 6
-    assert found.keys() >= {"mae", "smape", *(f"mae_{step}" for step in range(1, 7))}
-    assert taught[0].outputs["forecast"][0] == pytest.approx(labels[60], rel=0.15)
+    anomalous = [a.outputs["score"] for a, y in zip(trained, labels[100:], strict=True) if y]
+    normal = [a.outputs["score"] for a, y in zip(trained, labels[100:], strict=True) if not y]
+    assert sum(anomalous) / len(anomalous) > sum(normal) / len(normal)
+    assert metrics.keys() == {"labelled", "window", "auc"}
 
 
-def test_a_champion_that_knows_nothing_is_challenged_by_retraining(stack, monkeypatch):
-    """Requests, labels, `modstream train`: the challenger answers whoever asks for it."""
+def test_a_series_is_forecast_to_the_requested_horizon_and_scored_by_step(stack):
+    labels, untrained, trained, metrics = run_learning_loop(stack, "passengers")
+
+    assert (untrained[0].outputs["period"], untrained[59].outputs["period"]) == (24, 83)
+    assert len(trained[0].outputs["forecast"]) == 6
+    assert metrics.keys() >= {"mae", "smape", *(f"mae_{step}" for step in range(1, 7))}
+    assert trained[0].outputs["forecast"][0] == pytest.approx(labels[60], rel=0.15)
+
+
+def test_retraining_publishes_a_challenger_to_an_untrained_champion(stack, monkeypatch):
+    """Send requests and labels, and train; the challenger responds to requests that name it."""
     monkeypatch.setenv("MODSTREAM_TRAIN__FOLDS", "2")
     data, count = load_breast_cancer(), 240
     rows = rows_of(data)[:count]
     client = stack.client()
-    tickets, answers = ask(client, "cells", rows)
-    tell(client, tickets, data.target[:count].tolist())
-    await_joined(stack, "cells", count)
+    requests, answers = predict(client, "cells", rows)
+    send_labels(client, requests, data.target[:count].tolist())
+    wait_until_joined(stack, "cells", count)
 
-    refused = stack.run("train", "cells", "--trials", "1", "--threshold", "1.01")
+    rejected = stack.run("train", "cells", "--trials", "1", "--threshold", "1.01")
     done = stack.run("train", "cells", "--trials", "2", "--threshold", "0.9", "--json")
 
-    assert (refused.returncode, done.returncode) == (1, 0), done.stderr + refused.stdout
-    assert "asked for is at least 1.01" in refused.stdout
-    told = json.loads(done.stdout)
-    assert told["challenger"]["auc"] > 0.95
-    assert told["gain"][0] > 0.2
-    assert "<svg" in Path(stack.folder / told["report"]).read_text()
-    _, challenged = ask(client, "cells", rows[-5:], version="challenger")
-    _, champion = ask(client, "cells", rows[-5:])
-    assert {answer.version for answer in challenged} == {told["version"]}
-    assert [a.outputs for a in champion] == [a.outputs for a in answers[-5:]]
+    assert (rejected.returncode, done.returncode) == (1, 0), done.stderr + rejected.stdout
+    assert "at least 1.01 is required" in rejected.stdout
+    report = json.loads(done.stdout)
+    assert report["challenger"]["auc"] > 0.95
+    assert report["gain"][0] > 0.2
+    assert "<svg" in Path(stack.folder / report["report"]).read_text()
+    _, by_challenger = predict(client, "cells", rows[-5:], version="challenger")
+    _, by_champion = predict(client, "cells", rows[-5:])
+    assert {answer.version for answer in by_challenger} == {report["version"]}
+    assert [a.outputs for a in by_champion] == [a.outputs for a in answers[-5:]]
     with stack.registry() as registry:
-        assert registry.aliases("cells") == {"challenger": told["version"], "champion": 1}
+        assert registry.aliases("cells") == {"challenger": report["version"], "champion": 1}

@@ -1,4 +1,4 @@
-"""A request's story, another version's answers and the fences, from the shell."""
+"""The trace of a request, the backtest of another version and version markers, from the shell."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -12,22 +12,22 @@ from confluent_kafka.admin import AdminClient
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.reader import read_to_end
-from modstream.broker.wire.codec import decode, decode_answer
-from modstream.broker.wire.contracts import Fence
-from modstream.operations.trace.story import served
+from modstream.broker.wire.codec import decode, decode_response
+from modstream.broker.wire.model_contracts import VersionMarker
+from modstream.operations.trace.story import markers_in_effect
 from modstream.services.worker import run_worker
-from tests.journeys.conftest import SECONDS, with_route
-from tests.models.constant_model import publish
+from tests.journeys.conftest import TIMEOUT_SECONDS, with_route
+from tests.models.constant_model import publish_constant
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
-EACH = 5
+REQUESTS = 5
 NAME = "biased"
 
 
 @contextmanager
-def working(settings):
-    """A worker in a thread of this process."""
+def run_worker_thread(settings):
+    """Run a worker in a thread of this process."""
     stop = Event()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_worker, settings, stop)
@@ -35,116 +35,131 @@ def working(settings):
             yield
         finally:
             stop.set()
-            running.result(SECONDS)
+            running.result(TIMEOUT_SECONDS)
 
 
-def answered(client, name):
-    """The version that answers a request of that id and key."""
-    return client.wait(client.send({"distance": 1.0}, id=name), SECONDS).version
+def served_version(client, name):
+    """Return the version that responds to a request with this id and key."""
+    return client.wait(client.send({"distance": 1.0}, id=name), TIMEOUT_SECONDS).version
 
 
 @pytest.fixture
 def swapped(system):
-    """A stream whose only model was swapped and swapped back, with a label to the first request."""
+    """A stream whose model was replaced and rolled back, with a label for the first request."""
     system = with_route(system, NAME)
     system.create_topics()
     client = system.client()
     with system.registry() as registry:
-        publish(registry, -2, NAME)
-        with working(system.settings):
-            assert [answered(client, f"first-{n}") for n in range(EACH)] == [1] * EACH
-            publish(registry, 2, NAME)
-            await_version(client, 2)
-            assert [answered(client, f"second-{n}") for n in range(EACH)] == [2] * EACH
+        publish_constant(registry, -2, NAME)
+        with run_worker_thread(system.settings):
+            assert [served_version(client, f"first-{n}") for n in range(REQUESTS)] == [1] * REQUESTS
+            publish_constant(registry, 2, NAME)
+            wait_for_version(client, 2)
+            assert [served_version(client, f"second-{n}") for n in range(REQUESTS)] == [
+                2
+            ] * REQUESTS
             registry.rollback(NAME)
-            await_version(client, 1)
+            wait_for_version(client, 1)
     client.label("first-0", value=True, event_time=1_700_000_000_000)
     client.flush()
     return system
 
 
-def await_version(client, version):
-    deadline, number = monotonic() + SECONDS, 0
-    while answered(client, f"until-{version}-{number}") != version:
+def wait_for_version(client, version):
+    deadline, number = monotonic() + TIMEOUT_SECONDS, 0
+    while served_version(client, f"until-{version}-{number}") != version:
         assert monotonic() < deadline
         number += 1
 
 
-def told(system, *arguments):
+def run_json(system, *arguments):
     done = system.run(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def forget(bootstrap, topic, partition, offset):
-    """Have a record deleted, as retention would."""
+def delete_record(bootstrap, topic, partition, offset):
+    """Delete a record, as the retention of the topic would."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    home = TopicPartition(topic, partition, offset + 1)
-    admin.delete_records([home])[home].result(SECONDS)
+    until = TopicPartition(topic, partition, offset + 1)
+    admin.delete_records([until])[until].result(TIMEOUT_SECONDS)
 
 
 def read(system, topic):
     return list(read_to_end(system.settings.connection, [topic]))
 
 
-def test_every_answer_lies_behind_a_fence_that_names_its_version_and_artifact(swapped):
-    fences = [decode(Fence, record.value) for record in read(swapped, swapped.topics.fences)]
-    answers = [decode_answer(record) for record in read(swapped, swapped.topics.predictions)]
+def test_a_version_marker_before_every_answer_gives_its_version_and_artifact(swapped):
+    markers = [
+        decode(VersionMarker, record.value)
+        for record in read(swapped, swapped.topics.version_markers)
+    ]
+    answers = [decode_response(record) for record in read(swapped, swapped.topics.predictions)]
     with swapped.registry() as registry:
         hashes = {card.version: card.sha256 for card in registry.versions(NAME)}
 
     for answer in answers:
-        (here,) = served(fences, answer.source)
-        assert (here.version, here.sha256) == (answer.version, hashes[answer.version])
-    assert len(fences) <= 3 * swapped.settings.partitions
-    listed = told(swapped, "fences", "--model", NAME)
+        (marker,) = markers_in_effect(markers, answer.source)
+        assert (marker.version, marker.sha256) == (answer.version, hashes[answer.version])
+    assert len(markers) <= 3 * swapped.settings.partitions
+    listed = run_json(swapped, "versions", "--model", NAME)
     assert [one["version"] for one in listed].count(2) <= swapped.settings.partitions
-    assert len(listed) == len(fences)
+    assert len(listed) == len(markers)
 
 
-def test_a_request_is_traced_by_its_id_or_its_place_and_what_is_not_there_is_told(swapped):
-    account = told(swapped, "trace", "first-0")
-    (request,), (answer,) = account["requests"], account["answers"]
-    assert (request["features"], account["labels"][0]["label"]) == ({"distance": 1.0}, True)
-    assert (answer["version"], answer["asked_as"], len(answer["sha256"])) == (1, "champion", 64)
-    assert account["fate"] == "the label waits for the joiner"
+def test_a_request_is_traced_by_id_or_position_and_an_unknown_one_is_reported(swapped):
+    story = run_json(swapped, "trace", "first-0")
+    (request,), (answer,) = story["requests"], story["responses"]
+    assert (request["features"], story["labels"][0]["label"]) == ({"distance": 1.0}, True)
+    assert (answer["version"], answer["ref"], len(answer["sha256"])) == (1, "champion", 64)
+    assert story["label_status"] == "label not joined yet"
 
-    assert told(swapped, "trace", request["place"]) == account
-    assert told(swapped, "trace", "first-0", "--key", "first-0", "--since", "1d") == account
+    assert run_json(swapped, "trace", request["position"]) == story
+    assert run_json(swapped, "trace", "first-0", "--key", "first-0", "--since", "1d") == story
     shown = swapped.run("trace", "first-0")
-    assert "first-0: the label waits" in shown.stdout
-    topic, partition, offset = request["place"].rsplit(":", 2)
+    assert "first-0: label not joined yet" in shown.stdout
+    topic, partition, offset = request["position"].rsplit(":", 2)
     beyond = f"{topic}:{partition}:{int(offset) + 1000}"
-    for arguments in (("nobody",), ("first-0", "--partition", "99"), (beyond,)):
+    for arguments in (("unknown",), ("first-0", "--partition", "99"), (beyond,)):
         lost = swapped.run("trace", *arguments)
         assert (lost.returncode, "Traceback" in lost.stderr) == (1, False)
         assert "carries the id" in lost.stderr
 
-    forget(swapped.settings.bootstrap, topic, int(partition), int(offset))
-    gone = told(swapped, "trace", request["place"])
-    assert [(one["version"], one["sha256"]) for one in gone["served"]] == [(1, answer["sha256"])]
+    delete_record(swapped.settings.bootstrap, topic, int(partition), int(offset))
+    gone = run_json(swapped, "trace", request["position"])
+    assert [(one["version"], one["sha256"]) for one in gone["version_markers"]] == [
+        (1, answer["sha256"])
+    ]
 
 
-def test_another_version_is_tried_on_recorded_requests_and_the_stream_is_left_alone(swapped):
+def test_a_backtest_predicts_recorded_requests_and_does_not_change_the_stream(swapped):
     admin, topics = Admin(swapped.settings.connection), swapped.topics
-    names = [spec.name for spec in swapped.settings.specs()]
-    before = admin.committed(topics.group("worker"), [topics.requests]), admin.ends(names)
+    names = [spec.name for spec in swapped.settings.topic_specs()]
+    before = (
+        admin.committed_offsets(topics.group("worker"), [topics.requests]),
+        admin.end_offsets(names),
+    )
 
-    found = told(swapped, "replay", "--model", NAME, "--version", "2", "--out", "rows.jsonl")
+    found = run_json(
+        swapped, "backtest", "--model", NAME, "--version", "2", "--output", "rows.jsonl"
+    )
 
-    answers = [decode_answer(record) for record in read(swapped, topics.predictions)]
-    by_the_first = sum(answer.version == 1 for answer in answers)
+    answers = [decode_response(record) for record in read(swapped, topics.predictions)]
+    by_version_1 = sum(answer.version == 1 for answer in answers)
     assert (found["requests"], found["rows"]) == (len(answers), len(answers))
-    assert found["flips"] == {"count": by_the_first, "up": by_the_first, "down": 0}
-    assert found["equal"] == len(answers) - by_the_first, "the same version says the same again"
+    assert found["decisions"] == {"count": by_version_1, "up": by_version_1, "down": 0}
+    assert found["equal"] == len(answers) - by_version_1, "the same version gives the same outputs"
     assert found["labelled"] == 1
-    assert found["replayed"]["log_loss"] < found["served"]["log_loss"]
+    assert found["backtested"]["log_loss"] < found["served"]["log_loss"]
     rows = [json.loads(line) for line in (swapped.folder / "rows.jsonl").read_text().splitlines()]
-    assert sum(row["flipped"] for row in rows) == by_the_first
-    after = admin.committed(topics.group("worker"), [topics.requests]), admin.ends(names)
+    assert sum(row["is_changed"] for row in rows) == by_version_1
+    after = (
+        admin.committed_offsets(topics.group("worker"), [topics.requests]),
+        admin.end_offsets(names),
+    )
     assert after == before
 
-    shown = swapped.run("replay", "--version", "2", "--from", "1d")
+    shown = swapped.run("backtest", "--version", "2", "--since", "1d")
     assert "decisions that differ" in shown.stdout
-    nothing = swapped.run("replay", "--version", "2", "--to", "2001-01-01")
-    assert (nothing.returncode, "none has an answer" in nothing.stderr) == (1, True)
+    nothing = swapped.run("backtest", "--version", "2", "--until", "2001-01-01")
+    assert (nothing.returncode, "has a recorded prediction" in nothing.stderr) == (1, True)

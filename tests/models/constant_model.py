@@ -1,4 +1,4 @@
-"""Models that answer every row with a probability of their own, so that answers tell versions."""
+"""Models with a constant prediction, so that a prediction identifies the version that made it."""
 
 import math
 
@@ -7,21 +7,22 @@ from river import linear_model
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
-from modstream.models.registry.registry import Draft, Registry
+from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.river.runtime import pack
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import InputSchema
-from modstream.models.serving.loaded_models import Loaded
+from modstream.models.schema.version_spec import VersionSpec
+from modstream.models.serving.loaded_models import LoadedModel
 
-SCHEMA = InputSchema.floats(["distance"])
+SCHEMA = InputSchema.of_floats(["distance"])
 
 
-def artifact(number: float) -> bytes:
+def constant_artifact(number: float) -> bytes:
     """Pack a logistic regression whose weights are 0 and whose intercept is `number`."""
     return pack(linear_model.LogisticRegression(intercept_init=number))
 
 
-def onnx_artifact(number: float) -> bytes:
+def constant_onnx_artifact(number: float) -> bytes:
     """Export the same model from scikit-learn."""
     model = LogisticRegression().fit(np.array([[0.0], [1.0]]), np.array([False, True]))
     model.coef_[:] = 0.0
@@ -30,9 +31,9 @@ def onnx_artifact(number: float) -> bytes:
     return bytes(exported.SerializeToString())
 
 
-def biased(name: str, number: float, runtime: str = "river") -> Draft:
-    """Describe the model of `artifact(number)`; its offsets carry the number too."""
-    return Draft(
+def constant_spec(name: str, number: float, runtime: str = "river") -> VersionSpec:
+    """Return the spec of `constant_artifact(number)`; its offsets contain the number too."""
+    return VersionSpec(
         name=name,
         runtime=runtime,
         task="binary",
@@ -42,16 +43,16 @@ def biased(name: str, number: float, runtime: str = "river") -> Draft:
     )
 
 
-def publish(
+def publish_constant(
     registry: Registry, number: float, name: str = "flights", alias: str | None = "champion"
 ) -> ModelCard:
-    """Publish the model of a number."""
-    return registry.publish(biased(name, number), artifact(number), alias=alias)
+    """Publish the model of a number and return its card."""
+    return registry.publish(constant_spec(name, number), constant_artifact(number), alias=alias)
 
 
-def number_of(loaded: Loaded) -> int:
-    """Ask a loaded version for its number: the logit of its answer, which its card confirms."""
-    batch = SCHEMA.batch([{"distance": 1.0}]).batch
+def served_constant(loaded: LoadedModel) -> int:
+    """Return the number of a loaded version: the logit of its prediction, checked by its card."""
+    batch = SCHEMA.parse_rows([{"distance": 1.0}]).batch
     (probability,) = loaded.runtime.predict(batch).tolist()
     number = round(math.log(probability / (1 - probability)))
     assert loaded.card.offsets == {"flights.feedback:0": number}

@@ -1,4 +1,4 @@
-"""Artifacts that try to do harm, by name. Each would succeed with an unguarded loader."""
+"""Malicious and broken artifacts, by name; each malicious one would harm an unguarded loader."""
 
 import os
 import pickle
@@ -21,8 +21,8 @@ _CODE = "open('harmed', 'w')"
 _PROTO_4 = b"\x80\x04"
 
 
-class _Reduced:
-    """Pickles as a call."""
+class _PickledCall:
+    """An object that is pickled as a function call."""
 
     def __init__(self, function: Callable, *args: object) -> None:
         self.call = (function, args)
@@ -32,7 +32,7 @@ class _Reduced:
 
 
 def river_artifact(pickled: bytes, version: str = river.__version__, layout: int = 1) -> bytes:
-    """Put an envelope around a pickle as River's runtime does."""
+    """Return a pickle with the header of a River artifact."""
     header = f'{{"format":{layout},"river":"{version}","python":"3.11.0"}}\n'
     return b"modstream-river " + header.encode() + pickled
 
@@ -49,23 +49,25 @@ def _call(module: str, name: str, argument: str) -> bytes:
     return _PROTO_4 + _global(module, name) + _text(argument) + b"\x85R."
 
 
-def _rewriting(module: str, name: str, attribute: str, value: bytes) -> bytes:
-    """BUILD with slots on a class or function: setattr(global, attribute, value)."""
+def _modifying(module: str, name: str, attribute: str, value: bytes) -> bytes:
+    """Return a pickle whose BUILD opcode runs setattr(global, attribute, value)."""
     slots = b"N}" + _text(attribute) + value + b"s\x86b"
     return _PROTO_4 + _global(module, name) + slots + b"."
 
 
 def forbidden_pickles() -> dict[str, bytes]:
-    """Pickles that name what no model needs."""
+    """Return pickles that refer to globals no model needs."""
     system = os.system
     return {
-        "os.system": pickle.dumps(_Reduced(system, _HARM)),
-        "eval": pickle.dumps(_Reduced(eval, _CODE)),
-        "exec": pickle.dumps(_Reduced(exec, _CODE)),
-        "partial of system": pickle.dumps(_Reduced(partial(system, _HARM))),
+        "os.system": pickle.dumps(_PickledCall(system, _HARM)),
+        "eval": pickle.dumps(_PickledCall(eval, _CODE)),
+        "exec": pickle.dumps(_PickledCall(exec, _CODE)),
+        "partial of system": pickle.dumps(_PickledCall(partial(system, _HARM))),
         "partial of partial of eval": pickle.dumps(partial(partial(eval), _CODE)),
         "default factory": pickle.dumps(defaultdict(system)),
-        "inside a model": pickle.dumps(linear_model.LogisticRegression(_Reduced(system, _HARM))),
+        "inside a model": pickle.dumps(
+            linear_model.LogisticRegression(_PickledCall(system, _HARM))
+        ),
         "os of an allowed module": _call("random", "_os.system", _HARM),
         "os of a river module": _call("river.utils.pretty", "x.os.system", _HARM),
         "globals of an allowed method": _PROTO_4
@@ -82,7 +84,7 @@ def forbidden_pickles() -> dict[str, bytes]:
 
 
 def broken_pickles() -> dict[str, bytes]:
-    """Pickles that name nothing forbidden and still must not become models."""
+    """Return pickles without forbidden globals that are not valid models."""
     good = pickle.dumps(linear_model.LogisticRegression())
     window = AdaptiveWindowing(0.002, 32, 5, 5, 10)
     state = window.__getstate__()
@@ -96,21 +98,21 @@ def broken_pickles() -> dict[str, bytes]:
         "extension registry": b"\x80\x02\x82\x01.",
         "panics in rust": pickle.dumps(window).replace(state, b"\xff" * len(state)),
         "calls with nonsense": _call("random", "Random", "x")[:-2] + b"\x85R.",
-        "rewrites a class": _rewriting(
+        "modifies a class": _modifying(
             "river.compose.pipeline", "Pipeline", "_LEARN_UNSUPERVISED_DURING_PREDICT", b"\x88"
         ),
-        "adds to a class": _rewriting(
+        "adds to a class": _modifying(
             "river.linear_model.log_reg", "LogisticRegression", "predict_proba_one", b"N"
         ),
-        "rewrites a function": _rewriting("copy", "deepcopy", "__defaults__", b")"),
+        "modifies a function": _modifying("copy", "deepcopy", "__defaults__", b")"),
     }
 
 
-def broken_envelopes() -> dict[str, bytes]:
-    """Envelopes of other times and places around a good pickle."""
+def broken_headers() -> dict[str, bytes]:
+    """Return valid pickles with a missing, damaged or foreign header."""
     good = pickle.dumps(linear_model.LogisticRegression())
     return {
-        "no envelope": good,
+        "no header": good,
         "other river": river_artifact(good, version="0.25.0"),
         "other format": river_artifact(good, layout=2),
         "not json": b"modstream-river {{{\n" + good,
@@ -139,7 +141,7 @@ def _identity() -> onnx.NodeProto:
 
 
 def onnx_model(*nodes: onnx.NodeProto) -> ModelProto:
-    """Make a harmless model that gives its two features back."""
+    """Return a harmless model that returns its two features."""
     opset = [helper.make_opsetid("", 21)]
     return helper.make_model(_graph([*nodes, _identity()]), opset_imports=opset, ir_version=10)
 
@@ -149,7 +151,7 @@ def _constant(name: str) -> onnx.NodeProto:
 
 
 def external_data() -> dict[str, bytes]:
-    """ONNX models that hide a reference to a file, one for every place there is."""
+    """Return ONNX models that refer to a file, one for each place a reference can be in."""
     initializer, sparse, function, training, listed = (onnx_model() for _ in range(5))
     initializer.graph.initializer.append(_external("w"))
     sparse.graph.sparse_initializer.add().values.CopyFrom(_external("w"))
@@ -178,7 +180,7 @@ def external_data() -> dict[str, bytes]:
 
 
 def broken_onnx() -> dict[str, bytes]:
-    """Bytes that are no ONNX model, or not one of this card."""
+    """Return bytes that are not an ONNX model, or not one that fits the test's card."""
     good = onnx_model().SerializeToString()
     unknown = onnx_model(helper.make_node("Steal", ["features"], ["z"], domain="thief"))
     other = onnx_model()
@@ -187,7 +189,7 @@ def broken_onnx() -> dict[str, bytes]:
         "empty": b"",
         "noise": bytes(range(256)) * 4,
         "truncated": good[: len(good) // 2],
-        "a pickle": pickle.dumps(_Reduced(os.system, _HARM)),
+        "a pickle": pickle.dumps(_PickledCall(os.system, _HARM)),
         "ort's own format": b"\x18\x00\x00\x00ORTM" + bytes(64),
         "claims a gigabyte": b"\x3a\xff\xff\xff\xff\x03" + good,
         "unknown operator": unknown.SerializeToString(),
@@ -195,8 +197,8 @@ def broken_onnx() -> dict[str, bytes]:
     }
 
 
-def bomb() -> bytes:
-    """Make a zip of a few kilobytes that unpacks to more than the limit."""
+def zip_bomb() -> bytes:
+    """Return a small zip file that declares an unpacked size above the limit."""
     file = BytesIO()
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         archive.writestr("schema.json", "{}")

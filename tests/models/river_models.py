@@ -1,4 +1,4 @@
-"""The River models that artifacts may hold: the allow-list is the union of their globals."""
+"""The River models that artifacts may contain; the allow-list is the union of their globals."""
 
 import random
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from river.base import Regressor
 
 from modstream.models.transformers import Clip, Crosses
 
-_SMALL = {"grace_period": 20}
+_QUICK_GROWTH = {"grace_period": 20}
 _SEEDED = {"n_models": 3, "seed": 1}
 _OPTIMIZERS = (
     *("AdaBound", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AMSGrad", "FTRLProximal", "Momentum"),
@@ -51,11 +51,11 @@ def _linear(**kwargs: Any) -> Any:
 
 
 def _tree(**kwargs: Any) -> Any:
-    return tree.HoeffdingTreeClassifier(**_SMALL, **kwargs)
+    return tree.HoeffdingTreeClassifier(**_QUICK_GROWTH, **kwargs)
 
 
 def _regression_tree(**kwargs: Any) -> Any:
-    return tree.HoeffdingTreeRegressor(**_SMALL, **kwargs)
+    return tree.HoeffdingTreeRegressor(**_QUICK_GROWTH, **kwargs)
 
 
 def _with_strings(encoder: Any, model: Any) -> Any:
@@ -119,14 +119,14 @@ def _trees() -> dict[str, Any]:
         "tree_hellinger": _tree(split_criterion="hellinger", leaf_prediction="nb"),
         "tree_histogram": _tree(splitter=histogram),
         "tree_strings": _tree(),
-        "adaptive_tree": tree.HoeffdingAdaptiveTreeClassifier(**_SMALL, seed=1),
-        "fast_tree": tree.ExtremelyFastDecisionTreeClassifier(**_SMALL),
-        "gradient_tree": tree.SGTClassifier(**_SMALL),
+        "adaptive_tree": tree.HoeffdingAdaptiveTreeClassifier(**_QUICK_GROWTH, seed=1),
+        "fast_tree": tree.ExtremelyFastDecisionTreeClassifier(**_QUICK_GROWTH),
+        "gradient_tree": tree.SGTClassifier(**_QUICK_GROWTH),
         "tree_regressor": _regression_tree(),
         "tree_mean": _regression_tree(leaf_prediction="mean"),
         "tree_model": _regression_tree(leaf_prediction="model"),
-        "adaptive_regressor": tree.HoeffdingAdaptiveTreeRegressor(**_SMALL, seed=1),
-        "gradient_regressor": tree.SGTRegressor(**_SMALL),
+        "adaptive_regressor": tree.HoeffdingAdaptiveTreeRegressor(**_QUICK_GROWTH, seed=1),
+        "gradient_regressor": tree.SGTRegressor(**_QUICK_GROWTH),
         "rules": rules.AMRules(),
     }
 
@@ -135,10 +135,10 @@ def _ensembles() -> dict[str, Any]:
     logistic = linear_model.LogisticRegression
     meta = {"meta_classifier": logistic()}
     return {
-        "forest": forest.ARFClassifier(**_SEEDED, **_SMALL),
-        "forest_strings": forest.ARFClassifier(**_SEEDED, **_SMALL, leaf_prediction="mc"),
-        "forest_regressor": forest.ARFRegressor(**_SEEDED, **_SMALL),
-        "extra_trees": forest.OXTRegressor(**_SEEDED, **_SMALL),
+        "forest": forest.ARFClassifier(**_SEEDED, **_QUICK_GROWTH),
+        "forest_strings": forest.ARFClassifier(**_SEEDED, **_QUICK_GROWTH, leaf_prediction="mc"),
+        "forest_regressor": forest.ARFRegressor(**_SEEDED, **_QUICK_GROWTH),
+        "extra_trees": forest.OXTRegressor(**_SEEDED, **_QUICK_GROWTH),
         "mondrian": forest.AMFClassifier(3, seed=1),
         "mondrian_regressor": forest.AMFRegressor(3, seed=1),
         "adwin_bagging": ensemble.ADWINBaggingClassifier(logistic(), **_SEEDED),
@@ -152,7 +152,7 @@ def _ensembles() -> dict[str, Any]:
     }
 
 
-def _others() -> dict[str, Any]:
+def _other_models() -> dict[str, Any]:
     scaler = preprocessing.StandardScaler
     positive = preprocessing.MinMaxScaler
     return {
@@ -174,31 +174,31 @@ def _others() -> dict[str, Any]:
     }
 
 
-_EATS_STRINGS = {
+_WITH_STRINGS = {
     *("one_hot", "one_hot_sparse", "ordinal", "target", "discard", "tree_strings"),
     "forest_strings",
 }
 _THREE_CLASSES = {"softmax", "one_vs_rest", "one_vs_one"}
 
 
-def zoo() -> dict[str, Any]:
-    """One untrained model of each kind, by name."""
-    return _linear_models() | _pipelines() | _trees() | _ensembles() | _others()
+def untrained_models() -> dict[str, Any]:
+    """Return one untrained model of each kind, by name."""
+    return _linear_models() | _pipelines() | _trees() | _ensembles() | _other_models()
 
 
-def rows(name: str, n: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Rows of two numbers, and a string for the models that can read one."""
-    draw = random.Random(seed)
-    columns = ("a", "b", "s") if name in _EATS_STRINGS else ("a", "b")
-    drawn: Iterator[dict[str, Any]] = (
-        {"a": draw.gauss(0, 1), "b": draw.gauss(0, 20), "s": draw.choice("pqrs")} for _ in range(n)
+def random_rows(name: str, n: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Return rows of two numbers, and of a string for models that support one."""
+    rng = random.Random(seed)
+    columns = ("a", "b", "s") if name in _WITH_STRINGS else ("a", "b")
+    all_rows: Iterator[dict[str, Any]] = (
+        {"a": rng.gauss(0, 1), "b": rng.gauss(0, 20), "s": rng.choice("pqrs")} for _ in range(n)
     )
-    return [{column: row[column] for column in columns} for row in drawn]
+    return [{column: row[column] for column in columns} for row in all_rows]
 
 
-def trained(name: str, model: Any, n: int = 300) -> Any:
-    """Teach a model of the zoo n rows whose label depends on all their features."""
-    for row in rows(name, n):
+def train(name: str, model: Any, n: int = 300) -> Any:
+    """Train a model on n rows whose label depends on all their features."""
+    for row in random_rows(name, n):
         value = row["a"] + row["b"] / 20 + (row.get("s") == "p")
         if isinstance(model, time_series.base.Forecaster):
             model.learn_one(y=value + 10)
@@ -209,10 +209,10 @@ def trained(name: str, model: Any, n: int = 300) -> Any:
         elif name == "Poisson":
             model.learn_one(row, abs(value))
         else:
-            model.learn_one(row, value if _regresses(model) else value > 0)
+            model.learn_one(row, value if _is_regressor(model) else value > 0)
     return model
 
 
-def _regresses(model: Any) -> bool:
+def _is_regressor(model: Any) -> bool:
     last = getattr(model, "_last_step", model)
     return isinstance(last, Regressor) or type(last).__name__ == "AMFRegressor"

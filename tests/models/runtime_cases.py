@@ -1,4 +1,4 @@
-"""One small model for each runtime and task, all of the same rows."""
+"""One small model for each runtime and task, all trained on the same rows."""
 
 import random
 from collections.abc import Callable
@@ -19,13 +19,16 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from modstream.models.importers.onnx_export import classes_of, to_onnx
+from modstream.models.importers.onnx_export import to_onnx
 from modstream.models.runtimes.river.runtime import pack as pack_river
 from modstream.models.runtimes.runtime import Runtime, load
+from modstream.models.runtimes.sklearn_introspection import infer_classes
 from modstream.models.runtimes.sklearn_runtime import pack as pack_sklearn
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard, Task
-from modstream.models.schema.input_schema import Feature, InputSchema, Scalar
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Feature, InputSchema
+from modstream.models.schema.version_spec import VersionSpec
 
 SCHEMA = InputSchema(
     features=(
@@ -35,34 +38,34 @@ SCHEMA = InputSchema(
         Feature(name="s", kind="string"),
     )
 )
-Row = dict[str, Scalar]
+CaseRow = dict[str, Scalar]
 
 
 @dataclass(frozen=True)
-class Case:
-    """A packed model and its card."""
+class RuntimeCase:
+    """An artifact and its card."""
 
     card: ModelCard
     artifact: bytes
 
     def load(self) -> Runtime:
-        return load(self.artifact, self.card)
+        return load(Artifact(self.artifact), self.card)
 
 
-def rows(n: int, seed: int = 0) -> list[Row]:
-    draw = random.Random(seed)
+def random_rows(n: int, seed: int = 0) -> list[CaseRow]:
+    rng = random.Random(seed)
     return [
         {
-            "a": draw.gauss(0, 1),
-            "b": draw.randrange(10),
-            "c": draw.random() < 0.5,
-            "s": draw.choice("pqr"),
+            "a": rng.gauss(0, 1),
+            "b": rng.randrange(10),
+            "c": rng.random() < 0.5,
+            "s": rng.choice("pqr"),
         }
         for _ in range(n)
     ]
 
 
-def label(row: Row, task: Task) -> Scalar:
+def label_of(row: CaseRow, task: Task) -> Scalar:
     value = float(row["a"]) + float(row["b"]) / 5 - 1 + (row["s"] == "p")
     if task == "regression":
         return value
@@ -71,39 +74,41 @@ def label(row: Row, task: Task) -> Scalar:
     return "low" if value < -0.5 else "mid" if value < 0.5 else "high"
 
 
-def river_case(model: Any, task: Task, classes: tuple[Scalar, ...] = ()) -> Case:
-    """Teach a River model 200 rows, a detector of anomalies without their labels."""
-    for row in rows(200):
-        model.learn_one(row, None if task == "anomaly" else label(row, task))
+def river_case(model: Any, task: Task, classes: tuple[Scalar, ...] = ()) -> RuntimeCase:
+    """Train a River model on 200 rows; an anomaly detector learns them without labels."""
+    for row in random_rows(200):
+        model.learn_one(row, None if task == "anomaly" else label_of(row, task))
     return _case("river", task, pack_river(model), classes)
 
 
-def fitted(model: BaseEstimator, task: Task) -> BaseEstimator:
-    """Fit a scikit-learn model on 200 rows, its strings encoded."""
+def fit_pipeline(model: BaseEstimator, task: Task) -> BaseEstimator:
+    """Fit a scikit-learn model on 200 rows with one-hot encoded strings."""
     encode = ("strings", OneHotEncoder(handle_unknown="ignore"), ["s"])
     columns = ColumnTransformer([encode], remainder="passthrough")
-    table = rows(200)
-    labels = [label(row, task) for row in table]
+    table = random_rows(200)
+    labels = [label_of(row, task) for row in table]
     return make_pipeline(columns, model).fit(pd.DataFrame(table), labels)
 
 
-def onnx_case(model: BaseEstimator, task: Task) -> Case:
-    pipeline = fitted(model, task)
-    artifact = to_onnx(pipeline, SCHEMA, SCHEMA.batch(rows(50, seed=1)).batch)
-    return _case("onnx", task, artifact, classes_of(pipeline))
+def onnx_case(model: BaseEstimator, task: Task) -> RuntimeCase:
+    pipeline = fit_pipeline(model, task)
+    artifact = to_onnx(pipeline, SCHEMA, SCHEMA.parse_rows(random_rows(50, seed=1)).batch)
+    return _case("onnx", task, artifact, infer_classes(pipeline))
 
 
-def sklearn_case(model: BaseEstimator, task: Task) -> Case:
-    pipeline = fitted(model, task)
-    return _case("sklearn", task, pack_sklearn(pipeline), classes_of(pipeline))
+def sklearn_case(model: BaseEstimator, task: Task) -> RuntimeCase:
+    pipeline = fit_pipeline(model, task)
+    return _case("sklearn", task, pack_sklearn(pipeline), infer_classes(pipeline))
 
 
-def _case(runtime: str, task: Task, artifact: bytes, classes: tuple[Scalar, ...]) -> Case:
-    draft = Draft(name="case", runtime=runtime, task=task, classes=classes, input_schema=SCHEMA)
-    return Case(draft.card(1, artifact), artifact)
+def _case(runtime: str, task: Task, artifact: bytes, classes: tuple[Scalar, ...]) -> RuntimeCase:
+    spec = VersionSpec(
+        name="case", runtime=runtime, task=task, classes=classes, input_schema=SCHEMA
+    )
+    return RuntimeCase(spec.make_card(1, Artifact(artifact)), artifact)
 
 
-def _encoded(model: Any) -> Any:
+def _with_encoder(model: Any) -> Any:
     strings = compose.SelectType(str) | preprocessing.OneHotEncoder()
     numbers = compose.SelectType((int, float)) | preprocessing.StandardScaler()
     return compose.TransformerUnion(strings, numbers) | model
@@ -114,7 +119,7 @@ def _detector() -> Any:
     return numbers | anomaly.HalfSpaceTrees(n_trees=5, height=4, window_size=50, seed=1)
 
 
-_BUILDERS: dict[str, Callable[[], Case]] = {
+_BUILDERS: dict[str, Callable[[], RuntimeCase]] = {
     "onnx-binary": lambda: onnx_case(GradientBoostingClassifier(n_estimators=5), "binary"),
     "onnx-multiclass": lambda: onnx_case(LogisticRegression(), "multiclass"),
     "onnx-regression": lambda: onnx_case(LinearRegression(), "regression"),
@@ -124,18 +129,20 @@ _BUILDERS: dict[str, Callable[[], Case]] = {
         HistGradientBoostingRegressor(max_iter=5), "regression"
     ),
     "river-binary": lambda: river_case(
-        _encoded(linear_model.LogisticRegression()), "binary", (False, True)
+        _with_encoder(linear_model.LogisticRegression()), "binary", (False, True)
     ),
     "river-multiclass": lambda: river_case(
-        _encoded(naive_bayes.GaussianNB()), "multiclass", ("high", "low", "mid")
+        _with_encoder(naive_bayes.GaussianNB()), "multiclass", ("high", "low", "mid")
     ),
-    "river-regression": lambda: river_case(_encoded(linear_model.LinearRegression()), "regression"),
+    "river-regression": lambda: river_case(
+        _with_encoder(linear_model.LinearRegression()), "regression"
+    ),
     "river-anomaly": lambda: river_case(_detector(), "anomaly"),
 }
 CASES = tuple(_BUILDERS)
 
 
 @cache
-def case(name: str) -> Case:
-    """Build a case by name, once."""
+def case(name: str) -> RuntimeCase:
+    """Return the case of the given name; each is built only once."""
     return _BUILDERS[name]()

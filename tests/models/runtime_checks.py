@@ -1,4 +1,4 @@
-"""What every runtime promises, as functions: a new runtime is tested by being listed."""
+"""The contract of every runtime, as check functions that take a `RuntimeCase`."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,38 +6,38 @@ import numpy as np
 
 from modstream.models.errors import MissingFeature
 from modstream.models.runtimes.runtime import LearningRuntime, Runtime, load
-from modstream.models.schema.artifact import sha256_of
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import Batch
-from tests.models.runtime_cases import SCHEMA, Case, label, rows
+from tests.models.runtime_cases import SCHEMA, RuntimeCase, label_of, random_rows
 
-Check = Callable[[Case], None]
+Check = Callable[[RuntimeCase], None]
 
 
 def checks(name: str) -> Iterator[Check]:
-    """The checks that the case of that name must pass."""
-    yield check_a_batch_answers_like_a_loop_over_its_rows
+    """Yield the checks that the named case has to pass."""
+    yield check_a_batch_equals_a_loop_over_its_rows
     yield check_the_order_of_rows_is_kept
     yield check_predicting_never_changes_the_snapshot
     yield check_unknown_features_are_ignored
-    yield check_a_missing_feature_costs_its_own_row_only
-    yield check_a_snapshot_answers_like_the_original
-    yield check_an_empty_batch_has_an_empty_answer
-    yield check_a_string_never_seen_before_is_answered
-    yield check_answers_are_finite_and_probabilities_sane
+    yield check_a_missing_feature_rejects_only_its_own_row
+    yield check_a_snapshot_predicts_like_the_original
+    yield check_an_empty_batch_has_an_empty_output
+    yield check_an_unseen_string_has_a_prediction
+    yield check_outputs_are_finite_and_probabilities_valid
     if name.startswith("river"):
-        yield check_learning_on_a_copy_leaves_the_original
+        yield check_learning_on_a_copy_does_not_change_the_original
         yield check_learning_in_one_batch_equals_learning_in_two
         yield (
-            check_what_is_seen_often_is_no_anomaly
+            check_a_frequent_row_becomes_less_anomalous
             if name == "river-anomaly"
-            else check_learning_improves_the_answer
+            else check_learning_reduces_the_error
         )
     else:
-        yield check_it_does_not_claim_to_learn
+        yield check_it_is_not_a_learning_runtime
 
 
-def check_a_batch_answers_like_a_loop_over_its_rows(case: Case) -> None:
+def check_a_batch_equals_a_loop_over_its_rows(case: RuntimeCase) -> None:
     runtime, batch = case.load(), _batch(30)
 
     together = runtime.predict(batch)
@@ -46,7 +46,7 @@ def check_a_batch_answers_like_a_loop_over_its_rows(case: Case) -> None:
     np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=1e-6)
 
 
-def check_the_order_of_rows_is_kept(case: Case) -> None:
+def check_the_order_of_rows_is_kept(case: RuntimeCase) -> None:
     runtime, batch = case.load(), _batch(30)
     order = np.random.default_rng(0).permutation(batch.size)
 
@@ -55,7 +55,7 @@ def check_the_order_of_rows_is_kept(case: Case) -> None:
     np.testing.assert_allclose(shuffled, runtime.predict(batch)[order], atol=1e-6)
 
 
-def check_predicting_never_changes_the_snapshot(case: Case) -> None:
+def check_predicting_never_changes_the_snapshot(case: RuntimeCase) -> None:
     runtime = case.load()
     before = runtime.snapshot()
 
@@ -64,74 +64,74 @@ def check_predicting_never_changes_the_snapshot(case: Case) -> None:
     assert runtime.snapshot() == before
 
 
-def check_unknown_features_are_ignored(case: Case) -> None:
-    runtime, known = case.load(), rows(10)
+def check_unknown_features_are_ignored(case: RuntimeCase) -> None:
+    runtime, known = case.load(), random_rows(10)
     more = [row | {"z": "?", "other": 1.0} for row in known]
 
-    answer = runtime.predict(SCHEMA.batch(more).batch)
+    output = runtime.predict(SCHEMA.parse_rows(more).batch)
 
-    np.testing.assert_array_equal(answer, runtime.predict(SCHEMA.batch(known).batch))
+    np.testing.assert_array_equal(output, runtime.predict(SCHEMA.parse_rows(known).batch))
 
 
-def check_a_missing_feature_costs_its_own_row_only(case: Case) -> None:
-    runtime, table = case.load(), rows(10)
-    whole = runtime.predict(SCHEMA.batch(table).batch)
+def check_a_missing_feature_rejects_only_its_own_row(case: RuntimeCase) -> None:
+    runtime, table = case.load(), random_rows(10)
+    whole = runtime.predict(SCHEMA.parse_rows(table).batch)
     del table[4]["b"]
 
-    read = SCHEMA.batch(table)
+    read = SCHEMA.parse_rows(table)
 
     assert {row: type(error) for row, error in read.errors.items()} == {4: MissingFeature}
     np.testing.assert_allclose(runtime.predict(read.batch), np.delete(whole, 4, axis=0), atol=1e-6)
 
 
-def check_a_snapshot_answers_like_the_original(case: Case) -> None:
+def check_a_snapshot_predicts_like_the_original(case: RuntimeCase) -> None:
     runtime, batch = case.load(), _batch(30)
     snapshot = runtime.snapshot()
 
-    again = load(snapshot, _card_of(case, snapshot))
+    again = load(Artifact(snapshot), _card_of(case, snapshot))
 
     np.testing.assert_array_equal(again.predict(batch), runtime.predict(batch))
 
 
-def check_an_empty_batch_has_an_empty_answer(case: Case) -> None:
-    answer = case.load().predict(SCHEMA.batch([]).batch)
+def check_an_empty_batch_has_an_empty_output(case: RuntimeCase) -> None:
+    output = case.load().predict(SCHEMA.parse_rows([]).batch)
 
-    assert answer.shape == ((0, 3) if case.card.task == "multiclass" else (0,))
-
-
-def check_a_string_never_seen_before_is_answered(case: Case) -> None:
-    table = [row | {"s": "never seen"} for row in rows(3)]
-
-    answer = case.load().predict(SCHEMA.batch(table).batch)
-
-    assert np.isfinite(answer).all()
+    assert output.shape == ((0, 3) if case.card.task == "multiclass" else (0,))
 
 
-def check_answers_are_finite_and_probabilities_sane(case: Case) -> None:
-    answer = case.load().predict(_batch(30))
+def check_an_unseen_string_has_a_prediction(case: RuntimeCase) -> None:
+    table = [row | {"s": "never seen"} for row in random_rows(3)]
 
-    assert answer.dtype == np.float64
-    assert np.isfinite(answer).all()
+    output = case.load().predict(SCHEMA.parse_rows(table).batch)
+
+    assert np.isfinite(output).all()
+
+
+def check_outputs_are_finite_and_probabilities_valid(case: RuntimeCase) -> None:
+    output = case.load().predict(_batch(30))
+
+    assert output.dtype == np.float64
+    assert np.isfinite(output).all()
     if case.card.task != "regression":
-        assert ((answer >= 0) & (answer <= 1 + 1e-6)).all()
+        assert ((output >= 0) & (output <= 1 + 1e-6)).all()
     if case.card.task == "multiclass":
-        np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(output.sum(axis=1), 1, atol=1e-6)
 
 
-def check_learning_on_a_copy_leaves_the_original(case: Case) -> None:
-    original, batch = _learning(case), _batch(30)
-    before, answers = original.snapshot(), original.predict(batch)
+def check_learning_on_a_copy_does_not_change_the_original(case: RuntimeCase) -> None:
+    original, batch = _load_learning(case), _batch(30)
+    before, outputs = original.snapshot(), original.predict(batch)
 
-    copied = original.copy()
-    copied.learn(batch, _labels(case, 30))
+    duplicate = original.copy()
+    duplicate.learn(batch, _labels(case, 30))
 
     assert original.snapshot() == before
-    np.testing.assert_array_equal(original.predict(batch), answers)
-    assert copied.snapshot() != before
+    np.testing.assert_array_equal(original.predict(batch), outputs)
+    assert duplicate.snapshot() != before
 
 
-def check_learning_in_one_batch_equals_learning_in_two(case: Case) -> None:
-    whole, parts = _learning(case), _learning(case)
+def check_learning_in_one_batch_equals_learning_in_two(case: RuntimeCase) -> None:
+    whole, parts = _load_learning(case), _load_learning(case)
     batch, labels = _batch(30), _labels(case, 30)
 
     whole.learn(batch, labels)
@@ -141,8 +141,8 @@ def check_learning_in_one_batch_equals_learning_in_two(case: Case) -> None:
     np.testing.assert_array_equal(whole.predict(batch), parts.predict(batch))
 
 
-def check_learning_improves_the_answer(case: Case) -> None:
-    runtime, batch = _learning(case), _batch(1)
+def check_learning_reduces_the_error(case: RuntimeCase) -> None:
+    runtime, batch = _load_learning(case), _batch(1)
     labels = _labels(case, 1)
     error = _error(case, runtime, batch, labels)
 
@@ -152,8 +152,9 @@ def check_learning_improves_the_answer(case: Case) -> None:
     assert _error(case, runtime, batch, labels) < error
 
 
-def check_what_is_seen_often_is_no_anomaly(case: Case) -> None:
-    runtime, batch = _learning(case), SCHEMA.batch([rows(1)[0] | {"a": 3.0, "b": 9}]).batch
+def check_a_frequent_row_becomes_less_anomalous(case: RuntimeCase) -> None:
+    runtime = _load_learning(case)
+    batch = SCHEMA.parse_rows([random_rows(1)[0] | {"a": 3.0, "b": 9}]).batch
     before = runtime.predict(batch)[0]
 
     for _ in range(100):
@@ -162,30 +163,30 @@ def check_what_is_seen_often_is_no_anomaly(case: Case) -> None:
     assert runtime.predict(batch)[0] < before
 
 
-def check_it_does_not_claim_to_learn(case: Case) -> None:
+def check_it_is_not_a_learning_runtime(case: RuntimeCase) -> None:
     assert not isinstance(case.load(), LearningRuntime)
 
 
 def _batch(n: int) -> Batch:
-    return SCHEMA.batch(rows(n, seed=2)).batch
+    return SCHEMA.parse_rows(random_rows(n, seed=2)).batch
 
 
-def _labels(case: Case, n: int) -> list:
-    return [label(row, case.card.task) for row in rows(n, seed=2)]
+def _labels(case: RuntimeCase, n: int) -> list:
+    return [label_of(row, case.card.task) for row in random_rows(n, seed=2)]
 
 
-def _learning(case: Case) -> LearningRuntime:
+def _load_learning(case: RuntimeCase) -> LearningRuntime:
     runtime = case.load()
     assert isinstance(runtime, LearningRuntime)
     return runtime
 
 
-def _card_of(case: Case, artifact: bytes) -> ModelCard:
-    return case.card.model_copy(update={"sha256": sha256_of(artifact), "size": len(artifact)})
+def _card_of(case: RuntimeCase, artifact: bytes) -> ModelCard:
+    return case.card.model_copy(update={"sha256": Artifact(artifact).sha256, "size": len(artifact)})
 
 
-def _error(case: Case, runtime: Runtime, batch: Batch, labels: list) -> float:
-    (answer,), (truth,) = runtime.predict(batch), labels
+def _error(case: RuntimeCase, runtime: Runtime, batch: Batch, labels: list) -> float:
+    (output,), (label,) = runtime.predict(batch), labels
     if case.card.task == "multiclass":
-        return 1 - answer[case.card.classes.index(truth)]
-    return abs(float(truth) - answer)
+        return 1 - output[case.card.classes.index(label)]
+    return abs(float(label) - output)

@@ -3,7 +3,7 @@ import re
 from modstream.models import errors
 
 
-def test_the_tree_of_errors_is_drawn_as_it_stands():
+def test_the_docstring_draws_the_tree_of_errors():
     tree = errors.__doc__.partition("\n\n")[2]
     drawn = re.findall(r"^([│ ├└─]*)([A-Z]\w+)", tree, flags=re.MULTILINE)
     parents, edges = [], set()
@@ -12,16 +12,16 @@ def test_the_tree_of_errors_is_drawn_as_it_stands():
         parents[depth:] = [name]
         edges.add((name, parents[depth - 1] if depth else "Exception"))
 
-    standing = {
+    actual = {
         (name, error.__base__.__name__)
         for name, error in vars(errors).items()
         if isinstance(error, type) and issubclass(error, errors.ModelError)
     }
 
-    assert edges == standing
+    assert edges == actual
 
 
-def test_every_input_error_has_a_code_of_its_own():
+def test_every_input_error_has_its_own_code():
     codes = [error.code for error in errors.InputError.__subclasses__()]
 
     assert sorted(codes) == [

@@ -1,18 +1,19 @@
-"""Drafts of one small model, and what the tests of the registry do with them."""
+"""Specs and artifacts of one small model, for tests of the registry."""
 
-from modstream.models.errors import ArtifactGone
-from modstream.models.registry.registry import Draft, Registry
+from modstream.models.errors import ArtifactDeleted
+from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import InputSchema
+from modstream.models.schema.version_spec import VersionSpec
 
 
-def draft(name: str = "flights", offset: int = 0, parent: int | None = None) -> Draft:
-    return Draft(
+def version_spec(name: str = "flights", offset: int = 0, parent: int | None = None) -> VersionSpec:
+    return VersionSpec(
         name=name,
         runtime="river",
         task="binary",
         classes=(False, True),
-        input_schema=InputSchema.floats(["distance"]),
+        input_schema=InputSchema.of_floats(["distance"]),
         parent=parent,
         metrics={"log_loss": 0.49},
         libraries={"river": "0.26.1"},
@@ -21,19 +22,19 @@ def draft(name: str = "flights", offset: int = 0, parent: int | None = None) -> 
     )
 
 
-def publish(registry: Registry, number: int, alias: str | None = "champion") -> int:
-    """Publish an artifact of its own for each number."""
-    return registry.publish(draft(offset=number), b"model %d" % number, alias=alias).version
+def publish_version(registry: Registry, number: int, alias: str | None = "champion") -> int:
+    """Publish a version with a different artifact for each number; return the version."""
+    return registry.publish(version_spec(offset=number), b"model %d" % number, alias=alias).version
 
 
-def artifacts(registry: Registry) -> list[int]:
-    """The versions whose artifact can still be fetched."""
+def versions_with_artifact(registry: Registry) -> list[int]:
+    """Return the versions whose artifact can still be fetched."""
     return [card.version for card in registry.versions("flights") if has_artifact(registry, card)]
 
 
 def has_artifact(registry: Registry, card: ModelCard) -> bool:
     try:
         registry.artifact(card)
-    except ArtifactGone:
+    except ArtifactDeleted:
         return False
     return True

@@ -1,19 +1,19 @@
-"""A stream's story: empty, to be told by the test, and a long one."""
+"""A builder of an empty stream, and the audit of a long one."""
 
 import pytest
 
-from modstream.audit.figures import Figures
-from tests.modstream.stream_builder import Story
+from modstream.audit.result import AuditResult
+from tests.modstream.stream_builder import StreamBuilder
 
 
 @pytest.fixture
-def story() -> Story:
-    return Story()
+def story() -> StreamBuilder:
+    return StreamBuilder()
 
 
 @pytest.fixture(scope="session")
-def season() -> Figures:
-    """The figures of a long and sound story."""
-    story = Story()
+def season() -> AuditResult:
+    """Return the audit of a long stream without faults."""
+    story = StreamBuilder()
     story.season(4000, days=300, swaps=40)
-    return story.figures()
+    return story.audit_result()

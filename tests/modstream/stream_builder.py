@@ -1,41 +1,39 @@
-"""A stream's topics written by hand, with the real codec, for those who read them back."""
+"""A builder of a stream's topics in memory, with the real codec, for tests that read them."""
 
 from random import Random
 
-from modstream.audit.figures import Figures, figures_of
-from modstream.audit.stream_audit import Ledger, topics_read
+from modstream.audit.result import AuditResult, evaluate
+from modstream.audit.stream_audit import StreamAudit, audited_topics
 from modstream.broker.errors import NotJson
 from modstream.broker.loop.in_memory import MemoryBroker
-from modstream.broker.wire.codec import ERROR, PREDICTION, encode
+from modstream.broker.wire.codec import KIND_ERROR, KIND_PREDICTION, encode
 from modstream.broker.wire.contracts import (
     Contract,
-    ErrorAnswer,
+    ErrorResponse,
     Feedback,
+    JoinedPrediction,
     Label,
-    Metrics,
-    ModelEvent,
     Prediction,
     Quarantined,
     Request,
-    Scored,
-    Source,
+    SourcePosition,
     Unjoined,
     UnjoinedReason,
-    Weighed,
 )
-from modstream.broker.wire.dead_letters import dead_letter
-from modstream.broker.wire.records import Outgoing, Record
-from modstream.broker.wire.topics import DAY_MS, Header, Topics
+from modstream.broker.wire.dead_letters import build_dead_letter
+from modstream.broker.wire.model_contracts import DecisionEvidence, Metrics, ModelEvent
+from modstream.broker.wire.records import ProducerRecord, Record
+from modstream.broker.wire.topics import MS_PER_DAY, Header, Topics
 
 NEW_YEAR = 1_356_998_400_000
-"""2013-01-01, the event time at which stories begin."""
+"""2013-01-01, the event time of the first request."""
 NOW = 1_795_000_000_000
-"""The wall time at which they are told."""
+"""The wall time of the first request."""
 ROW = {"carrier": "UA", "origin": "EWR", "dest": "IAH", **{f"f{i}": i * 1.37 for i in range(13)}}
 
 
-class Story:
-    """Writes what client, worker, joiner and learner would write; leaves out what a test wants."""
+class StreamBuilder:
+    """A stream whose records of client, worker, joiner and learner a test writes one by one."""
 
     def __init__(self) -> None:
         self.topics = Topics("flights")
@@ -61,22 +59,22 @@ class Story:
             source=fields.get("source", self._source(asked)),
         )
         headers = (
-            (Header.KIND, PREDICTION),
+            (Header.KIND, KIND_PREDICTION),
             (Header.MODEL, f"{model}/{answer.version}".encode()),
         )
         at = asked.timestamp + fields.get("after", 20)
         self.write(self.topics.predictions, asked.key.decode(), answer, headers, at)
         return answer
 
-    def refuse(self, asked: Record, model: str | None, code: str = "wrong_type") -> None:
+    def reject(self, asked: Record, model: str | None, code: str = "wrong_type") -> None:
         name = asked.key.decode()
-        error = ErrorAnswer(
+        error = ErrorResponse(
             id=name, code=code, message="no", model=model, source=self._source(asked)
         )
-        self.write(self.topics.predictions, name, error, ((Header.KIND, ERROR),))
+        self.write(self.topics.predictions, name, error, ((Header.KIND, KIND_ERROR),))
 
-    def bury(self, asked: Record) -> None:
-        letter = dead_letter(asked, self.topics.dlq, NotJson("oh"), "VALUE_CONVERTER")
+    def dead_letter(self, asked: Record) -> None:
+        letter = build_dead_letter(asked, self.topics.dlq, NotJson("oh"), "VALUE_CONVERTER")
         self.broker.append(letter)
 
     def label(self, name: str, *, label: bool = True, **fields) -> None:
@@ -89,7 +87,8 @@ class Story:
             label=label,
             features=fields.get("features", ROW),
             predictions=tuple(
-                Scored(model=a.model, version=a.version, outputs=a.outputs) for a in answers
+                JoinedPrediction(model=a.model, version=a.version, outputs=a.outputs)
+                for a in answers
             ),
             event_time=NEW_YEAR,
             label_time=NEW_YEAR + 1,
@@ -107,7 +106,7 @@ class Story:
     def flight(
         self, name: str, probability: float = 0.5, *, label: bool = True, **fields
     ) -> Record:
-        """One request that goes all the way: two answers, a label, a feedback record."""
+        """Write a request with two predictions, a label and a feedback record."""
         asked = self.ask(name, event_time=fields.get("event_time", NEW_YEAR))
         version, after = fields.get("version", 1), fields.get("after", 20)
         answers = [
@@ -118,15 +117,15 @@ class Story:
         return self.join(name, *answers, label=label)
 
     def publish(self, **fields) -> ModelEvent:
-        """A version that learned, or claims to have learned, all feedback that lies there."""
+        """Write the event of a version that has learned all feedback so far."""
         ends = {str(home): len(log) for home, log in self._logs(self.topics.feedback)}
         before = self.event.offsets if self.versions else {}
         self.versions += 1
         facts = {
             "version": self.versions,
             "parent": self.versions - 1 or None,
-            "learned": sum(ends.values()),
-            "learned_from": before,
+            "rows_learned": sum(ends.values()),
+            "first_offsets": before,
             "offsets": ends,
         }
         event = ModelEvent(model="online", action="publish", at=self.now, **(facts | fields))
@@ -135,14 +134,14 @@ class Story:
         return event
 
     def decide(self, action: str = "promote", **fields) -> ModelEvent:
-        """What a gate decided about the newest version."""
-        weighed = Weighed(
-            member="good" if action == "rollback" else "quick",
-            former="steady",
+        """Write the decision of a promotion gate about the newest version."""
+        weighed = DecisionEvidence(
+            candidate="last-good" if action == "rollback" else "quick",
+            champion="steady",
             window=4000,
             count=3500,
-            former_loss=0.21,
-            member_loss=0.2,
+            champion_loss=0.21,
+            candidate_loss=0.2,
             bound=0.004,
             alpha=0.01,
             error_before=0.25 if action == "rollback" else None,
@@ -150,7 +149,7 @@ class Story:
         )
         facts = {"version": self.versions, "alias": "champion", "event_time": NEW_YEAR}
         event = ModelEvent(
-            model="online", action=action, at=self.now, evidence="it lost less", weighed=weighed,
+            model="online", action=action, at=self.now, reason="it lost less", decision=weighed,
             **(facts | fields),
         )  # fmt: skip
         key = f"online@champion/{event.version}/{event.event_time}"
@@ -158,19 +157,19 @@ class Story:
         return event
 
     def asked(self, name: str) -> Record:
-        """The request of that id."""
+        """Return the request with this id."""
         found = self.broker.read(self.topics.requests)
         return next(record for record in found if record.key == name.encode())
 
     def repeat(self, record: Record) -> None:
-        """Write a record once more."""
+        """Write a record again."""
         self.write(record.topic, record.key.decode(), record.value, record.headers)
 
     def lag(self, at: int, **waiting: float) -> None:
         self.write(self.topics.metrics, "lag", Metrics(kind="lag", event_time=at, values=waiting))
 
     def season(self, flights: int, days: int, swaps: int, seed: int = 2013) -> None:
-        """A drifting world that one model follows and the other does not, with some bad records."""
+        """Write a stream with concept drift that only one model follows, with some bad records."""
         rng, version = Random(seed), 1
         for number in range(flights):
             drift, risk = number / flights, rng.gauss(0, 1)
@@ -178,37 +177,41 @@ class Story:
             guess = 1 / (1 + 2.718 ** (1.4 - 1.2 * risk))
             stale = 1 / (1 + 2.718 ** (1.4 - risk * (1.2 - drift) - rng.gauss(0, drift)))
             after = int(rng.lognormvariate(3.2, 0.5)) + (400 if rng.random() < 0.004 else 0)
-            at = NEW_YEAR + int(drift * days * DAY_MS)
+            at = NEW_YEAR + int(drift * days * MS_PER_DAY)
             fields = {"frozen": stale, "event_time": at, "version": version, "after": after}
             self.flight(f"flight-{number}", guess, label=late, **fields)
             if number % (flights // swaps) == flights // swaps - 1:
                 version = self.publish().version
             if number % 100 == 50:
                 self.lag(self.now, worker=rng.randrange(40), joiner=rng.randrange(200), learner=9)
-                self.bury(self.ask(f"bad-{number}", b'{"id'))
-                self.refuse(self.ask(f"odd-{number}", model="ghost"), "ghost", "unknown_model")
+                self.dead_letter(self.ask(f"bad-{number}", b'{"id'))
+                self.reject(self.ask(f"odd-{number}", model="ghost"), "ghost", "unknown_model")
 
     def write(
         self, topic: str, key: str, message: Contract | bytes, headers=(), at: int | None = None
     ) -> Record:
         value = message if isinstance(message, bytes) else encode(message)
-        return self.broker.append(Outgoing(topic, key.encode(), value, headers, at or self.now))
+        return self.broker.append(
+            ProducerRecord(topic, key.encode(), value, headers, at or self.now)
+        )
 
     @property
     def records(self) -> list[Record]:
-        return [record for topic in topics_read(self.topics) for record in self.broker.read(topic)]
+        return [
+            record for topic in audited_topics(self.topics) for record in self.broker.read(topic)
+        ]
 
-    def ledger(self, repeats: int = 0) -> Ledger:
-        ledger = Ledger(self.topics, self.route, repeats)
+    def audit(self, dedup_window: int = 0) -> StreamAudit:
+        audit = StreamAudit(self.topics, self.route, dedup_window)
         for record in self.records:
-            ledger.add(record)
-        return ledger
+            audit.add(record)
+        return audit
 
-    def figures(self) -> Figures:
-        return figures_of(self.ledger())
+    def audit_result(self) -> AuditResult:
+        return evaluate(self.audit())
 
     def _logs(self, topic: str):
-        return [(home, self.broker.logs.get(home, [])) for home in self.broker.homes(topic)]
+        return [(home, self.broker.logs.get(home, [])) for home in self.broker.partitions_of(topic)]
 
-    def _source(self, record: Record) -> Source:
-        return Source(topic=record.topic, partition=record.partition, offset=record.offset)
+    def _source(self, record: Record) -> SourcePosition:
+        return SourcePosition(topic=record.topic, partition=record.partition, offset=record.offset)

@@ -1,4 +1,4 @@
-"""Small real models and records for the handlers' tests."""
+"""Small real models, and records, for the tests of the request handlers."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,12 +9,12 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 
-from modstream.broker.wire.codec import decode_answer
+from modstream.broker.wire.codec import decode_response
 from modstream.broker.wire.records import Record
 from modstream.models.errors import ModelNotFound, PredictError
 from modstream.models.runtimes.river.runtime import pack
 from modstream.models.runtimes.runtime import load
-from modstream.models.schema.artifact import sha256_of
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import Feature, InputSchema
 
@@ -24,44 +24,46 @@ SCHEMA = InputSchema(
         Feature(name="city", kind="string"),
     )
 )
-NUMBERS = InputSchema.floats(["a", "b"])
+TWO_FLOATS = InputSchema.of_floats(["a", "b"])
 
 
-def card(name="m", version=1, runtime="river", schema=SCHEMA, artifact=b"", **facts):
-    facts = {"task": "binary", "classes": (False, True), **facts}
+def make_card(name="m", version=1, runtime="river", schema=SCHEMA, artifact=b"", **fields):
+    fields = {"task": "binary", "classes": (False, True), **fields}
     return ModelCard(
         name=name,
         version=version,
         runtime=runtime,
         input_schema=schema,
-        sha256=sha256_of(artifact),
+        sha256=Artifact(artifact).sha256,
         size=len(artifact),
         created=datetime(2026, 1, 1, tzinfo=UTC),
-        **facts,
+        **fields,
     )
 
 
 @dataclass
-class Loaded:
+class StubLoadedModel:
+    """A loaded model as the handlers see it."""
+
     card: ModelCard
     runtime: object
 
 
-def river(name="m", version=1, schema=SCHEMA):
-    """An untrained River pipeline: it answers 0.5 until it has learned."""
-    from_strings = preprocessing.OneHotEncoder()
+def river_model(name="m", version=1, schema=SCHEMA):
+    """Return an untrained River pipeline, whose output is 0.5."""
+    one_hot = preprocessing.OneHotEncoder()
     model = (
-        from_strings | linear_model.LogisticRegression()
+        one_hot | linear_model.LogisticRegression()
         if schema is SCHEMA
         else preprocessing.StandardScaler() | linear_model.LogisticRegression()
     )
     artifact = pack(model)
-    known = card(name, version, "river", schema, artifact)
-    return Loaded(known, load(artifact, known))
+    card = make_card(name, version, "river", schema, artifact)
+    return StubLoadedModel(card, load(Artifact(artifact), card))
 
 
-def iris(name="iris", version=1):
-    """A scikit-learn classifier of three classes on two numbers, as ONNX."""
+def iris_model(name="iris", version=1):
+    """Return a scikit-learn classifier of three classes on two numbers, as ONNX."""
     rows = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]] * 10)
     model = LogisticRegression().fit(rows, ["a", "b", "c"] * 10)
     exported = convert_sklearn(
@@ -70,53 +72,55 @@ def iris(name="iris", version=1):
         options={id(model): {"zipmap": False}},
     )
     artifact = exported.SerializeToString()
-    known = card(
-        name, version, "onnx", NUMBERS, artifact, task="multiclass", classes=("a", "b", "c")
+    card = make_card(
+        name, version, "onnx", TWO_FLOATS, artifact, task="multiclass", classes=("a", "b", "c")
     )
-    return Loaded(known, load(artifact, known))
+    return StubLoadedModel(card, load(Artifact(artifact), card))
 
 
 @dataclass
-class Fussy:
-    """A runtime that cannot stand one value, whatever else is in the batch, and counts calls."""
+class RejectingRuntime:
+    """A runtime that counts calls and fails on any batch that contains one value."""
 
-    hates: float
+    rejected_value: float
     calls: int = 0
     name: str = "fussy"
 
     def predict(self, batch):
         self.calls += 1
-        if self.hates in batch.columns["a"]:
-            raise PredictError(self.name, f"{self.hates:g} is beyond it")
+        if self.rejected_value in batch.columns["a"]:
+            raise PredictError(self.name, f"{self.rejected_value:g} is rejected")
         return np.where(batch.columns["b"] == 666, np.nan, batch.columns["a"] / 100)
 
 
-def fussy(hates, name="fussy"):
-    return Loaded(card(name, schema=NUMBERS, runtime="fussy"), Fussy(hates))
+def rejecting_model(rejected_value, name="fussy"):
+    return StubLoadedModel(
+        make_card(name, schema=TWO_FLOATS, runtime="fussy"), RejectingRuntime(rejected_value)
+    )
 
 
 @dataclass
-class Shelf:
-    """The models a test puts on it."""
+class StubModelProvider:
+    """Provides the models of a test and records the requested ones."""
 
-    models: dict[str, Loaded]
-    asked: list[tuple[str, object]] = field(default_factory=list)
+    models: dict[str, StubLoadedModel]
+    requested: list[tuple[str, object]] = field(default_factory=list)
 
     def get(self, name, ref="champion"):
-        self.asked.append((name, ref))
+        self.requested.append((name, ref))
         if name not in self.models or ref not in ("champion", 1, "1"):
             raise ModelNotFound(name, ref)
         return self.models[name]
 
 
-def record(value, offset=0, key=b"k", headers=(), topic="s.requests", partition=2):
+def make_record(value, offset=0, key=b"k", headers=(), topic="s.requests", partition=2):
     return Record(topic, partition, offset, key, value, headers, 1000)
 
 
-def answers(outgoing):
-    """The answers among some outgoing records, decoded."""
+def decode_responses(outgoing):
+    """Return the decoded responses among some produced records."""
     return [
-        decode_answer(Record(o.topic, 0, 0, o.key, o.value, o.headers))
+        decode_response(Record(o.topic, 0, 0, o.key, o.value, o.headers))
         for o in outgoing
         if o.topic.endswith(".predictions")
     ]

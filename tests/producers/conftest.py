@@ -1,4 +1,4 @@
-"""A stream in memory whose worker answers at once, and the flights."""
+"""An in-memory stream whose worker responds at once, and the flights data set."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,58 +10,57 @@ import pandas as pd
 import pytest
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.publisher import Delivered, Publisher
+from modstream.broker.client.publisher import DeliveryReport, Publisher
 from modstream.broker.client.reader import Reader
 from modstream.broker.errors import ContractViolated, DecodeError
 from modstream.broker.loop.in_memory import MemoryBroker
-from modstream.broker.wire.codec import ERROR as IS_ERROR
-from modstream.broker.wire.codec import PREDICTION, decode, encode
-from modstream.broker.wire.contracts import ErrorAnswer, Prediction, Request, Source
-from modstream.broker.wire.dead_letters import dead_letter
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.codec import KIND_ERROR, KIND_PREDICTION, decode, encode
+from modstream.broker.wire.contracts import ErrorResponse, Prediction, Request, SourcePosition
+from modstream.broker.wire.dead_letters import build_dead_letter
+from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.broker.wire.topics import Header, Topics
-from modstream.producers.ports import arrivals
+from modstream.producers.ports import poll_available
 from modstream.producers.replay.flights import FEATURES, Flight, load_flights
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
-Worker = Callable[[Record], Iterable[Outgoing]]
+Worker = Callable[[Record], Iterable[ProducerRecord]]
 
 
-def silent(_: Record) -> Iterable[Outgoing]:
+def no_responses(_: Record) -> Iterable[ProducerRecord]:
     return ()
 
 
 @dataclass
 class MemoryStream:
-    """A sink and a source over the in-memory broker; `worker` answers whatever is sent."""
+    """A sink and a source on the in-memory broker; `worker` makes the responses."""
 
     topics: Topics
-    worker: Worker = silent
+    worker: Worker = no_responses
     broker: MemoryBroker = field(default_factory=lambda: MemoryBroker(partitions=1))
     flushes: list[float] = field(default_factory=list)
     _read: dict[str, int] = field(default_factory=dict)
     _changed: Condition = field(default_factory=Condition)
 
     def send(
-        self, outgoing: Outgoing, delivered: Callable[[Delivered], None] | None = None
+        self, record: ProducerRecord, on_delivery: Callable[[DeliveryReport], None] | None = None
     ) -> None:
-        record = self.broker.append(outgoing)
-        if delivered is not None:
-            delivered(Delivered(outgoing, record, None))
-        answers = list(self.worker(record))
+        stored = self.broker.append(record)
+        if on_delivery is not None:
+            on_delivery(DeliveryReport(record, stored, None))
+        responses = list(self.worker(stored))
         with self._changed:
-            for answer in answers:
-                self.broker.append(answer)
+            for response in responses:
+                self.broker.append(response)
             self._changed.notify_all()
 
     def flush(self, timeout: float = 30.0) -> None:
         self.flushes.append(timeout)
 
-    def poll(self, timeout: float = 0.1, most: int = 1000) -> list[Record]:
+    def poll(self, timeout: float = 0.1, max_records: int = 1000) -> list[Record]:
         with self._changed:
             self._changed.wait_for(self._unread, timeout)
-            found = self._unread()[:most]
+            found = self._unread()[:max_records]
         for record in found:
             self._read[record.topic] = record.offset + 1
         return found
@@ -71,38 +70,40 @@ class MemoryStream:
         return [r for t in topics for r in self.broker.read(t)[self._read.get(t, 0) :]]
 
 
-def answering(topics: Topics, *models: str) -> Worker:
-    """A worker of those models: predicts what it can read, refuses what it cannot."""
+def worker_of(topics: Topics, *models: str) -> Worker:
+    """Return a worker of these models that predicts valid requests and refuses invalid ones."""
 
-    def answers(record: Record) -> Iterable[Outgoing]:
-        source = Source(topic=record.topic, partition=record.partition, offset=record.offset)
+    def respond(record: Record) -> Iterable[ProducerRecord]:
+        source = SourcePosition(
+            topic=record.topic, partition=record.partition, offset=record.offset
+        )
         headers = tuple((n, v) for n, v in record.headers if n == "correlation-id")
 
-        def refusal(request_id: str, code: str) -> Outgoing:
-            answer = ErrorAnswer(id=request_id, code=code, message="refused", source=source)
-            marked = (*headers, (Header.KIND.value, IS_ERROR))
-            return Outgoing(topics.predictions, record.key, encode(answer), marked)
+        def error(request_id: str, code: str) -> ProducerRecord:
+            response = ErrorResponse(id=request_id, code=code, message="refused", source=source)
+            all_headers = (*headers, (Header.KIND.value, KIND_ERROR))
+            return ProducerRecord(topics.predictions, record.key, encode(response), all_headers)
 
-        def prediction(request_id: str, model: str) -> Outgoing:
-            answer = Prediction(
+        def prediction(request_id: str, model: str) -> ProducerRecord:
+            response = Prediction(
                 id=request_id, model=model, version=1, outputs={"score": 0.5}, source=source
             )
-            marked = (*headers, (Header.KIND.value, PREDICTION))
-            return Outgoing(topics.predictions, record.key, encode(answer), marked)
+            all_headers = (*headers, (Header.KIND.value, KIND_PREDICTION))
+            return ProducerRecord(topics.predictions, record.key, encode(response), all_headers)
 
         try:
-            request = decode(Request, record.value, MOST_BYTES)
-        except DecodeError as error:
-            known = error.request_id if isinstance(error, ContractViolated) else None
-            dead = dead_letter(record, topics.dlq, error, "decode")
-            return [refusal(known, error.code) if known else dead]
+            request = decode(Request, record.value, MAX_BYTES)
+        except DecodeError as failure:
+            known = failure.request_id if isinstance(failure, ContractViolated) else None
+            dead = build_dead_letter(record, topics.dlq, failure, "decode")
+            return [error(known, failure.code) if known else dead]
         if request.model is None:
             return [prediction(request.id, model) for model in models]
         if request.model in models:
             return [prediction(request.id, request.model)]
-        return [refusal(request.id, "unknown_model")]
+        return [error(request.id, "unknown_model")]
 
-    return answers
+    return respond
 
 
 @pytest.fixture
@@ -112,25 +113,25 @@ def topics(prefix) -> Topics:
 
 @pytest.fixture
 def make_worker() -> Callable[..., Worker]:
-    """Make a worker of a stream's topics and the models of its route."""
-    return answering
+    """Make a worker for a stream's topics and the models of its route."""
+    return worker_of
 
 
 @pytest.fixture
 def stream(topics) -> MemoryStream:
-    """A stream whose worker answers every request at once."""
-    return MemoryStream(topics, answering(topics, "online"))
+    """A stream whose worker responds to every request at once."""
+    return MemoryStream(topics, worker_of(topics, "online"))
 
 
 @pytest.fixture(scope="session")
 def frame() -> pd.DataFrame:
-    """All the flights."""
+    """All flights of the data set."""
     return load_flights()
 
 
 @pytest.fixture
 def make_flight() -> Callable[..., Flight]:
-    """Make a flight, by minutes of event time; without `landed` it never lands."""
+    """Make a flight, with times in minutes; without `landed` it never lands."""
 
     def make(name: str, scheduled: int, landed: int | None = None) -> Flight:
         features: dict[str, str | float] = dict.fromkeys(FEATURES, 1.0)
@@ -147,11 +148,11 @@ def make_flight() -> Callable[..., Flight]:
 
 
 @pytest.fixture
-def answering_kafka(bootstrap, make_worker) -> Callable[..., AbstractContextManager[None]]:
-    """Answer a real stream's requests in a thread for as long as the context is open."""
+def kafka_worker(bootstrap, make_worker) -> Callable[..., AbstractContextManager[None]]:
+    """Respond to the requests of a real stream, in a thread, while the context is open."""
 
     @contextmanager
-    def answer(topics: Topics, *models: str) -> Iterator[None]:
+    def run_worker(topics: Topics, *models: str) -> Iterator[None]:
         worker, stop = make_worker(topics, *models), Event()
         connection = Connection(bootstrap)
         with (
@@ -159,19 +160,19 @@ def answering_kafka(bootstrap, make_worker) -> Callable[..., AbstractContextMana
             Publisher(connection) as publisher,
             ThreadPoolExecutor(1) as pool,
         ):
-            answering = pool.submit(_serve, reader, publisher, worker, stop)
+            serving = pool.submit(_serve, reader, publisher, worker, stop)
             try:
                 yield
             finally:
                 stop.set()
-            answering.result()
+            serving.result()
 
-    return answer
+    return run_worker
 
 
 def _serve(reader: Reader, publisher: Publisher, worker: Worker, stop: Event) -> None:
     while not stop.is_set():
-        for record in arrivals(reader, 0.05):
-            for answer in worker(record):
-                publisher.send(answer)
+        for record in poll_available(reader, 0.05):
+            for response in worker(record):
+                publisher.send(response)
     publisher.flush()

@@ -1,6 +1,6 @@
-"""A Faust agent that takes many events at once: https://faust-streaming.github.io/faust/.
+"""A Faust agent that processes many events at once: https://faust-streaming.github.io/faust/.
 
-Started by `faust -A app worker`; the environment tells what to do.
+It is started by `faust -A app worker`. Environment variables describe the job.
 """
 
 import os
@@ -34,7 +34,7 @@ score = Scorer(os.environ["BENCH_MODEL"])
 
 @app.agent(requests)
 async def answer(stream: faust.Stream) -> None:
-    """Answer as many requests at once as have come."""
+    """Respond to all available requests at once."""
     async for events in stream.take_events(MANY, within=WITHIN):
         scored = score([event.value for event in events])
         for event, value in zip(events, scored, strict=True):

@@ -29,8 +29,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * A plain consumer and producer around ONNX Runtime: whole batches are polled, scored in one run,
- * answered and committed. The environment tells what to do.
+ * A plain consumer and producer with ONNX Runtime: polls whole batches, scores each in one run,
+ * sends the responses and commits. Environment variables describe the job.
  */
 public final class Worker {
   private static final int MANY = 10_000;
@@ -112,7 +112,7 @@ public final class Worker {
     }
   }
 
-  /** Puts a request's numbers, by name or in a tensor, behind the others' and returns its id. */
+  /** Appends a request's numbers, by name or in a tensor, to the batch; returns the request id. */
   private String read(byte[] value) throws IOException {
     String id = null;
     try (JsonParser parser = json.createParser(value)) {

@@ -1,4 +1,4 @@
-"""A runtime for ONNX files, as MLServer's guide to custom runtimes writes one.
+"""A runtime for ONNX files, written after MLServer's guide to custom runtimes.
 
 Source: https://docs.seldon.ai/mlserver/user-guide/custom.
 """
@@ -12,10 +12,10 @@ from mlserver.utils import get_model_uri
 
 
 class Onnx(MLModel):
-    """Scores one tensor of any number of rows; MLServer puts requests together."""
+    """Scores one tensor with any number of rows; MLServer combines requests into batches."""
 
     async def load(self) -> bool:
-        """Open the session."""
+        """Open the ONNX session."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         path = await get_model_uri(self.settings)
@@ -25,7 +25,7 @@ class Onnx(MLModel):
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer all rows of a request, or of several that were put together."""
+        """Score all rows of one request, or of several combined requests."""
         rows = NumpyCodec.decode_input(payload.inputs[0]).astype(np.float32)
         (scores,) = self._session.run([self._output], {self._input: rows})
         outputs = [NumpyCodec.encode_output("probabilities", scores)]

@@ -1,6 +1,7 @@
 """A Quix Streams application: https://quix.io/docs/quix-streams/introduction.html.
 
-It works record by record; checkpoints are committed every second. The environment tells what to do.
+It processes record by record and commits a checkpoint every second. Environment variables describe
+the job.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""River models as artifacts: one line of JSON on who wrote it, then the pickle."""
+"""Artifacts of River models: one header line with the versions in JSON, then the pickle."""
 
 import platform
 from typing import NamedTuple
@@ -12,18 +12,18 @@ from modstream.models.runtimes.river.safe_pickle import dumps_checked, loads
 
 _MAGIC = b"modstream-river "
 _FORMAT = 1
-_LONGEST_HEADER = 256
+_MAX_HEADER_BYTES = 256
 
 
-class Packed(NamedTuple):
-    """A River model, and of a forecaster the last period that it has learned, if any."""
+class UnpackedModel(NamedTuple):
+    """A River model, and the last period that it has learned if it is a forecaster."""
 
     model: Estimator
-    period: int | None
+    last_period: int | None
 
 
-class _Envelope(BaseModel):
-    """The line of JSON before the pickle: who wrote it, which decides who can read it."""
+class _Header(BaseModel):
+    """The header before the pickle: the versions that wrote it, which decide who can read it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,53 +33,61 @@ class _Envelope(BaseModel):
     period: int | None = None
 
 
-def pack(model: Estimator, period: int | None = None) -> bytes:
-    """Write a River model as an artifact; `period` is the last that a forecaster has learned.
+def pack(model: Estimator, last_period: int | None = None) -> bytes:
+    """Serialize a River model; `last_period` is the last one that a forecaster has learned.
 
     Raises:
-        ForbiddenGlobal: the model could not be loaded back by the allow-list.
-        UnreadableArtifact: the model could not be loaded back for another reason.
+        ForbiddenGlobal: the model refers to an object outside the allow-list.
+        UnreadableArtifact: the model cannot be pickled and loaded back for another reason.
     """
-    envelope = _Envelope(
+    header = _Header(
         format=_FORMAT,
         river=river.__version__,
         python=platform.python_version(),
-        period=period,
+        period=last_period,
     )
-    header = envelope.model_dump_json(exclude_none=True).encode()
-    return _MAGIC + header + b"\n" + dumps_checked(model)
+    line = header.model_dump_json(exclude_none=True).encode()
+    return _MAGIC + line + b"\n" + dumps_checked(model)
 
 
-def unpack(artifact: bytes) -> Packed:
+def unpack(artifact: bytes) -> UnpackedModel:
     """Read an artifact written by `pack`.
 
     Raises:
-        ForbiddenGlobal: the pickle refers to something outside the allow-list.
-        UnreadableArtifact: it is damaged, no River model, or of another River release.
+        ForbiddenGlobal: the pickle refers to an object outside the allow-list.
+        UnreadableArtifact: it is damaged, not a River model, or of another River release.
     """
-    header, newline, pickled = artifact.partition(b"\n")
-    if not artifact.startswith(_MAGIC) or not newline or len(header) > _LONGEST_HEADER:
-        raise UnreadableArtifact("river", "it does not begin with an envelope")
-    envelope = _read(header.removeprefix(_MAGIC))
+    line, newline, pickled = artifact.partition(b"\n")
+    if not artifact.startswith(_MAGIC) or not newline or len(line) > _MAX_HEADER_BYTES:
+        raise UnreadableArtifact("river", "it does not begin with the header that modstream writes")
+    header = _read_header(line.removeprefix(_MAGIC))
     model = loads(pickled)
     if not isinstance(model, Estimator):
-        raise UnreadableArtifact("river", f"it holds a {type(model).__name__}, not a model")
-    return Packed(model, envelope.period)
+        raise UnreadableArtifact("river", f"it is a {type(model).__name__}, not a River model")
+    return UnpackedModel(model, header.period)
 
 
-def _read(header: bytes) -> _Envelope:
-    """Refuse another format or River release: pickles do not survive 0.25 to 0.26, for one."""
+def _read_header(line: bytes) -> _Header:
+    """Parse the header; reject another format or River release.
+
+    A pickle of one release may not load in another; those of River 0.25 do not load in 0.26.
+    """
     try:
-        envelope = _Envelope.model_validate_json(header)
+        header = _Header.model_validate_json(line)
     except ValidationError as error:
-        raise UnreadableArtifact("river", "its envelope is not valid") from error
-    if envelope.format != _FORMAT:
-        raise UnreadableArtifact("river", f"it has format {envelope.format}, this is {_FORMAT}")
-    if _release(envelope.river) != _release(river.__version__):
-        reason = f"River {envelope.river} wrote it, this is River {river.__version__}; relearn it"
+        raise UnreadableArtifact("river", "its header is not valid") from error
+    if header.format != _FORMAT:
+        raise UnreadableArtifact(
+            "river", f"it has format {header.format}, this modstream reads {_FORMAT}"
+        )
+    if _minor_release(header.river) != _minor_release(river.__version__):
+        reason = (
+            f"River {header.river} wrote it, this is River {river.__version__};"
+            " train it again with this release"
+        )
         raise UnreadableArtifact("river", reason)
-    return envelope
+    return header
 
 
-def _release(version: str) -> list[str]:
+def _minor_release(version: str) -> list[str]:
     return version.split(".")[:2]

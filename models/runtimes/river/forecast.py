@@ -1,8 +1,8 @@
-"""A time series that learns value by value and says what comes next, by River's forecasters.
+"""Runtime of time-series models that learn value by value, on River's forecasters.
 
-Requests number their periods (days, months, ...), and so do the values that come true. The model
-itself only counts; the number of the last period that it has learned ties its count to theirs.
-Whether labels are late, and by how many periods, therefore costs accuracy, never alignment.
+Requests and labels number their periods (days, months, ...). A River forecaster has no period
+numbers; the runtime keeps the number of the last period learned and aligns the forecasts with it.
+Labels that arrive late therefore reduce accuracy but never shift the periods.
 """
 
 from collections.abc import Sequence
@@ -12,103 +12,112 @@ from typing import Any, Self
 import numpy as np
 
 from modstream.models.errors import LearnError, PredictError, UnreadableArtifact
-from modstream.models.runtimes.library_errors import translated
+from modstream.models.runtimes.library_errors import translate_library_errors
 from modstream.models.runtimes.river.artifact import pack
 from modstream.models.runtimes.river.safe_pickle import dumps_checked, loads
 from modstream.models.runtimes.runtime import Outputs, output_shape
-from modstream.models.schema.card import HORIZON, PERIOD, ModelCard
-from modstream.models.schema.input_schema import Batch, Scalar
+from modstream.models.schema.card import HORIZON_FEATURE, PERIOD_FEATURE, ModelCard
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
 
-FARTHEST = 1000
-"""Periods between the last one learned and the last one asked for, at most."""
+MAX_STEPS_AHEAD = 1000
+"""Largest number of periods from the last one learned to the last one requested."""
 
-Row = dict[str, Scalar]
+SeriesRow = dict[str, Scalar]
 
 
 class ForecastRuntime:
-    """One series in memory: a River forecaster, and the last period that it has learned.
+    """A River forecaster of one series, and the last period that it has learned.
 
-    The schema has the integer features `period` and `horizon`, the latter with the bounds of what
-    may be asked. All other features are exogenous: a row's hold for all periods of its forecast.
+    The card's schema has the integer features `period`, the first period requested, and `horizon`,
+    the number of periods, with an upper bound. All other features are exogenous; a row's values
+    apply to all periods of its forecast.
 
     Raises:
-        UnreadableArtifact: the card's schema cannot ask for a forecast.
+        UnreadableArtifact: the card's schema lacks these features or the bound.
     """
 
     name = "river"
 
-    def __init__(self, model: Any, card: ModelCard, period: int | None) -> None:  # noqa: ANN401 - forecaster or pipeline
+    def __init__(self, model: Any, card: ModelCard, last_period: int | None) -> None:  # noqa: ANN401 - forecaster or pipeline
         kinds = {feature.name: feature.kind for feature in card.input_schema.features}
-        if (kinds.get(PERIOD), kinds.get(HORIZON)) != ("int", "int") or card.horizon < 1:
-            reason = f"a forecast needs the int features {PERIOD} and {HORIZON}, the latter bounded"
+        requestable = (kinds.get(PERIOD_FEATURE), kinds.get(HORIZON_FEATURE))
+        if requestable != ("int", "int") or card.max_horizon < 1:
+            reason = (
+                f"a forecaster needs the int features {PERIOD_FEATURE} and {HORIZON_FEATURE},"
+                f" and an upper bound of {HORIZON_FEATURE}"
+            )
             raise UnreadableArtifact(self.name, reason)
         self._model = model
         self._card = card
-        self._period = period
+        self._last_period = last_period
 
     def predict(self, batch: Batch) -> Outputs:
-        """Answer every row as `Runtime.predict` says.
+        """Predict every row; see `Runtime.predict`.
 
-        What is known already is not forecast: a row that asks for a period learned before is
-        answered from the first one that was not.
+        Periods already learned are not forecast: the forecast of a row that requests one starts at
+        the first period not learned yet.
         """
-        answers = np.full(output_shape(self._card, batch.size), np.nan)
-        with translated(partial(PredictError, self.name)):
-            for answer, row in zip(answers, batch.rows(), strict=True):
-                first, values = self._forecast(row)
+        outputs = np.full(output_shape(self._card, batch.size), np.nan)
+        with translate_library_errors(partial(PredictError, self.name)):
+            for output, row in zip(outputs, batch.rows(), strict=True):
+                first, values = self._forecast_row(row)
                 if np.isfinite(values).all():
-                    answer[: 1 + len(values)] = first, *values
-        return answers
+                    output[: 1 + len(values)] = first, *values
+        return outputs
 
     def learn(self, batch: Batch, labels: Sequence[Scalar]) -> None:
-        """Learn the values of periods in order; of a few that are missing the model's own guess.
+        """Learn the values of periods in order; learn the model's own forecast for missing ones.
 
         Raises:
-            LearnError: a period is not after the last one, or too many are missing before it.
+            LearnError: a period is not after the last one, or more periods than the largest
+                horizon are missing before it.
         """
-        with translated(partial(LearnError, self.name)):
+        with translate_library_errors(partial(LearnError, self.name)):
             for row, label in zip(batch.rows(), labels, strict=True):
-                self._learn(row, float(label))
+                self._learn_period(row, float(label))
 
     def copy(self) -> Self:
-        """Copy by way of a pickle."""
-        return type(self)(loads(dumps_checked(self._model)), self._card, self._period)
+        """Copy through a pickle."""
+        return type(self)(loads(dumps_checked(self._model)), self._card, self._last_period)
 
     def snapshot(self) -> bytes:
-        """Write the model and its last period as `pack` does."""
-        return pack(self._model, self._period)
+        """Serialize the model and its last period with `pack`."""
+        return pack(self._model, self._last_period)
 
-    def _forecast(self, row: Row) -> tuple[int, list[float]]:
-        """The first period that is forecast, and the values from there on."""
-        asked, horizon, exogenous = _split(row)
-        if not 1 <= horizon <= self._card.horizon:
-            raise PredictError(self.name, f"horizon {horizon} is not 1 to {self._card.horizon}")
-        ahead = 0 if self._period is None else max(0, asked - self._period - 1)
+    def _forecast_row(self, row: SeriesRow) -> tuple[int, list[float]]:
+        """Return the first period that is forecast, and the values from that period on."""
+        period, horizon, exogenous = _split_row(row)
+        if not 1 <= horizon <= self._card.max_horizon:
+            reason = f"horizon {horizon} is not between 1 and {self._card.max_horizon}"
+            raise PredictError(self.name, reason)
+        ahead = 0 if self._last_period is None else max(0, period - self._last_period - 1)
         steps = ahead + horizon
-        if steps > FARTHEST:
-            raise PredictError(self.name, f"period {asked} is too far after {self._period}")
-        first = asked if self._period is None else self._period + 1 + ahead
-        return first, self._ahead(steps, exogenous)[ahead:]
+        if steps > MAX_STEPS_AHEAD:
+            raise PredictError(self.name, f"period {period} is too far after {self._last_period}")
+        first = period if self._last_period is None else self._last_period + 1 + ahead
+        return first, self._forecast_steps(steps, exogenous)[ahead:]
 
-    def _learn(self, row: Row, value: float) -> None:
-        period, _, exogenous = _split(row)
-        missing = 0 if self._period is None else period - self._period - 1
+    def _learn_period(self, row: SeriesRow, value: float) -> None:
+        period, _, exogenous = _split_row(row)
+        missing = 0 if self._last_period is None else period - self._last_period - 1
         if missing < 0:
-            raise LearnError(self.name, f"period {period} is not after {self._period}")
-        if missing > self._card.horizon:
-            reason = f"{missing} periods are missing between {self._period} and {period}"
+            raise LearnError(self.name, f"period {period} is not after {self._last_period}")
+        if missing > self._card.max_horizon:
+            reason = f"{missing} periods are missing between {self._last_period} and {period}"
             raise LearnError(self.name, reason)
-        guesses = self._ahead(missing, exogenous) if missing else []
-        for one in (*guesses, value):
-            self._model.learn_one(y=one, x=exogenous)
-        self._period = period
+        forecasts = self._forecast_steps(missing, exogenous) if missing else []
+        for learned in (*forecasts, value):
+            self._model.learn_one(y=learned, x=exogenous)
+        self._last_period = period
 
-    def _ahead(self, steps: int, exogenous: Row) -> list[float]:
-        known = [exogenous] * steps if exogenous else None
-        return [float(value) for value in self._model.forecast(steps, known)]
+    def _forecast_steps(self, steps: int, exogenous: SeriesRow) -> list[float]:
+        future = [exogenous] * steps if exogenous else None
+        return [float(value) for value in self._model.forecast(steps, future)]
 
 
-def _split(row: Row) -> tuple[int, int, Row]:
-    """A row's period, horizon, and exogenous features."""
-    exogenous = {name: value for name, value in row.items() if name not in {PERIOD, HORIZON}}
-    return int(row[PERIOD]), int(row[HORIZON]), exogenous
+def _split_row(row: SeriesRow) -> tuple[int, int, SeriesRow]:
+    """Return a row's period, horizon and exogenous features."""
+    exogenous = dict(row)
+    period, horizon = exogenous.pop(PERIOD_FEATURE), exogenous.pop(HORIZON_FEATURE)
+    return int(period), int(horizon), exogenous

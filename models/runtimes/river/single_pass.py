@@ -1,9 +1,9 @@
-"""Learning a row in one pass through a River pipeline, where River itself makes two.
+"""Learning a row in one pass through a River pipeline instead of River's two.
 
-`Pipeline.learn_one` lets the parts of a union learn, each through its own steps, and then
-transforms by them once more; what a step gives right after it has learned the row is the same both
-times. So here each step learns and transforms before the next one sees the row: the same state, by
-the same calls, without those that are made twice.
+`Pipeline.learn_one` first makes the parts of a union learn, each through its own steps, and then
+transforms the row through all of them again. A step's output right after learning a row is the
+same both times. Here each step learns and transforms once before the next step gets the row, which
+results in the same state.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,49 +12,49 @@ from typing import Any
 from river.base import Transformer
 from river.compose import Pipeline, TransformerUnion
 
-Features = dict[str, Any]
-Step = Callable[[Features], Features]
+RiverRow = dict[str, Any]
+RowTransform = Callable[[RiverRow], RiverRow]
 
 
-def learner(model: Any) -> Callable[[Features, Any], None]:  # noqa: ANN401 - any of River's kinds
-    """What learns a row and its label as `model.learn_one` does, in one pass where that is safe."""
-    if not is_plain(model):
-        learn: Callable[[Features, Any], None] = model.learn_one
+def make_learn_one(model: Any) -> Callable[[RiverRow, Any], None]:  # noqa: ANN401 - any River class
+    """Return a function equivalent to `model.learn_one`, in one pass where that is safe."""
+    if not can_learn_in_one_pass(model):
+        learn: Callable[[RiverRow, Any], None] = model.learn_one
         return learn
     *steps, final = model.steps.values()
-    prepare, finish = _through([_pass(step) for step in steps]), final.learn_one
+    prepare, finish = _sequential([_learn_and_transform(step) for step in steps]), final.learn_one
     if is_supervised(final):
         return lambda row, label: finish(prepare(row), label)
     return lambda row, _label: finish(prepare(row))
 
 
-def is_plain(model: Any) -> bool:  # noqa: ANN401 - any of River's kinds
-    """Whether all before the last step of a pipeline are transformers that learn without labels."""
+def can_learn_in_one_pass(model: Any) -> bool:  # noqa: ANN401 - any River class
+    """Return whether a model is a pipeline of unsupervised transformers before its last step."""
     if type(model) is not Pipeline or not model.steps:
         return False
     *before, final = model.steps.values()
-    leaves = [leaf for step in before for leaf in _leaves(step)]
+    leaves = [leaf for step in before for leaf in _leaf_steps(step)]
     return not isinstance(final, Transformer) and all(
         isinstance(leaf, Transformer) and not is_supervised(leaf) for leaf in leaves
     )
 
 
-def is_supervised(step: Any) -> bool:  # noqa: ANN401 - any of River's kinds
-    """Whether a step learns with labels, by the property that River's own pipeline asks."""
-    return bool(step._supervised)  # noqa: SLF001 - the only one that knows of a step's parts
+def is_supervised(step: Any) -> bool:  # noqa: ANN401 - any River class
+    """Return whether a step learns with labels, by the property that River's pipeline uses."""
+    return bool(step._supervised)  # noqa: SLF001 - no public property covers nested steps
 
 
-def _leaves(step: Any) -> Iterator[Any]:  # noqa: ANN401 - any of River's kinds
-    """The steps that do something themselves."""
-    parts = _parts(step)
+def _leaf_steps(step: Any) -> Iterator[Any]:  # noqa: ANN401 - any River class
+    """Yield the steps that have no steps inside."""
+    parts = _substeps(step)
     if parts is None:
         yield step
     for part in parts or ():
-        yield from _leaves(part)
+        yield from _leaf_steps(part)
 
 
-def _parts(step: Any) -> list[Any] | None:  # noqa: ANN401 - any of River's kinds
-    """The steps that one is made of; None of a step by itself."""
+def _substeps(step: Any) -> list[Any] | None:  # noqa: ANN401 - any River class
+    """Return the steps inside a pipeline or union, or None for any other step."""
     if type(step) is Pipeline:
         return list(step.steps.values())
     if type(step) is TransformerUnion:
@@ -62,47 +62,47 @@ def _parts(step: Any) -> list[Any] | None:  # noqa: ANN401 - any of River's kind
     return None
 
 
-def _pass(step: Any) -> Step:  # noqa: ANN401 - any of River's kinds
-    """Learn a row and transform it."""
-    parts = _parts(step)
+def _learn_and_transform(step: Any) -> RowTransform:  # noqa: ANN401 - any River class
+    """Return a function that makes a step learn a row and returns the transformed row."""
+    parts = _substeps(step)
     if parts is None:
-        return _both(step)
+        return _leaf_pass(step)
     if type(step) is Pipeline:
-        return _through([_pass(part) for part in parts])
-    # Of features of the same name River takes the first part's.
-    return _beside([_pass(part) for part in reversed(parts)])
+        return _sequential([_learn_and_transform(part) for part in parts])
+    # If several parts produce a feature of the same name, River keeps the first part's.
+    return _parallel([_learn_and_transform(part) for part in reversed(parts)])
 
 
-def _both(step: Any) -> Step:  # noqa: ANN401 - any of River's kinds
+def _leaf_pass(step: Any) -> RowTransform:  # noqa: ANN401 - any River class
     learn, transform = step.learn_one, step.transform_one
     if type(step).learn_one is Transformer.learn_one:
         return transform  # type: ignore[no-any-return]  # River has no types.
 
-    def both(row: Features) -> Features:
+    def learn_and_transform(row: RiverRow) -> RiverRow:
         learn(row)
         return transform(row)  # type: ignore[no-any-return]  # River has no types.
 
-    return both
+    return learn_and_transform
 
 
-def _through(steps: list[Step]) -> Step:
-    """One after the other."""
+def _sequential(steps: list[RowTransform]) -> RowTransform:
+    """Apply transforms one after the other."""
 
-    def through(row: Features) -> Features:
+    def run(row: RiverRow) -> RiverRow:
         for step in steps:
             row = step(row)
         return row
 
-    return steps[0] if len(steps) == 1 else through
+    return steps[0] if len(steps) == 1 else run
 
 
-def _beside(steps: list[Step]) -> Step:
-    """All of the same row, the last one's features foremost."""
+def _parallel(steps: list[RowTransform]) -> RowTransform:
+    """Apply all transforms to the same row and merge their features; later ones win."""
 
-    def beside(row: Features) -> Features:
-        found: Features = {}
+    def run(row: RiverRow) -> RiverRow:
+        merged: RiverRow = {}
         for step in steps:
-            found.update(step(row))
-        return found
+            merged.update(step(row))
+        return merged
 
-    return beside
+    return run

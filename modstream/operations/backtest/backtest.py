@@ -1,154 +1,189 @@
-"""Recorded requests, scored again by a version of one's choice. Joins no group, writes nothing."""
+"""Backtest: recorded requests, predicted again by any version. Joins no group, writes nothing."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.errors import DecodeError
-from modstream.broker.wire.codec import decode, decode_answer
-from modstream.broker.wire.contracts import ErrorAnswer, Label, Prediction
-from modstream.broker.wire.features import Scalar
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.batches import split_batches
+from modstream.broker.wire.codec import decode, decode_request, decode_response
+from modstream.broker.wire.contracts import ErrorResponse, Label, Prediction, Request
+from modstream.broker.wire.features import JsonScalar
+from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
-from modstream.errors import NothingToCompare
+from modstream.errors import NoRecordedPredictions
 from modstream.models.errors import ModelNotFound
+from modstream.models.registry.refs import CHAMPION
 from modstream.models.schema.card import ModelCard
-from modstream.models.serving.loaded_models import Loaded
 from modstream.operations.backtest.compare import (
+    ComparedRow,
     Comparison,
-    Pair,
-    Place,
-    Said,
+    RequestPosition,
+    VersionOutput,
     compare,
-    pairs,
+    compared_rows,
     single_rows,
 )
-from modstream.operations.offset_ranges import Notice, read, spans
-from modstream.operations.redrive import batches
-from modstream.processors.predict.handler import Predict
-from modstream.processors.predict.model_resolver import PredictSettings, Timing
+from modstream.operations.offset_ranges import ReadProgressCallback, find_ranges, read_ranges
+from modstream.processors.predict.engine import InferenceEngine, Rejection
+from modstream.processors.predict.model_resolver import ServableModel
+from modstream.processors.predict.settings import InferenceSettings
 
-BATCH = 2000
-"""Requests that are scored at once."""
-CLOCKS_MS = 600_000
-"""How far the clock of a client may be ahead of the brokers', whose clock stamps the answers."""
+BATCH_REQUESTS = 2000
+"""Requests that are predicted at once."""
+MAX_CLOCK_SKEW_MS = 600_000
+"""How far a client's clock may be ahead of the brokers', which stamp the responses."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pinned:
-    """A shelf with one version on it, which answers for some models whatever version is asked."""
+class SingleModelProvider:
+    """Gives one version for some model names, whatever version is asked for."""
 
-    loaded: Loaded
-    models: frozenset[str]
+    model: ServableModel
+    names: frozenset[str]
 
-    def get(self, name: str, ref: int | str = "champion") -> Loaded:
-        """The one version.
+    def get(self, name: str, _ref: int | str = CHAMPION) -> ServableModel:
+        """Return the one version.
 
         Raises:
-            ModelNotFound: a request asks another model, whose answers are not in question.
+            ModelNotFound: the name is another model's, which this backtest does not cover.
         """
-        if name not in self.models:
-            raise ModelNotFound(name, ref)
-        return self.loaded
+        if name not in self.names:
+            raise ModelNotFound(name, _ref)
+        return self.model
 
 
-class Stretch(NamedTuple):
-    """What is replayed: requests from `since` to before `until` (ms); None is no bound."""
+class TimeRange(NamedTuple):
+    """Requests from `since` to before `until`, ms since the epoch; None is no bound."""
 
     since: int | None = None
     until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a replay came to.
+class BacktestResult:
+    """The result of a backtest.
 
-    `requests` counts the records of the time, `answered` those that the replayed version
-    answered, `refused` by code those that it did not; `unmatched` ones of the answered have no
-    recorded prediction by the model they are held `against`.
+    `requests` counts the records of the time range, `answered` those that the version answered,
+    `refused` those that it did not, by error code. `unmatched` of the answered ones have no
+    recorded prediction of the `baseline` model.
     """
 
     card: ModelCard
-    against: str
+    baseline: str
     requests: int
     answered: int
     refused: dict[str, int]
     unmatched: int
-    pairs: list[Pair]
+    rows: list[ComparedRow]
     comparison: Comparison
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """One stream's requests, its recorded answers and its labels.
+@dataclass(slots=True)
+class BacktestScores:
+    """The outputs of a version by the request's position, and its refusals by error code."""
 
-    The order of a replay:
-      1. read the requests of the time and answer them, by the worker's own handler
-      2. read the recorded answers of the model they are held against
+    max_request_bytes: int | None = None
+    outputs: dict[RequestPosition, VersionOutput] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+
+    def add(self, batch: Sequence[Record], engine: InferenceEngine, models: frozenset[str]) -> None:
+        """Predict recorded requests; records that are not requests are only counted."""
+        self.requests += len(batch)
+        decoded = [
+            (record, request)
+            for record in batch
+            if (request := readable(record, self.max_request_bytes))
+        ]
+        responses = engine.infer([request for _, request in decoded])
+        for (record, request), found in zip(decoded, responses, strict=True):
+            for response in found:
+                if not isinstance(response, Rejection):
+                    outputs = single_rows(response.outputs)
+                    position = RequestPosition(record.partition, record.offset)
+                    version = response.card.version
+                    self.outputs[position] = VersionOutput(request.id, version, outputs)
+                elif response.model in models:
+                    self.refused[response.reason.code] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """A stream's requests, its recorded predictions and its labels.
+
+    The order of a backtest:
+      1. read the requests of the time range and predict them by the worker's own engine
+      2. read the recorded predictions of the baseline model
       3. read the labels, of which the highest revision counts
       4. compare
     """
 
     connection: Connection
     topics: Topics
-    largest: int
-    notice: Notice = lambda _doing, _count, _total: None
+    max_request_bytes: int
+    notice: ReadProgressCallback = lambda _doing, _count, _total: None
 
-    def run(self, loaded: Loaded, against: str, stretch: Stretch, threshold: float) -> Outcome:
-        """Replay a version against the recorded answers of a model, which may be its own.
+    def run(
+        self, model: ServableModel, baseline: str, time_range: TimeRange, threshold: float
+    ) -> BacktestResult:
+        """Compare a version with the recorded predictions of a model, which may be its own.
 
         Raises:
-            NothingToCompare: no request of that time has an answer of both.
+            NoRecordedPredictions: no request of the time range has an answer of both.
             BrokerError: reading failed.
         """
-        scored = self.score(loaded, against, stretch)  # Step 1.
-        served = self._served(against, scored.said, stretch.since)  # Step 2.
-        task = loaded.card.task
-        labels = self._labels(stretch.since)  # Step 3.
-        found = list(pairs(task, served, scored.said, labels))
+        scores = self.score(model, baseline, time_range)  # Step 1.
+        served = self._served(baseline, scores.outputs, time_range.since)  # Step 2.
+        labels = self._labels(time_range.since)  # Step 3.
+        task = model.card.task
+        found = list(compared_rows(task, served, scores.outputs, labels))
         if not found:
-            raise NothingToCompare(scored.requests, against)
-        return Outcome(
-            card=loaded.card,
-            against=against,
-            requests=scored.requests,
-            answered=len(scored.said),
-            refused=dict(scored.refused.most_common()),
-            unmatched=len(scored.said.keys() - served.keys()),
-            pairs=found,
+            raise NoRecordedPredictions(scores.requests, baseline)
+        return BacktestResult(
+            card=model.card,
+            baseline=baseline,
+            requests=scores.requests,
+            answered=len(scores.outputs),
+            refused=dict(scores.refused.most_common()),
+            unmatched=len(scores.outputs.keys() - served.keys()),
+            rows=found,
             comparison=compare(task, found, threshold),  # Step 4.
         )
 
-    def score(self, loaded: Loaded, against: str, stretch: Stretch) -> "Scored":
-        """Answer the requests that ask a model, by any of its versions, with this one."""
-        shelf = Pinned(loaded, frozenset({against, loaded.card.name}))
-        settings = PredictSettings((against,), self.largest, record_features=False)
-        # At the epoch no deadline has passed: what is asked is what would have been answered.
-        handle = Predict(self.topics, shelf, settings, timing=Timing(lambda: 0.0))
-        scored = Scored({}, Counter())
-        wanted = spans(Admin(self.connection), [self.topics.requests], *stretch)
-        for batch in batches(read(self.connection, wanted, self.notice), BATCH):
-            scored.add(len(batch), handle(batch), shelf.models)
-        return scored
+    def score(self, model: ServableModel, baseline: str, time_range: TimeRange) -> BacktestScores:
+        """Predict the requests for the baseline model, by any of its versions, with this one."""
+        names = frozenset({baseline, model.card.name})
+        settings = InferenceSettings((baseline,), record_features=False)
+        engine = InferenceEngine(SingleModelProvider(model, names), settings)
+        scores = BacktestScores(self.max_request_bytes)
+        ranges = find_ranges(Admin(self.connection), [self.topics.requests], *time_range)
+        for batch in split_batches(
+            read_ranges(self.connection, ranges, self.notice), BATCH_REQUESTS
+        ):
+            scores.add(batch, engine, names)
+        return scores
 
-    def _served(self, model: str, asked: dict[Place, Said], since: int | None) -> dict[Place, Said]:
-        """The recorded predictions of a model for the requests that were replayed."""
-        found: dict[Place, Said] = {}
+    def _served(
+        self, model: str, asked: dict[RequestPosition, VersionOutput], since: int | None
+    ) -> dict[RequestPosition, VersionOutput]:
+        """Return the recorded predictions of a model for requests that were predicted again."""
+        found: dict[RequestPosition, VersionOutput] = {}
         prefix = f"{model}/".encode()
         for record in self._since(self.topics.predictions, since):
             if not (record.header(Header.MODEL) or b"").startswith(prefix):
                 continue
-            said = readable(record)
-            if isinstance(said, Prediction) and said.source.topic == self.topics.requests:
-                place = Place(said.source.partition, said.source.offset)
-                if place in asked:
-                    found.setdefault(place, said_in(said))
+            response = readable_response(record)
+            if isinstance(response, Prediction) and response.source.topic == self.topics.requests:
+                position = RequestPosition(response.source.partition, response.source.offset)
+                if position in asked:
+                    found.setdefault(position, version_output(response))
         return found
 
-    def _labels(self, since: int | None) -> dict[str, Scalar]:
+    def _labels(self, since: int | None) -> dict[str, JsonScalar]:
         newest: dict[str, Label] = {}
         for record in self._since(self.topics.labels, since):
             try:
@@ -161,50 +196,35 @@ class Replay:
         return {name: label.label for name, label in newest.items()}
 
     def _since(self, topic: str, since: int | None) -> Iterator[Record]:
-        begin = None if since is None else max(0, since - CLOCKS_MS)
-        return read(self.connection, spans(Admin(self.connection), [topic], begin), self.notice)
+        start = None if since is None else max(0, since - MAX_CLOCK_SKEW_MS)
+        ranges = find_ranges(Admin(self.connection), [topic], start)
+        return read_ranges(self.connection, ranges, self.notice)
 
 
-@dataclass(slots=True)
-class Scored:
-    """What a version answered, by the request's place, and what it refused, by code."""
-
-    said: dict[Place, Said]
-    refused: Counter[str]
-    requests: int = 0
-
-    def add(self, requests: int, outgoing: Iterable[Outgoing], models: frozenset[str]) -> None:
-        """Take what the handler made of some requests."""
-        self.requests += requests
-        for record in outgoing:
-            said = readable(as_read(record))
-            if isinstance(said, Prediction):
-                self.said[Place(said.source.partition, said.source.offset)] = said_in(said)
-            elif isinstance(said, ErrorAnswer) and said.model in models:
-                self.refused[said.code] += 1
-
-
-def as_read(outgoing: Outgoing) -> Record:
-    """A record as it would be read, had it been written."""
-    return Record(outgoing.topic, 0, 0, outgoing.key, outgoing.value, outgoing.headers)
-
-
-def readable(record: Record) -> Prediction | ErrorAnswer | None:
-    """The answer in a record, or None where there is none, as in a dead letter."""
+def readable(record: Record, max_bytes: int | None = None) -> Request | None:
+    """Return the request in a record, or None if it is not one or is too large."""
     try:
-        return decode_answer(record)
+        return decode_request(record, max_bytes)
     except DecodeError:
         return None
 
 
-def said_in(prediction: Prediction) -> Said:
-    """What a prediction says, row by row."""
-    return Said(prediction.id, prediction.version, single_rows(prediction.outputs))
+def readable_response(record: Record) -> Prediction | ErrorResponse | None:
+    """Return the response in a record, or None if it is not one."""
+    try:
+        return decode_response(record)
+    except DecodeError:
+        return None
 
 
-def listed(found: Sequence[Pair]) -> Iterator[dict[str, object]]:
-    """Pairs as flat mappings, for a file."""
-    for pair in found:
-        flat = pair._asdict()
-        place = flat.pop("place")
-        yield {"id": flat.pop("id"), **place._asdict(), **flat}
+def version_output(prediction: Prediction) -> VersionOutput:
+    """Return the outputs of a recorded prediction, row by row."""
+    return VersionOutput(prediction.id, prediction.version, single_rows(prediction.outputs))
+
+
+def flatten_rows(rows: Sequence[ComparedRow]) -> Iterator[dict[str, object]]:
+    """Return compared rows as flat mappings, for a file."""
+    for row in rows:
+        flat = row._asdict()
+        position = flat.pop("position")
+        yield {"id": flat.pop("id"), **position._asdict(), **flat}

@@ -1,4 +1,4 @@
-"""Two versions' answers to the same rows: how many decisions differ, and who was right. Pure."""
+"""Comparison of two versions' outputs for the same rows. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,44 +8,44 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from modstream.broker.wire.contracts import Tensor
-from modstream.broker.wire.features import Scalar
-from modstream.models.evaluation.metrics import figures
+from modstream.broker.wire.features import JsonScalar
+from modstream.models.evaluation.metrics import compute_metrics
 from modstream.models.schema.card import Task
-from modstream.processors.evaluate.prequential import answer_of, comparable
+from modstream.processors.evaluate.prequential import is_comparable, single_output
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
-class Place(NamedTuple):
-    """Where a request lies in its topic."""
+class RequestPosition(NamedTuple):
+    """The partition and offset of a request in its topic."""
 
     partition: int
     offset: int
 
 
-class Said(NamedTuple):
-    """What a version answered: one mapping of outputs for each row of the request."""
+class VersionOutput(NamedTuple):
+    """The outputs of a version: one mapping by name for each row of the request."""
 
     id: str
     version: int
     outputs: tuple[Mapping[str, Any], ...]
 
 
-class Pair(NamedTuple):
-    """One row's two answers: probabilities, values or classes, by the task."""
+class ComparedRow(NamedTuple):
+    """One row's two outputs: probabilities, values or classes, by the task."""
 
     id: str
-    place: Place
+    position: RequestPosition
     row: int
     version: int
-    served: Scalar
-    replayed: Scalar
-    label: Scalar | None
+    served: JsonScalar
+    backtested: JsonScalar
+    label: JsonScalar | None
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
-    """How far numbers moved: replayed minus served."""
+class OutputShift:
+    """The differences of numeric outputs: backtested minus served."""
 
     mean: float
     mean_absolute: float
@@ -54,8 +54,8 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
-class Flips:
-    """Decisions that differ. Of a binary task `up` are those that reach the threshold now."""
+class DecisionChanges:
+    """Decisions that differ. For a binary task, `up` counts those that now reach the threshold."""
 
     count: int
     up: int | None = None
@@ -66,69 +66,70 @@ class Flips:
 class Comparison:
     """The difference between two versions over some rows.
 
-    `equal` rows have the very same answer. `flips` is None for a regression, `shift` for classes.
-    The figures are prequential ones, over the `labelled` rows, of both versions.
+    `equal` counts rows with identical outputs, `versions` the rows that each recorded version
+    served. `decisions` is None for a regression, `shift` for a multiclass task. `served` and
+    `backtested` are the prequential metrics of both versions over the `labelled` rows.
     """
 
     task: Task
     rows: int
     equal: int
     versions: dict[int, int]
-    flips: Flips | None
-    shift: Shift | None
+    decisions: DecisionChanges | None
+    shift: OutputShift | None
     labelled: int
     served: dict[str, float] = field(default_factory=dict)
-    replayed: dict[str, float] = field(default_factory=dict)
+    backtested: dict[str, float] = field(default_factory=dict)
 
 
-def pairs(
+def compared_rows(
     task: Task,
-    served: Mapping[Place, Said],
-    replayed: Mapping[Place, Said],
-    labels: Mapping[str, Scalar],
-) -> Iterator[Pair]:
-    """The rows that both versions answered, by the task's one value; in the order of places.
+    served: Mapping[RequestPosition, VersionOutput],
+    backtested: Mapping[RequestPosition, VersionOutput],
+    labels: Mapping[str, JsonScalar],
+) -> Iterator[ComparedRow]:
+    """Return the rows that both versions answered, in the order of their positions.
 
-    A label is the truth of a request with a single row, as in the join.
+    A label belongs to a request with a single row, as in the join.
     """
-    for place in sorted(served.keys() & replayed.keys()):
-        old, new = served[place], replayed[place]
+    for position in sorted(served.keys() & backtested.keys()):
+        old, new = served[position], backtested[position]
         label = labels.get(old.id) if len(old.outputs) == 1 else None
         for row, outputs in enumerate(zip(old.outputs, new.outputs, strict=False)):
-            told = [answer_of(one) for one in outputs]
-            if all(one is not None and one[0] == task for one in told):
-                values = [one[1] for one in told if one is not None]
-                yield Pair(old.id, place, row, old.version, values[0], values[1], label)
+            read = [single_output(one) for one in outputs]
+            if all(one is not None and one[0] == task for one in read):
+                values = [one[1] for one in read if one is not None]
+                yield ComparedRow(old.id, position, row, old.version, values[0], values[1], label)
 
 
-def compare(task: Task, found: Sequence[Pair], threshold: float) -> Comparison:
-    """Sum up at least one pair."""
-    labelled = [p for p in found if p.label is not None and comparable(task, p.label)]
-    truths = [pair.label for pair in labelled if pair.label is not None]
+def compare(task: Task, found: Sequence[ComparedRow], threshold: float) -> Comparison:
+    """Compare two versions over at least one row."""
+    labelled = [row for row in found if row.label is not None and is_comparable(task, row.label)]
+    labels = [row.label for row in labelled if row.label is not None]
     return Comparison(
         task=task,
         rows=len(found),
-        equal=sum(pair.served == pair.replayed for pair in found),
-        versions=dict(sorted(Counter(pair.version for pair in found).items())),
-        flips=None if task == "regression" else _flips(task, found, threshold),
-        shift=None if task == "multiclass" else _shift(found),
+        equal=sum(row.served == row.backtested for row in found),
+        versions=dict(sorted(Counter(row.version for row in found).items())),
+        decisions=None if task == "regression" else _decision_changes(task, found, threshold),
+        shift=None if task == "multiclass" else _output_shift(found),
         labelled=len(labelled),
-        served=figures(truths, [p.served for p in labelled], task) if truths else {},
-        replayed=figures(truths, [p.replayed for p in labelled], task) if truths else {},
+        served=_metrics(task, labels, [row.served for row in labelled]),
+        backtested=_metrics(task, labels, [row.backtested for row in labelled]),
     )
 
 
-def flipped(task: Task, pair: Pair, threshold: float) -> bool | None:
-    """Whether a row is decided otherwise; None for a regression, which decides nothing."""
+def is_changed(task: Task, row: ComparedRow, threshold: float) -> bool | None:
+    """Return whether the decision about a row differs; None for a regression, without decisions."""
     if task == "regression":
         return None
     if task == "multiclass":
-        return pair.served != pair.replayed
-    return (float(pair.served) >= threshold) != (float(pair.replayed) >= threshold)
+        return row.served != row.backtested
+    return (float(row.served) >= threshold) != (float(row.backtested) >= threshold)
 
 
 def single_rows(outputs: object) -> tuple[Mapping[str, Any], ...]:
-    """Outputs of any form, row by row: one mapping, several of them, or tensors (n,)."""
+    """Return outputs of any format row by row: one mapping, several of them, or tensors (n,)."""
     if isinstance(outputs, Mapping):
         return (outputs,)
     if not isinstance(outputs, tuple):
@@ -140,18 +141,26 @@ def single_rows(outputs: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(one for one in outputs if isinstance(one, Mapping))
 
 
-def _flips(task: Task, found: Iterable[Pair], threshold: float) -> Flips:
-    changed = [pair for pair in found if flipped(task, pair, threshold)]
+def _metrics(
+    task: Task, labels: Sequence[JsonScalar], outputs: Sequence[JsonScalar]
+) -> dict[str, float]:
+    return compute_metrics(labels, outputs, task) if labels else {}
+
+
+def _decision_changes(
+    task: Task, found: Iterable[ComparedRow], threshold: float
+) -> DecisionChanges:
+    changed = [row for row in found if is_changed(task, row, threshold)]
     if task == "multiclass":
-        return Flips(len(changed))
-    up = sum(float(pair.replayed) >= threshold for pair in changed)
-    return Flips(len(changed), up, len(changed) - up)
+        return DecisionChanges(len(changed))
+    up = sum(float(row.backtested) >= threshold for row in changed)
+    return DecisionChanges(len(changed), up, len(changed) - up)
 
 
-def _shift(found: Sequence[Pair]) -> Shift:
-    moved = np.array([float(pair.replayed) - float(pair.served) for pair in found])
+def _output_shift(found: Sequence[ComparedRow]) -> OutputShift:
+    moved = np.array([float(pair.backtested) - float(pair.served) for pair in found])
     quantiles = zip(QUANTILES, np.quantile(moved, QUANTILES).tolist(), strict=True)
-    return Shift(
+    return OutputShift(
         mean=float(moved.mean()),
         mean_absolute=float(np.abs(moved).mean()),
         largest=float(np.abs(moved).max()),

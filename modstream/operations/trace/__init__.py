@@ -1,1 +1,1 @@
-"""The whole story of one request, from what stands in the topics."""
+"""The trace of one request: its records in all topics, from request to learning."""

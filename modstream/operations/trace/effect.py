@@ -1,151 +1,166 @@
-"""What a label did: the loss of each answer, the figures it moved, who learned it. Pure.
+"""The effect of a label: the loss of each prediction, the metrics it changed, who learned it. Pure.
 
-The figures are the prequential ones of `processors/evaluate/prequential.py`, as the learner wrote
-them.
+The metrics are the prequential ones of `processors/evaluate/prequential.py`, as the learner
+published them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modstream.broker.wire.contracts import Feedback, Metrics, ModelEvent, Quarantined, Scored
-from modstream.broker.wire.features import Scalar
+from modstream.broker.wire.contracts import Feedback, JoinedPrediction, Quarantined
+from modstream.broker.wire.features import JsonScalar
+from modstream.broker.wire.model_contracts import Metrics, ModelEvent
 from modstream.broker.wire.records import Record
-from modstream.models.evaluation.metrics import figures
-from modstream.operations.trace.collector import Seen
-from modstream.processors.evaluate.prequential import answer_of, comparable
+from modstream.models.evaluation.metrics import compute_metrics
+from modstream.operations.trace.collector import Decoded
+from modstream.processors.evaluate.prequential import is_comparable, single_output
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """A figure of a version around one label: the last one before it, and the first with it.
+class MetricImpact:
+    """The change of one metric of a version around one label.
 
-    Between the two other labels may have come in; `alone` is what this one moved the mean by.
-    `labelled` counts the answers of the version that had been scored by then.
+    `before` is the last published value without the label, `after` the first one with it. Other
+    labels may have been added between the two; `contribution` is the change of the mean that is
+    due to this label. `labelled` counts the labelled predictions of the version at `after`.
     """
 
-    figure: str
+    metric: str
     labelled: int
     before: float | None
     after: float
-    alone: float | None
+    contribution: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One joined answer held against its label."""
+class PredictionScore:
+    """The losses of one joined prediction, and their impact on its version's metrics."""
 
     model: str
     version: int
-    loss: dict[str, float]
-    effects: tuple[Effect, ...]
+    losses: dict[str, float]
+    impacts: tuple[MetricImpact, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What one learner made of a feedback record.
+class LearningOutcome:
+    """What one learner did with a feedback record.
 
-    `fate` is `learned` (by `version`), `quarantined` (`detail` names rule and particulars),
-    `repeated` (its id had been learned already), `no features` (they travelled before), `waiting`
-    (beyond the newest version), or `unknown`.
+    `outcome` is `learned` (by `version`), `quarantined` (`detail` has the rule and the cause),
+    `repeated` (its id had been learned already), `no features` (an earlier record had them),
+    `pending` (after the newest version's offsets), or `unknown`.
     """
 
     model: str
-    fate: str
+    outcome: str
     version: int | None = None
     detail: str = ""
 
 
-def scores(join: Seen[Feedback], series: Sequence[Metrics]) -> tuple[Score, ...]:
-    """Hold every answer of a feedback record against its label."""
-    found = []
-    for scored in join.message.predictions:
-        loss = loss_of(join.message.label, scored)
-        found.append(
-            Score(scored.model, scored.version, loss, effects(scored, join.record, loss, series))
+def score_predictions(
+    feedback: Decoded[Feedback], series: Sequence[Metrics]
+) -> tuple[PredictionScore, ...]:
+    """Score each prediction of a feedback record against its label."""
+    results = []
+    for scored in feedback.message.predictions:
+        loss = compute_losses(feedback.message.label, scored)
+        results.append(
+            PredictionScore(
+                scored.model,
+                scored.version,
+                loss,
+                compute_impacts(scored, feedback.record, loss, series),
+            )
         )
-    return tuple(found)
+    return tuple(results)
 
 
-def loss_of(label: Scalar, scored: Scored) -> dict[str, float]:
-    """The figures over this pair alone; none where the label cannot be the answer's truth."""
-    told = answer_of(scored.outputs)
-    if told is None or not comparable(told[0], label):
+def compute_losses(label: JsonScalar, scored: JoinedPrediction) -> dict[str, float]:
+    """Return the metrics of this one pair; empty if label and prediction are not comparable."""
+    output = single_output(scored.outputs)
+    if output is None or not is_comparable(output[0], label):
         return {}
-    task, answer = told
-    return figures([label], [answer], task)
+    task, answer = output
+    return compute_metrics([label], [answer], task)
 
 
-def effects(
-    scored: Scored, record: Record, loss: Mapping[str, float], series: Sequence[Metrics]
-) -> tuple[Effect, ...]:
-    """What a scored answer did to its version's figures; nothing while none covers it yet.
+def compute_impacts(
+    scored: JoinedPrediction, record: Record, losses: Mapping[str, float], series: Sequence[Metrics]
+) -> tuple[MetricImpact, ...]:
+    """Return the impact on the version's metrics; empty while no metrics record covers the label.
 
-    `series` are the metrics as they stand in their topic, in its order.
+    `series` are all metrics records, in the order of their topic.
     """
-    own = [
+    version_metrics = [
         metrics
         for metrics in series
         if metrics.kind == "prequential"
         and (metrics.model, metrics.version) == (scored.model, scored.version)
     ]
-    home, offset = str(record.home), record.offset
-    place = next((n for n, m in enumerate(own) if m.offsets.get(home, 0) > offset), None)
-    if place is None:
+    partition, offset = str(record.topic_partition), record.offset
+    index = next(
+        (n for n, m in enumerate(version_metrics) if m.offsets.get(partition, 0) > offset), None
+    )
+    if index is None:
         return ()
-    before = own[place - 1].values if place else {}
-    after = own[place].values
+    before = version_metrics[index - 1].values if index else {}
+    after = version_metrics[index].values
     count = after["window"]
     return tuple(
-        Effect(
-            figure=name,
+        MetricImpact(
+            metric=name,
             labelled=int(after["labelled"]),
             before=before.get(name),
             after=after[name],
-            alone=(value - after[name]) / (count - 1) if count > 1 else None,
+            contribution=(value - after[name]) / (count - 1) if count > 1 else None,
         )
-        for name, value in loss.items()
+        for name, value in losses.items()
         if name in after
     )
 
 
-def lessons(
-    join: Seen[Feedback],
+def learning_outcomes(
+    feedback: Decoded[Feedback],
     events: Sequence[ModelEvent],
-    refused: Sequence[Seen[Quarantined]],
+    quarantined: Sequence[Decoded[Quarantined]],
     *,
-    again: bool,
-) -> tuple[Lesson, ...]:
-    """What each model that learns from this stream made of a feedback record.
+    is_repeated: bool,
+) -> tuple[LearningOutcome, ...]:
+    """Return what each learner of this stream did with a feedback record.
 
-    `again` says that an earlier one of the same id has carried the features.
+    `is_repeated`: an earlier record of the same id had the features.
     """
-    home = str(join.record.home)
-    rules = {row.model: f"{row.rule}: {row.detail}" for _, row in refused if is_of(row, join)}
-    found = []
-    for model in dict.fromkeys(event.model for event in events if home in event.offsets):
-        if join.message.features is None:
-            found.append(Lesson(model, "no features"))
+    partition = str(feedback.record.topic_partition)
+    rules = {
+        row.model: f"{row.rule}: {row.detail}" for _, row in quarantined if is_from(row, feedback)
+    }
+    results = []
+    for model in dict.fromkeys(event.model for event in events if partition in event.offsets):
+        if feedback.message.features is None:
+            results.append(LearningOutcome(model, "no features"))
         elif model in rules:
-            found.append(Lesson(model, "quarantined", detail=rules[model]))
-        elif again:
-            found.append(Lesson(model, "repeated"))
+            results.append(LearningOutcome(model, "quarantined", detail=rules[model]))
+        elif is_repeated:
+            results.append(LearningOutcome(model, "repeated"))
         else:
-            found.append(_lesson(model, join.record, events))
-    return tuple(found)
+            results.append(_find_learning_version(model, feedback.record, events))
+    return tuple(results)
 
 
-def is_of(row: Quarantined, join: Seen[Feedback]) -> bool:
-    """Whether a quarantined row is that of a feedback record."""
+def is_from(row: Quarantined, feedback: Decoded[Feedback]) -> bool:
+    """Return whether a quarantined row is from this feedback record."""
     source = row.source
-    return (source.topic, source.partition, source.offset) == join.record[:3]
+    return (source.topic, source.partition, source.offset) == feedback.record[:3]
 
 
-def _lesson(model: str, record: Record, events: Sequence[ModelEvent]) -> Lesson:
-    """The version whose share of the feedback holds the record."""
-    home, offset = str(record.home), record.offset
+def _find_learning_version(
+    model: str, record: Record, events: Sequence[ModelEvent]
+) -> LearningOutcome:
+    """Find the version whose feedback offsets include the record."""
+    partition, offset = str(record.topic_partition), record.offset
     versions = [event for event in events if event.model == model and event.action == "publish"]
     for event in versions:
-        if event.learned_from.get(home, 0) <= offset < event.offsets.get(home, 0):
-            return Lesson(model, "learned", event.version)
-    newest = max((event.offsets.get(home, 0) for event in versions), default=0)
-    return Lesson(model, "waiting" if offset >= newest else "unknown")
+        if event.first_offsets.get(partition, 0) <= offset < event.offsets.get(partition, 0):
+            return LearningOutcome(model, "learned", event.version)
+    newest = max((event.offsets.get(partition, 0) for event in versions), default=0)
+    return LearningOutcome(model, "pending" if offset >= newest else "unknown")

@@ -1,116 +1,124 @@
-"""What an account is made of. Times are ms since the epoch, places `topic:partition:offset`."""
+"""The entries of a request's story. Times are ms since the epoch.
+
+Positions are `topic:partition:offset`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modstream.operations.trace.effect import Lesson, Score
+from modstream.operations.trace.effect import LearningOutcome, PredictionScore
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One sending of the request; `fault` says why it is illegible.
+class RequestEntry:
+    """One record of the request; `decode_error` is set if it violates its contract.
 
-    `model` None asks every model of the route; `asked_as` is the version or alias asked for.
+    A request with `model` None is for each model of the route; `ref` is the requested version or
+    alias.
     """
 
-    place: str
-    at: int
+    position: str
+    timestamp: int
     key: str | None
     attempts: int
     redrive_of: str | None
     model: str | None = None
-    asked_as: int | str | None = None
+    ref: int | str | None = None
     event_time: int | None = None
     features: Any = None
-    fault: str | None = None
+    decode_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One answer; `source` is the request's place, `fence` where this version began to answer."""
+class ResponseEntry:
+    """One response to the request at position `source`.
 
-    place: str
-    at: int
+    `version_marker` is the position of the first request that this version served.
+    """
+
+    position: str
+    timestamp: int
     source: str
     model: str | None
-    asked_as: int | str | None
+    ref: int | str | None
     version: int | None = None
     outputs: Any = None
     sha256: str | None = None
     parent: int | None = None
-    fence: str | None = None
+    version_marker: str | None = None
     error: str | None = None
     message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Buried:
+class DeadLetterEntry:
     """A dead letter."""
 
-    place: str
-    at: int
+    position: str
+    timestamp: int
     attempts: int
     cause: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """A label as it was sent; `event_time` is when it became known (ms)."""
+class LabelEntry:
+    """A label; `event_time` is when it became known (ms)."""
 
-    place: str
-    at: int
+    position: str
+    timestamp: int
     label: Any
     revision: int
     event_time: int
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    """A feedback record: what was true, how good each answer was, and who learned from it."""
+class FeedbackEntry:
+    """A feedback record: the label, the score of each prediction, and what learners did with it."""
 
-    place: str
-    at: int
+    position: str
+    timestamp: int
     label: Any
-    scores: tuple[Score, ...]
-    lessons: tuple[Lesson, ...]
+    scores: tuple[PredictionScore, ...]
+    learning: tuple[LearningOutcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
-    """A label or a prediction that the joiner left alone, and why."""
+class UnjoinedEntry:
+    """A label or a prediction that the joiner did not join, and the reason."""
 
-    place: str
-    at: int
+    position: str
+    timestamp: int
     reason: str
     label: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """What a fence says: from `source` on this version answers those who ask by `asked_as`."""
+class VersionMarkerEntry:
+    """A version marker: from `source` on, this version serves requests for `ref`."""
 
     source: str
     model: str
-    asked_as: int | str
+    ref: int | str
     version: int
     sha256: str
     parent: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """All that the topics say of one request; `fate` sums its label up.
+class RequestStory:
+    """All records of one request; `label_status` summarizes the outcome of its label.
 
-    `served` is told only where the request itself is no longer there: who answered at its place.
+    `version_markers` is set only if the request itself was deleted by retention: the versions that
+    served at its position.
     """
 
     id: str
-    fate: str
-    requests: tuple[Asked, ...] = ()
-    answers: tuple[Answered, ...] = ()
-    dead_letters: tuple[Buried, ...] = ()
-    labels: tuple[Truth, ...] = ()
-    joined: tuple[Joined, ...] = ()
-    set_aside: tuple[SetAside, ...] = ()
-    served: tuple[Served, ...] = ()
+    label_status: str
+    requests: tuple[RequestEntry, ...] = ()
+    responses: tuple[ResponseEntry, ...] = ()
+    dead_letters: tuple[DeadLetterEntry, ...] = ()
+    labels: tuple[LabelEntry, ...] = ()
+    feedback: tuple[FeedbackEntry, ...] = ()
+    unjoined: tuple[UnjoinedEntry, ...] = ()
+    version_markers: tuple[VersionMarkerEntry, ...] = ()

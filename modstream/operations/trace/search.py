@@ -1,148 +1,179 @@
-"""Finding what the topics hold of one request, with as little reading as its key allows."""
+"""The search for all records of one request; its key limits the partitions to read."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modstream.audit.lenient_messages import asked
+from modstream.audit.lenient_messages import read_request
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import Fence, Metrics, ModelEvent, Source
-from modstream.broker.wire.partitioner import partition_of
-from modstream.broker.wire.records import Record, TopicPartition
+from modstream.broker.wire.contracts import SourcePosition
+from modstream.broker.wire.model_contracts import Metrics, ModelEvent, VersionMarker
+from modstream.broker.wire.partitioner import partition_for_key
+from modstream.broker.wire.records import OffsetRanges, Record, TopicPartition
 from modstream.broker.wire.topics import Topics
 from modstream.errors import IdNotFound
-from modstream.operations.offset_ranges import Notice, Spans, read, spans
-from modstream.operations.trace.collector import C, Trail
-from modstream.operations.trace.facts import Account
-from modstream.operations.trace.story import Context, account_of, place, served
+from modstream.operations.offset_ranges import (
+    ReadProgressCallback,
+    find_ranges,
+    read_ranges,
+)
+from modstream.operations.trace.collector import C, RecordCollector
+from modstream.operations.trace.facts import RequestStory
+from modstream.operations.trace.story import (
+    StoryContext,
+    build_story,
+    format_position,
+    markers_in_effect,
+)
 
-LEAD_MS = 3_600_000
-"""How far before a label's join the figures are read, to know how they stood."""
+METRICS_LEAD_MS = 3_600_000
+"""Time before a label's join from which metrics are read, to find the values before it."""
 
 
-class Scope(NamedTuple):
-    """Where to look: the request's key or partition if known, and not before `since` (ms)."""
+class SearchScope(NamedTuple):
+    """The scope of a search: the request's key or partition if known, and a start time (ms)."""
 
     key: str | None = None
     partition: int | None = None
     since: int | None = None
 
     @property
-    def known(self) -> bool:
+    def is_partition_known(self) -> bool:
         """Whether the partition is known."""
         return self.key is not None or self.partition is not None
 
     def __str__(self) -> str:
-        """The scope in words, for who has found nothing there."""
+        """Return the scope in words, for error messages."""
         if self.partition is not None:
             return f"in partition {self.partition}"
         return "in any partition" if self.key is None else f"under the key {self.key!r}"
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """Reads one stream's topics; joins no group, commits nothing.
+class RequestSearch:
+    """A search in one stream's topics, without a consumer group and without commits.
 
     The order of a search:
       1. the partition of the key, which by default is the id; all topics of a request share it
-      2. if neither request nor answer lies there and nothing better is known, all others
-      3. requests that answers name and that lie elsewhere, as those without a key do
-      4. versions, fences and figures that the account needs
+      2. if neither request nor response is there and the partition is not known, all others
+      3. requests that responses refer to and that are elsewhere, such as those without a key
+      4. model events, version markers and metrics that the story needs
     """
 
     connection: Connection
     topics: Topics
-    notice: Notice = lambda _doing, _count, _total: None
+    notice: ReadProgressCallback = lambda _doing, _count, _total: None
 
-    def account(self, wanted: str, scope: Scope) -> Account:
-        """The account of a request, by its id or by its place, `topic:partition:offset`.
+    def find_story(self, id_or_position: str, scope: SearchScope) -> RequestStory:
+        """Return the story of a request, by its id or its position, `topic:partition:offset`.
 
-        Of a place whose record retention has deleted, the account tells who answered there.
+        If retention has deleted the record at the position, the story has the versions that served
+        there.
 
         Raises:
-            IdNotFound: no record in this scope carries the id, nor does a fence know the place.
+            IdNotFound: no record in the scope has the id, and no version marker is in effect.
             BrokerError: reading failed.
         """
-        source = source_of(wanted, self.topics.requests)
+        source = parse_position(id_or_position, self.topics.requests)
         if source is None:
-            return self._by_id(wanted, scope)
-        for record in self._read(span_of(source)):
-            # A place that is not there is read as the whole partition.
-            legible = asked(record.value) if record.offset == source.offset else None
-            if legible is not None:
-                beside = None if record.key is None else record.partition
-                return self._by_id(legible.id, scope._replace(partition=beside))
-        return self._by_fences(wanted, source, scope)
+            return self._find_by_id(id_or_position, scope)
+        for record in self._read(single_record_range(source)):
+            # If the offset does not exist, the read returns other records of the partition.
+            request = read_request(record.value) if record.offset == source.offset else None
+            if request is not None:
+                partition = None if record.key is None else record.partition
+                return self._find_by_id(request.id, scope._replace(partition=partition))
+        return self._find_by_version_markers(id_or_position, source, scope)
 
-    def _by_id(self, request_id: str, scope: Scope) -> Account:
-        trail = self.trail(request_id, scope)
-        return account_of(trail, self._context(trail))
+    def _find_by_id(self, request_id: str, scope: SearchScope) -> RequestStory:
+        collector = self.collect_records(request_id, scope)
+        return build_story(collector, self._read_context(collector))
 
-    def _by_fences(self, wanted: str, source: Source, scope: Scope) -> Account:
-        ends = Admin(self.connection).ends([source.topic])
+    def _find_by_version_markers(
+        self, position: str, source: SourcePosition, scope: SearchScope
+    ) -> RequestStory:
+        ends = Admin(self.connection).end_offsets([source.topic])
         is_past = source.offset < ends.get(TopicPartition(source.topic, source.partition), 0)
-        found = served(self.fences(), source) if is_past else ()
+        found = markers_in_effect(self.read_version_markers(), source) if is_past else ()
         if not found:
-            raise IdNotFound(self.topics.stream, wanted, str(scope))
-        return Account(wanted, "the record is no longer there", served=found)
+            raise IdNotFound(self.topics.stream, position, str(scope))
+        return RequestStory(position, "the request was deleted by retention", version_markers=found)
 
-    def trail(self, request_id: str, scope: Scope) -> Trail:
-        """The records that carry an id.
+    def collect_records(self, request_id: str, scope: SearchScope) -> RecordCollector:
+        """Collect the records with an id.
 
         Raises:
-            IdNotFound: there are none in this scope.
+            IdNotFound: no record in the scope has the id.
         """
-        trail = Trail(request_id, self.topics)
-        everywhere = spans(Admin(self.connection), carriers(self.topics), scope.since)
-        likely = likely_spans(everywhere, request_id, scope)
-        self._follow(trail, likely)
-        if not trail.asked and not scope.known:
-            others = {home: span for home, span in everywhere.items() if home not in likely}
-            self._follow(trail, others)
-        for source in self._unseen(trail):
-            self._follow(trail, span_of(source))
-        if trail.empty:
+        collector = RecordCollector(request_id, self.topics)
+        all_ranges = find_ranges(
+            Admin(self.connection), topics_with_request_ids(self.topics), scope.since
+        )
+        likely = select_likely_ranges(all_ranges, request_id, scope)
+        self._add_records(collector, likely)
+        if not collector.has_request and not scope.is_partition_known:
+            others = {
+                partition: offset_range
+                for partition, offset_range in all_ranges.items()
+                if partition not in likely
+            }
+            self._add_records(collector, others)
+        for source in self._missing_requests(collector):
+            self._add_records(collector, single_record_range(source))
+        if collector.is_empty:
             raise IdNotFound(self.topics.stream, request_id, str(scope))
-        return trail
+        return collector
 
-    def fences(self, partitions: Iterable[int] | None = None) -> list[Fence]:
-        """All fences, or those beside the answers of some partitions."""
-        found = spans(Admin(self.connection), [self.topics.fences])
+    def read_version_markers(self, partitions: Iterable[int] | None = None) -> list[VersionMarker]:
+        """Read all version markers, or those of some partitions."""
+        found = find_ranges(Admin(self.connection), [self.topics.version_markers])
         if partitions is not None:
-            found = {home: found[home] for home in found if home.partition in set(partitions)}
-        return list(messages(Fence, self._read(found)))
+            found = {
+                partition: found[partition]
+                for partition in found
+                if partition.partition in set(partitions)
+            }
+        return list(decode_readable(VersionMarker, self._read(found)))
 
-    def _context(self, trail: Trail) -> Context:
+    def _read_context(self, collector: RecordCollector) -> StoryContext:
         admin, topics = Admin(self.connection), self.topics
-        events = self._read(spans(admin, [topics.model_events]))
-        joins = [record.timestamp for record, _ in trail.joins]
-        figures = spans(admin, [topics.metrics], min(joins) - LEAD_MS) if joins else {}
-        return Context(
-            events=list(messages(ModelEvent, events)),
-            fences=self.fences({record.partition for record, _ in trail.answers}),
-            series=list(messages(Metrics, self._read(figures))),
+        events = self._read(find_ranges(admin, [topics.model_events]))
+        joins = [record.timestamp for record, _ in collector.feedback]
+        metrics = (
+            find_ranges(admin, [topics.metrics], min(joins) - METRICS_LEAD_MS) if joins else {}
+        )
+        return StoryContext(
+            events=list(decode_readable(ModelEvent, events)),
+            version_markers=self.read_version_markers(
+                {record.partition for record, _ in collector.responses}
+            ),
+            metrics=list(decode_readable(Metrics, self._read(metrics))),
         )
 
-    def _unseen(self, trail: Trail) -> Iterable[Source]:
-        """Where the requests lie that answers name and that were not come by."""
-        known = {record.place for record, _ in trail.requests}
-        sources = dict.fromkeys(answer.source for _, answer in trail.answers)
-        return [s for s in sources if s.topic == self.topics.requests and place(s) not in known]
+    def _missing_requests(self, collector: RecordCollector) -> Iterable[SourcePosition]:
+        """Return the positions of requests that responses refer to and that were not found yet."""
+        known = {record.position for record, _ in collector.requests}
+        sources = dict.fromkeys(answer.source for _, answer in collector.responses)
+        return [
+            s
+            for s in sources
+            if s.topic == self.topics.requests and format_position(s) not in known
+        ]
 
-    def _follow(self, trail: Trail, wanted: Spans) -> None:
-        for record in self._read(wanted):
-            trail.add(record)
+    def _add_records(self, collector: RecordCollector, ranges: OffsetRanges) -> None:
+        for record in self._read(ranges):
+            collector.add(record)
 
-    def _read(self, wanted: Spans) -> Iterator[Record]:
-        return read(self.connection, wanted, self.notice)
+    def _read(self, ranges: OffsetRanges) -> Iterator[Record]:
+        return read_ranges(self.connection, ranges, self.notice)
 
 
-def carriers(topics: Topics) -> tuple[str, ...]:
-    """The topics whose records carry a request's id."""
+def topics_with_request_ids(topics: Topics) -> tuple[str, ...]:
+    """Return the topics whose records have a request's id."""
     return (
         topics.requests,
         topics.predictions,
@@ -154,34 +185,36 @@ def carriers(topics: Topics) -> tuple[str, ...]:
     )
 
 
-def likely_spans(everywhere: Spans, request_id: str, scope: Scope) -> Spans:
-    """The partition of each topic that a request's records should lie in."""
-    counts = Counter(home.topic for home in everywhere)
+def select_likely_ranges(
+    all_ranges: OffsetRanges, request_id: str, scope: SearchScope
+) -> OffsetRanges:
+    """Return the ranges of the partition that a request's key maps to, in each topic."""
+    counts = Counter(partition.topic for partition in all_ranges)
     key = (request_id if scope.key is None else scope.key).encode()
     return {
-        home: span
-        for home, span in everywhere.items()
-        if home.partition == _number(key, counts[home.topic], scope.partition)
+        partition: offset_range
+        for partition, offset_range in all_ranges.items()
+        if partition.partition == _partition_of(key, counts[partition.topic], scope.partition)
     }
 
 
-def source_of(text: str, topic: str) -> Source | None:
-    """A place in the requests topic as it is written in answers and letters, or None."""
+def parse_position(text: str, topic: str) -> SourcePosition | None:
+    """Parse a position in the requests topic, `topic:partition:offset`; None if it is not one."""
     named, *numbers = text.rsplit(":", 2)
     if named != topic or len(numbers) != 2 or not all(map(str.isdecimal, numbers)):
         return None
     partition, offset = map(int, numbers)
-    return Source(topic=topic, partition=partition, offset=offset)
+    return SourcePosition(topic=topic, partition=partition, offset=offset)
 
 
-def span_of(source: Source) -> Spans:
-    """The one record at a place."""
-    home = TopicPartition(source.topic, source.partition)
-    return {home: (source.offset, source.offset + 1)}
+def single_record_range(source: SourcePosition) -> OffsetRanges:
+    """Return the offset range of the one record at a position."""
+    partition = TopicPartition(source.topic, source.partition)
+    return {partition: (source.offset, source.offset + 1)}
 
 
-def messages(contract: type[C], records: Iterable[Record]) -> Iterator[C]:
-    """What can be read of some records, tombstones and strangers left out."""
+def decode_readable(contract: type[C], records: Iterable[Record]) -> Iterator[C]:
+    """Decode records, and skip tombstones and records that violate the contract."""
     for record in records:
         try:
             yield decode(contract, record.value)
@@ -189,5 +222,5 @@ def messages(contract: type[C], records: Iterable[Record]) -> Iterator[C]:
             continue
 
 
-def _number(key: bytes, count: int, given: int | None) -> int:
-    return partition_of(key, count) if given is None else given
+def _partition_of(key: bytes, count: int, given: int | None) -> int:
+    return partition_for_key(key, count) if given is None else given

@@ -1,186 +1,199 @@
-"""The story of one request as an account: who asked, who answered, what was true. Pure."""
+"""Builds the story of one request from its collected records. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from modstream.broker.errors import DecodeError
-from modstream.broker.wire.contracts import (
-    ErrorAnswer,
-    Fence,
-    Metrics,
-    ModelEvent,
-    Prediction,
-    Request,
-    Source,
-)
-from modstream.broker.wire.dead_letters import attempts_of, cause_of
+from modstream.broker.wire.contracts import ErrorResponse, Prediction, Request, SourcePosition
+from modstream.broker.wire.dead_letters import read_attempts, read_cause
+from modstream.broker.wire.model_contracts import Metrics, ModelEvent, VersionMarker
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
-from modstream.operations.trace.collector import Seen, Trail
-from modstream.operations.trace.effect import lessons, scores
+from modstream.operations.trace.collector import Decoded, RecordCollector
+from modstream.operations.trace.effect import learning_outcomes, score_predictions
 from modstream.operations.trace.facts import (
-    Account,
-    Answered,
-    Asked,
-    Buried,
-    Joined,
-    Served,
-    SetAside,
-    Truth,
+    DeadLetterEntry,
+    FeedbackEntry,
+    LabelEntry,
+    RequestEntry,
+    RequestStory,
+    ResponseEntry,
+    UnjoinedEntry,
+    VersionMarkerEntry,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What else an account needs, each in the order of its topic."""
+class StoryContext:
+    """The other records that a story needs, each in the order of its topic."""
 
     events: Sequence[ModelEvent] = ()
-    fences: Sequence[Fence] = ()
-    series: Sequence[Metrics] = ()
+    version_markers: Sequence[VersionMarker] = ()
+    metrics: Sequence[Metrics] = ()
 
 
-def account_of(trail: Trail, context: Context) -> Account:
-    """Tell the story of a trail."""
-    return Account(
-        id=trail.id,
-        fate=fate(trail),
-        requests=tuple(_asked(seen) for seen in trail.requests),
-        answers=tuple(_answers(trail, context)),
+def build_story(collector: RecordCollector, context: StoryContext) -> RequestStory:
+    """Build the story of the collected records."""
+    return RequestStory(
+        id=collector.id,
+        label_status=describe_label_status(collector),
+        requests=tuple(_request_entry(decoded) for decoded in collector.requests),
+        responses=tuple(_response_entries(collector, context)),
         dead_letters=tuple(
-            Buried(record.place, record.timestamp, attempts_of(record), cause_of(record))
-            for record in trail.letters
+            DeadLetterEntry(
+                record.position, record.timestamp, read_attempts(record), read_cause(record)
+            )
+            for record in collector.dead_letters
         ),
         labels=tuple(
-            Truth(record.place, record.timestamp, said.label, said.revision, said.event_time)
-            for record, said in trail.labels
+            LabelEntry(
+                record.position,
+                record.timestamp,
+                message.label,
+                message.revision,
+                message.event_time,
+            )
+            for record, message in collector.labels
         ),
-        joined=_joined(trail, context),
-        set_aside=tuple(
-            SetAside(record.place, record.timestamp, said.reason.value, said.label)
-            for record, said in trail.unjoined
+        feedback=_feedback_entries(collector, context),
+        unjoined=tuple(
+            UnjoinedEntry(record.position, record.timestamp, message.reason.value, message.label)
+            for record, message in collector.unjoined
         ),
     )
 
 
-def fate(trail: Trail) -> str:
-    """What became of the label, in a few words."""
-    if trail.joins:
+def describe_label_status(collector: RecordCollector) -> str:
+    """Return the outcome of the label in a few words."""
+    if collector.feedback:
         return "joined"
-    if trail.unjoined:
-        return f"not joined: {trail.unjoined[-1].message.reason.value}"
-    return "the label waits for the joiner" if trail.labels else "no label yet"
+    if collector.unjoined:
+        return f"not joined: {collector.unjoined[-1].message.reason.value}"
+    return "label not joined yet" if collector.labels else "no label yet"
 
 
-def served(fences: Iterable[Fence], source: Source) -> tuple[Served, ...]:
-    """Who answered at a place, by model and reference: the last fence at or before each."""
-    last: dict[tuple[str, int | str], Fence] = {}
-    home = source.topic, source.partition
+def markers_in_effect(
+    markers: Iterable[VersionMarker], source: SourcePosition
+) -> tuple[VersionMarkerEntry, ...]:
+    """Return the version markers in effect at a position: the last one of each model and ref."""
+    last: dict[tuple[str, int | str], VersionMarker] = {}
+    partition = source.topic, source.partition
     before = [
-        fence
-        for fence in fences
-        if (fence.source.topic, fence.source.partition) == home
-        and fence.source.offset <= source.offset
+        marker
+        for marker in markers
+        if (marker.source.topic, marker.source.partition) == partition
+        and marker.source.offset <= source.offset
     ]
-    for fence in sorted(before, key=lambda fence: fence.source.offset):
-        last[fence.model, fence.ref] = fence
-    return tuple(map(told, last.values()))
+    for marker in sorted(before, key=lambda marker: marker.source.offset):
+        last[marker.model, marker.ref] = marker
+    return tuple(map(version_marker_entry, last.values()))
 
 
-def told(fence: Fence) -> Served:
-    """A fence in the words of an account."""
-    return Served(
-        source=place(fence.source),
-        model=fence.model,
-        asked_as=fence.ref,
-        version=fence.version,
-        sha256=fence.sha256,
-        parent=fence.parent,
+def version_marker_entry(marker: VersionMarker) -> VersionMarkerEntry:
+    """Return a version marker as an entry of a story."""
+    return VersionMarkerEntry(
+        source=format_position(marker.source),
+        model=marker.model,
+        ref=marker.ref,
+        version=marker.version,
+        sha256=marker.sha256,
+        parent=marker.parent,
     )
 
 
-def place(source: Source) -> str:
-    """Where a record lies, as `topic:partition:offset`."""
+def format_position(source: SourcePosition) -> str:
+    """Return a position as `topic:partition:offset`."""
     return f"{source.topic}:{source.partition}:{source.offset}"
 
 
-def _asked(seen: Seen[Request | DecodeError]) -> Asked:
-    record, said = seen
-    asked = Asked(
-        place=record.place,
-        at=record.timestamp,
+def _request_entry(decoded: Decoded[Request | DecodeError]) -> RequestEntry:
+    record, message = decoded
+    entry = RequestEntry(
+        position=record.position,
+        timestamp=record.timestamp,
         key=None if record.key is None else record.key.decode(errors="replace"),
-        attempts=attempts_of(record),
-        redrive_of=_text(record, Header.REDRIVE_OF),
+        attempts=read_attempts(record),
+        redrive_of=_decode_header(record, Header.REDRIVE_OF),
     )
-    if isinstance(said, DecodeError):
-        return replace(asked, fault=str(said))
+    if isinstance(message, DecodeError):
+        return replace(entry, decode_error=str(message))
     return replace(
-        asked,
-        model=said.model,
-        asked_as=said.version,
-        event_time=said.event_time,
-        features=said.features or _plain(said.inputs),
+        entry,
+        model=message.model,
+        ref=message.version,
+        event_time=message.event_time,
+        features=message.features or _to_plain(message.inputs),
     )
 
 
-def _answers(trail: Trail, context: Context) -> Iterator[Answered]:
-    """Each answer, with the artifact behind it as its fence tells, or else the version's event."""
+def _response_entries(collector: RecordCollector, context: StoryContext) -> Iterator[ResponseEntry]:
+    """Return each response, with its artifact from the version marker, else from the event."""
     refs = {
-        record.place: said.version for record, said in trail.requests if isinstance(said, Request)
+        record.position: message.version
+        for record, message in collector.requests
+        if isinstance(message, Request)
     }
     published = {
         (event.model, event.version): event for event in context.events if event.action == "publish"
     }
-    for record, said in trail.answers:
-        source = place(said.source)
-        answer = Answered(record.place, record.timestamp, source, said.model, refs.get(source))
-        if isinstance(said, ErrorAnswer):
-            yield replace(answer, error=said.code, message=said.message)
+    for record, message in collector.responses:
+        source = format_position(message.source)
+        entry = ResponseEntry(
+            record.position, record.timestamp, source, message.model, refs.get(source)
+        )
+        if isinstance(message, ErrorResponse):
+            yield replace(entry, error=message.code, message=message.message)
             continue
-        fence = _fence(context, said, refs.get(source))
-        origin = fence or published.get((said.model, said.version))
+        marker = _find_marker(context, message, refs.get(source))
+        origin = marker or published.get((message.model, message.version))
         yield replace(
-            answer,
-            version=said.version,
-            outputs=_plain(said.outputs),
+            entry,
+            version=message.version,
+            outputs=_to_plain(message.outputs),
             sha256=origin.sha256 if origin else None,
             parent=origin.parent if origin else None,
-            fence=fence.source if fence else None,
+            version_marker=marker.source if marker else None,
         )
 
 
-def _fence(context: Context, said: Prediction, ref: int | str | None) -> Served | None:
-    """The fence that an answer lies behind; one of another version explains nothing."""
-    meant = said.model, ref, said.version
-    here = served(context.fences, said.source)
-    return next((one for one in here if (one.model, one.asked_as, one.version) == meant), None)
+def _find_marker(
+    context: StoryContext, message: Prediction, ref: int | str | None
+) -> VersionMarkerEntry | None:
+    """Return the version marker in effect at a prediction, if it has the same version."""
+    key = message.model, ref, message.version
+    here = markers_in_effect(context.version_markers, message.source)
+    return next((one for one in here if (one.model, one.ref, one.version) == key), None)
 
 
-def _joined(trail: Trail, context: Context) -> tuple[Joined, ...]:
-    found, taught = [], False
-    for join in sorted(trail.joins, key=lambda join: join.record.offset):
-        record, said = join
+def _feedback_entries(
+    collector: RecordCollector, context: StoryContext
+) -> tuple[FeedbackEntry, ...]:
+    found, was_learned = [], False
+    for feedback in sorted(collector.feedback, key=lambda feedback: feedback.record.offset):
+        record, message = feedback
         found.append(
-            Joined(
-                place=record.place,
-                at=record.timestamp,
-                label=said.label,
-                scores=scores(join, context.series),
-                lessons=lessons(join, context.events, trail.refused, again=taught),
+            FeedbackEntry(
+                position=record.position,
+                timestamp=record.timestamp,
+                label=message.label,
+                scores=score_predictions(feedback, context.metrics),
+                learning=learning_outcomes(
+                    feedback, context.events, collector.quarantined, is_repeated=was_learned
+                ),
             )
         )
-        taught = taught or said.features is not None
+        was_learned = was_learned or message.features is not None
     return tuple(found)
 
 
-def _plain(outputs: Any) -> Any:  # noqa: ANN401 - rows, tensors or nothing
-    """Outputs or inputs without classes of ours."""
-    if isinstance(outputs, tuple):
-        return [_plain(one) for one in outputs]
-    return outputs.model_dump() if hasattr(outputs, "model_dump") else outputs
+def _to_plain(value: Any) -> Any:  # noqa: ANN401 - rows, tensors or nothing
+    """Return outputs or inputs as plain JSON values."""
+    if isinstance(value, tuple):
+        return [_to_plain(one) for one in value]
+    return value.model_dump() if hasattr(value, "model_dump") else value
 
 
-def _text(record: Record, header: str) -> str | None:
+def _decode_header(record: Record, header: str) -> str | None:
     value = record.header(header)
     return None if value is None else value.decode(errors="replace")

@@ -1,1 +1,1 @@
-"""The proof of delivery: what was sent, what was seen on the way, what stands in the end."""
+"""Verification of delivery: compare the requests sent with the records that left the stream."""

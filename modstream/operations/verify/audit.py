@@ -1,4 +1,4 @@
-"""The account: what was sent against what stands in the end. Pure."""
+"""The audit of a verification run: the requests sent against the final outcomes. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -6,214 +6,225 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from modstream.broker.client.publisher import UNKNOWN_OFFSET
-from modstream.operations.verify.outcomes import PREDICTION, Place, Sighting
-from modstream.operations.verify.sent_log import Fate, Sent
+from modstream.operations.verify.outcomes import PREDICTION, Outcome, PartitionOffset
+from modstream.operations.verify.sent_log import SendStatus, SentRequest
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
 class Fault(StrEnum):
-    """What no delivery that keeps its promise does."""
+    """The faults of delivery."""
 
     LOST = "lost"
     """A request was acknowledged and neither answered nor dead-lettered."""
     DUPLICATE = "duplicate"
-    """A request left the stream more than once; each time too many counts."""
+    """A request left the stream more than once; each outcome after the first counts."""
     PHANTOM = "phantom"
-    """An answer to a request that was never sent, or whose sending was refused."""
+    """An outcome of a request that was never sent, or that the broker rejected."""
     REORDERED = "reordered"
-    """An answer came before that to an earlier request of its key."""
+    """An outcome came latest that of an earlier request with the same key."""
     ABORTED_READ = "aborted read"
-    """A reader of committed records saw one that does not stand in the end."""
+    """A reader of committed records saw an outcome that is not in the final log."""
     CORRUPTED = "corrupted"
-    """An answer does not fit its request: another number, or another place."""
+    """An outcome does not match its request: another number, or another position."""
     OPEN_TRANSACTION = "open transaction"
-    """A partition of answers whose readers of committed records must wait."""
+    """A partition of outcomes where an open transaction blocks readers of committed records."""
     UNCOMMITTED = "uncommitted offset"
-    """A partition of requests that the workers' group has not committed to its end."""
+    """A partition of requests whose end the workers' group has not committed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The partitions that had not come to rest, each in a sentence."""
+class Quiescence:
+    """The partitions that were not quiescent, with a description of each."""
 
     open_transactions: tuple[str, ...] = ()
     uncommitted: tuple[str, ...] = ()
 
 
-AT_REST = Standing()
+QUIESCENT = Quiescence()
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """How often a fault was found, and a few of its cases."""
+class FaultFinding:
+    """The number of cases of a fault, and a few examples."""
 
     count: int
     examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an account found: requests by fate, ways out by kind, and every fault.
+class VerificationResult:
+    """The result of a verification: requests by send status, outcomes by kind, and all faults.
 
-    `aborted` counts records that only a reader of uncommitted records saw: no fault, but a trace
-    of those that hit.
+    `aborted` counts outcomes that only a reader of uncommitted records saw: evidence of aborted
+    transactions, not a fault.
     """
 
     requests: int
-    sent: Mapping[Fate, int]
-    ways_out: Mapping[str, int]
+    sent: Mapping[SendStatus, int]
+    exits: Mapping[str, int]
     aborted: int
-    findings: Mapping[Fault, Finding] = field(default_factory=dict)
+    findings: Mapping[Fault, FaultFinding] = field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:
-        """Whether every promise was kept."""
+        """Whether no fault was found."""
         return not any(finding.count for finding in self.findings.values())
 
     def count(self, fault: Fault) -> int:
-        """How often a fault was found."""
+        """Return the number of cases of a fault."""
         return self.findings[fault].count
 
     @property
-    def found(self) -> dict[str, int]:
-        """The faults that were found at all, with their counts."""
+    def fault_counts(self) -> dict[str, int]:
+        """The faults with at least one case, with their counts."""
         return {str(fault): found.count for fault, found in self.findings.items() if found.count}
 
 
-def account(
-    sent: Mapping[str, Sent],
-    seen: Iterable[Sighting],
-    unfiltered: Iterable[Sighting],
-    final: Sequence[Sighting],
-    standing: Standing = AT_REST,
+def audit_run(
+    sent: Mapping[str, SentRequest],
+    observed: Iterable[Outcome],
+    observed_uncommitted: Iterable[Outcome],
+    final: Sequence[Outcome],
+    quiescence: Quiescence = QUIESCENT,
     scope: str = "",
-) -> Verdict:
-    """Judge a run.
+) -> VerificationResult:
+    """Audit a run.
 
     Args:
-        sent: the journal's requests by id.
-        seen: what a reader of committed records saw while the run went on.
-        unfiltered: the same of a reader of uncommitted records.
-        final: all committed records in the end, by offset within each partition.
-        standing: what had not come to rest when `final` was read.
-        scope: how the ids begin that are judged; others are other people's traffic.
+        sent: the requests sent, by id.
+        observed: what a reader of committed records saw during the run.
+        observed_uncommitted: the same, from a reader of uncommitted records.
+        final: all committed outcomes at the end, by offset within each partition.
+        quiescence: what was not quiescent when `final` was read.
+        scope: the prefix of the ids to audit; other ids are traffic of other clients.
     """
-    ours = list(identified(sent, final, scope))
-    by_id: defaultdict[str, list[Sighting]] = defaultdict(list)
-    for one in ours:
+    in_scope = list(select_in_scope(sent, final, scope))
+    by_id: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for one in in_scope:
         by_id[one.id].append(one)
     faults: dict[Fault, Collection[str]] = {
-        Fault.LOST: lost(sent, by_id),
-        Fault.DUPLICATE: duplicates(by_id),
-        Fault.PHANTOM: phantoms(sent, ours),
-        Fault.REORDERED: reordered(sent, ours),
-        Fault.ABORTED_READ: aborted_reads(seen, final),
-        Fault.CORRUPTED: corrupted(sent, ours),
-        Fault.OPEN_TRANSACTION: standing.open_transactions,
-        Fault.UNCOMMITTED: standing.uncommitted,
+        Fault.LOST: find_lost(sent, by_id),
+        Fault.DUPLICATE: find_duplicates(by_id),
+        Fault.PHANTOM: find_phantoms(sent, in_scope),
+        Fault.REORDERED: find_reordered(sent, in_scope),
+        Fault.ABORTED_READ: find_aborted_reads(observed, final),
+        Fault.CORRUPTED: find_corrupted(sent, in_scope),
+        Fault.OPEN_TRANSACTION: quiescence.open_transactions,
+        Fault.UNCOMMITTED: quiescence.uncommitted,
     }
-    return Verdict(
+    return VerificationResult(
         requests=len(sent),
-        sent=Counter(one.fate for one in sent.values()),
-        ways_out=Counter(one.kind for one in ours),
-        aborted=len(set(unfiltered).difference(final)),
-        findings={fault: Finding(len(c), tuple(c)[:EXAMPLES]) for fault, c in faults.items()},
+        sent=Counter(one.status for one in sent.values()),
+        exits=Counter(one.kind for one in in_scope),
+        aborted=len(set(observed_uncommitted).difference(final)),
+        findings={
+            fault: FaultFinding(len(c), tuple(c)[:MAX_EXAMPLES]) for fault, c in faults.items()
+        },
     )
 
 
-def lost(sent: Mapping[str, Sent], by_id: Mapping[str, Sequence[Sighting]]) -> list[str]:
-    """Acknowledged requests with no way out."""
+def find_lost(sent: Mapping[str, SentRequest], by_id: Mapping[str, Sequence[Outcome]]) -> list[str]:
+    """Return the acknowledged requests without an outcome."""
     return [
         f"{one.id} at {one.partition}@{one.offset}"
         for one in sent.values()
-        if one.fate is Fate.OK and one.id not in by_id
+        if one.status is SendStatus.OK and one.id not in by_id
     ]
 
 
-def duplicates(by_id: Mapping[str, Sequence[Sighting]]) -> list[str]:
-    """Every way out of a request after its first."""
+def find_duplicates(by_id: Mapping[str, Sequence[Outcome]]) -> list[str]:
+    """Return all outcomes of a request after its first."""
     return [
-        f"{name}: {again} after {ways[0]}" for name, ways in by_id.items() for again in ways[1:]
+        f"{name}: {again} after {outcomes[0]}"
+        for name, outcomes in by_id.items()
+        for again in outcomes[1:]
     ]
 
 
-def phantoms(sent: Mapping[str, Sent], final: Iterable[Sighting]) -> list[str]:
-    """Ways out of what was never sent, or surely does not lie in the topic."""
+def find_phantoms(sent: Mapping[str, SentRequest], final: Iterable[Outcome]) -> list[str]:
+    """Return the outcomes of requests that were never sent, or that the broker rejected."""
     return [
         f"{one.id}: {one}"
         for one in final
-        if one.id not in sent or sent[one.id].fate is Fate.FAILED
+        if one.id not in sent or sent[one.id].status is SendStatus.FAILED
     ]
 
 
-def reordered(sent: Mapping[str, Sent], final: Iterable[Sighting]) -> list[str]:
-    """Ways out behind that of a later request of their key; repetitions do not count again."""
-    newest: dict[tuple[str, str, int], Sent] = {}
+def find_reordered(sent: Mapping[str, SentRequest], final: Iterable[Outcome]) -> list[str]:
+    """Return the outcomes after that of a later request with the same key, without duplicates."""
+    newest: dict[tuple[str, str, int], SentRequest] = {}
     known: set[str] = set()
     found = []
     for one in final:
-        asked = sent.get(one.id)
-        if asked is None or one.id in known:
+        request = sent.get(one.id)
+        if request is None or one.id in known:
             continue
         known.add(one.id)
-        lane = (asked.key, one.topic, one.partition)
-        before = newest.setdefault(lane, asked)
-        if before.sequence > asked.sequence:
-            found.append(f"{asked.id}: {one}, after {before.id}")
+        key = (request.key, one.topic, one.partition)
+        latest = newest.setdefault(key, request)
+        if latest.sequence > request.sequence:
+            found.append(f"{request.id}: {one}, after {latest.id}")
         else:
-            newest[lane] = asked
+            newest[key] = request
     return found
 
 
-def aborted_reads(seen: Iterable[Sighting], final: Iterable[Sighting]) -> list[str]:
-    """What a reader of committed records saw and what does not stand in the end."""
-    return [f"{one.id}: {one}" for one in set(seen).difference(final)]
+def find_aborted_reads(observed: Iterable[Outcome], final: Iterable[Outcome]) -> list[str]:
+    """Return the outcomes that a reader of committed records saw and that are not final."""
+    return [f"{one.id}: {one}" for one in set(observed).difference(final)]
 
 
-def corrupted(sent: Mapping[str, Sent], final: Iterable[Sighting]) -> list[str]:
-    """Ways out that do not fit the request whose id they bear."""
+def find_corrupted(sent: Mapping[str, SentRequest], final: Iterable[Outcome]) -> list[str]:
+    """Return the outcomes that do not match the request with their id."""
     return [
-        f"{one.id}: {one} {misfit}"
+        f"{one.id}: {one} {mismatch}"
         for one in final
-        if one.id in sent and (misfit := misfit_of(one, sent[one.id]))
+        if one.id in sent and (mismatch := describe_mismatch(one, sent[one.id]))
     ]
 
 
-def misfit_of(one: Sighting, asked: Sent) -> str:
-    """What about a way out does not fit its request; empty if all does."""
-    if one.kind == PREDICTION and one.value != asked.value:
-        return f"says {one.value}, not {asked.value}"
-    if is_misplaced(one, asked):
-        return f"names {one.source} as its request's place, not {place_of(asked, one)}"
+def describe_mismatch(outcome: Outcome, request: SentRequest) -> str:
+    """Describe how an outcome does not match its request; empty if it matches."""
+    if outcome.kind == PREDICTION and outcome.value != request.value:
+        return f"has the number {outcome.value}, not {request.value}"
+    if is_misplaced(outcome, request):
+        expected = expected_source(request, outcome)
+        return f"names {outcome.source} as its request's position, not {expected}"
     return ""
 
 
-def is_misplaced(one: Sighting, asked: Sent) -> bool:
-    """Whether a way out names another place than was acknowledged, or none."""
-    return asked.fate is Fate.OK and one.source != place_of(asked, one)
+def is_misplaced(outcome: Outcome, request: SentRequest) -> bool:
+    """Return whether an outcome refers to another position than was acknowledged, or to none."""
+    return request.status is SendStatus.OK and outcome.source != expected_source(request, outcome)
 
 
-def place_of(asked: Sent, one: Sighting) -> Place:
-    """Where a request was acknowledged; if its offset was not told, where its way out has it."""
-    if asked.offset == UNKNOWN_OFFSET and one.source is not None:
-        return Place(asked.partition, one.source.offset)
-    return Place(asked.partition, asked.offset)
+def expected_source(request: SentRequest, outcome: Outcome) -> PartitionOffset:
+    """Return the acknowledged position; if its offset is unknown, the one in the outcome."""
+    if request.offset == UNKNOWN_OFFSET and outcome.source is not None:
+        return PartitionOffset(request.partition, outcome.source.offset)
+    return PartitionOffset(request.partition, request.offset)
 
 
-def elsewhere(sent: Mapping[str, Sent], final: Iterable[Sighting]) -> Iterator[tuple[str, Place]]:
-    """Ids and places of ways out that name another place than was acknowledged."""
+def find_misplaced(
+    sent: Mapping[str, SentRequest], final: Iterable[Outcome]
+) -> Iterator[tuple[str, PartitionOffset]]:
+    """Yield ids and positions of outcomes that refer to another position than acknowledged."""
     for one in final:
-        asked = sent.get(one.id)
-        if asked is not None and one.source is not None and is_misplaced(one, asked):
+        request = sent.get(one.id)
+        if request is not None and one.source is not None and is_misplaced(one, request):
             yield one.id, one.source
 
 
-def identified(
-    sent: Mapping[str, Sent], final: Iterable[Sighting], scope: str
-) -> Iterator[Sighting]:
-    """Sightings in scope; one without an id has that of the request whose place it names."""
-    ids = {Place(s.partition, s.offset): s.id for s in sent.values() if s.fate is Fate.OK}
+def select_in_scope(
+    sent: Mapping[str, SentRequest], final: Iterable[Outcome], scope: str
+) -> Iterator[Outcome]:
+    """Yield the outcomes in scope; one without an id gets that of the request it refers to."""
+    ids = {
+        PartitionOffset(s.partition, s.offset): s.id
+        for s in sent.values()
+        if s.status is SendStatus.OK
+    }
     for one in final:
         named = one
         if not one.id and one.source is not None:

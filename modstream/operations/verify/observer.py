@@ -1,36 +1,38 @@
-"""Witnesses: readers beside the run that note everything that leaves the stream."""
+"""Observers: background readers that collect all outcomes during a verification run."""
 
 from collections.abc import Callable, Iterable, Iterator
-from threading import Condition, Event, Thread
+from contextlib import ExitStack
+from threading import Condition, Event
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 import structlog
 
-from modstream.audit.lenient_messages import asked
+from modstream.audit.lenient_messages import read_request
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.reader import Reader, read_spans
+from modstream.broker.client.reader import Reader, read_offset_ranges
 from modstream.broker.errors import BrokerError
 from modstream.broker.wire.records import Offsets, TopicPartition
 from modstream.broker.wire.topics import Topics
-from modstream.operations.verify.outcomes import Place, Sighting, sighting
+from modstream.operations.verify.outcomes import Outcome, PartitionOffset, decode_outcome
+from modstream.process.background import BackgroundThread
 
-PAUSE = 0.2
-LAST_LOOK = 10.0
-"""Seconds that a witness may take to read to the end when it is dismissed."""
+RETRY_INTERVAL_S = 0.2
+FINAL_READ_TIMEOUT_S = 10.0
+"""Maximum time that an observer may read on to the end when it is stopped."""
 
 
-def exits(topics: Topics) -> tuple[str, str]:
-    """The topics by which requests leave a stream."""
+def exit_topics(topics: Topics) -> tuple[str, str]:
+    """Return the topics by which requests leave a stream."""
     return topics.predictions, topics.dlq
 
 
-class Witness:
-    """Notes in a thread what leaves the stream from `start` on; `scope` begins the ids it notes.
+class Observer:
+    """A background thread that collects the outcomes from `start` on whose ids start with `scope`.
 
-    `committed` is how it reads; records without an id are always noted. While the broker is away
-    it waits. Leaving the context lets it read to the end first.
+    Outcomes without an id are always collected. `committed` selects the isolation level of the
+    reader. While the broker is unavailable, the thread retries. Leaving the context waits until it
+    has read to the end.
     """
 
     def __init__(
@@ -42,91 +44,92 @@ class Witness:
         committed: bool = True,
         scope: str = "",
     ) -> None:
-        self.seen: list[Sighting] = []
+        self.outcomes: list[Outcome] = []
         self.ids: set[str] = set()
         self._topics = topics
         self._scope = scope
         self._changed = Condition()
-        self._dismissed = Event()
-        self._reader = Reader(connection, exits(topics), start, committed=committed)
-        self._thread = Thread(target=self._watch, name="witness", daemon=True)
+        self._reader = Reader(connection, exit_topics(topics), start, committed=committed)
+        self._thread = BackgroundThread("observer", self._observe)
+        self._exit = ExitStack()
 
     @property
     def answered(self) -> int:
-        """Different requests whose ways out it has seen."""
+        """The number of different requests with an outcome."""
         return len(self.ids)
 
-    def wait_for(self, wish: Callable[[int], bool], timeout: float) -> bool:
-        """Wait until the count of answered requests fulfils a wish; False after `timeout` s."""
+    def wait_for(self, condition: Callable[[int], bool], timeout: float) -> bool:
+        """Wait for a condition on the number of answered requests; False after `timeout` s."""
         with self._changed:
-            return self._changed.wait_for(lambda: wish(self.answered), timeout)
+            return self._changed.wait_for(lambda: condition(self.answered), timeout)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._exit.enter_context(self._reader)
+        self._exit.enter_context(self._thread)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._dismissed.set()
-        self._thread.join()
-        self._reader.close()
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
 
-    def _watch(self) -> None:
+    def _observe(self, stop: Event) -> None:
         deadline = None
         while True:
-            if self._dismissed.is_set():
-                deadline = deadline or monotonic() + LAST_LOOK
+            if stop.is_set():
+                deadline = deadline or monotonic() + FINAL_READ_TIMEOUT_S
                 if self._reader.at_end() or monotonic() > deadline:
                     return
             try:
-                self._note()
+                self._poll()
             except BrokerError as error:
-                structlog.get_logger(__name__).warning("witness waits", cause=str(error))
-                self._dismissed.wait(PAUSE)
+                structlog.get_logger(__name__).warning("observer retries", cause=str(error))
+                stop.wait(RETRY_INTERVAL_S)
 
-    def _note(self) -> None:
-        noted = [sighting(record, self._topics) for record in self._reader.poll()]
-        ours = [one for one in noted if not one.id or one.id.startswith(self._scope)]
+    def _poll(self) -> None:
+        outcomes = [decode_outcome(record, self._topics) for record in self._reader.poll()]
+        ours = [
+            outcome for outcome in outcomes if not outcome.id or outcome.id.startswith(self._scope)
+        ]
         with self._changed:
-            self.seen.extend(ours)
-            self.ids.update(one.id for one in ours if one.id)
+            self.outcomes.extend(ours)
+            self.ids.update(outcome.id for outcome in ours if outcome.id)
             self._changed.notify_all()
 
 
-def final_truth(
+def read_outcomes(
     connection: Connection, topics: Topics, start: Offsets, scope: str = ""
-) -> Iterator[Sighting]:
-    """Everything committed that left the stream from `start` to where its topics end now.
+) -> Iterator[Outcome]:
+    """Read all committed outcomes from `start` to the current end of the topics.
 
     Raises:
-        BrokerError: reading failed; then nothing is known.
+        BrokerError: reading failed, so no verdict is possible.
     """
-    with Reader(connection, exits(topics), start) as reader:
+    with Reader(connection, exit_topics(topics), start) as reader:
         while not reader.at_end():
             for record in reader.poll(timeout=0.2):
-                one = sighting(record, topics)
-                if not one.id or one.id.startswith(scope):
-                    yield one
+                outcome = decode_outcome(record, topics)
+                if not outcome.id or outcome.id.startswith(scope):
+                    yield outcome
 
 
-def copies_among(
-    connection: Connection, topic: str, named: Iterable[tuple[str, Place]]
-) -> set[tuple[str, Place]]:
-    """Those of the named places at which the request of that id lies indeed.
+def find_copies(
+    connection: Connection, topic: str, candidates: Iterable[tuple[str, PartitionOffset]]
+) -> set[tuple[str, PartitionOffset]]:
+    """Return those candidates whose position really has the request with that id.
 
     Raises:
-        BrokerError: reading failed; then nothing is known.
+        BrokerError: reading failed, so no verdict is possible.
     """
-    wanted = set(named)
-    spans: dict[TopicPartition, tuple[int, int]] = {}
-    for _, (partition, offset) in wanted:
-        home = TopicPartition(topic, partition)
-        first, stop = spans.get(home, (offset, offset))
-        spans[home] = min(first, offset), max(stop, offset + 1)
-    found = read_spans(connection, topic, spans)
-    legible = ((asked(one.value), Place(one.partition, one.offset)) for one in found)
-    return wanted & {(request.id, place) for request, place in legible if request is not None}
+    expected = set(candidates)
+    ranges: dict[TopicPartition, tuple[int, int]] = {}
+    for _, (partition, offset) in expected:
+        topic_partition = TopicPartition(topic, partition)
+        first, stop = ranges.get(topic_partition, (offset, offset))
+        ranges[topic_partition] = min(first, offset), max(stop, offset + 1)
+    records = read_offset_ranges(connection, topic, ranges)
+    requests = (
+        (read_request(record.value), PartitionOffset(record.partition, record.offset))
+        for record in records
+    )
+    return expected & {
+        (request.id, position) for request, position in requests if request is not None
+    }

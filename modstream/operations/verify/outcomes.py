@@ -1,33 +1,33 @@
-"""What leaves a stream, as a witness notes it."""
+"""The outcomes of requests: the records of the predictions and the dead letters."""
 
 from typing import NamedTuple
 
-from modstream.audit.lenient_messages import Answered, asked, number_in
+from modstream.audit.lenient_messages import LenientPrediction, numeric_output, read_request
 from modstream.broker.errors import DecodeError
-from modstream.broker.wire.codec import ERROR, decode
-from modstream.broker.wire.contracts import ErrorAnswer, Source
-from modstream.broker.wire.dead_letters import cause_of
+from modstream.broker.wire.codec import KIND_ERROR, decode
+from modstream.broker.wire.contracts import ErrorResponse, SourcePosition
+from modstream.broker.wire.dead_letters import read_cause
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
 
 PREDICTION = "prediction"
-REFUSAL = "error"
+ERROR_RESPONSE = "error"
 DEAD_LETTER = "dead letter"
 UNREADABLE = "unreadable"
 
 
-class Place(NamedTuple):
-    """Where a request lies in its topic."""
+class PartitionOffset(NamedTuple):
+    """The position of a request in its topic."""
 
     partition: int
     offset: int
 
 
-class Sighting(NamedTuple):
-    """One record of the predictions or the dead letters, and what it says of its request.
+class Outcome(NamedTuple):
+    """One record of the predictions or the dead letters, and the request it belongs to.
 
-    `id` is empty where none can be read; `value` belongs to predictions alone; `source` is None
-    where the record names no place in the stream's requests.
+    `id` is empty if it is unreadable, `value` is set for predictions only, and `source` is None if
+    the record does not refer to a position in the stream's requests.
     """
 
     topic: str
@@ -37,42 +37,53 @@ class Sighting(NamedTuple):
     kind: str
     model: str | None = None
     value: float | None = None
-    source: Place | None = None
+    source: PartitionOffset | None = None
 
     def __str__(self) -> str:
-        """What it is and where it lies."""
+        """Return the kind of the outcome and its position."""
         return f"{self.kind} at {self.topic}:{self.partition}@{self.offset}"
 
 
-def sighting(record: Record, topics: Topics) -> Sighting:
-    """Read a record of the predictions or the dead letters; one that breaks its contract, too."""
+def decode_outcome(record: Record, topics: Topics) -> Outcome:
+    """Decode a record of the predictions or the dead letters, even if it violates its contract."""
     if record.topic == topics.dlq:
-        return _dead_letter(record, topics)
-    home = record[:3]
+        return _decode_dead_letter(record, topics)
+    position = record[:3]
     try:
-        if record.header(Header.KIND) == ERROR:
-            error = decode(ErrorAnswer, record.value)
-            place = _place(error.source, topics)
-            return Sighting(*home, error.id, REFUSAL, error.model, source=place)
-        said = decode(Answered, record.value)
+        if record.header(Header.KIND) == KIND_ERROR:
+            error = decode(ErrorResponse, record.value)
+            source = _request_source(error.source, topics)
+            return Outcome(*position, error.id, ERROR_RESPONSE, error.model, source=source)
+        prediction = decode(LenientPrediction, record.value)
     except DecodeError:
-        return Sighting(*home, "", UNREADABLE)
-    place = _place(said.source, topics)
-    return Sighting(*home, said.id, PREDICTION, said.model, number_in(said.outputs), place)
-
-
-def _dead_letter(record: Record, topics: Topics) -> Sighting:
-    """A dead letter; its value is the request, which may be anything, its cause tells the place."""
-    request, cause = asked(record.value), cause_of(record)
-    partition, offset = cause.get("partition", ""), cause.get("offset", "")
-    is_placed = cause.get("topic") == topics.requests and (partition + offset).isdecimal()
-    return Sighting(
-        *record[:3],
-        "" if request is None else request.id,
-        DEAD_LETTER,
-        source=Place(int(partition), int(offset)) if is_placed else None,
+        return Outcome(*position, "", UNREADABLE)
+    source = _request_source(prediction.source, topics)
+    return Outcome(
+        *position,
+        prediction.id,
+        PREDICTION,
+        prediction.model,
+        numeric_output(prediction.outputs),
+        source,
     )
 
 
-def _place(source: Source, topics: Topics) -> Place | None:
-    return Place(source.partition, source.offset) if source.topic == topics.requests else None
+def _decode_dead_letter(record: Record, topics: Topics) -> Outcome:
+    """Decode a dead letter: its value is the request, its headers have the request's position."""
+    request, cause = read_request(record.value), read_cause(record)
+    partition, offset = cause.get("partition", ""), cause.get("offset", "")
+    is_placed = cause.get("topic") == topics.requests and (partition + offset).isdecimal()
+    return Outcome(
+        *record[:3],
+        "" if request is None else request.id,
+        DEAD_LETTER,
+        source=PartitionOffset(int(partition), int(offset)) if is_placed else None,
+    )
+
+
+def _request_source(source: SourcePosition, topics: Topics) -> PartitionOffset | None:
+    return (
+        PartitionOffset(source.partition, source.offset)
+        if source.topic == topics.requests
+        else None
+    )

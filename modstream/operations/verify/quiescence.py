@@ -1,4 +1,4 @@
-"""Whether a stream has come to rest: no open transaction, every request's offset committed."""
+"""Waits until a stream is quiescent: no open transaction, and all request offsets committed."""
 
 from collections.abc import Callable
 from threading import Event
@@ -7,48 +7,58 @@ from time import monotonic
 from modstream.broker.client.admin import Admin
 from modstream.broker.wire.records import TopicPartition
 from modstream.broker.wire.topics import Topics
-from modstream.operations.verify.audit import Standing
-from modstream.operations.verify.observer import exits
+from modstream.operations.verify.audit import Quiescence
+from modstream.operations.verify.observer import exit_topics
 
-LOOK_EVERY = 0.1
+POLL_INTERVAL_S = 0.1
 
-Ends = dict[TopicPartition, int]
+EndOffsets = dict[TopicPartition, int]
 
 
-def come_to_rest(admin: Admin, topics: Topics, stop: Event, patience: float) -> Standing:
-    """Wait until all that lies in the topics now is decided and committed.
+def wait_until_quiescent(
+    admin: Admin, topics: Topics, stop: Event, timeout_seconds: float
+) -> Quiescence:
+    """Wait until all records now in the topics are decided and their offsets committed.
 
-    Where the topics end is looked up once: what other people send meanwhile is not waited for.
+    The end offsets are looked up once, so later requests of other clients are not waited for.
 
     Args:
-        admin: the cluster's.
-        topics: the stream's.
-        stop: ends the waiting early.
-        patience: seconds; what is still open then is returned.
+        admin: the cluster's admin client.
+        topics: the stream's topics.
+        stop: ends the wait early when it is set.
+        timeout_seconds: maximum wait; what is not quiescent by then is returned.
 
     Raises:
-        BrokerError: the cluster could not be asked.
+        BrokerError: the cluster is unavailable.
     """
-    written, asked = admin.ends(exits(topics)), admin.ends([topics.requests])
+    output_ends, request_ends = (
+        admin.end_offsets(exit_topics(topics)),
+        admin.end_offsets([topics.requests]),
+    )
 
-    def behind(ends: Ends, reached: Ends, of: str) -> tuple[str, ...]:
+    def lagging(ends: EndOffsets, reached: EndOffsets, of: str) -> tuple[str, ...]:
         return tuple(
-            f"{home}: {reached.get(home, 0):,} {of} of {end:,}"
-            for home, end in ends.items()
-            if reached.get(home, 0) < end
+            f"{partition}: {reached.get(partition, 0):,} {of} of {end:,}"
+            for partition, end in ends.items()
+            if reached.get(partition, 0) < end
         )
 
-    def look() -> Standing:
-        stable = admin.ends(exits(topics), committed=True)
-        done = admin.committed(topics.group("worker"), [topics.requests])
-        return Standing(behind(written, stable, "stable"), behind(asked, done, "committed"))
+    def check() -> Quiescence:
+        stable = admin.end_offsets(exit_topics(topics), committed=True)
+        committed_offsets = admin.committed_offsets(topics.group("worker"), [topics.requests])
+        return Quiescence(
+            lagging(output_ends, stable, "stable"),
+            lagging(request_ends, committed_offsets, "committed"),
+        )
 
-    return until_at_rest(look, stop, monotonic() + patience)
+    return poll_until_quiescent(check, stop, monotonic() + timeout_seconds)
 
 
-def until_at_rest(look: Callable[[], Standing], stop: Event, deadline: float) -> Standing:
-    """Look again until nothing is open, the deadline has passed or `stop` is set."""
-    found = look()
-    while found != Standing() and monotonic() < deadline and not stop.wait(LOOK_EVERY):
-        found = look()
-    return found
+def poll_until_quiescent(
+    check: Callable[[], Quiescence], stop: Event, deadline: float
+) -> Quiescence:
+    """Poll until the stream is quiescent, the deadline has passed or `stop` is set."""
+    quiescence = check()
+    while quiescence != Quiescence() and monotonic() < deadline and not stop.wait(POLL_INTERVAL_S):
+        quiescence = check()
+    return quiescence

@@ -1,143 +1,141 @@
-"""One run: a load, two witnesses beside it, and the verdict in the end."""
+"""A verification run: a load, two observers, and the audit at the end."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Event
 from time import monotonic
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
 from modstream.broker.client.admin import Admin
-from modstream.operations.verify.audit import Verdict, account, elsewhere
-from modstream.operations.verify.load import Plan, send
-from modstream.operations.verify.observer import Witness, copies_among, exits, final_truth
-from modstream.operations.verify.quiescence import come_to_rest
-from modstream.operations.verify.sent_log import Fate, Journal
+from modstream.operations.verify.audit import VerificationResult, audit_run, find_misplaced
+from modstream.operations.verify.load import VerificationPlan, send_load
+from modstream.operations.verify.observer import Observer, exit_topics, find_copies, read_outcomes
+from modstream.operations.verify.quiescence import wait_until_quiescent
+from modstream.operations.verify.sent_log import SendStatus, SentLog
 from modstream.settings import Settings
 
-LOOK_EVERY = 0.2
+PROGRESS_INTERVAL_S = 0.2
 
 
-class Trial:
-    """Sends a plan's requests in a thread while two witnesses watch; `verdict` ends it.
+class VerificationRun:
+    """Sends a plan's requests in a thread while two observers read; `finish` ends the run.
 
-    Only requests of this run are judged, unless it is `alone` on its stream: then nothing may
-    leave the stream that it did not send. `wanted` is how many it sends, first the plan's number;
-    it may be changed while it sends. `witness` opens the reader of committed records, whose
-    word is held against the end.
+    Only requests of this run are audited, unless `is_alone`: then any record of another client is
+    a fault. `target` is the number of requests to send; it may be changed during the run.
+    `make_observer` opens the reader of committed records, whose outcomes are compared with the
+    final ones.
     """
 
     def __init__(
         self,
         settings: Settings,
-        plan: Plan,
+        plan: VerificationPlan,
         *,
-        alone: bool = False,
-        witness: Callable[..., Witness] = Witness,
+        is_alone: bool = False,
+        make_observer: Callable[..., Observer] = Observer,
     ) -> None:
         self.plan = plan
-        self.wanted = plan.number
-        self.journal = Journal(f"verify-{uuid4().hex[:12]}")
+        self.target = plan.requests
+        self.sent_log = SentLog(f"verify-{uuid4().hex[:12]}")
         self._connection = settings.connection
         self._topics = settings.topics()
         self._admin = Admin(self._connection)
-        self._scope = "" if alone else self.journal.run
-        self._undo = ExitStack()
-        self._start = self._admin.ends(exits(self._topics))
+        self._scope = "" if is_alone else self.sent_log.run
+        self._exit = ExitStack()
+        self._start = self._admin.end_offsets(exit_topics(self._topics))
         where = (self._connection, self._topics, self._start)
-        self._committed = witness(*where, scope=self._scope)
-        self._uncommitted = Witness(*where, committed=False, scope=self._scope)
+        self._committed = make_observer(*where, scope=self._scope)
+        self._uncommitted = Observer(*where, committed=False, scope=self._scope)
         self._sending: Future[None] | None = None
-        self._begun = monotonic()
+        self._started = monotonic()
         self.seconds = 0.0
 
     def __enter__(self) -> Self:
-        self._undo.enter_context(self._uncommitted)
-        self._undo.enter_context(self._committed)
-        thread = self._undo.enter_context(ThreadPoolExecutor(1, "load"))
-        self._undo.callback(self._end_sending)
+        self._exit.enter_context(self._uncommitted)
+        self._exit.enter_context(self._committed)
+        thread = self._exit.enter_context(ThreadPoolExecutor(1, "load"))
+        self._exit.callback(self._stop_sending)
         self._sending = thread.submit(
-            send,
+            send_load,
             self._connection,
             self._topics.requests,
             self.plan,
-            self.journal,
+            self.sent_log,
             lambda: self.answered,
-            lambda: self.wanted,
+            lambda: self.target,
         )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
 
     @property
     def sent(self) -> int:
-        """Requests that were sent so far, whatever became of them."""
-        return len(self.journal.sent)
+        """The number of requests sent so far, whatever their status."""
+        return len(self.sent_log.sent)
 
     @property
     def is_sending(self) -> bool:
-        """Whether the load still goes on."""
+        """Whether the load is still being sent."""
         return self._sending is not None and not self._sending.done()
 
     @property
     def answered(self) -> int:
-        """Requests that have left the stream so far, for readers of committed records."""
+        """The number of requests with a committed outcome so far."""
         return self._committed.answered
 
-    def await_answers(self, count: int, timeout: float) -> bool:
-        """Wait until so many requests have left the stream; False if `timeout` s went by first."""
+    def wait_for_answers(self, count: int, timeout: float) -> bool:
+        """Wait until `count` requests have left the stream; False after `timeout` s."""
         return self._committed.wait_for(lambda answered: answered >= count, timeout)
 
-    def progress(self, patience: float) -> Iterator[int]:
-        """The count of answered requests, several times a second, until there is none to wait for.
+    def progress(self, timeout_seconds: float) -> Iterator[int]:
+        """Yield the number of answered requests several times a second until the run is complete.
 
-        Ends when all are answered, or when for `patience` seconds nothing was sent or answered.
+        Ends when all are answered, or after `timeout_seconds` without progress.
         """
-        before, deadline = -1, monotonic() + patience
+        before, deadline = -1, monotonic() + timeout_seconds
         while not self.is_answered() and monotonic() < deadline:
-            self._committed.wait_for(lambda answered: answered >= self.wanted, LOOK_EVERY)
+            self._committed.wait_for(lambda answered: answered >= self.target, PROGRESS_INTERVAL_S)
             if self.sent + self.answered > before:
-                before, deadline = self.sent + self.answered, monotonic() + patience
+                before, deadline = self.sent + self.answered, monotonic() + timeout_seconds
             yield self.answered
 
     def is_answered(self) -> bool:
-        """Whether everything was sent and all that was acknowledged has left the stream."""
+        """Return whether all requests were sent and each acknowledged one has left the stream."""
         if self.is_sending:
             return False
         ids = self._committed.ids
-        return all(one.id in ids for one in self.journal.sent.values() if one.fate is Fate.OK)
+        return all(
+            one.id in ids for one in self.sent_log.sent.values() if one.status is SendStatus.OK
+        )
 
-    def verdict(self, patience: float = 30.0) -> Verdict:
-        """Let the stream come to rest for up to `patience` s, dismiss the witnesses, and judge.
+    def finish(self, timeout_seconds: float = 30.0) -> VerificationResult:
+        """Wait until the stream is quiescent, stop the observers, and audit the run.
+
+        What is not quiescent after `timeout_seconds` is a fault of the run.
 
         Raises:
-            BrokerError: the cluster could not be asked, so that nothing is known.
+            BrokerError: the cluster is unavailable, so no verdict is possible.
         """
-        standing = come_to_rest(self._admin, self._topics, Event(), patience)
-        self._undo.close()
-        self.seconds = monotonic() - self._begun
+        quiescence = wait_until_quiescent(self._admin, self._topics, Event(), timeout_seconds)
+        self._exit.close()
+        self.seconds = monotonic() - self._started
         if self._sending is not None:
             self._sending.result()
-        final = list(final_truth(self._connection, self._topics, self._start, self._scope))
-        named = elsewhere(self.journal.sent, final)
-        for name, place in copies_among(self._connection, self._topics.requests, named):
-            self.journal.relocate(name, place)
-        return account(
-            self.journal.sent,
-            self._committed.seen,
-            self._uncommitted.seen,
+        final = list(read_outcomes(self._connection, self._topics, self._start, self._scope))
+        candidates = find_misplaced(self.sent_log.sent, final)
+        for name, position in find_copies(self._connection, self._topics.requests, candidates):
+            self.sent_log.relocate(name, position)
+        return audit_run(
+            self.sent_log.sent,
+            self._committed.outcomes,
+            self._uncommitted.outcomes,
             final,
-            standing,
+            quiescence,
             self._scope,
         )
 
-    def _end_sending(self) -> None:
-        self.wanted = 0
+    def _stop_sending(self) -> None:
+        self.target = 0

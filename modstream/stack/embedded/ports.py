@@ -1,23 +1,23 @@
-"""Ports of this machine: choose a free one, or say who holds the one asked for."""
+"""TCP ports of this machine: choose a free one, or find the process that uses one."""
 
 import random
 import socket
 
 import psutil
 
-from modstream.errors import PortTaken
+from modstream.errors import PortInUse
 
 HOST = "127.0.0.1"
-# Below the ephemeral range of Linux (from 32768) and macOS (from 49152): there a client that
-# keeps dialling a dead server can be given the server's own port, and then it is taken for good.
-CHOICE = range(20_000, 32_000)
+# Below the ephemeral ports of Linux (from 32768) and macOS (from 49152): from those, a client that
+# reconnects to a stopped server can be assigned the server's own port, which is taken then.
+PORT_RANGE = range(20_000, 32_000)
 
 
-def free_port(besides: int = 0) -> int:
-    """Choose at random a port that nobody listens on and that is not `besides`."""
-    # The system's randomness: a test that seeds the global generator must not repeat our choice.
-    shuffled = random.SystemRandom().sample(CHOICE, len(CHOICE))
-    return next(port for port in shuffled if port != besides and is_free(port))
+def free_port(excluded: int = 0) -> int:
+    """Return a random port that no process listens on, and that is not `excluded`."""
+    # The system's generator: tests that seed the global one must not get the same ports.
+    shuffled = random.SystemRandom().sample(PORT_RANGE, len(PORT_RANGE))
+    return next(port for port in shuffled if port != excluded and is_free(port))
 
 
 def is_free(port: int) -> bool:
@@ -32,13 +32,13 @@ def is_free(port: int) -> bool:
 
 
 def require_free(port: int) -> None:
-    """Raise PortTaken, naming the owner where the system tells, unless the port is free."""
+    """Raise PortInUse, with the owner if it is known, unless the port is free."""
     if not is_free(port):
-        raise PortTaken(port, owner(port))
+        raise PortInUse(port, find_owner(port))
 
 
-def owner(port: int) -> str | None:
-    """Name the process that listens on a port as `name (pid 1)`, None if the system won't tell."""
+def find_owner(port: int) -> str | None:
+    """Return the process that listens on a port as `name (pid 1)`, None if it is unknown."""
     try:
         listeners = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
         pid = next((c.pid for c in listeners if c.laddr and c.laddr.port == port), None)

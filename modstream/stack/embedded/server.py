@@ -1,22 +1,21 @@
-"""One server process on this machine: started, known to answer, stopped, killed, started again."""
+"""The life cycle of one server process on this machine: start, readiness, stop, kill, restart."""
 
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
-from modstream.errors import ServerDied, ServerNotReady
+from modstream.errors import ServerExited, ServerNotReady
 from modstream.process import children
 from modstream.stack.embedded.ports import require_free
 
-PATIENCE = 90.0
-GRACE = 15.0
-PROBE_EVERY = 0.05
+READY_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 15.0
+PROBE_INTERVAL_S = 0.05
 
 
-class Recipe(Protocol):
-    """What to start: a server of one kind with its folder and port."""
+class ServerSpec(Protocol):
+    """How to run a server of one kind from a folder on a port."""
 
     name: str
     folder: Path
@@ -24,46 +23,47 @@ class Recipe(Protocol):
 
     @property
     def url(self) -> str:
-        """The address that clients are given."""
+        """The address for clients."""
 
     def prepare(self) -> list[str]:
-        """Make the folder ready and return the command that serves from it."""
+        """Prepare the folder and return the command that serves from it."""
 
     def answers(self) -> bool:
-        """Whether the server gives a real answer in its own protocol."""
+        """Whether the server answers in its own protocol."""
 
 
-class Server:
-    """The life of one server process; its folder outlives it, so a start after a kill finds all.
+class EmbeddedServer:
+    """One server process. Its data stay in its folder, so a start after a kill finds all of them.
 
-    A process that ends is told apart from one that is slow, and none outlives this process.
+    A process that has exited and one that is slow raise different errors. The server does not
+    outlive this process.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.log = recipe.folder / f"{recipe.name}.log"
+    def __init__(self, spec: ServerSpec) -> None:
+        self.spec = spec
+        self.log = spec.folder / f"{spec.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
     @property
     def url(self) -> str:
-        """The address that clients are given: the same through every restart."""
-        return self.recipe.url
+        """The address for clients, the same after every restart."""
+        return self.spec.url
 
     @property
     def pid(self) -> int | None:
-        """The process id while the server lives, else None."""
+        """The process id while the server runs, else None."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> Self:
-        """Start the server and return when it answers.
+        """Start the server and wait until it answers.
 
         Raises:
-            PortTaken: another process listens on its port.
-            ServerDied: it ended first; the error carries the end of its log.
-            ServerNotReady: it lives but did not answer in time.
-            StackError: its program is not to be had; see the recipe.
+            PortInUse: another process listens on its port.
+            ServerExited: it exited first; the error holds the end of its log.
+            ServerNotReady: it runs but did not answer in time.
+            StackError: its program is not available; see `prepare` of its spec.
         """
         self.launch()
         try:
@@ -74,49 +74,49 @@ class Server:
         return self
 
     def launch(self) -> None:
-        """Start the process and return at once, so that several servers come up side by side."""
-        require_free(self.recipe.port)
-        self.recipe.folder.mkdir(parents=True, exist_ok=True)
-        argv = self.recipe.prepare()
+        """Start the process and return at once, so that several servers can start in parallel."""
+        require_free(self.spec.port)
+        self.spec.folder.mkdir(parents=True, exist_ok=True)
+        argv = self.spec.prepare()
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._process = children.spawn(argv, self.log)
 
-    def wait_ready(self, patience: float = PATIENCE) -> None:
-        """Wait until the launched server answers, at most `patience` seconds."""
-        deadline = time.monotonic() + patience
-        while not (self.recipe.answers() and self.pid):
+    def wait_ready(self, timeout_seconds: float = READY_TIMEOUT_S) -> None:
+        """Wait until the launched server answers.
+
+        Raises:
+            ServerExited: it exited first; the error holds the end of its log.
+            ServerNotReady: it did not answer within `timeout_seconds`.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while not (self.spec.answers() and self.pid):
             self._require_alive()
             if time.monotonic() > deadline:
-                raise ServerNotReady(self.recipe.name, patience, self.log)
+                raise ServerNotReady(self.spec.name, timeout_seconds, self.log)
 
-    def stop(self, grace: float = GRACE) -> None:
-        """End the server in order; kill it if that takes more than `grace` seconds."""
+    def stop(self, timeout_seconds: float = STOP_TIMEOUT_S) -> None:
+        """Stop the server with SIGTERM; kill it after `timeout_seconds`."""
         if self._process is not None:
-            children.halt(self._process, grace)
+            children.terminate(self._process, timeout_seconds)
 
     def kill(self) -> None:
-        """End the server as a power cut would."""
+        """Kill the server, as a power failure would."""
         if self._process is not None:
             children.kill(self._process)
 
     def _require_alive(self) -> None:
-        """Give the process a moment in which to die, and tell of its death."""
+        """Raise ServerExited if the process exits within the probe interval."""
         if self._process is None:
-            raise RuntimeError(f"{self.recipe.name} was not launched")
+            raise RuntimeError(f"{self.spec.name} was not launched")
         try:
-            exit_code = self._process.wait(PROBE_EVERY)
+            exit_code = self._process.wait(PROBE_INTERVAL_S)
         except subprocess.TimeoutExpired:
             return
         tail = children.tail(self.log, self._log_start)
-        raise ServerDied(self.recipe.name, exit_code, self.log, tail)
+        raise ServerExited(self.spec.name, exit_code, self.log, tail)
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

@@ -1,24 +1,23 @@
-"""Kafka and Redis together, as the demo and the tests stand on them."""
+"""Kafka and Redis together, as the demo and the tests use them."""
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from modstream.stack.embedded.kafka import EmbeddedKafka
 from modstream.stack.embedded.redis import EmbeddedRedis
-from modstream.stack.embedded.server import Server
+from modstream.stack.embedded.server import EmbeddedServer
 
 
-class Stack:
-    """Both servers from one folder; a context that returns when both answer.
+class EmbeddedServers:
+    """Kafka and Redis with their data in one folder; entering the context waits for both.
 
-    Ports of 0 are chosen. The data stay in the folder, so a later stack goes on from them.
+    A port of 0 chooses a free one. The data stay in the folder for a later start.
     """
 
     def __init__(self, folder: Path, kafka_port: int = 0, redis_port: int = 0) -> None:
-        self.kafka = Server(EmbeddedKafka(folder / "kafka", kafka_port))
-        self.redis = Server(EmbeddedRedis(folder / "redis", redis_port))
+        self.kafka = EmbeddedServer(EmbeddedKafka(folder / "kafka", kafka_port))
+        self.redis = EmbeddedServer(EmbeddedRedis(folder / "redis", redis_port))
 
     @property
     def bootstrap(self) -> str:
@@ -31,10 +30,10 @@ class Stack:
         return self.redis.url
 
     def start(self) -> Self:
-        """Start both side by side; if either fails, neither is left.
+        """Start both servers in parallel; if one fails, both are stopped.
 
         Raises:
-            StackError: as `Server.start`.
+            StackError: a server cannot be started, as in `EmbeddedServer.start`.
         """
         with ExitStack() as undo:
             for server in (self.redis, self.kafka):
@@ -46,17 +45,12 @@ class Stack:
         return self
 
     def stop(self) -> None:
-        """Stop both, Kafka first: it takes longer to come to rest."""
+        """Stop both servers, Kafka first."""
         self.kafka.stop()
         self.redis.stop()
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

@@ -1,13 +1,13 @@
-"""A connection's librdkafka settings in the words of Faust: SASL and TLS, for the joiner."""
+"""Translation of librdkafka's SASL and TLS settings into Faust credentials."""
 
 import ssl
 from collections.abc import Mapping
 
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from modstream.processors.errors import SettingUnsupported
+from modstream.processors.errors import UnsupportedSetting
 
-UNDERSTOOD = frozenset(
+SUPPORTED_OPTIONS = frozenset(
     {
         "security.protocol",
         "sasl.mechanism",
@@ -20,25 +20,27 @@ UNDERSTOOD = frozenset(
         "ssl.key.password",
     }
 )
-MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
+SASL_MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 
 
-def credentials(options: Mapping[str, str]) -> Credentials | None:
-    """What Faust needs to log in; None without security settings.
+def faust_credentials(options: Mapping[str, str]) -> Credentials | None:
+    """Return Faust's credentials for these settings; None without security settings.
+
+    Settings other than `sasl.*`, `ssl.*` and `security.*` tune librdkafka and are ignored.
 
     Raises:
         SettingUnsupported: a security setting that has no counterpart here; other settings tune
             librdkafka and are left to it.
     """
     for name in options:
-        if name.startswith(("sasl.", "ssl.", "security.")) and name not in UNDERSTOOD:
-            raise SettingUnsupported(name)
+        if name.startswith(("sasl.", "ssl.", "security.")) and name not in SUPPORTED_OPTIONS:
+            raise UnsupportedSetting(name)
     protocol = options.get("security.protocol", "plaintext").lower()
-    context = _context(options) if protocol.endswith("ssl") else None
+    context = _tls_context(options) if protocol.endswith("ssl") else None
     if protocol.startswith("sasl"):
         mechanism = options.get("sasl.mechanism") or options.get("sasl.mechanisms", "PLAIN")
-        if mechanism not in MECHANISMS:
-            raise SettingUnsupported(f"sasl.mechanism={mechanism}")
+        if mechanism not in SASL_MECHANISMS:
+            raise UnsupportedSetting(f"sasl.mechanism={mechanism}")
         return SASLCredentials(
             username=options.get("sasl.username"),
             password=options.get("sasl.password"),
@@ -48,7 +50,7 @@ def credentials(options: Mapping[str, str]) -> Credentials | None:
     return None if context is None else SSLCredentials(context)
 
 
-def _context(options: Mapping[str, str]) -> ssl.SSLContext:
+def _tls_context(options: Mapping[str, str]) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=options.get("ssl.ca.location"))
     certificate = options.get("ssl.certificate.location")
     if certificate is not None:

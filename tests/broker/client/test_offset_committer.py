@@ -1,82 +1,82 @@
-"""Offsets are committed one set at a time, and none is forgotten."""
+"""Offsets are committed one request at a time, and none is forgotten."""
 
 import pytest
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
-from modstream.broker.client.offset_committer import Commits
+from modstream.broker.client.offset_committer import OffsetCommitter
 from modstream.broker.wire.records import TopicPartition
 
 A, B = TopicPartition("t", 0), TopicPartition("t", 1)
 
 
-class Client:
-    """Notes what is committed; with a fault it refuses."""
+class FakeConsumer:
+    """Records the committed offsets; with an `error` it raises instead."""
 
     def __init__(self):
         self.committed = []
-        self.fault = None
+        self.error = None
 
     def commit(self, offsets, *, asynchronous=True):
-        if self.fault is not None:
-            raise KafkaException(self.fault)
+        if self.error is not None:
+            raise KafkaException(self.error)
         found = {TopicPartition(p.topic, p.partition): p.offset for p in offsets}
         self.committed.append((found, asynchronous))
 
 
 @pytest.fixture
-def client():
-    return Client()
+def consumer():
+    return FakeConsumer()
 
 
 @pytest.fixture
-def commits():
-    return Commits(structlog.get_logger())
+def committer():
+    return OffsetCommitter(structlog.get_logger())
 
 
-def test_what_is_due_while_a_commit_is_on_its_way_goes_with_the_next(commits, client):
+def test_offsets_added_during_a_commit_go_with_the_next_commit(committer, consumer):
     for offset in (1, 2, 3):
-        commits.add({A: offset})
-        commits.send(client, {A})
-    commits.done(None, [])
-    commits.send(client, {A})
-    commits.send(client, {A})
+        committer.add({A: offset})
+        committer.commit_async(consumer, {A})
+    committer.on_commit(None, [])
+    committer.commit_async(consumer, {A})
+    committer.commit_async(consumer, {A})
 
-    assert client.committed == [({A: 1}, True), ({A: 3}, True)]
-
-
-def test_what_is_not_owned_is_not_committed(commits, client):
-    commits.add({A: 1, B: 2})
-    commits.send(client, {B})
-    commits.add({A: 1})
-    commits.done(None, [])
-    commits.send(client, {B})
-
-    assert client.committed == [({B: 2}, True)]
+    assert consumer.committed == [({A: 1}, True), ({A: 3}, True)]
 
 
-def test_the_rest_is_waited_for_though_a_commit_is_on_its_way(commits, client):
-    commits.add({A: 1})
-    commits.send(client, {A})
-    commits.add({A: 2})
-    commits.finish(client, {A})
-    commits.finish(client, {A})
+def test_offsets_of_partitions_that_are_not_owned_are_not_committed(committer, consumer):
+    committer.add({A: 1, B: 2})
+    committer.commit_async(consumer, {B})
+    committer.add({A: 1})
+    committer.on_commit(None, [])
+    committer.commit_async(consumer, {B})
 
-    assert client.committed == [({A: 1}, True), ({A: 2}, False)]
+    assert consumer.committed == [({B: 2}, True)]
 
 
-def test_one_that_fails_stops_no_later_one(commits, client):
-    with structlog.testing.capture_logs() as told:
-        commits.add({A: 1})
-        commits.send(client, {A})
-        commits.done(KafkaError(KafkaError.REQUEST_TIMED_OUT), [])
-        client.fault = KafkaError(KafkaError._STATE)
-        for again in (commits.send, commits.finish):
-            commits.add({A: 2})
-            again(client, {A})
-        client.fault = None
-        commits.add({A: 3})
-        commits.send(client, {A})
+def test_a_synchronous_commit_does_not_wait_for_the_asynchronous_one(committer, consumer):
+    committer.add({A: 1})
+    committer.commit_async(consumer, {A})
+    committer.add({A: 2})
+    committer.commit_sync(consumer, {A})
+    committer.commit_sync(consumer, {A})
 
-    assert [line["event"] for line in told] == ["offsets not committed"] * 3
-    assert client.committed == [({A: 1}, True), ({A: 3}, True)]
+    assert consumer.committed == [({A: 1}, True), ({A: 2}, False)]
+
+
+def test_a_failed_commit_does_not_prevent_later_commits(committer, consumer):
+    with structlog.testing.capture_logs() as logs:
+        committer.add({A: 1})
+        committer.commit_async(consumer, {A})
+        committer.on_commit(KafkaError(KafkaError.REQUEST_TIMED_OUT), [])
+        consumer.error = KafkaError(KafkaError._STATE)
+        for commit in (committer.commit_async, committer.commit_sync):
+            committer.add({A: 2})
+            commit(consumer, {A})
+        consumer.error = None
+        committer.add({A: 3})
+        committer.commit_async(consumer, {A})
+
+    assert [line["event"] for line in logs] == ["offsets not committed"] * 3
+    assert consumer.committed == [({A: 1}, True), ({A: 3}, True)]

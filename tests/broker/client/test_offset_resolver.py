@@ -1,4 +1,4 @@
-"""Where a partition goes on that the client could not place is made sure of first."""
+"""The start offset of a partition is assigned only once it is certain."""
 
 from types import SimpleNamespace
 
@@ -6,28 +6,33 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException
 
 from modstream.broker.client import offset_resolver
-from modstream.broker.client.offset_resolver import Astray
+from modstream.broker.client.offset_resolver import OffsetResolver
 from modstream.broker.wire.records import TopicPartition
 
-HOME = TopicPartition("requests", 1)
+PARTITION = TopicPartition("requests", 1)
 NONE = -1001
 UNSTABLE = KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT)
+TIMED_OUT = KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
-class Client:
-    """A consumer whose coordinator gives these answers one after the other, the last for ever."""
+class FakeConsumer:
+    """A consumer whose coordinator gives these responses in order, and then repeats the last one.
 
-    def __init__(self, *answers, low=0, end=1000):
-        self.answers = list(answers)
+    A response is a committed offset, an error of the partition, or an exception to raise.
+    """
+
+    def __init__(self, *responses, low=0, end=1000):
+        self.responses = list(responses)
         self.watermarks = low, end
-        self.placed = []
-        self.sought = []
+        self.assigned_offsets = []
+        self.sought_offsets = []
 
     def committed(self, partitions, _timeout):
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, KafkaException):
-            raise answer
-        error, offset = (answer, NONE) if isinstance(answer, KafkaError) else (None, answer)
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, KafkaException):
+            raise response
+        is_error = isinstance(response, KafkaError)
+        error, offset = (response, NONE) if is_error else (None, response)
         return [
             SimpleNamespace(topic=p.topic, partition=p.partition, offset=offset, error=error)
             for p in partitions
@@ -37,130 +42,135 @@ class Client:
         return self.watermarks
 
     def seek(self, partition):
-        self.sought.append(partition.offset)
+        self.sought_offsets.append(partition.offset)
 
     def incremental_unassign(self, _partitions):
         pass
 
     def incremental_assign(self, partitions):
-        self.placed += [partition.offset for partition in partitions]
+        self.assigned_offsets += [partition.offset for partition in partitions]
 
 
 @pytest.fixture(autouse=True)
-def no_pause(monkeypatch):
-    monkeypatch.setattr(offset_resolver, "PAUSE", 0.0)
-    monkeypatch.setattr(offset_resolver, "LOOK_EVERY", 0.0)
+def no_intervals(monkeypatch):
+    monkeypatch.setattr(offset_resolver, "REQUEST_INTERVAL_S", 0.0)
+    monkeypatch.setattr(offset_resolver, "IDLE_CHECK_INTERVAL_S", 0.0)
 
 
-def placed(client, times=1, turns=5):
-    """Where a partition was begun that was reported so many times."""
-    lost = Astray(client)
-    for _ in range(times):
-        lost.add(HOME)
-        for _ in range(turns):
-            lost.place()
-    return client.placed
+def assigned_after_reports(consumer, reports=1, polls=5):
+    """Return the offsets at which a partition is assigned that the client reports repeatedly."""
+    resolver = OffsetResolver(consumer)
+    for _ in range(reports):
+        resolver.add(PARTITION)
+        for _ in range(polls):
+            resolver.assign_resolved()
+    return consumer.assigned_offsets
 
 
-def test_it_goes_on_at_what_is_committed():
-    assert placed(Client(320)) == [320]
+def test_a_partition_starts_at_its_committed_offset():
+    assert assigned_after_reports(FakeConsumer(320)) == [320]
 
 
-def test_a_group_that_never_committed_begins_at_the_first_record_when_that_was_said_twice():
-    assert placed(Client(NONE)) == [OFFSET_BEGINNING]
+def test_without_a_committed_offset_in_two_responses_a_partition_starts_at_its_first_record():
+    assert assigned_after_reports(FakeConsumer(NONE)) == [OFFSET_BEGINNING]
 
 
 @pytest.mark.parametrize(
-    "answers",
-    [(NONE, 320), (UNSTABLE, 320), (KafkaException(KafkaError(KafkaError._TIMED_OUT)), 320)],
-    ids=["none and then one", "not stable yet", "no answer"],
+    "responses",
+    [(NONE, 320), (UNSTABLE, 320), (TIMED_OUT, 320)],
+    ids=["none, then an offset", "not stable yet", "no response"],
 )
-def test_what_is_not_sure_is_asked_again(answers):
-    assert placed(Client(*answers)) == [320]
+def test_an_uncertain_response_is_followed_by_another_request(responses):
+    assert assigned_after_reports(FakeConsumer(*responses)) == [320]
 
 
-def test_none_that_is_followed_by_not_stable_counts_for_nothing_but_itself():
-    assert placed(Client(UNSTABLE, NONE, UNSTABLE, 320)) == [320]
+def test_unstable_responses_do_not_confirm_that_no_offset_is_committed():
+    assert assigned_after_reports(FakeConsumer(UNSTABLE, NONE, UNSTABLE, 320)) == [320]
 
 
-def test_who_is_reported_twice_is_sent_to_the_same_place_again():
-    assert placed(Client(320), times=2) == [320, 320]
+def test_a_partition_that_is_reported_twice_is_assigned_at_the_same_offset_again():
+    assert assigned_after_reports(FakeConsumer(320), reports=2) == [320, 320]
 
 
 @pytest.mark.parametrize(("low", "end"), [(400, 1000), (0, 100)], ids=["deleted", "beyond the end"])
-def test_who_was_sent_where_no_record_is_begins_at_the_first_one(low, end):
-    assert placed(Client(320, low=low, end=end), times=2) == [320, OFFSET_BEGINNING]
+def test_a_partition_whose_committed_offset_has_no_record_starts_at_its_first_record(low, end):
+    consumer = FakeConsumer(320, low=low, end=end)
+
+    assert assigned_after_reports(consumer, reports=2) == [320, OFFSET_BEGINNING]
 
 
-def test_who_left_meanwhile_is_placed_no_more():
-    client = Client(320)
-    lost = Astray(client)
-    lost.add(HOME)
-    lost.discard(HOME)
-    lost.place()
+def test_a_discarded_partition_is_not_assigned():
+    consumer = FakeConsumer(320)
+    resolver = OffsetResolver(consumer)
+    resolver.add(PARTITION)
+    resolver.discard(PARTITION)
+    resolver.assign_resolved()
 
-    assert client.placed == []
+    assert consumer.assigned_offsets == []
 
 
-def test_a_failure_that_says_something_is_told():
-    lost = Astray(Client(KafkaException(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))))
-    lost.add(HOME)
+def test_a_permanent_error_is_raised():
+    error = KafkaException(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
+    resolver = OffsetResolver(FakeConsumer(error))
+    resolver.add(PARTITION)
 
     with pytest.raises(KafkaException):
-        lost.place()
+        resolver.assign_resolved()
 
 
-def looked(client, *silences):
-    """Where partitions were begun that were silent, or not, at one look after the other."""
-    lost = Astray(client)
-    for silent in silences:
-        lost.place({HOME} if silent else set())
-    return client.placed
+def assigned_after_checks(consumer, *checks):
+    """Return the offsets at which a partition is assigned that is idle, or not, at each check."""
+    resolver = OffsetResolver(consumer)
+    for is_idle in checks:
+        resolver.assign_resolved({PARTITION} if is_idle else set())
+    return consumer.assigned_offsets
 
 
-def test_who_is_silent_at_two_looks_and_waits_is_begun_though_nobody_reported_it():
-    assert looked(Client(320), True, True) == [320]
+def test_a_partition_that_is_idle_at_two_checks_and_has_records_is_assigned_without_a_report():
+    assert assigned_after_checks(FakeConsumer(320), True, True) == [320]
 
 
-def test_who_is_silent_and_was_never_committed_begins_at_the_first_record():
-    assert looked(Client(NONE), True, True, True) == [OFFSET_BEGINNING]
+def test_an_idle_partition_without_a_committed_offset_starts_at_its_first_record():
+    assert assigned_after_checks(FakeConsumer(NONE), True, True, True) == [OFFSET_BEGINNING]
 
 
-def test_who_stays_silent_is_given_twice_as_long_each_time():
-    begun = [len(looked(Client(320), *[True] * looks)) for looks in range(15)]
+def test_the_number_of_checks_doubles_while_a_partition_stays_idle():
+    counts = [
+        len(assigned_after_checks(FakeConsumer(320), *[True] * checks)) for checks in range(15)
+    ]
 
-    assert begun == [0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3]
+    assert counts == [0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("client", "silences"),
+    ("consumer", "checks"),
     [
-        (Client(1000), (True, True, True)),
-        (Client(NONE, low=7, end=7), (True, True, True)),
-        (Client(320), (True, False, True)),
-        (Client(UNSTABLE), (True, True, True)),
+        (FakeConsumer(1000), (True, True, True)),
+        (FakeConsumer(NONE, low=7, end=7), (True, True, True)),
+        (FakeConsumer(320), (True, False, True)),
+        (FakeConsumer(UNSTABLE), (True, True, True)),
     ],
-    ids=["has read all", "has nothing to read", "was heard meanwhile", "not stable yet"],
+    ids=["all records read", "no records", "a record in between", "not stable yet"],
 )
-def test_whose_silence_means_nothing_is_left_alone(client, silences):
-    assert looked(client, *silences) == []
+def test_a_partition_that_is_idle_for_another_reason_is_not_assigned(consumer, checks):
+    assert assigned_after_checks(consumer, *checks) == []
 
 
 @pytest.mark.parametrize("committed", [NONE, 0, 319, 320])
-def test_who_begins_at_or_behind_what_is_committed_is_no_stray(committed):
-    client = Client(committed)
+def test_a_partition_that_starts_at_or_after_its_committed_offset_is_not_misplaced(committed):
+    consumer = FakeConsumer(committed)
 
-    assert not Astray(client).strays({HOME: 320})
-    assert client.sought == []
+    assert not OffsetResolver(consumer).misplaced({PARTITION: 320})
+    assert consumer.sought_offsets == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "place"),
-    [(321, 321), (UNSTABLE, 0), (KafkaException(KafkaError(KafkaError._TIMED_OUT)), 0)],
-    ids=["committed further on", "not stable yet", "no answer"],
+    ("response", "offset"),
+    [(321, 321), (UNSTABLE, 0), (TIMED_OUT, 0)],
+    ids=["committed further on", "not stable yet", "no response"],
 )
-def test_who_begins_before_what_is_committed_or_may_do_so_begins_again(answer, place):
-    client = Client(answer)
+def test_a_partition_that_may_start_before_its_committed_offset_starts_again(response, offset):
+    consumer = FakeConsumer(response)
 
-    assert Astray(client).strays({HOME: 0}) == {HOME}
-    assert client.sought == [place]
+    assert OffsetResolver(consumer).misplaced({PARTITION: 0}) == {PARTITION}
+    assert consumer.sought_offsets == [offset]

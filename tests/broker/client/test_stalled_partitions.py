@@ -1,4 +1,4 @@
-"""Who hears a partition no more, or never did, does not wait for it for ever."""
+"""A partition that the client stops fetching, or never fetches, is detected and read."""
 
 import pytest
 from confluent_kafka import KafkaError
@@ -6,7 +6,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from structlog.testing import capture_logs
 
 from modstream.broker.client import offset_resolver
-from modstream.broker.client import reader as reading
+from modstream.broker.client import reader as reader_module
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.consumer import GroupConsumer
 from modstream.broker.client.reader import Reader
@@ -16,13 +16,13 @@ from tests.sample_records import publish
 
 pytestmark = pytest.mark.real
 PARTITIONS = 4
-LOOKS = 3
+CHECKS = 3
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    monkeypatch.setattr(reading, "LOOK_EVERY", 1.0)
-    monkeypatch.setattr(offset_resolver, "LOOK_EVERY", 1.0)
+def frequent_checks(monkeypatch):
+    monkeypatch.setattr(reader_module, "STALL_CHECK_INTERVAL_S", 1.0)
+    monkeypatch.setattr(offset_resolver, "IDLE_CHECK_INTERVAL_S", 1.0)
 
 
 @pytest.fixture
@@ -32,85 +32,83 @@ def topic(connection, prefix):
     return name
 
 
-def hear(reader, most):
-    """So many records, or fewer if they do not come."""
+def read_values(reader, count):
+    """Read that many values, or fewer if they do not arrive."""
     found = []
     for _ in range(200):
         found.extend(record.value for record in reader.poll())
-        if len(found) >= most:
+        if len(found) >= count:
             return found
     return found
 
 
-def looked(reader):
-    """Poll until the reader has looked for lost partitions a good number of times."""
-    found, enough = [], reader._look_at + LOOKS * reading.LOOK_EVERY
+def poll_through_checks(reader):
+    """Poll until the reader has checked for stalled partitions several times."""
+    found, last = [], reader._next_check + CHECKS * reader_module.STALL_CHECK_INTERVAL_S
     for _ in range(1000):
         found.extend(record.value for record in reader.poll(0.01))
-        if reader._look_at > enough:
+        if reader._next_check > last:
             return found
-    raise AssertionError("it does not look")
+    raise AssertionError("the reader does not check")
 
 
 def words(begin, end):
     return [b"%d" % number for number in range(begin, end)]
 
 
-def test_a_partition_that_is_heard_no_more_is_read_on_without_loss_or_repetition(connection, topic):
+def test_a_stalled_partition_is_read_on_without_loss_or_repetition(connection, topic):
     publish(connection, topic, words(0, 40))
     with Reader(connection, [topic]) as reader, capture_logs() as logs:
-        assert sorted(hear(reader, 40)) == sorted(words(0, 40))
-        reader._consumer.pause([KafkaPartition(*home) for home in reader.partitions[:2]])
+        assert sorted(read_values(reader, 40)) == sorted(words(0, 40))
+        reader._consumer.pause([KafkaPartition(*one) for one in reader.partitions[:2]])
         publish(connection, topic, words(40, 80))
 
-        assert sorted(hear(reader, 40)) == sorted(words(40, 80))
-        assert looked(reader) == []
+        assert sorted(read_values(reader, 40)) == sorted(words(40, 80))
+        assert poll_through_checks(reader) == []
 
-    heard = [entry["partitions"] for entry in logs if entry["event"] == "heard no more"]
-    assert heard == [[f"{topic}:0", f"{topic}:1"]]
+    stalled = [entry["partitions"] for entry in logs if entry["event"] == "partitions stalled"]
+    assert stalled == [[f"{topic}:0", f"{topic}:1"]]
 
 
-def test_a_reader_that_has_never_heard_a_partition_begins_it_anew_at_its_beginning(
-    connection, topic
-):
+def test_a_partition_that_never_returned_a_record_is_read_from_its_beginning(connection, topic):
     publish(connection, topic, words(0, 40))
     with Reader(connection, [topic]) as reader:
-        reader._consumer.pause([KafkaPartition(*home) for home in reader.partitions])
+        reader._consumer.pause([KafkaPartition(*one) for one in reader.partitions])
 
-        assert sorted(hear(reader, 40)) == sorted(words(0, 40))
+        assert sorted(read_values(reader, 40)) == sorted(words(0, 40))
 
 
-def test_an_open_transaction_is_waited_for_by_the_same_client(connection, topic):
+def test_an_open_transaction_does_not_make_a_partition_stalled(connection, topic):
     publish(connection, topic, words(0, 40))
     producer = TransactionalProducer(connection, f"{topic}-writer")
     with Reader(connection, [topic]) as reader, capture_logs() as logs:
-        hear(reader, 40)
+        read_values(reader, 40)
         with producer.transaction() as client:
             client.produce(topic, b"late", b"late")
             client.flush()
             publish(connection, topic, words(40, 60))
-            looked(reader)
+            poll_through_checks(reader)
 
-        assert b"late" in hear(reader, 1)
+        assert b"late" in read_values(reader, 1)
 
-    assert not [entry for entry in logs if entry["event"] == "heard no more"]
+    assert not [entry for entry in logs if entry["event"] == "partitions stalled"]
 
 
-class Heedless(GroupConsumer):
-    """A member to whom the report never comes that a partition has no place."""
+class ReportLosingConsumer(GroupConsumer):
+    """A member that loses every report that a partition has no start offset."""
 
-    missed = 0
+    lost_reports = 0
 
     def _is_record(self, message):
         if message.error() and message.error().code() == KafkaError._AUTO_OFFSET_RESET:
-            self.missed += 1
+            self.lost_reports += 1
             return False
         return super()._is_record(message)
 
 
-def test_a_member_that_was_never_told_of_a_partition_without_a_place_begins_it(connection, topic):
+def test_a_partition_without_a_start_offset_is_read_although_the_report_was_lost(connection, topic):
     publish(connection, topic, words(0, 40))
-    member = Heedless(connection, f"{topic}-group", [topic])
+    member = ReportLosingConsumer(connection, f"{topic}-group", [topic])
     try:
         found = []
         for _ in range(100):
@@ -120,5 +118,5 @@ def test_a_member_that_was_never_told_of_a_partition_without_a_place_begins_it(c
     finally:
         member.close()
 
-    assert member.missed == PARTITIONS
+    assert member.lost_reports == PARTITIONS
     assert sorted(found) == sorted(words(0, 40))

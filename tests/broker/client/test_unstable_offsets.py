@@ -1,4 +1,4 @@
-"""A transaction that is still open holds back where its partitions go on; nothing begins before."""
+"""No partition starts before its committed offset while an open transaction holds it back."""
 
 from contextlib import ExitStack
 from time import monotonic
@@ -9,133 +9,141 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
 from modstream.broker.client.admin import Admin
+from modstream.broker.client.batch_settings import BatchSettings
 from modstream.broker.client.connection import transactional_config
-from modstream.broker.client.consumer import BatchSettings, GroupConsumer
-from modstream.broker.client.conversions import kafka_offsets
+from modstream.broker.client.consumer import GroupConsumer
+from modstream.broker.client.conversions import to_kafka_offsets
 from modstream.broker.client.publisher import Publisher
-from modstream.broker.wire.records import Outgoing, TopicPartition
+from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.broker.wire.topics import TopicSpec
 
 pytestmark = pytest.mark.real
 
-RECORDS, DONE, PENDING = 10, 5, 7
-SECONDS = 30.0
+COMMITTED, PENDING = 5, 7
+TIMEOUT_SECONDS = 30.0
 
 
 @pytest.fixture
 def topic(connection, prefix):
-    """A topic of two partitions with some records in each."""
+    """A topic of two partitions with about a hundred records in each."""
     name = prefix + "in"
     Admin(connection).create([TopicSpec(name, 2)])
     with Publisher(connection) as publisher:
-        for number in range(20 * RECORDS):
-            publisher.send(Outgoing(name, b"%d" % number, b"x"))
+        for number in range(200):
+            publisher.send(ProducerRecord(name, b"%d" % number, b"x"))
         publisher.flush()
     return name
 
 
 @pytest.fixture
-def members(connection, topic, prefix):
-    """Makes members of one group; those that are left are closed in the end."""
-    with ExitStack() as closing:
+def new_member(connection, topic, prefix):
+    """Return a function that creates members of one group; they are closed after the test."""
+    with ExitStack() as members:
 
-        def join(kind=GroupConsumer):
-            member = kind(connection, prefix + "g", [topic], BatchSettings(idle=0.05))
-            closing.callback(member.close)
+        def create(kind=GroupConsumer):
+            member = kind(connection, prefix + "g", [topic], BatchSettings(poll_timeout=0.05))
+            members.callback(member.close)
             return member
 
-        yield join
+        yield create
 
 
 @pytest.fixture
 def producer(connection, prefix):
-    producer = Producer(transactional_config(connection, prefix + "slot"))
-    producer.init_transactions(SECONDS)
+    producer = Producer(transactional_config(connection, prefix + "worker-0"))
+    producer.init_transactions(TIMEOUT_SECONDS)
     yield producer
     producer.purge()
 
 
-def homes(topic):
+def partitions_of(topic):
     return [TopicPartition(topic, number) for number in range(2)]
 
 
-def read(members, enough):
-    """Poll members until that is enough; the offsets that came, by partition."""
+def has_both(found):
+    return len(found) == 2
+
+
+def poll_until(members, is_done):
+    """Poll members until `is_done(found)`; `found` has the polled offsets of each partition."""
     found = {}
-    deadline = monotonic() + SECONDS
-    while not enough(found):
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while not is_done(found):
         assert monotonic() < deadline, found
         for member in members:
             for record in member.poll():
-                found.setdefault(record.home, []).append(record.offset)
+                found.setdefault(record.topic_partition, []).append(record.offset)
     return found
 
 
-def test_a_partition_whose_offset_is_held_back_begins_where_it_was_after_a_rebalance_too(
-    connection, topic, members, producer
+def first_of_each(found):
+    return {partition: offsets[0] for partition, offsets in found.items()}
+
+
+def test_a_partition_with_an_unstable_offset_starts_at_the_committed_one_even_after_a_rebalance(
+    topic, new_member, producer
 ):
-    first = members()
-    read([first], lambda found: len(found) == 2)
-    first.commit(dict.fromkeys(homes(topic), DONE))
+    first = new_member()
+    poll_until([first], has_both)
+    first.commit(dict.fromkeys(partitions_of(topic), COMMITTED))
     first.poll()
     producer.begin_transaction()
-    offsets = kafka_offsets(dict.fromkeys(homes(topic), PENDING))
-    producer.send_offsets_to_transaction(offsets, first.group_metadata())
+    pending = to_kafka_offsets(dict.fromkeys(partitions_of(topic), PENDING))
+    producer.send_offsets_to_transaction(pending, first.group_metadata())
     first.close()
 
-    second = members()
-    assert read([second], lambda _: len(second.owned) == 2) == {}
-    third = members()
-    early = read([second, third], lambda _: len(third.owned) == len(second.owned) == 1)
+    second = new_member()
+    assert poll_until([second], lambda _: len(second.owned) == 2) == {}
+    third = new_member()
+    both = [second, third]
+    early = poll_until(both, lambda _: len(third.owned) == len(second.owned) == 1)
     until = monotonic() + 3.0
-    early |= read([second, third], lambda _: monotonic() > until)
+    early |= poll_until(both, lambda _: monotonic() > until)
     assert early == {}
     producer.abort_transaction()
-    late = read([second, third], lambda found: len(found) == 2)
+    found = poll_until(both, has_both)
 
-    assert {home: offsets[0] for home, offsets in late.items()} == dict.fromkeys(homes(topic), DONE)
+    assert first_of_each(found) == dict.fromkeys(partitions_of(topic), COMMITTED)
 
 
-def test_a_partition_without_an_offset_begins_at_its_first_record(topic, members):
-    member = members()
-
-    found = read([member], lambda found: len(found) == 2)
+def test_a_partition_without_a_committed_offset_starts_at_its_first_record(new_member):
+    found = poll_until([new_member()], has_both)
 
     assert [offsets[0] for offsets in found.values()] == [0, 0]
 
 
-def test_a_partition_whose_next_record_is_gone_goes_on_at_its_first(connection, topic, members):
-    home, member = homes(topic)[0], members()
-    read([member], lambda found: len(found) == 2)
-    member.commit({home: DONE})
+def test_a_partition_whose_next_record_was_deleted_starts_at_its_first_record(
+    connection, topic, new_member
+):
+    partition, member = partitions_of(topic)[0], new_member()
+    poll_until([member], has_both)
+    member.commit({partition: COMMITTED})
     member.close()
     admin = AdminClient({"bootstrap.servers": connection.bootstrap})
-    (deleted,) = admin.delete_records([KafkaPartition(*home, DONE + 3)]).values()
-    deleted.result(SECONDS)
+    (deleted,) = admin.delete_records([KafkaPartition(*partition, COMMITTED + 3)]).values()
+    deleted.result(TIMEOUT_SECONDS)
 
-    found = read([members()], lambda found: home in found)
+    found = poll_until([new_member()], lambda found: partition in found)
 
-    assert found[home][0] == DONE + 3
+    assert found[partition][0] == COMMITTED + 3
 
 
-class Misplaced(GroupConsumer):
-    """A member whose client begins every partition at its first record, whatever was committed."""
+class MisplacingConsumer(GroupConsumer):
+    """A member whose client starts every partition at its first record."""
 
-    def _assigned(self, consumer, partitions):
-        super()._assigned(consumer, partitions)
+    def _on_assign(self, consumer, partitions):
+        super()._on_assign(consumer, partitions)
         for partition in partitions:
             partition.offset = 0
         consumer.incremental_assign(partitions)
 
 
-def test_records_before_what_the_group_has_committed_are_handed_to_nobody(topic, members):
-    first = members()
-    read([first], lambda found: len(found) == 2)
-    first.commit(dict.fromkeys(homes(topic), DONE))
+def test_records_before_the_committed_offset_are_not_returned(topic, new_member):
+    first = new_member()
+    poll_until([first], has_both)
+    first.commit(dict.fromkeys(partitions_of(topic), COMMITTED))
     first.close()
 
-    found = read([members(Misplaced)], lambda found: len(found) == 2)
+    found = poll_until([new_member(MisplacingConsumer)], has_both)
 
-    assert {home: offsets[0] for home, offsets in found.items()} == dict.fromkeys(
-        homes(topic), DONE
-    )
+    assert first_of_each(found) == dict.fromkeys(partitions_of(topic), COMMITTED)

@@ -1,4 +1,4 @@
-"""A row of features is read by name, whichever way it was written."""
+"""A row of features is decoded by name from each of its forms."""
 
 import json
 import struct
@@ -13,8 +13,8 @@ from modstream.broker.wire.contracts import Prediction
 
 def prediction(features):
     source = {"topic": "s.requests", "partition": 0, "offset": 1}
-    answer = {"id": "r", "model": "m", "version": 1, "outputs": {}, "source": source}
-    return decode(Prediction, json.dumps(answer | {"features": features}).encode())
+    document = {"id": "r", "model": "m", "version": 1, "outputs": {}, "source": source}
+    return decode(Prediction, json.dumps(document | {"features": features}).encode())
 
 
 def base64(numbers):
@@ -30,7 +30,7 @@ def base64(numbers):
     ],
     ids=["by name", "data", "fp32"],
 )
-def test_every_form_is_the_same_row(features):
+def test_every_form_is_decoded_as_the_same_row(features):
     found = prediction(features)
 
     assert found.features == {"a": 1.5, "names": -2}
@@ -49,6 +49,6 @@ def test_every_form_is_the_same_row(features):
         {"names": ["a"], "data": [1.5], "more": 1},
     ],
 )
-def test_columns_that_are_no_row_break_the_contract(features):
+def test_an_invalid_compact_row_violates_the_contract(features):
     with pytest.raises(ContractViolated):
         prediction(features)

@@ -3,7 +3,7 @@
 from modstream.broker.wire.topics import Topics
 
 
-def test_a_stream_has_ten_topics_with_names_of_their_own():
+def test_a_stream_has_ten_topics_with_different_names():
     names = [spec.name for spec in Topics("flights", "team.").specs(partitions=4)]
 
     assert len(set(names)) == 10
@@ -18,7 +18,7 @@ def test_model_events_are_compacted_and_shared_by_all_streams():
     assert spec.config["cleanup.policy"] == "compact"
 
 
-def test_what_is_joined_has_as_many_partitions_as_what_it_is_joined_with():
+def test_topics_that_are_joined_have_the_same_number_of_partitions():
     topics = Topics("flights")
     partitions = {spec.name: spec.partitions for spec in topics.specs(partitions=6)}
 
@@ -26,10 +26,12 @@ def test_what_is_joined_has_as_many_partitions_as_what_it_is_joined_with():
     assert {partitions[name] for name in joined} == {6}
 
 
-def test_fences_are_kept_for_longer_than_the_answers_they_tell_of():
+def test_version_markers_are_retained_longer_than_predictions():
     topics = Topics("flights")
-    kept = {spec.name: spec.config.get("retention.ms", "") for spec in topics.specs(4, 7)}
-    long = {spec.name: spec.config.get("retention.ms", "") for spec in topics.specs(4, 400)}
+    by_default = {spec.name: spec.config.get("retention.ms", "") for spec in topics.specs(4, 7)}
+    long_retention = {
+        spec.name: spec.config.get("retention.ms", "") for spec in topics.specs(4, 400)
+    }
 
-    assert int(kept[topics.fences]) > 10 * int(kept[topics.predictions])
-    assert long[topics.fences] == long[topics.predictions]
+    assert int(by_default[topics.version_markers]) > 10 * int(by_default[topics.predictions])
+    assert long_retention[topics.version_markers] == long_retention[topics.predictions]

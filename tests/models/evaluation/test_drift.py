@@ -1,9 +1,9 @@
-"""Alarms on a stream of errors."""
+"""Drift detection on a stream of errors."""
 
 import numpy as np
 import pytest
 
-from modstream.models.evaluation.drift import DETECTORS, Watch
+from modstream.models.evaluation.drift import DETECTORS, DriftDetector
 
 
 def errors(seed, rate, count):
@@ -11,21 +11,21 @@ def errors(seed, rate, count):
 
 
 @pytest.mark.parametrize("kind", sorted(DETECTORS))
-def test_a_rise_is_noticed_within_500_values_and_told_in_figures(kind):
-    watch = Watch(kind, 1e-3)
-    watch.add(errors(1, 0.2, 400))
+def test_a_rise_is_detected_within_500_values_and_reported_with_both_means(kind):
+    detector = DriftDetector(kind, 1e-3)
+    detector.update_many(errors(1, 0.2, 400))
 
-    rise = next(filter(None, (watch.add([value]) for value in errors(2, 0.7, 500))))
+    rise = next(filter(None, (detector.update_many([value]) for value in errors(2, 0.7, 500))))
 
     assert rise.before < 0.35 < rise.after
 
 
-def test_a_fall_is_no_alarm():
-    watch = Watch()
-    watch.add(errors(1, 0.7, 1500))
+def test_a_fall_is_not_reported_as_a_rise():
+    detector = DriftDetector()
+    detector.update_many(errors(1, 0.7, 1500))
 
-    assert watch.add(errors(2, 0.2, 1000)) is None
+    assert detector.update_many(errors(2, 0.2, 1000)) is None
 
 
 def test_twenty_thousand_steady_errors_raise_no_alarm():
-    assert Watch().add(errors(3, 0.25, 20_000)) is None
+    assert DriftDetector().update_many(errors(3, 0.25, 20_000)) is None

@@ -1,9 +1,9 @@
-"""Rows that are no longer like those before are noticed, and others are not."""
+"""Drifted inputs are detected, stationary ones are not."""
 
 import numpy as np
 import pytest
 
-from modstream.models.evaluation.input_drift import InputWatch
+from modstream.models.evaluation.input_drift import InputDriftMonitor
 from modstream.models.schema.input_schema import Batch
 
 ROWS = 20_000
@@ -24,70 +24,70 @@ def rows(seed, count=ROWS, shift=0.0, words=("a", "b", "c")):
     )
 
 
-def shown(watch, whole, chunk=100):
-    """Everything that a watch found in rows that came in chunks, with the row where it knew."""
+def run(monitor, whole, chunk=100):
+    """Return each drifted feature's first detection as (row, distance), fed in chunks."""
     found = {}
     for start in range(0, whole.size, chunk):
         part = range(start, min(start + chunk, whole.size))
-        for name, moved in watch.add(whole.take(part)).items():
-            found.setdefault(name, (start + chunk, moved))
+        for name, distance in monitor.update(whole.take(part)).items():
+            found.setdefault(name, (start + chunk, distance))
     return found
 
 
-def test_rows_of_one_kind_raise_no_alarm_in_400_000():
-    assert [shown(InputWatch(), rows(seed)) for seed in range(20)] == [{}] * 20
+def test_400_000_stationary_rows_raise_no_alarm():
+    assert [run(InputDriftMonitor(), rows(seed)) for seed in range(20)] == [{}] * 20
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_number_that_moved_is_named_with_how_far(seed):
-    watch = InputWatch()
-    assert shown(watch, rows(seed, 10_000)) == {}
+def test_a_shifted_mean_is_reported_by_feature_and_distance(seed):
+    monitor = InputDriftMonitor()
+    assert run(monitor, rows(seed, 10_000)) == {}
 
-    found = shown(watch, rows(seed + 100, 4000, shift=10.0))
+    found = run(monitor, rows(seed + 100, 4000, shift=10.0))
 
     assert set(found) == {"number"}
-    at, moved = found["number"]
-    assert at <= 3000
-    assert moved == pytest.approx(1.0, abs=0.5)
+    row, distance = found["number"]
+    assert row <= 3000
+    assert distance == pytest.approx(1.0, abs=0.5)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_words_that_were_never_seen_before_are_noticed(seed):
-    watch = InputWatch()
-    assert shown(watch, rows(seed, 10_000)) == {}
+def test_unseen_strings_are_detected(seed):
+    monitor = InputDriftMonitor()
+    assert run(monitor, rows(seed, 10_000)) == {}
 
-    found = shown(watch, rows(seed, 4000, words=("x", "y", "z")))
+    found = run(monitor, rows(seed, 4000, words=("x", "y", "z")))
 
     assert found["word"][1] > 0
 
 
-def test_after_an_alarm_the_new_rows_are_the_usual_ones():
-    watch = InputWatch()
-    shown(watch, rows(1, 10_000))
-    shown(watch, rows(2, 10_000, shift=20.0))
+def test_after_an_alarm_the_new_distribution_is_the_reference():
+    monitor = InputDriftMonitor()
+    run(monitor, rows(1, 10_000))
+    run(monitor, rows(2, 10_000, shift=20.0))
 
-    assert shown(watch, rows(3, 20_000, shift=20.0)) == {}
+    assert run(monitor, rows(3, 20_000, shift=20.0)) == {}
 
 
-def test_a_number_that_never_changes_and_one_that_is_missing_at_times_do_no_harm():
-    watch = InputWatch()
+def test_constant_features_and_missing_values_raise_no_false_alarm():
+    monitor = InputDriftMonitor()
     random = np.random.default_rng(1)
     gaps = np.where(random.random(ROWS) < 0.5, np.nan, random.normal(0.0, 1.0, ROWS))
 
-    assert shown(watch, batch(number=np.zeros(ROWS), gaps=gaps)) == {}
-    assert set(shown(watch, batch(number=np.ones(ROWS), gaps=gaps))) == {"number"}
+    assert run(monitor, batch(number=np.zeros(ROWS), gaps=gaps)) == {}
+    assert set(run(monitor, batch(number=np.ones(ROWS), gaps=gaps))) == {"number"}
 
 
-def test_one_row_in_so_many_is_looked_at_however_the_rows_are_cut():
-    class Counting(InputWatch):
-        looked = ()
+def test_every_nth_row_is_sampled_whatever_the_batch_sizes():
+    class Counting(InputDriftMonitor):
+        sampled = ()
 
         def _numbers(self, name, values):
-            self.looked = (*self.looked, *values)
+            self.sampled = (*self.sampled, *values)
             return []
 
-    watch = Counting(every=7)
+    monitor = Counting(sample_every=7)
     for start, stop in ((0, 3), (3, 4), (4, 24), (24, 24), (24, 50)):
-        watch.add(batch(number=np.arange(start, stop)))
+        monitor.update(batch(number=np.arange(start, stop)))
 
-    assert watch.looked == tuple(range(0, 50, 7))
+    assert monitor.sampled == tuple(range(0, 50, 7))

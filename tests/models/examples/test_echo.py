@@ -1,17 +1,18 @@
-"""The echo model: every integer below 2**24 comes back as it went in."""
+"""The echo model returns every integer below 2**24 exactly."""
 
 import numpy as np
 
-from modstream.models.examples.echo import ECHO_FEATURES, FEATURE, make_echo
+from modstream.models.examples.echo import ECHO_FEATURE, ECHO_SCHEMA, make_echo
 from modstream.models.runtimes.runtime import load
+from modstream.models.schema.artifact import Artifact
 
 
-def test_every_24_bit_number_comes_back_exactly():
-    draft, artifact = make_echo("echo")
+def test_every_24_bit_integer_is_returned_exactly():
+    spec, artifact = make_echo("echo")
     edges = [0, 1, 2**23 - 1, 2**23, 2**24 - 1]
     numbers = np.unique([*edges, *np.random.default_rng(0).integers(0, 2**24, 10_000).tolist()])
-    batch = ECHO_FEATURES.batch([{FEATURE: number} for number in numbers.tolist()]).batch
+    batch = ECHO_SCHEMA.parse_rows([{ECHO_FEATURE: number} for number in numbers.tolist()]).batch
 
-    answers = load(artifact, draft.card(1, artifact)).predict(batch)
+    outputs = load(Artifact(artifact), spec.make_card(1, Artifact(artifact))).predict(batch)
 
-    assert np.array_equal(answers, numbers)
+    assert np.array_equal(outputs, numbers)

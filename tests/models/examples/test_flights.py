@@ -1,75 +1,79 @@
+"""The models of the flights demo on synthetic flights."""
+
 import random
 
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from modstream.models.examples.flights import FLIGHT_FEATURES, frozen_pipeline, online_pipeline
-from modstream.models.importers.onnx_export import classes_of, infer_schema, to_onnx
+from modstream.models.examples.flights import FLIGHT_SCHEMA, frozen_pipeline, online_pipeline
+from modstream.models.importers.onnx_export import to_onnx
 from modstream.models.runtimes.river.runtime import pack
 from modstream.models.runtimes.runtime import LearningRuntime, load
-from modstream.models.schema.version_spec import Draft
+from modstream.models.runtimes.sklearn_introspection import infer_classes, infer_schema
+from modstream.models.schema.artifact import Artifact
+from modstream.models.schema.version_spec import VersionSpec
 
 
 def flights(n: int, seed: int) -> list[dict]:
-    """Rows of the demo's form, half of them late for reasons that a model can find."""
-    draw = random.Random(seed)
-    made = []
+    """Return random rows; about half of them are late, depending on their features."""
+    rng = random.Random(seed)
+    rows = []
     for _ in range(n):
-        row = {feature.name: draw.uniform(0, 10) for feature in FLIGHT_FEATURES.features}
-        made.append(
+        row = {feature.name: rng.uniform(0, 10) for feature in FLIGHT_SCHEMA.features}
+        rows.append(
             row
-            | {"carrier": draw.choice(["UA", "B6", "HA"])}
-            | {"origin": draw.choice(["EWR", "JFK", "LGA"]), "dest": draw.choice("ABCDEF")}
+            | {"carrier": rng.choice(["UA", "B6", "HA"])}
+            | {"origin": rng.choice(["EWR", "JFK", "LGA"]), "dest": rng.choice("ABCDEF")}
         )
-    return made
+    return rows
 
 
 def is_late(row: dict) -> bool:
     return row["wind_gust"] + row["precip"] + 4 * (row["carrier"] == "B6") > 11
 
 
-def test_the_frozen_model_exports_to_onnx_and_finds_the_late_flights():
+def test_the_frozen_model_exports_to_onnx_and_predicts_late_flights():
     table = flights(600, seed=0)
     model = frozen_pipeline().fit(pd.DataFrame(table), [is_late(row) for row in table])
-    golden = FLIGHT_FEATURES.batch(flights(100, seed=1))
+    golden = FLIGHT_SCHEMA.parse_rows(flights(100, seed=1))
 
-    artifact = to_onnx(model, FLIGHT_FEATURES, golden.batch)
+    artifact = to_onnx(model, FLIGHT_SCHEMA, golden.batch)
 
-    draft = Draft(
+    spec = VersionSpec(
         name="frozen",
         runtime="onnx",
         task="binary",
-        classes=classes_of(model),
-        input_schema=FLIGHT_FEATURES,
+        classes=infer_classes(model),
+        input_schema=FLIGHT_SCHEMA,
     )
-    answers = load(artifact, draft.card(1, artifact)).predict(golden.batch)
-    assert roc_auc_score([is_late(row) for row in golden.batch.rows()], answers) > 0.9
+    outputs = load(Artifact(artifact), spec.make_card(1, Artifact(artifact))).predict(golden.batch)
+    assert roc_auc_score([is_late(row) for row in golden.batch.rows()], outputs) > 0.9
 
 
-def test_the_schema_of_the_demo_is_the_one_that_its_model_implies():
-    table = pd.DataFrame(flights(50, seed=0))[list(FLIGHT_FEATURES.names)]
+def test_the_demo_schema_equals_the_inferred_schema():
+    table = pd.DataFrame(flights(50, seed=0))[list(FLIGHT_SCHEMA.names)]
 
     model = frozen_pipeline().fit(table, [i % 2 for i in range(50)])
 
-    assert infer_schema(model) == FLIGHT_FEATURES
+    assert infer_schema(model) == FLIGHT_SCHEMA
 
 
-def test_the_online_model_learns_the_late_flights():
+def test_the_online_model_learns_to_predict_late_flights():
     artifact = pack(online_pipeline())
-    draft = Draft(
+    spec = VersionSpec(
         name="online",
         runtime="river",
         task="binary",
         classes=(False, True),
-        input_schema=FLIGHT_FEATURES,
+        input_schema=FLIGHT_SCHEMA,
     )
-    model = load(artifact, draft.card(1, artifact))
+    model = load(Artifact(artifact), spec.make_card(1, Artifact(artifact)))
     assert isinstance(model, LearningRuntime)
-    lessons, exam = (FLIGHT_FEATURES.batch(flights(n, seed=n)).batch for n in (2000, 200))
-    assert model.predict(exam) == pytest.approx(0.5)
+    training, test = (FLIGHT_SCHEMA.parse_rows(flights(n, seed=n)).batch for n in (2000, 200))
+    assert model.predict(test) == pytest.approx(0.5)
 
-    model.learn(lessons, [is_late(row) for row in lessons.rows()])
+    model.learn(training, [is_late(row) for row in training.rows()])
 
-    late = [is_late(row) for row in exam.rows()]
-    assert roc_auc_score(late, model.predict(exam)) > 0.9
+    late = [is_late(row) for row in test.rows()]
+    assert roc_auc_score(late, model.predict(test)) > 0.9

@@ -1,4 +1,4 @@
-"""A River model is published with what it does not know of itself."""
+"""Import of River models with a description of their features."""
 
 import pickle
 
@@ -6,85 +6,111 @@ import pytest
 from river import anomaly, compose, dummy, linear_model, naive_bayes, preprocessing, time_series
 
 from modstream.models.errors import ForbiddenGlobal, NotConvertible, PickleNotTrusted
-from modstream.models.importers.files import read_file
-from modstream.models.importers.river import Described
+from modstream.models.importers.import_file import import_file
+from modstream.models.importers.river import RiverDescription
 from modstream.models.runtimes.river.artifact import pack
 from modstream.models.runtimes.runtime import load
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.input_schema import Feature
 
-NUMBER = (Feature(name="x", kind="float"),)
-ASKED = (
+NUMBER_FEATURE = (Feature(name="x", kind="float"),)
+PERIOD_AND_HORIZON = (
     Feature(name="period", kind="int"),
     Feature(name="horizon", kind="int", low=1, high=3),
 )
 
 
 @pytest.mark.parametrize(
-    ("model", "described", "task", "classes"),
+    ("model", "description", "task", "classes"),
     [
-        (linear_model.LogisticRegression(), Described(NUMBER), "binary", (False, True)),
-        (dummy.NoChangeClassifier(), Described(NUMBER, ("n", "y")), "binary", ("n", "y")),
-        (naive_bayes.GaussianNB(), Described(NUMBER, (1, 2, 3)), "multiclass", (1, 2, 3)),
+        (
+            linear_model.LogisticRegression(),
+            RiverDescription(NUMBER_FEATURE),
+            "binary",
+            (False, True),
+        ),
+        (
+            dummy.NoChangeClassifier(),
+            RiverDescription(NUMBER_FEATURE, ("n", "y")),
+            "binary",
+            ("n", "y"),
+        ),
+        (
+            naive_bayes.GaussianNB(),
+            RiverDescription(NUMBER_FEATURE, (1, 2, 3)),
+            "multiclass",
+            (1, 2, 3),
+        ),
         (
             preprocessing.StandardScaler() | linear_model.LinearRegression(),
-            *(Described(NUMBER), "regression", ()),
+            *(RiverDescription(NUMBER_FEATURE), "regression", ()),
         ),
         (
             preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=1),
-            *(Described(NUMBER), "anomaly", ()),
+            *(RiverDescription(NUMBER_FEATURE), "anomaly", ()),
         ),
-        (time_series.SNARIMAX(p=1, d=0, q=0), Described(ASKED), "forecast", ()),
+        (time_series.SNARIMAX(p=1, d=0, q=0), RiverDescription(PERIOD_AND_HORIZON), "forecast", ()),
     ],
 )
-def test_every_kind_of_river_model_is_drafted_and_loads(tmp_path, model, described, task, classes):
+def test_every_kind_of_river_model_is_imported_and_loads(
+    tmp_path, model, description, task, classes
+):
     path = tmp_path / "model.river"
     path.write_bytes(pack(model))
 
-    draft, artifact = read_file("m", path, trust_pickle=False, described=described)
+    spec, artifact = import_file("m", path, trust_pickle=False, description=description)
 
-    assert (draft.task, draft.classes, draft.runtime) == (task, classes, "river")
-    assert load(artifact, draft.card(1, artifact)).name == "river"
+    assert (spec.task, spec.classes, spec.runtime) == (task, classes, "river")
+    assert load(Artifact(artifact), spec.make_card(1, Artifact(artifact))).name == "river"
 
 
-def test_the_last_period_of_a_series_is_kept(tmp_path):
+def test_the_last_period_of_a_forecaster_is_kept(tmp_path):
     path = tmp_path / "model.river"
-    path.write_bytes(pack(time_series.SNARIMAX(p=1, d=0, q=0), period=41))
+    path.write_bytes(pack(time_series.SNARIMAX(p=1, d=0, q=0), last_period=41))
 
-    _, artifact = read_file("m", path, trust_pickle=False, described=Described(ASKED))
+    _, artifact = import_file(
+        "m", path, trust_pickle=False, description=RiverDescription(PERIOD_AND_HORIZON)
+    )
 
     assert b'"period":41' in artifact.partition(b"\n")[0]
 
 
-def test_a_pickled_river_model_needs_somebody_who_vouches(tmp_path):
+def test_a_pickled_river_model_has_to_be_trusted(tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(linear_model.LogisticRegression()))
 
     with pytest.raises(PickleNotTrusted):
-        read_file("m", path, trust_pickle=False, described=Described(NUMBER))
-    draft, _ = read_file("m", path, trust_pickle=True, described=Described(NUMBER))
+        import_file("m", path, trust_pickle=False, description=RiverDescription(NUMBER_FEATURE))
+    spec, _ = import_file(
+        "m", path, trust_pickle=True, description=RiverDescription(NUMBER_FEATURE)
+    )
 
-    assert draft.note == "LogisticRegression"
+    assert spec.note == "LogisticRegression"
 
 
-def test_a_river_model_without_named_features_is_refused(tmp_path):
+def test_a_river_model_without_described_features_is_rejected(tmp_path):
     path = tmp_path / "model.river"
     path.write_bytes(pack(linear_model.LogisticRegression()))
 
-    with pytest.raises(NotConvertible, match="does not know its features; name them"):
-        read_file("m", path, trust_pickle=False)
+    with pytest.raises(
+        NotConvertible, match="does not record its features; name each with --feature"
+    ):
+        import_file("m", path, trust_pickle=False)
 
 
-def test_what_answers_nothing_is_refused(tmp_path):
+def test_a_river_transformer_is_rejected(tmp_path):
     path = tmp_path / "model.river"
     path.write_bytes(pack(preprocessing.StandardScaler()))
 
-    with pytest.raises(NotConvertible, match="StandardScaler cannot be exported"):
-        read_file("m", path, trust_pickle=False, described=Described(NUMBER))
+    with pytest.raises(
+        NotConvertible, match="StandardScaler cannot be exported: it is not a classifier"
+    ):
+        import_file("m", path, trust_pickle=False, description=RiverDescription(NUMBER_FEATURE))
 
 
-def test_a_river_model_with_code_of_its_own_is_refused(tmp_path):
+def test_a_river_model_with_a_custom_function_is_rejected(tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(compose.FuncTransformer(len) | linear_model.LinearRegression()))
 
     with pytest.raises(ForbiddenGlobal):
-        read_file("m", path, trust_pickle=True, described=Described(NUMBER))
+        import_file("m", path, trust_pickle=True, description=RiverDescription(NUMBER_FEATURE))

@@ -7,29 +7,30 @@ import pytest
 import redis
 
 from modstream.models.errors import RegistryUnavailable
-from modstream.models.registry.keys import Keys
-from modstream.models.registry.registry import Registry, RegistrySettings
+from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.keys import RegistryKeys
+from modstream.models.registry.registry import Registry
 from modstream.stack.embedded import EmbeddedRedis
-from tests.models.version_specs import artifacts, draft, publish
+from tests.models.version_specs import publish_version, version_spec, versions_with_artifact
 
 pytestmark = pytest.mark.real
 
 
-def test_two_publishers_lose_no_version_and_share_none(registry):
-    def run(publisher: int) -> list[int]:
-        return [publish(registry, publisher * 1000 + number) for number in range(20)]
+def test_two_concurrent_publishers_get_distinct_consecutive_versions(registry):
+    def publish_many(publisher: int) -> list[int]:
+        return [publish_version(registry, publisher * 1000 + number) for number in range(20)]
 
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(run, (1, 2))
+        first, second = pool.map(publish_many, (1, 2))
 
     assert sorted(first + second) == list(range(1, 41))
     offsets = {card.offsets["flights.feedback:0"] for card in registry.versions("flights")}
-    assert offsets == {who * 1000 + number for who in (1, 2) for number in range(20)}
+    assert offsets == {publisher * 1000 + number for publisher in (1, 2) for number in range(20)}
 
 
-def test_moves_by_several_hands_form_one_chain(registry):
+def test_concurrent_moves_form_one_chain(registry):
     for number in range(3):
-        publish(registry, number)
+        publish_version(registry, number)
 
     def promote(version: int) -> None:
         for _ in range(10):
@@ -44,24 +45,24 @@ def test_moves_by_several_hands_form_one_chain(registry):
     assert history[-1].new == registry.resolve("flights")
 
 
-def test_a_writer_that_always_loses_gives_up_in_the_end(registry, client, redis_url, prefix):
-    publish(registry, 1)
-    latest = Keys(prefix).latest("flights")
-    settings = RegistrySettings(prefix=prefix, patience=0.2)
+def test_a_writer_that_always_loses_gives_up_after_its_timeout(registry, client, redis_url, prefix):
+    publish_version(registry, 1)
+    latest = RegistryKeys(prefix).latest("flights")
+    settings = RegistrySettings(prefix=prefix, write_timeout_seconds=0.2)
 
-    def disturbed(change):
+    def conflicting(transaction):
         client.set(latest, "1")
-        change.pipe.multi()
-        change.pipe.echo("never reached")
+        transaction.pipeline.multi()
+        transaction.pipeline.echo("not reached")
 
     with (
-        Registry(redis_url, settings) as patient,
+        Registry(redis_url, settings) as writer,
         pytest.raises(RegistryUnavailable, match="other writers"),
     ):
-        patient._change("flights", "", disturbed)
+        writer._transact("flights", "", conflicting)
 
 
-def test_a_server_that_is_down_is_unavailable_at_once(tmp_path):
+def test_an_unreachable_server_is_reported_at_once(tmp_path):
     registry = Registry(EmbeddedRedis(tmp_path).url)
 
     began = time.monotonic()
@@ -72,43 +73,43 @@ def test_a_server_that_is_down_is_unavailable_at_once(tmp_path):
     assert isinstance(caught.value.__cause__, redis.RedisError)
 
 
-def test_a_server_that_never_answers_is_unavailable_within_the_timeout():
+def test_a_server_that_never_replies_is_reported_within_the_timeout():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        with Registry(url, RegistrySettings(timeout=0.2)) as registry:
+        with Registry(url, RegistrySettings(timeout_seconds=0.2)) as registry:
             began = time.monotonic()
             with pytest.raises(RegistryUnavailable):
-                registry.publish(draft(), b"model")
+                registry.publish(version_spec(), b"model")
 
     assert time.monotonic() - began < 2
 
 
-def test_a_server_killed_while_publishing_leaves_nothing_half_done(redis_server):
+def test_a_server_killed_during_a_publication_leaves_no_partial_version(redis_server):
     server = redis_server()
-    with Registry(server.url, RegistrySettings(keep=2)) as registry:
+    with Registry(server.url, RegistrySettings(keep_artifacts=2)) as registry:
         for number in range(3):
-            publish(registry, number)
+            publish_version(registry, number)
 
-        def run() -> int:
+        def publish_until_failure() -> int:
             number = 3
             while True:
                 try:
-                    publish(registry, number)
+                    publish_version(registry, number)
                 except RegistryUnavailable:
                     return number
                 number += 1
 
         with ThreadPoolExecutor(1) as pool:
-            interrupted = pool.submit(run)
+            interrupted = pool.submit(publish_until_failure)
             time.sleep(0.3)
             server.kill()
             lost = interrupted.result()
         server.start()
-        repeated = publish(registry, lost)
+        repeated = publish_version(registry, lost)
 
         versions = [card.version for card in registry.versions("flights")]
         assert repeated == lost + 1
         assert versions == list(range(1, lost + 2))
         assert registry.resolve("flights") == repeated
-        assert artifacts(registry) == versions[-2:]
+        assert versions_with_artifact(registry) == versions[-2:]
         assert [entry.new for entry in registry.history("flights")][-1] == repeated

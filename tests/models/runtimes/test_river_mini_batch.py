@@ -1,4 +1,4 @@
-"""Many rows at once are answered as they are one by one, or else one by one."""
+"""Mini-batch prediction equals row-by-row prediction, or is not used."""
 
 from functools import cache
 from random import Random
@@ -9,18 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river import compose, linear_model, naive_bayes, preprocessing
 
-from modstream.models.runtimes.river.mini_batch import FEWEST, answers_at_once
+from modstream.models.runtimes.river.mini_batch import MIN_ROWS, predict_many
 from modstream.models.runtimes.river.runtime import RiverRuntime
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.input_schema import Feature, InputSchema
-from modstream.models.schema.version_spec import Draft
+from modstream.models.schema.version_spec import VersionSpec
 
 NAMES = ("x", "y", "z")
-FLOATS = InputSchema.floats(NAMES)
+FLOATS = InputSchema.of_floats(NAMES)
 
 
 def card_of(task, classes, schema):
-    facts = {"runtime": "river", "task": task, "classes": classes, "input_schema": schema}
-    return Draft(name="m", **facts).card(1, b"")
+    fields = {"runtime": "river", "task": task, "classes": classes, "input_schema": schema}
+    return VersionSpec(name="m", **fields).make_card(1, Artifact(b""))
 
 
 def logistic(*steps):
@@ -31,7 +32,7 @@ def linear(*steps):
     return compose.Pipeline(*steps, linear_model.LinearRegression())
 
 
-ABLE = {
+SUPPORTED = {
     "logistic": (linear_model.LogisticRegression, "binary", (False, True)),
     "logistic by number": (linear_model.LogisticRegression, "binary", (0, 1)),
     "logistic, scaled": (
@@ -45,7 +46,7 @@ ABLE = {
 
 
 @cache
-def taught(make, task):
+def trained(make, task):
     model, random = make(), Random(1)
     for _ in range(200):
         row = {name: random.gauss(1, 3) for name in NAMES}
@@ -53,36 +54,38 @@ def taught(make, task):
     return model
 
 
-def one_by_one(model, card, batch):
+def predict_one_by_one(model, card, batch):
     runtime = RiverRuntime(model, card)
-    return [float(runtime.predict(batch.take([at]))[0]) for at in range(batch.size)]
+    return [float(runtime.predict(batch.take([row]))[0]) for row in range(batch.size)]
 
 
-@pytest.mark.parametrize("known", ABLE.values(), ids=ABLE)
+@pytest.mark.parametrize("case", SUPPORTED.values(), ids=SUPPORTED)
 @given(rows=st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 3), min_size=1, max_size=20))
-def test_the_same_answers(known, rows):
-    make, task, classes = known
-    model, card = taught(make, task), card_of(task, classes, FLOATS)
-    few = FLOATS.batch([dict(zip(NAMES, row, strict=True)) for row in rows]).batch
-    batch = few.take([at % few.size for at in range(FEWEST)])
+def test_mini_batches_predict_the_same(case, rows):
+    make, task, classes = case
+    model, card = trained(make, task), card_of(task, classes, FLOATS)
+    few = FLOATS.parse_rows([dict(zip(NAMES, row, strict=True)) for row in rows]).batch
+    batch = few.take([row % few.size for row in range(MIN_ROWS)])
 
-    at_once = answers_at_once(model, task, classes, batch)
+    outputs = predict_many(model, task, classes, batch)
 
-    assert at_once is not None
-    assert at_once[: few.size] == pytest.approx(one_by_one(model, card, few), rel=1e-9, abs=1e-9)
-    assert RiverRuntime(model, card).predict(batch).tolist() == at_once.tolist()
-
-
-def test_an_untrained_model_is_undecided_at_once_too():
-    batch = FLOATS.batch([dict.fromkeys(NAMES, 1.0)] * FEWEST).batch
-
-    found = answers_at_once(linear_model.LogisticRegression(), "binary", (), batch)
-
-    assert found.tolist() == [0.5] * FEWEST
+    assert outputs is not None
+    assert outputs[: few.size] == pytest.approx(
+        predict_one_by_one(model, card, few), rel=1e-9, abs=1e-9
+    )
+    assert RiverRuntime(model, card).predict(batch).tolist() == outputs.tolist()
 
 
-def still():
-    """A model whose scaler has seen a feature that never changes."""
+def test_an_untrained_model_predicts_one_half_in_a_mini_batch():
+    batch = FLOATS.parse_rows([dict.fromkeys(NAMES, 1.0)] * MIN_ROWS).batch
+
+    outputs = predict_many(linear_model.LogisticRegression(), "binary", (), batch)
+
+    assert outputs.tolist() == [0.5] * MIN_ROWS
+
+
+def with_constant_feature():
+    """Return a model whose scaler has seen a feature without variance."""
     model = logistic(preprocessing.StandardScaler())
     for number in range(20):
         model.learn_one({"x": float(number), "y": 2.0, "z": -float(number)}, number > 9)
@@ -90,37 +93,37 @@ def still():
 
 
 ROW_BY_ROW = {
-    "a feature without variance": still,
+    "a feature without variance": with_constant_feature,
     "an untrained scaler": lambda: logistic(preprocessing.StandardScaler()),
-    "a scaler over a window": lambda: taught(
+    "a scaler over a window": lambda: trained(
         lambda: logistic(preprocessing.StandardScaler(window_size=50)), "binary"
     ),
-    "another step": lambda: taught(lambda: logistic(preprocessing.MinMaxScaler()), "binary"),
-    "another model": lambda: taught(naive_bayes.GaussianNB, "binary"),
+    "another step": lambda: trained(lambda: logistic(preprocessing.MinMaxScaler()), "binary"),
+    "another model": lambda: trained(naive_bayes.GaussianNB, "binary"),
 }
 
 
 @pytest.mark.parametrize("make", ROW_BY_ROW.values(), ids=ROW_BY_ROW)
-def test_what_could_be_answered_otherwise_is_asked_row_by_row(make):
-    batch = FLOATS.batch([dict.fromkeys(NAMES, 3.0)] * FEWEST).batch
+def test_models_that_could_differ_are_predicted_row_by_row(make):
+    batch = FLOATS.parse_rows([dict.fromkeys(NAMES, 3.0)] * MIN_ROWS).batch
 
-    assert answers_at_once(make(), "binary", (), batch) is None
+    assert predict_many(make(), "binary", (), batch) is None
 
 
-def test_rivers_scaler_answers_many_rows_otherwise_than_one():
-    scaler = still()["StandardScaler"]
+def test_rivers_scaler_differs_between_many_rows_and_one():
+    scaler = with_constant_feature()["StandardScaler"]
     row = {"x": 3.0, "y": 3.0, "z": 3.0}
 
     assert scaler.transform_one(row)["y"] == 0.0
     assert scaler.transform_many(pd.DataFrame([row]))["y"].tolist() == [1.0]
 
 
-def test_words_and_few_rows_are_asked_row_by_row():
+def test_integers_and_small_batches_are_predicted_row_by_row():
     schema = InputSchema(features=(Feature(name="x", kind="int"),))
-    whole = schema.batch([{"x": 1}] * FEWEST).batch
-    few = FLOATS.batch([dict.fromkeys(NAMES, 1.0)] * (FEWEST - 1)).batch
+    whole = schema.parse_rows([{"x": 1}] * MIN_ROWS).batch
+    few = FLOATS.parse_rows([dict.fromkeys(NAMES, 1.0)] * (MIN_ROWS - 1)).batch
 
     model = linear_model.LogisticRegression()
 
-    assert answers_at_once(model, "binary", (), whole) is None
-    assert answers_at_once(model, "binary", (), few) is None
+    assert predict_many(model, "binary", (), whole) is None
+    assert predict_many(model, "binary", (), few) is None

@@ -1,4 +1,4 @@
-"""One pass through a pipeline comes to what River's two come to, to the last bit."""
+"""One pass through a pipeline results in exactly the state of River's two passes."""
 
 from random import Random
 
@@ -17,8 +17,8 @@ from river import (
     tree,
 )
 
-from modstream.models.examples.flights import online_pipeline, plain_pipeline
-from modstream.models.runtimes.river.single_pass import is_plain, learner
+from modstream.models.examples.flights import online_pipeline, uncrossed_pipeline
+from modstream.models.runtimes.river.single_pass import can_learn_in_one_pass, make_learn_one
 
 WORDS, NUMBERS = ("carrier", "origin"), ("hour", "temp", "distance")
 
@@ -32,19 +32,19 @@ def scaled(*names):
 
 
 def product():
-    """A union that is more than its parts: it is left to River as one step."""
+    """Return a pipeline with a product of transformers, which counts as a single step."""
     return scaled("hour") * scaled("temp") | linear_model.LogisticRegression()
 
 
 def nested():
-    """Features of the same name from several parts, one of them a union itself."""
+    """Return a union with a nested union, whose parts share feature names."""
     inner = scaled("hour", "temp") + (compose.Select("temp") | preprocessing.MinMaxScaler())
     return compose.TransformerUnion(inner, scaled("distance"), compose.Select("distance", "temp"))
 
 
-PLAIN = {
+SINGLE_PASS = {
     "online": online_pipeline,
-    "plain": plain_pipeline,
+    "plain": uncrossed_pipeline,
     "one step": lambda: scaled(*NUMBERS) | linear_model.LogisticRegression(),
     "nested": lambda: nested() | linear_model.LogisticRegression(),
     "product": product,
@@ -61,8 +61,8 @@ PLAIN = {
 }
 
 
-LEFT_TO_RIVER = {
-    "no pipeline": linear_model.LogisticRegression,
+TWO_PASSES = {
+    "not a pipeline": linear_model.LogisticRegression,
     "a step that learns labels": lambda: (
         feature_extraction.TargetAgg(by="carrier", how=stats.Mean())
         | linear_model.LogisticRegression()
@@ -71,7 +71,7 @@ LEFT_TO_RIVER = {
         anomaly.QuantileFilter(anomaly.HalfSpaceTrees(seed=1), q=0.9)
         | linear_model.LogisticRegression()
     ),
-    "no model": lambda: scaled("hour") | preprocessing.Normalizer(),
+    "no final model": lambda: scaled("hour") | preprocessing.Normalizer(),
 }
 
 ROWS = st.lists(
@@ -87,11 +87,11 @@ ROWS = st.lists(
 )
 
 
-def told(model, rows):
+def predictions(model, rows):
     return [model.predict_proba_one(row) for row, _ in rows]
 
 
-def drawn(count):
+def random_rows(count):
     random = Random(7)
     for _ in range(count):
         row = {name: random.choice("abcdef") for name in WORDS}
@@ -99,50 +99,50 @@ def drawn(count):
         yield row, row["hour"] + random.gauss(0, 3) > 0
 
 
-@pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize("make", SINGLE_PASS.values(), ids=SINGLE_PASS)
 @given(rows=ROWS)
-def test_a_model_learns_the_same(make, rows):
+def test_one_pass_learns_the_same(make, rows):
     once, twice = make(), make()
-    learn = learner(once)
+    learn = make_learn_one(once)
 
     for row, label in rows:
         learn(dict(row), label)
         twice.learn_one(dict(row), label)
 
-    assert told(once, rows) == told(twice, rows)
+    assert predictions(once, rows) == predictions(twice, rows)
 
 
-@pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN)
-def test_the_same_after_many_rows(make):
-    once, twice, rows = make(), make(), list(drawn(1500))
-    learn = learner(once)
+@pytest.mark.parametrize("make", SINGLE_PASS.values(), ids=SINGLE_PASS)
+def test_one_pass_learns_the_same_from_many_rows(make):
+    once, twice, rows = make(), make(), list(random_rows(1500))
+    learn = make_learn_one(once)
 
     for row, label in rows:
         learn(row, label)
         twice.learn_one(row, label)
 
-    assert told(once, rows) == told(twice, rows)
-    assert len({str(answer) for answer in told(once, rows)}) > 2, "it has learned something"
+    assert predictions(once, rows) == predictions(twice, rows)
+    assert len({str(output) for output in predictions(once, rows)}) > 2, "the model has learned"
 
 
-@pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN)
-def test_it_is_one_pass_indeed(make):
-    assert is_plain(make())
+@pytest.mark.parametrize("make", SINGLE_PASS.values(), ids=SINGLE_PASS)
+def test_supported_pipelines_learn_in_one_pass(make):
+    assert can_learn_in_one_pass(make())
 
 
-@pytest.mark.parametrize("make", LEFT_TO_RIVER.values(), ids=LEFT_TO_RIVER)
-def test_what_could_come_to_something_else_is_left_to_river(make):
+@pytest.mark.parametrize("make", TWO_PASSES.values(), ids=TWO_PASSES)
+def test_other_models_learn_with_rivers_own_method(make):
     model = make()
 
-    assert not is_plain(model)
-    assert learner(model) == model.learn_one
+    assert not can_learn_in_one_pass(model)
+    assert make_learn_one(model) == model.learn_one
 
 
 def test_a_step_learns_each_row_once():
     model = online_pipeline()
-    learn = learner(model)
+    learn = make_learn_one(model)
 
-    for row, label in drawn(10):
+    for row, label in random_rows(10):
         learn(row, label)
 
     (scaler,) = [

@@ -1,24 +1,31 @@
+"""Pickles of River models: what may be loaded, and that models survive it."""
+
 import io
 import pickle
+import sys
 from pkgutil import resolve_name
 
 import pytest
 import river
-from river import compose, linear_model, multiclass
+from river import compose, linear_model, multiclass, preprocessing
 from river.base import AnomalyDetector, Base, Classifier
 from river.time_series.base import Forecaster
 
+from modstream.models import transformers
 from modstream.models.errors import ForbiddenGlobal, UnreadableArtifact
 from modstream.models.runtimes.river.allowed_globals_0_26 import RIVER_GLOBALS
+from modstream.models.runtimes.river.artifact import pack, unpack
 from modstream.models.runtimes.river.safe_pickle import dumps_checked, loads
-from tests.models.river_models import rows, trained, zoo
+from modstream.models.transformers import Clip, Crosses
+from tests.models import hostile_artifacts
+from tests.models.river_models import random_rows, train, untrained_models
 
 _WITHOUT_PROBABILITIES = (linear_model.Perceptron, multiclass.OneVsOneClassifier)
-MODELS = {name: trained(name, model) for name, model in zoo().items()}
+MODELS = {name: train(name, model) for name, model in untrained_models().items()}
 
 
-class Recorder(pickle.Unpickler):
-    """Collects the globals that a pickle refers to."""
+class RecordingUnpickler(pickle.Unpickler):
+    """An unpickler that records the globals a pickle refers to."""
 
     def __init__(self, pickled: bytes) -> None:
         super().__init__(io.BytesIO(pickled))
@@ -30,37 +37,37 @@ class Recorder(pickle.Unpickler):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_of_the_zoo_comes_back_as_it_was(name):
+def test_a_model_is_loaded_back_unchanged(name):
     model = MODELS[name]
 
     again = loads(dumps_checked(model))
 
     assert pickle.dumps(again) == pickle.dumps(pickle.loads(pickle.dumps(model)))
-    for row in rows(name, 20, seed=1):
-        assert _answer(again, row) == _answer(model, row)
+    for row in random_rows(name, 20, seed=1):
+        assert _predict(again, row) == _predict(model, row)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_no_model_of_the_zoo_learns_from_being_asked(name):
+def test_predicting_does_not_change_a_model(name):
     before = pickle.dumps(MODELS[name])
 
-    for row in rows(name, 20, seed=1):
-        _answer(MODELS[name], row)
+    for row in random_rows(name, 20, seed=1):
+        _predict(MODELS[name], row)
 
     assert pickle.dumps(MODELS[name]) == before
 
 
-def test_the_allow_list_is_what_the_zoo_needs_and_no_more():
+def test_the_allow_list_is_exactly_what_the_models_need():
     needed = set()
     for model in MODELS.values():
-        recorder = Recorder(pickle.dumps(model, protocol=5))
+        recorder = RecordingUnpickler(pickle.dumps(model, protocol=5))
         recorder.load()
         needed |= recorder.names
 
     assert needed == RIVER_GLOBALS, f"review this for River {river.__version__}"
 
 
-def test_the_allow_list_has_classes_and_five_known_functions():
+def test_the_allow_list_has_only_classes_and_five_known_functions():
     targets = {name: resolve_name(name) for name in RIVER_GLOBALS}
 
     functions = {name for name, target in targets.items() if not isinstance(target, type)}
@@ -82,12 +89,12 @@ def test_the_allow_list_has_classes_and_five_known_functions():
         (linear_model.LogisticRegression(clip_gradient=print), "builtins:print"),
     ],
 )
-def test_a_model_that_could_not_be_loaded_back_is_not_published(model, culprit):
+def test_a_model_with_a_forbidden_global_is_not_written(model, culprit):
     with pytest.raises(ForbiddenGlobal, match=culprit):
         dumps_checked(model)
 
 
-def test_a_model_that_cannot_be_pickled_is_not_published():
+def test_a_model_that_cannot_be_pickled_is_not_written():
     model = linear_model.LogisticRegression()
     model.callback = lambda: None
 
@@ -95,7 +102,35 @@ def test_a_model_that_cannot_be_pickled_is_not_published():
         dumps_checked(model)
 
 
-def _answer(model: Base, row: dict) -> object:
+@pytest.fixture
+def artifact_of_former_version(monkeypatch):
+    """Return an artifact written when the transformers were in the module `models.transformers`."""
+    model = (
+        preprocessing.StandardScaler()
+        | Clip(3.0)
+        | Crosses(("a", "b"))
+        | linear_model.LogisticRegression()
+    )
+    with monkeypatch.context() as former:
+        former.setitem(sys.modules, "models.transformers", transformers)
+        for cls in (Clip, Crosses):
+            former.setattr(cls, "__module__", "models.transformers")
+        pickled = pickle.dumps(model, protocol=5)
+    return hostile_artifacts.river_artifact(pickled)
+
+
+def test_an_artifact_that_refers_to_a_former_module_loads(artifact_of_former_version):
+    assert b"models.transformers" in artifact_of_former_version
+    assert b"modstream.models.transformers" not in artifact_of_former_version
+
+    model = unpack(artifact_of_former_version).model
+
+    assert [type(step) for step in model.steps.values()][1:3] == [Clip, Crosses]
+    assert model.predict_proba_one({"a": 1.0, "b": 2.0})
+    assert b"modstream.models.transformers" in pack(model)
+
+
+def _predict(model: Base, row: dict) -> object:
     last = getattr(model, "_last_step", model)
     if isinstance(last, Forecaster):
         return model.forecast(horizon=5)

@@ -12,7 +12,7 @@ CARD = ModelCard(
     version=7,
     runtime="onnx",
     task="binary",
-    input_schema=InputSchema.floats(["x"]),
+    input_schema=InputSchema.of_floats(["x"]),
     sha256="0" * 64,
     size=3,
     created=datetime(2013, 1, 1, tzinfo=UTC),
@@ -20,11 +20,11 @@ CARD = ModelCard(
 
 
 def test_a_card_signed_by_a_trusted_key_is_trusted():
-    ours, theirs = SigningKey.generate(), SigningKey.generate()
+    signer, other = SigningKey.generate(), SigningKey.generate()
 
-    signed = ours.sign(CARD)
+    signed = signer.sign(CARD)
 
-    Trust([theirs.public, ours.public]).verify(signed)
+    Trust([other.public_key, signer.public_key]).verify(signed)
     assert signed.signature is not None
     assert signed.model_copy(update={"signature": None}) == CARD
 
@@ -34,19 +34,19 @@ def test_a_signature_survives_json():
 
     again = ModelCard.model_validate_json(key.sign(CARD).model_dump_json())
 
-    Trust([key.public]).verify(again)
+    Trust([key.public_key]).verify(again)
     assert again.version == 7
 
 
-def test_a_card_without_a_signature_is_refused():
-    trust = Trust([SigningKey.generate().public])
+def test_a_card_without_a_signature_is_rejected():
+    trust = Trust([SigningKey.generate().public_key])
 
     with pytest.raises(UntrustedModel, match="flights version 7 is not trusted: it is not signed"):
         trust.verify(CARD)
 
 
-def test_a_card_signed_by_a_stranger_is_refused():
-    trust = Trust([SigningKey.generate().public])
+def test_a_card_signed_by_an_unknown_key_is_rejected():
+    trust = Trust([SigningKey.generate().public_key])
 
     with pytest.raises(UntrustedModel, match="no trusted key"):
         trust.verify(SigningKey.generate().sign(CARD))
@@ -65,23 +65,23 @@ def test_a_card_signed_by_a_stranger_is_refused():
         {"signature": "ü"},
     ],
 )
-def test_a_card_changed_after_signing_is_refused(change):
+def test_a_card_changed_after_signing_is_rejected(change):
     key = SigningKey.generate()
 
     with pytest.raises(UntrustedModel, match="no trusted key"):
-        Trust([key.public]).verify(key.sign(CARD).model_copy(update=change))
+        Trust([key.public_key]).verify(key.sign(CARD).model_copy(update=change))
 
 
-def test_trust_without_keys_is_blind_and_says_so():
-    blind = Trust()
+def test_trust_without_keys_is_unrestricted():
+    trust = Trust()
 
-    blind.verify(CARD)
+    trust.verify(CARD)
 
-    assert blind.is_blind
-    assert not Trust([SigningKey.generate().public]).is_blind
+    assert trust.is_unrestricted
+    assert not Trust([SigningKey.generate().public_key]).is_unrestricted
 
 
-def test_a_saved_key_signs_as_before_and_is_for_its_owner_only(tmp_path):
+def test_a_saved_key_signs_alike_and_is_readable_by_its_owner_only(tmp_path):
     key, path = SigningKey.generate(), tmp_path / "key"
 
     key.save(path)
@@ -99,6 +99,6 @@ def test_a_key_file_is_never_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not base64!"])
-def test_what_is_no_public_key_is_not_taken_for_one(key):
+def test_an_invalid_public_key_is_rejected(key):
     with pytest.raises(ValueError, match=r".+"):
         Trust([key])

@@ -5,124 +5,133 @@ from threading import Event
 
 import pytest
 
-from modstream.models.errors import ArtifactGone, ModelNotFound
-from modstream.models.registry.keys import Keys
+from modstream.models.errors import ArtifactDeleted, ModelNotFound
+from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.registry import Registry
 from modstream.models.security.signing import Trust
-from modstream.models.serving.model_cache import Shelf, ShelfSettings
-from tests.models.constant_model import biased, number_of, onnx_artifact, publish
-from tests.models.timing import Clock, eventually
+from modstream.models.serving.model_cache import ModelCache, ModelSwap
+from modstream.models.serving.settings import ModelCacheSettings
+from tests.models.constant_model import (
+    constant_onnx_artifact,
+    constant_spec,
+    publish_constant,
+    served_constant,
+)
+from tests.models.timing import ManualClock, eventually
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def shelf(registry: Registry, trust: Trust) -> Iterator[Shelf]:
-    with Shelf(registry, trust, ShelfSettings(poll_seconds=0.5)) as shelf:
-        yield shelf
+def cache(registry: Registry, trust: Trust) -> Iterator[ModelCache]:
+    with ModelCache(registry, trust, ModelCacheSettings(poll_seconds=0.5)) as cache:
+        yield cache
 
 
-def test_the_first_request_for_a_model_loads_it(registry, shelf):
-    publish(registry, 2)
+def test_the_first_request_for_a_model_loads_it(registry, cache):
+    publish_constant(registry, 2)
 
-    loaded = shelf.get("flights")
+    loaded = cache.get("flights")
 
     assert loaded.card == registry.card("flights")
-    assert number_of(loaded) == 2
-    assert shelf.held == {("flights", "champion"): 1}
+    assert served_constant(loaded) == 2
+    assert cache.versions == {("flights", "champion"): 1}
 
 
-def test_a_version_is_had_by_number_or_alias(registry, shelf):
-    publish(registry, 1)
-    publish(registry, 2)
-    publish(registry, 3, alias="challenger")
+def test_a_version_is_served_by_number_or_alias(registry, cache):
+    publish_constant(registry, 1)
+    publish_constant(registry, 2)
+    publish_constant(registry, 3, alias="challenger")
 
-    numbers = [number_of(shelf.get("flights", ref)) for ref in (1, "1", "champion", "challenger")]
+    numbers = [
+        served_constant(cache.get("flights", ref)) for ref in (1, "1", "champion", "challenger")
+    ]
 
     assert numbers == [1, 1, 2, 3]
 
 
-def test_names_for_one_version_share_one_runtime(registry, shelf):
-    publish(registry, 1)
+def test_references_to_one_version_share_one_runtime(registry, cache):
+    publish_constant(registry, 1)
     registry.promote("flights", 1, "shadow")
 
-    runtimes = {id(shelf.get("flights", ref).runtime) for ref in ("champion", "shadow", 1, "1")}
+    runtimes = {id(cache.get("flights", ref).runtime) for ref in ("champion", "shadow", 1, "1")}
 
     assert len(runtimes) == 1
 
 
-def test_a_new_version_is_swapped_in_on_the_hint(registry, trust):
-    publish(registry, 1)
-    with Shelf(registry, trust, ShelfSettings(poll_seconds=60)) as shelf:
-        shelf.get("flights")
-        publish(registry, 2)
+def test_a_new_version_is_swapped_in_on_notification(registry, trust):
+    publish_constant(registry, 1)
+    swaps: list[ModelSwap] = []
+    settings = ModelCacheSettings(poll_seconds=60)
+    with ModelCache(registry, trust, settings, on_swap=swaps.append) as cache:
+        cache.get("flights")
+        publish_constant(registry, 2)
 
-        assert eventually(lambda: number_of(shelf.get("flights")) == 2)
+        assert eventually(lambda: served_constant(cache.get("flights")) == 2)
 
-    (swap,) = shelf.take_swaps()
-    assert (swap.name, swap.ref, swap.old, swap.new) == ("flights", "champion", 1, 2)
+    (swap,) = swaps
+    assert swap == ModelSwap("flights", "champion", 1, 2, swap.seconds)
     assert 0 < swap.seconds < 5
-    assert (shelf.swaps, shelf.take_swaps()) == (1, [])
 
 
-def test_a_change_whose_hint_is_lost_is_found_by_the_poll(registry, client, prefix, trust):
-    publish(registry, 1)
-    with Shelf(registry, trust, ShelfSettings(poll_seconds=0.3)) as shelf:
-        publish(registry, 2, alias=None)
-        shelf.get("flights")
+def test_a_change_without_a_notification_is_found_by_the_poll(registry, client, prefix, trust):
+    publish_constant(registry, 1)
+    with ModelCache(registry, trust, ModelCacheSettings(poll_seconds=0.3)) as cache:
+        publish_constant(registry, 2, alias=None)
+        cache.get("flights")
 
-        client.hset(Keys(prefix).aliases("flights"), "champion", "2")
+        client.hset(RegistryKeys(prefix).aliases("flights"), "champion", "2")
 
-        assert eventually(lambda: number_of(shelf.get("flights")) == 2, seconds=2)
+        assert eventually(lambda: served_constant(cache.get("flights")) == 2, seconds=2)
 
 
-def test_a_shelf_whose_subscription_breaks_keeps_up(registry, shelf, client):
-    publish(registry, 1)
-    shelf.get("flights")
+def test_a_cache_whose_subscription_breaks_stays_fresh(registry, cache, client):
+    publish_constant(registry, 1)
+    cache.get("flights")
     client.client_kill_filter(_type="pubsub")
 
-    publish(registry, 2)
+    publish_constant(registry, 2)
 
-    assert eventually(lambda: number_of(shelf.get("flights")) == 2)
+    assert eventually(lambda: served_constant(cache.get("flights")) == 2)
 
 
-def test_a_rollback_is_followed_too(registry, shelf):
-    publish(registry, 1)
-    publish(registry, 2)
-    shelf.get("flights")
+def test_a_rollback_is_swapped_in(registry, cache):
+    publish_constant(registry, 1)
+    publish_constant(registry, 2)
+    cache.get("flights")
 
     registry.rollback("flights")
 
-    assert eventually(lambda: number_of(shelf.get("flights")) == 1)
+    assert eventually(lambda: served_constant(cache.get("flights")) == 1)
 
 
-def test_a_version_asked_for_by_number_does_not_move(registry, shelf):
-    publish(registry, 1)
-    shelf.get("flights", 1)
-    shelf.get("flights")
+def test_a_version_referenced_by_number_does_not_change(registry, cache):
+    publish_constant(registry, 1)
+    cache.get("flights", 1)
+    cache.get("flights")
 
-    publish(registry, 2)
+    publish_constant(registry, 2)
 
-    assert eventually(lambda: shelf.swaps == 1)
-    assert shelf.held == {("flights", 1): 1, ("flights", "champion"): 2}
+    assert eventually(lambda: cache.versions["flights", "champion"] == 2)
+    assert cache.versions == {("flights", 1): 1, ("flights", "champion"): 2}
 
 
-def test_readers_see_the_old_version_or_the_new_one_and_never_a_mixture(registry, shelf):
-    publish(registry, 0)
-    shelf.get("flights")
+def test_readers_see_either_the_old_or_the_new_version(registry, cache):
+    publish_constant(registry, 0)
+    cache.get("flights")
     done = Event()
     seen: list[list[int]] = [[], []]
 
     def read(numbers: list[int]) -> None:
         while not done.is_set():
-            numbers.append(number_of(shelf.get("flights")))
+            numbers.append(served_constant(cache.get("flights")))
 
     with ThreadPoolExecutor(2) as pool:
         readers = [pool.submit(read, numbers) for numbers in seen]
         for number in range(1, 6):
             enough = [len(numbers) + 200 for numbers in seen]
             assert eventually(lambda goals=enough: all(map(ge, map(len, seen), goals)))
-            publish(registry, number)
+            publish_constant(registry, number)
             assert eventually(lambda now=number: all(numbers[-1] == now for numbers in seen))
         done.set()
         for reader in readers:
@@ -132,94 +141,94 @@ def test_readers_see_the_old_version_or_the_new_one_and_never_a_mixture(registry
     assert all(numbers == sorted(numbers) for numbers in seen)
 
 
-def test_a_batch_in_flight_keeps_the_version_it_began_with(registry, shelf):
-    publish(registry, 1)
-    begun = shelf.get("flights")
-    publish(registry, 2)
-    assert eventually(lambda: number_of(shelf.get("flights")) == 2)
+def test_a_batch_in_flight_keeps_its_version(registry, cache):
+    publish_constant(registry, 1)
+    started = cache.get("flights")
+    publish_constant(registry, 2)
+    assert eventually(lambda: served_constant(cache.get("flights")) == 2)
 
-    assert number_of(begun) == 1
+    assert served_constant(started) == 1
 
 
-def test_threads_that_ask_first_at_the_same_time_get_one_runtime(registry, shelf):
-    publish(registry, 1)
+def test_concurrent_first_requests_load_one_runtime(registry, cache):
+    publish_constant(registry, 1)
 
     with ThreadPoolExecutor(4) as pool:
-        loaded = list(pool.map(shelf.get, ["flights"] * 4))
+        loaded = list(pool.map(cache.get, ["flights"] * 4))
 
     assert len({id(each.runtime) for each in loaded}) == 1
 
 
-def test_an_unknown_model_is_asked_for_once_a_second(registry, trust):
-    clock = Clock()
-    shelf = Shelf(registry, trust, ShelfSettings(absent_seconds=1.0), clock)
+def test_an_unknown_model_is_looked_up_once_a_second(registry, trust):
+    clock = ManualClock()
+    cache = ModelCache(registry, trust, ModelCacheSettings(not_found_ttl_seconds=1.0), clock)
     with pytest.raises(ModelNotFound, match="'flights' has no version or alias 'champion'"):
-        shelf.get("flights")
-    publish(registry, 1)
+        cache.get("flights")
+    publish_constant(registry, 1)
 
     with pytest.raises(ModelNotFound):
-        shelf.get("flights")
+        cache.get("flights")
     clock.now += 1.1
 
-    assert number_of(shelf.get("flights")) == 1
+    assert served_constant(cache.get("flights")) == 1
 
 
-def test_a_flood_for_unknown_models_stays_small(registry, trust):
-    shelf = Shelf(registry, trust)
+def test_the_failures_of_unknown_models_are_bounded(registry, trust):
+    cache = ModelCache(registry, trust)
 
     for number in range(1100):
         with pytest.raises(ModelNotFound):
-            shelf.get(f"unknown-{number}")
+            cache.get(f"unknown-{number}")
 
-    assert len(shelf._absent.reasons()) == 1000
+    assert len(cache._not_found.reasons()) == 1000
 
 
-def test_a_version_that_retention_has_emptied_says_so(registry, shelf):
+def test_a_version_deleted_by_retention_is_reported(registry, cache):
     for number in range(5):
-        publish(registry, number)
+        publish_constant(registry, number)
 
-    with pytest.raises(ArtifactGone, match="version 1 is gone"):
-        shelf.get("flights", 1)
+    with pytest.raises(ArtifactDeleted, match="version 1 was deleted"):
+        cache.get("flights", 1)
 
 
-def test_the_least_recently_used_model_makes_room(registry, trust):
-    sizes = [publish(registry, 1, name=name).size for name in ("a", "b", "c")]
-    shelf = Shelf(registry, trust, ShelfSettings(max_bytes=sum(sizes[:2])))
-    shelf.get("a")
-    shelf.get("b")
-    shelf.get("a")
+def test_the_least_recently_used_model_is_evicted(registry, trust):
+    sizes = [publish_constant(registry, 1, name=name).size for name in ("a", "b", "c")]
+    cache = ModelCache(registry, trust, ModelCacheSettings(max_bytes=sum(sizes[:2])))
+    cache.get("a")
+    cache.get("b")
+    cache.get("a")
 
-    shelf.get("c")
+    cache.get("c")
 
-    assert set(shelf.held) == {("a", "champion"), ("c", "champion")}
-    assert number_of(shelf.get("b")) == 1
+    assert set(cache.versions) == {("a", "champion"), ("c", "champion")}
+    assert served_constant(cache.get("b")) == 1
 
 
 def test_pinned_models_are_never_evicted(registry, trust):
-    sizes = [publish(registry, 1, name=name).size for name in ("a", "b", "c")]
-    settings = ShelfSettings(max_bytes=sum(sizes[:2]), pinned=frozenset({"a"}))
-    shelf = Shelf(registry, trust, settings)
+    sizes = [publish_constant(registry, 1, name=name).size for name in ("a", "b", "c")]
+    settings = ModelCacheSettings(max_bytes=sum(sizes[:2]), pinned=frozenset({"a"}))
+    cache = ModelCache(registry, trust, settings)
     for name in ("a", "b", "c"):
-        shelf.get(name)
+        cache.get(name)
 
-    assert set(shelf.held) == {("a", "champion"), ("c", "champion")}
+    assert set(cache.versions) == {("a", "champion"), ("c", "champion")}
 
 
-def test_a_replaced_version_leaves_the_memory(registry, trust):
-    shelf = Shelf(registry, trust)
+def test_a_replaced_version_is_dropped(registry, trust):
+    cache = ModelCache(registry, trust)
     for number in range(4):
-        publish(registry, number)
-        shelf.get("flights")
-        shelf.refresh()
+        publish_constant(registry, number)
+        cache.get("flights")
+        cache.refresh()
 
-    assert len(shelf._residents._loaded) == 1
+    assert len(cache._loaded_models._loaded) == 1
 
 
-def test_the_next_version_may_be_of_another_runtime(registry, shelf):
-    publish(registry, 1)
-    assert shelf.get("flights").runtime.name == "river"
+def test_the_next_version_may_have_another_runtime(registry, cache):
+    publish_constant(registry, 1)
+    assert cache.get("flights").runtime.name == "river"
 
-    registry.publish(biased("flights", 2, runtime="onnx"), onnx_artifact(2))
+    registry.publish(constant_spec("flights", 2, runtime="onnx"), constant_onnx_artifact(2))
 
-    assert eventually(lambda: number_of(shelf.get("flights")) == 2)
-    assert shelf.get("flights").runtime.name == "onnx"
+    assert eventually(lambda: served_constant(cache.get("flights")) == 2)
+    assert cache.get("flights").runtime.name == "onnx"

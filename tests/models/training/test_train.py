@@ -1,4 +1,4 @@
-"""A challenger is searched, tested on the newest rows, and refused for a reason."""
+"""Search, test and acceptance of a challenger."""
 
 import random
 from dataclasses import replace
@@ -9,86 +9,98 @@ from sklearn.linear_model import Ridge
 
 from modstream.models.errors import TooFewRows, UnknownMetric
 from modstream.models.runtimes.runtime import load
-from modstream.models.training.dataset import split
-from modstream.models.training.search_space import ensembles
-from modstream.models.training.train import Interval, duel, faults_of, train
-from tests.models.training.training_tables import NUMBERS, QUICK, silent, table
+from modstream.models.schema.artifact import Artifact
+from modstream.models.training.dataset import split_by_time
+from modstream.models.training.search_space import build_ensembles
+from modstream.models.training.train import (
+    ConfidenceInterval,
+    compare_with_champion,
+    find_rejection_reasons,
+    train,
+)
+from tests.models.training.training_datasets import (
+    NUMBERS,
+    QUICK_SETTINGS,
+    ignore_progress,
+    make_dataset,
+)
 
 
 @pytest.fixture(scope="module")
 def trained():
-    return train(table(), QUICK, silent)
+    return train(make_dataset(), QUICK_SETTINGS, ignore_progress)
 
 
-def test_the_best_of_every_kind_and_two_ensembles_are_tried(trained):
-    assert {one.kind for one in trained.candidates} == {
+def test_every_kind_of_model_and_two_ensembles_are_tried(trained):
+    assert {one.kind for one in trained.trials} == {
         *("logistic", "forest", "boosting"),
         *("average", "stack"),
     }
-    scores = [one.score for one in trained.candidates]
+    scores = [one.mean_score for one in trained.trials]
     assert scores == sorted(scores, reverse=True)
-    assert all(len(one.scores) == 2 for one in trained.candidates)
+    assert all(len(one.scores) == 2 for one in trained.trials)
 
 
 def test_a_good_challenger_is_accepted(trained):
-    assert trained.accepted
+    assert trained.is_accepted
     assert (trained.metric, trained.gain) == ("auc", None)
-    assert trained.figures["auc"] > 0.9
-    assert trained.draft.metrics["trained_on"] == 240
+    assert trained.metrics["auc"] > 0.9
+    assert trained.spec.metrics["trained_on"] == 240
 
 
-def test_what_is_exported_answers_as_it_was_tested(trained):
-    _, newest = split(table(), QUICK)
-    draft, artifact = trained.draft, trained.artifact
+def test_the_exported_model_predicts_as_tested(trained):
+    _, newest = split_by_time(make_dataset(), QUICK_SETTINGS)
+    spec, artifact = trained.spec, trained.artifact
 
-    found = load(artifact, draft.card(2, artifact)).predict(newest.batch)
+    found = load(Artifact(artifact), spec.make_card(2, Artifact(artifact))).predict(newest.batch)
 
-    assert (draft.runtime, draft.parent, draft.classes) == ("onnx", 1, (False, True))
-    np.testing.assert_allclose(found, trained.answers, atol=1e-4)
+    assert (spec.runtime, spec.parent, spec.classes) == ("onnx", 1, (False, True))
+    np.testing.assert_allclose(found, trained.predictions, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     ("task", "metric", "good"), [("multiclass", "accuracy", 0.5), ("regression", "r2", 0.8)]
 )
-def test_classes_and_values_are_trained_alike(task, metric, good):
-    told = []
+def test_multiclass_and_regression_models_are_trained(task, metric, good):
+    steps = []
 
     found = train(
-        table(task=task, schema=NUMBERS),
-        replace(QUICK, trials=1),
-        lambda *doing: told.append(doing),
+        make_dataset(task=task, schema=NUMBERS),
+        replace(QUICK_SETTINGS, trials=1),
+        lambda *step: steps.append(step),
     )
 
     assert found.metric == metric
-    assert found.figures[metric] > good
-    assert load(found.artifact, found.draft.card(2, found.artifact)).name == "onnx"
-    assert told[-1] == ("fitting and exporting the best", 1.0)
+    assert found.metrics[metric] > good
+    artifact = Artifact(found.artifact)
+    assert load(artifact, found.spec.make_card(2, artifact)).name == "onnx"
+    assert steps[-1] == ("fitting and exporting the best", 1.0)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_ensembles_are_made_of_two_or_more(task):
-    leaders = {"one": Ridge(), "two": Ridge(alpha=2.0)}
+def test_ensembles_need_two_kinds(task):
+    estimators = {"one": Ridge(), "two": Ridge(alpha=2.0)}
 
-    assert set(ensembles(task, leaders)) == {"average", "stack"}
-    assert ensembles(task, {"one": Ridge()}) == {}
+    assert set(build_ensembles(task, estimators)) == {"average", "stack"}
+    assert build_ensembles(task, {"one": Ridge()}) == {}
 
 
-def test_too_few_rows_are_refused_before_anything_is_tried():
-    told = []
+def test_too_few_rows_are_rejected_before_the_search():
+    steps = []
 
     with pytest.raises(TooFewRows):
-        train(table(50), QUICK, lambda *doing: told.append(doing))
+        train(make_dataset(50), QUICK_SETTINGS, lambda *step: steps.append(step))
 
-    assert told == []
+    assert steps == []
 
 
-def test_a_metric_of_another_task_is_refused():
-    with pytest.raises(UnknownMetric, match="'r2' does not measure this task: take auc, log_loss"):
-        train(table(), replace(QUICK, metric="r2"), silent)
+def test_a_metric_of_another_task_is_rejected():
+    with pytest.raises(UnknownMetric, match="'r2' is not a metric of this task: use auc, log_loss"):
+        train(make_dataset(), replace(QUICK_SETTINGS, metric="r2"), ignore_progress)
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "threshold", "refused"),
+    ("metric", "value", "threshold", "is_rejected"),
     [
         ("auc", 0.7, 0.8, True),
         ("auc", 0.8, 0.8, False),
@@ -97,53 +109,61 @@ def test_a_metric_of_another_task_is_refused():
         ("auc", 0.1, None, False),
     ],
 )
-def test_the_business_threshold_has_a_side(metric, value, threshold, refused):
-    faults = faults_of({metric: value}, metric, threshold, None)
+def test_a_threshold_is_a_lower_or_an_upper_bound(metric, value, threshold, is_rejected):
+    reasons = find_rejection_reasons({metric: value}, metric, threshold, None)
 
-    assert bool(faults) is refused
-
-
-def test_what_could_not_be_measured_is_refused():
-    (fault,) = faults_of({"mae": 0.0}, "r2", None, None)
-
-    assert fault.startswith("r2 is undefined on the held-back rows")
+    assert bool(reasons) is is_rejected
 
 
-def test_a_champion_that_is_surely_better_stays():
-    whole = table(200)
+def test_an_undefined_metric_is_a_rejection_reason():
+    (reason,) = find_rejection_reasons({"mae": 0.0}, "r2", None, None)
+
+    assert reason.startswith("r2 is undefined on the test rows")
+
+
+def test_a_significantly_better_champion_rejects_the_challenger():
+    whole = make_dataset(200)
     served = [0.9 if label else 0.1 for label in whole.labels]
     draw = random.Random(0)
-    rivals = [draw.random() for _ in served]
+    predictions = [draw.random() for _ in served]
 
-    champion, rival, gain = duel(replace(whole, served=served), rivals, "auc", QUICK)
+    champion, challenger, gain = compare_with_champion(
+        replace(whole, served=served), predictions, "auc", QUICK_SETTINGS
+    )
 
     assert (champion["auc"], gain.high < 0) == (1.0, True)
-    (fault,) = faults_of(rival, "auc", None, gain)
-    assert fault.startswith("the champion's auc is better by 0.")
+    (reason,) = find_rejection_reasons(challenger, "auc", None, gain)
+    assert reason.startswith("the champion's auc is better by 0.")
 
 
-def test_a_difference_that_may_be_chance_is_no_reason():
-    whole = table(100)
+def test_an_insignificant_difference_is_not_a_rejection_reason():
+    whole = make_dataset(100)
     draw = random.Random(0)
-    served, rivals = ([draw.random() for _ in whole.labels] for _ in range(2))
+    served, predictions = ([draw.random() for _ in whole.labels] for _ in range(2))
 
-    _, _, gain = duel(replace(whole, served=served), rivals, "auc", QUICK)
+    _, _, gain = compare_with_champion(
+        replace(whole, served=served), predictions, "auc", QUICK_SETTINGS
+    )
 
     assert gain.low < 0 < gain.high
-    assert faults_of({"auc": 0.5}, "auc", None, gain) == []
+    assert find_rejection_reasons({"auc": 0.5}, "auc", None, gain) == []
 
 
 def test_a_smaller_error_is_a_gain():
-    whole = table(100, task="regression", schema=NUMBERS)
+    whole = make_dataset(100, task="regression", schema=NUMBERS)
     served = [float(label) + 1 for label in whole.labels]
 
-    _, _, gain = duel(replace(whole, served=served), list(whole.labels), "mae", QUICK)
+    _, _, gain = compare_with_champion(
+        replace(whole, served=served), list(whole.labels), "mae", QUICK_SETTINGS
+    )
 
-    assert gain == pytest.approx(Interval(1.0, 1.0))
+    assert gain == pytest.approx(ConfidenceInterval(1.0, 1.0))
 
 
-def test_a_champion_that_hardly_answered_is_not_compared():
-    whole = table(100)
+def test_a_champion_with_few_predictions_is_not_compared():
+    whole = make_dataset(100)
     served = [0.5] * 10 + [None] * 90
 
-    assert duel(replace(whole, served=served), [0.5] * 100, "auc", QUICK) == ({}, {}, None)
+    assert compare_with_champion(
+        replace(whole, served=served), [0.5] * 100, "auc", QUICK_SETTINGS
+    ) == ({}, {}, None)

@@ -1,4 +1,4 @@
-"""A redrive as a process of its own that kills itself in the middle of a transaction.
+"""A redrive as a separate process that kills itself within a transaction.
 
 python redrive_process.py BOOTSTRAP PREFIX TRANSACTIONS
 """
@@ -8,17 +8,17 @@ import signal
 import sys
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.delivery import produce
+from modstream.broker.client.produce import produce_record
 from modstream.broker.client.transactional_publisher import TransactionalPublisher
 from modstream.broker.wire.topics import Topics
-from modstream.operations.redrive import Redrive
-from modstream.processors.redrive.selection import Choice
+from modstream.operations.redrive import Redrive, dead_letters
+from modstream.processors.redrive.selection import LetterFilter
 
-EACH = 10
+RECORDS_PER_TRANSACTION = 10
 
 
-class Doomed(TransactionalPublisher):
-    """Commits some transactions; of the next, half lies with the brokers when it dies."""
+class KilledPublisher(TransactionalPublisher):
+    """Commits some transactions; is killed when half of the next one is at the broker."""
 
     def __init__(self, connection, transactional_id, transactions):
         super().__init__(connection, transactional_id)
@@ -31,15 +31,17 @@ class Doomed(TransactionalPublisher):
             return
         with self._producer.transaction() as producer:
             for record in records[: len(records) // 2]:
-                produce(producer, record)
+                produce_record(producer, record)
             producer.flush()
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(bootstrap, prefix, transactions):
     connection, topics = Connection(bootstrap), Topics("flights", prefix)
-    desk = Redrive(connection, topics, most_records=EACH)
-    desk.run(Choice(), Doomed(connection, topics.group("redrive"), int(transactions)))
+    redrive = Redrive(connection, dead_letters(topics), max_records=RECORDS_PER_TRANSACTION)
+    redrive.run(
+        LetterFilter(), KilledPublisher(connection, topics.group("redrive"), int(transactions))
+    )
 
 
 if __name__ == "__main__":

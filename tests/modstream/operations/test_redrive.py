@@ -1,4 +1,4 @@
-"""Dead letters sent back on a real Kafka: each once, whatever happens to who sends them."""
+"""Redrive on a real Kafka: each dead letter is sent back once, even if the process is killed."""
 
 import os
 import signal
@@ -15,19 +15,25 @@ from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.client.transactional_publisher import TransactionalPublisher
 from modstream.broker.errors import NotJson, ProducerLost, RecordTooLarge, TransactionAborted
-from modstream.broker.wire.dead_letters import dead_letter
-from modstream.broker.wire.records import Outgoing, Record
+from modstream.broker.wire.batches import MAX_TRANSACTION_BYTES, split_batches
+from modstream.broker.wire.dead_letters import build_dead_letter
+from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.broker.wire.topics import Header, Topics
-from modstream.operations.redrive import ATTEMPTS, MOST_BYTES, Redrive, batches, publish
-from modstream.processors.redrive.selection import Choice
-from tests.modstream.operations.redrive_process import EACH
+from modstream.operations.redrive import (
+    MAX_PUBLISH_ATTEMPTS,
+    Redrive,
+    dead_letters,
+    publish_with_retries,
+)
+from modstream.processors.redrive.selection import LetterFilter
+from tests.modstream.operations.redrive_process import RECORDS_PER_TRANSACTION
 
 PROGRAM = Path(__file__).with_name("redrive_process.py")
-ROOT = PROGRAM.parents[2]
+ROOT = PROGRAM.parents[3]
 LETTERS = 100
 
 
-class Office:
+class Stream:
     """A stream whose dead letters are written by the test."""
 
     def __init__(self, bootstrap, prefix):
@@ -35,10 +41,10 @@ class Office:
         self.connection = Connection(bootstrap)
         self.topics = Topics("flights", prefix)
         Admin(self.connection).create(self.topics.specs(4))
-        self.desk = Redrive(self.connection, self.topics)
+        self.redriver = Redrive(self.connection, dead_letters(self.topics))
 
-    def receive(self, count, cause=None, topic=None, first=0):
-        """Let letters lie in the topic; their times run backwards, as times may."""
+    def add_letters(self, count, cause=None, topic=None, first=0):
+        """Write dead letters; their timestamps decrease, which Kafka allows."""
         with Publisher(self.connection) as publisher:
             for n in range(first, first + count):
                 record = Record(
@@ -46,39 +52,45 @@ class Office:
                     (("n", b"%d" % n),), 1_700_000_000_000 - n,
                 )  # fmt: skip
                 publisher.send(
-                    dead_letter(record, self.topics.dlq, cause or NotJson("no"), "VALUE_CONVERTER")
+                    build_dead_letter(
+                        record, self.topics.dlq, cause or NotJson("no"), "VALUE_CONVERTER"
+                    )
                 )
             publisher.flush()
 
-    def redrive(self, choice=None):
+    def redrive(self, selection=None):
         name = self.topics.group("redrive")
         with TransactionalPublisher(self.connection, name) as publisher:
-            return self.desk.run(choice or Choice(), publisher)
+            return self.redriver.run(selection or LetterFilter(), publisher)
 
     def requests(self, *, committed=True):
         return list(read_to_end(self.connection, [self.topics.requests], committed=committed))
 
-    def killed(self, transactions):
-        """Run a redrive that dies in the transaction after so many; returns its exit code."""
+    def redrive_and_kill(self, transactions):
+        """Run a redrive that is killed after some transactions, in the next; return its code."""
         command = [sys.executable, PROGRAM, self.bootstrap, self.prefix, str(transactions)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.run(command, env=environment, timeout=60, check=False).returncode
 
 
 @pytest.fixture
-def office(bootstrap, prefix):
-    return Office(bootstrap, prefix)
+def stream(bootstrap, prefix):
+    return Stream(bootstrap, prefix)
 
 
 @pytest.mark.real
-def test_letters_are_sent_back_as_they_came_and_only_once(office):
-    office.receive(LETTERS)
+def test_letters_are_sent_back_unchanged_and_only_once(stream):
+    stream.add_letters(LETTERS)
 
-    first, second = office.redrive(), office.redrive()
+    first, second = stream.redrive(), stream.redrive()
 
-    assert (first.sent, first.found["due"]) == (LETTERS, LETTERS)
-    assert (second.sent, second.found["due"], second.found["redriven"]) == (0, 0, LETTERS)
-    back = office.requests()
+    assert (first.sent, first.states_before["due"]) == (LETTERS, LETTERS)
+    assert (second.sent, second.states_before["due"], second.states_before["redriven"]) == (
+        0,
+        0,
+        LETTERS,
+    )
+    back = stream.requests()
     numbers = [int(record.header("n")) for record in back]
     assert sorted(numbers) == list(range(LETTERS))
     for record in back:
@@ -88,74 +100,82 @@ def test_letters_are_sent_back_as_they_came_and_only_once(office):
         assert record.header(Header.ATTEMPTS) == b"2"
     for key in {record.key for record in back}:
         own = [int(record.header("n")) for record in back if record.key == key]
-        assert own == sorted(own), "in the order of their key"
+        assert own == sorted(own), "order within each key"
 
 
 @pytest.mark.real
-def test_a_redrive_that_is_killed_in_the_middle_and_run_again_sends_each_letter_once(office):
-    office.receive(LETTERS)
+def test_redrive_that_was_killed_and_is_run_again_sends_each_letter_once(stream):
+    stream.add_letters(LETTERS)
 
-    codes = [office.killed(transactions) for transactions in (0, 3, 2)]
-    committed = len(office.requests())
-    outcome = office.redrive()
+    codes = [stream.redrive_and_kill(transactions) for transactions in (0, 3, 2)]
+    committed = len(stream.requests())
+    result = stream.redrive()
 
     assert codes == [-signal.SIGKILL] * 3
-    assert (committed, outcome.found["redriven"]) == (5 * EACH, 5 * EACH)
-    assert outcome.sent == LETTERS - 5 * EACH
-    assert Counter(r.header(Header.REDRIVE_OF) for r in office.requests()).most_common(1)[0][1] == 1
-    assert len(office.requests()) == LETTERS
-    torn = len(office.requests(committed=False)) - LETTERS
-    assert torn == 3 * EACH // 2, "each kill left half a transaction with the brokers"
+    assert (committed, result.states_before["redriven"]) == (
+        5 * RECORDS_PER_TRANSACTION,
+        5 * RECORDS_PER_TRANSACTION,
+    )
+    assert result.sent == LETTERS - 5 * RECORDS_PER_TRANSACTION
+    assert Counter(r.header(Header.REDRIVE_OF) for r in stream.requests()).most_common(1)[0][1] == 1
+    assert len(stream.requests()) == LETTERS
+    aborted = len(stream.requests(committed=False)) - LETTERS
+    assert aborted == 3 * RECORDS_PER_TRANSACTION // 2, (
+        "each kill left half a transaction at the broker"
+    )
 
 
 @pytest.mark.real
-def test_a_second_redrive_ends_the_first_one(office):
-    name = office.topics.group("redrive")
-    office.receive(10)
+def test_second_redrive_fences_the_first_one(stream):
+    name = stream.topics.group("redrive")
+    stream.add_letters(10)
 
-    with TransactionalPublisher(office.connection, name) as first:
-        second = office.redrive()
+    with TransactionalPublisher(stream.connection, name) as first:
+        second = stream.redrive()
         with pytest.raises(ProducerLost):
-            first.publish([Outgoing(office.topics.requests, b"k", b"late")])
+            first.publish([ProducerRecord(stream.topics.requests, b"k", b"late")])
 
     assert second.sent == 10
-    assert len(office.requests()) == 10
+    assert len(stream.requests()) == 10
 
 
 @pytest.mark.real
-def test_only_the_chosen_cause_or_letter_is_sent(office):
-    office.receive(5)
-    office.receive(3, RecordTooLarge(2, 1), first=5)
+def test_only_the_selected_cause_or_letter_is_sent(stream):
+    stream.add_letters(5)
+    stream.add_letters(3, RecordTooLarge(2, 1), first=5)
 
-    large = office.redrive(Choice(cause="too_large"))
-    place = next(iter(office.desk.records(Choice(cause="not_json")))).place
-    one = office.redrive(Choice(letter=place))
+    large = stream.redrive(LetterFilter(cause="too_large"))
+    position = next(iter(stream.redriver.records(LetterFilter(cause="not_json")))).position
+    one = stream.redrive(LetterFilter(position=position))
 
     assert (large.sent, one.sent) == (3, 1)
-    assert sorted(int(r.header("n")) >= 5 for r in office.requests()) == [False, True, True, True]
+    assert sorted(int(r.header("n")) >= 5 for r in stream.requests()) == [False, True, True, True]
 
 
 @pytest.mark.real
-def test_letters_of_other_topics_are_left_where_they_are(office):
-    foreign = f"{office.prefix}payments"
-    office.receive(2, topic=foreign)
+def test_letters_from_topics_of_others_are_not_sent_back(stream):
+    foreign = f"{stream.prefix}payments"
+    stream.add_letters(2, topic=foreign)
 
-    outcome = office.redrive()
+    result = stream.redrive()
 
-    assert (outcome.sent, outcome.found["foreign"]) == (0, 2)
-    assert foreign not in {topic.name for topic in Admin(office.connection).topics(office.prefix)}
+    assert (result.sent, result.states_before["foreign"]) == (0, 2)
+    assert foreign not in {topic.name for topic in Admin(stream.connection).topics(stream.prefix)}
 
 
-def test_a_transaction_ends_at_so_many_records_or_bytes():
+def test_batches_are_limited_in_records_and_bytes():
     small = [Record("d", 0, n, None, b"x") for n in range(25)]
-    large = [Record("d", 0, n, None, bytes(MOST_BYTES // 2)) for n in range(5)]
+    large = [Record("d", 0, n, None, bytes(MAX_TRANSACTION_BYTES // 2)) for n in range(5)]
 
-    assert [len(batch) for batch in batches(small, 10)] == [10, 10, 5]
-    assert [len(batch) for batch in batches(large, 10)] == [2, 2, 1]
+    assert [len(batch) for batch in split_batches(small, 10)] == [10, 10, 5]
+    assert [len(batch) for batch in split_batches(large, 10)] == [2, 2, 1]
 
 
-@pytest.mark.parametrize(("failures", "tries"), [(ATTEMPTS - 1, ATTEMPTS), (99, ATTEMPTS)])
-def test_an_aborted_transaction_is_tried_again_but_not_for_ever(failures, tries):
+@pytest.mark.parametrize(
+    ("failures", "attempts"),
+    [(MAX_PUBLISH_ATTEMPTS - 1, MAX_PUBLISH_ATTEMPTS), (99, MAX_PUBLISH_ATTEMPTS)],
+)
+def test_aborted_transaction_is_retried_a_limited_number_of_times(failures, attempts):
     class Aborting:
         def __init__(self):
             self.calls = 0
@@ -167,10 +187,10 @@ def test_an_aborted_transaction_is_tried_again_but_not_for_ever(failures, tries)
 
     publisher = Aborting()
 
-    if failures < ATTEMPTS:
-        publish(publisher, [])
+    if failures < MAX_PUBLISH_ATTEMPTS:
+        publish_with_retries(publisher, [])
     else:
         with pytest.raises(TransactionAborted):
-            publish(publisher, [])
+            publish_with_retries(publisher, [])
 
-    assert publisher.calls == tries
+    assert publisher.calls == attempts

@@ -1,32 +1,40 @@
-"""What model-events tells of, held against a registry that has lost it."""
+"""Restoring a registry that has lost what model-events describes."""
 
 import pytest
 import redis
 
-from modstream.broker.wire.contracts import ModelEvent
-from modstream.models.registry.backup import Cellar
+from modstream.broker.wire.model_contracts import ModelEvent
+from modstream.models.registry.backup import ArtifactBackup
 from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.registry import Registry
-from modstream.operations.restore import Fate, Finding, Restorer, Told, runs
-from tests.models.constant_model import publish
+from modstream.operations.restore import (
+    PublishedState,
+    RestoreFinding,
+    Restorer,
+    RestoreStatus,
+    merge_findings,
+)
+from tests.models.constant_model import publish_constant
 
 
-class House:
-    """A registry with a cellar, and the events of what was published in it."""
+class Installation:
+    """A registry with a backup, and the events of what was published in it."""
 
     def __init__(self, url, prefix, folder):
         self.url, self.prefix = url, prefix
-        self.cellar = Cellar(folder)
-        self.registry = Registry(url, RegistrySettings(prefix=prefix, keep=3, cellar=folder))
+        self.backup = ArtifactBackup(folder)
+        self.registry = Registry(
+            url, RegistrySettings(prefix=prefix, keep_artifacts=3, backup_dir=folder)
+        )
         self.events = []
 
     def publish(self, number, name="flights", alias="champion"):
-        self.tell(publish(self.registry, number, name, alias), "publish", alias)
+        self.add_event(publish_constant(self.registry, number, name, alias), "publish", alias)
 
     def promote(self, version, alias):
-        self.tell(self.registry.promote("flights", version, alias), "promote", alias)
+        self.add_event(self.registry.promote("flights", version, alias), "promote", alias)
 
-    def tell(self, card, action, alias):
+    def add_event(self, card, action, alias):
         self.events.append(
             ModelEvent(
                 model=card.name,
@@ -38,116 +46,118 @@ class House:
             )
         )
 
-    def lose_all(self):
+    def flush_registry(self):
         with redis.Redis.from_url(self.url) as client:
             client.delete(*client.keys(f"{self.prefix}:*"))
 
     def restore(self, *, dry_run=False):
-        restorer = Restorer(self.registry, self.cellar, dry_run)
-        return list(restorer.run(Told.of(self.events)))
+        restorer = Restorer(self.registry, self.backup, dry_run)
+        return list(restorer.run(PublishedState.of(self.events)))
 
 
 @pytest.fixture
-def house(redis_url, prefix, tmp_path):
-    made = House(redis_url, prefix, tmp_path / "cellar")
-    yield made
-    made.registry.close()
+def installation(redis_url, prefix, tmp_path):
+    created = Installation(redis_url, prefix, tmp_path / "backup")
+    yield created
+    created.registry.close()
 
 
-def fates(found):
-    return [(f.alias or f.version, f.fate.value) for f in found]
+def statuses(findings):
+    return [(f.alias or f.version, f.status.value) for f in findings]
 
 
 @pytest.mark.real
-def test_a_whole_registry_is_there_but_for_what_retention_deleted(house):
+def test_complete_registry_lacks_only_what_retention_deleted(installation):
     for number in range(1, 6):
-        house.publish(number)
+        installation.publish(number)
 
-    assert fates(house.restore()) == [
+    assert statuses(installation.restore()) == [
         (1, "card only"),
         (2, "card only"),
-        (3, "there"),
-        (4, "there"),
-        (5, "there"),
-        ("champion", "there"),
+        (3, "present"),
+        (4, "present"),
+        (5, "present"),
+        ("champion", "present"),
     ]
 
 
 @pytest.mark.real
-def test_a_lost_registry_is_put_back_and_what_is_gone_is_told(house):
-    house.publish(1, alias="frozen")
+def test_lost_registry_is_restored_and_missing_backups_are_reported(installation):
+    installation.publish(1, alias="frozen")
     for number in range(2, 6):
-        house.publish(number)
-    house.promote(4, "champion")
-    house.publish(1, name="old", alias="champion")
-    cards = {version: house.registry.card("flights", version) for version in (1, 3, 4, 5)}
-    house.cellar.keep_only("old", set())
-    house.lose_all()
+        installation.publish(number)
+    installation.promote(4, "champion")
+    installation.publish(1, name="old", alias="champion")
+    cards = {version: installation.registry.card("flights", version) for version in (1, 3, 4, 5)}
+    installation.backup.keep_only("old", set())
+    installation.flush_registry()
 
-    looked = house.restore(dry_run=True)
-    assert house.registry.names() == []
-    found = house.restore()
+    dry = installation.restore(dry_run=True)
+    assert installation.registry.names() == []
+    findings = installation.restore()
 
-    put_back = [
+    restored = [
         (1, "restored"),
-        (2, "gone"),
+        (2, "lost"),
         (3, "restored"),
         (4, "restored"),
         (5, "restored"),
         ("champion", "restored"),
         ("frozen", "restored"),
-        (1, "gone"),
-        ("champion", "gone"),
+        (1, "lost"),
+        ("champion", "lost"),
     ]
-    assert fates(found) == put_back
-    assert fates(looked) == [(of, fate.replace("restored", "restorable")) for of, fate in put_back]
-    assert {v: house.registry.card("flights", v) for v in cards} == cards
-    assert house.registry.aliases("flights") == {"champion": 4, "frozen": 1}
-    assert house.registry.history("flights")[0].evidence == "restored from model-events"
-    house.publish(6)
-    house.publish(2, name="old")
-    assert house.registry.newest("flights").version == 6
-    assert house.registry.newest("old").version == 2, "the lost number is not given out again"
-    again = fates(house.restore())
-    assert again[:2] == [(1, "there"), (2, "gone")]
-    assert {fate for _, fate in again}.isdisjoint({"restored", "another"})
+    assert statuses(findings) == restored
+    assert statuses(dry) == [
+        (of, status.replace("restored", "restorable")) for of, status in restored
+    ]
+    assert {v: installation.registry.card("flights", v) for v in cards} == cards
+    assert installation.registry.aliases("flights") == {"champion": 4, "frozen": 1}
+    assert installation.registry.history("flights")[0].reason == "restored from model-events"
+    installation.publish(6)
+    installation.publish(2, name="old")
+    assert installation.registry.newest("flights").version == 6
+    assert installation.registry.newest("old").version == 2, "the lost number is not reused"
+    again = statuses(installation.restore())
+    assert again[:2] == [(1, "present"), (2, "lost")]
+    assert {status for _, status in again}.isdisjoint({"restored", "conflict"})
 
 
 @pytest.mark.real
-def test_what_was_published_after_the_loss_stands_and_is_told(house):
-    house.publish(1)
-    house.lose_all()
-    standing = publish(house.registry, 2)
+def test_version_published_after_the_loss_is_kept_and_reported_as_a_conflict(installation):
+    installation.publish(1)
+    installation.flush_registry()
+    newer = publish_constant(installation.registry, 2)
 
-    assert fates(house.restore()) == [(1, "another"), ("champion", "another")]
-    assert house.registry.card("flights") == standing
+    assert statuses(installation.restore()) == [(1, "conflict"), ("champion", "conflict")]
+    assert installation.registry.card("flights") == newer
 
 
 @pytest.mark.real
-def test_a_copy_of_another_version_is_not_put_back(house):
-    house.publish(1)
-    told, house.events = house.events, []
-    house.lose_all()
-    house.publish(2)
-    house.lose_all()
-    house.events = told
+def test_backup_of_another_version_is_not_restored(installation):
+    installation.publish(1)
+    events, installation.events = installation.events, []
+    installation.flush_registry()
+    installation.publish(2)
+    installation.flush_registry()
+    installation.events = events
 
-    assert fates(house.restore()) == [(1, "gone"), ("champion", "gone")]
-    assert house.registry.names() == []
+    assert statuses(installation.restore()) == [(1, "lost"), ("champion", "lost")]
+    assert installation.registry.names() == []
 
 
-def test_neighbours_of_one_fate_are_told_together():
-    found = [
-        *(Finding("a", n, None, Fate.GONE) for n in range(1, 4)),
-        Finding("a", 4, None, Fate.THERE),
-        Finding("a", 4, "champion", Fate.THERE),
-        Finding("b", 1, None, Fate.THERE),
-        Finding("b", 1, "champion", Fate.THERE),
+def test_consecutive_versions_with_the_same_status_are_merged():
+    findings = [
+        *(RestoreFinding("a", n, None, RestoreStatus.LOST) for n in range(1, 4)),
+        RestoreFinding("a", 4, None, RestoreStatus.PRESENT),
+        RestoreFinding("a", 4, "champion", RestoreStatus.PRESENT),
+        RestoreFinding("b", 1, None, RestoreStatus.PRESENT),
+        RestoreFinding("b", 1, "champion", RestoreStatus.PRESENT),
     ]
 
-    told = runs(found)
+    ranges = merge_findings(findings)
 
-    assert [(run.model, run.alias, run.first, run.last) for run in told] == [
+    assert [(run.model, run.alias, run.first, run.last) for run in ranges] == [
         ("a", None, 1, 3),
         ("a", None, 4, 4),
         ("a", "champion", 4, 4),

@@ -1,137 +1,132 @@
-"""What does not move any more is noticed and ended; what only waits is left alone."""
+"""The watchdog ends a process that is stalled, and no process that waits or works."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event
-from time import time
 
 import pytest
 
 from modstream.broker.errors import BrokerUnavailable
+from modstream.broker.loop.progress import EXIT_STALLED
 from modstream.broker.wire.records import TopicPartition
-from modstream.process.health import STALE_SECONDS, Healthbook, Report
-from modstream.process.watchdog import STALLED, StallWatch, Stillness
+from modstream.process.health import HealthFiles
+from modstream.process.watchdog import StallWatchdog
 
-PATIENCE = 0.2
-A, B = TopicPartition("requests", 0), TopicPartition("requests", 1)
+STALL_TIMEOUT = 0.2
+TIMEOUT = 20
+CHECKS = 30
+PARTITION = TopicPartition("requests", 0)
 
 
 @dataclass
-class Job:
-    """Some work in partition A; the event tells that it was looked at often enough."""
+class FakeProbe:
+    """Work in one partition; the event is set after enough checks."""
 
-    wait: int = 0
-    has_records: bool = True
-    moves: bool = False
-    busy_elsewhere: bool = False
-    idle_elsewhere: bool = False
+    offsets: int = 0
+    holds_records: bool = True
+    advances: bool = False
+    is_busy_elsewhere: bool = False
+    is_idle_elsewhere: bool = False
     answers: bool = True
-    looks: int = 0
-    seen: Event = field(default_factory=Event)
+    checks: int = 0
+    checked: Event = field(default_factory=Event)
 
-    def waiting(self):
-        self.looks += 1
-        if self.looks > 30:
-            self.seen.set()
+    def pending(self):
+        self.checks += 1
+        if self.checks > CHECKS:
+            self.checked.set()
         if not self.answers:
-            raise BrokerUnavailable("nowhere", "nobody")
-        start = self.looks if self.moves else 0
-        return {A: (start, start + self.wait)} if self.wait else {}
+            raise BrokerUnavailable("localhost:1", "connection refused")
+        start = self.checks if self.advances else 0
+        return {PARTITION: (start, start + self.offsets)} if self.offsets else {}
 
-    def holds_record(self, spans):
-        assert spans
-        return self.has_records
+    def has_records(self, ranges):
+        assert ranges
+        return self.holds_records
 
-    def done(self):
-        return self.looks if self.moves or self.busy_elsewhere or self.idle_elsewhere else 0
+    def deliveries(self):
+        delivers = self.advances or self.is_busy_elsewhere or self.is_idle_elsewhere
+        return self.checks if delivers else 0
 
-    def drained(self):
-        return self.looks if self.idle_elsewhere else 0
+    def drained_polls(self):
+        return self.checks if self.is_idle_elsewhere else 0
 
 
-def watched(tmp_path, job):
-    """Watch until the process would be ended, or the job was looked at long enough."""
-    book, codes = Healthbook(tmp_path), []
+def watch(probe, health_files):
+    """Watch until the process would exit, or the probe was checked often enough."""
+    codes = []
 
-    def end(code):
+    def exit_process(code):
         codes.append(code)
-        job.seen.set()
+        probe.checked.set()
 
-    with StallWatch("worker-0", job, PATIENCE, book, end):
-        assert job.seen.wait(20)
-        reports = book.read()
+    with StallWatchdog("worker-0", probe, STALL_TIMEOUT, health_files, exit_process):
+        assert probe.checked.wait(TIMEOUT)
+        reports = health_files.read()
     return codes, reports[0]
 
 
-def test_work_that_waits_while_nothing_is_delivered_ends_the_process(tmp_path):
-    codes, report = watched(tmp_path, Job(wait=7))
+@pytest.fixture
+def health_files(tmp_path):
+    return HealthFiles(tmp_path)
 
-    assert codes == [STALLED]
-    assert not report.healthy
+
+def test_records_that_wait_without_deliveries_end_the_process(health_files):
+    codes, report = watch(FakeProbe(offsets=7), health_files)
+
+    assert codes == [EXIT_STALLED] == [75]
+    assert not report.is_healthy
     assert report.reason == "7 offsets of requests:0 wait and none was delivered for 0.2 s"
 
 
-def test_one_partition_that_stands_still_while_others_go_on_ends_the_process(tmp_path):
-    codes, _ = watched(tmp_path, Job(wait=7, idle_elsewhere=True))
+def test_one_partition_that_stalls_while_others_are_idle_ends_the_process(health_files):
+    codes, _ = watch(FakeProbe(offsets=7, is_idle_elsewhere=True), health_files)
 
-    assert codes == [STALLED]
+    assert codes == [EXIT_STALLED]
 
 
 @pytest.mark.parametrize(
-    "job",
+    "probe",
     [
-        Job(wait=0),
-        Job(wait=7, moves=True),
-        Job(wait=7, busy_elsewhere=True),
-        Job(wait=1, has_records=False),
+        FakeProbe(offsets=0),
+        FakeProbe(offsets=7, advances=True),
+        FakeProbe(offsets=7, is_busy_elsewhere=True),
+        FakeProbe(offsets=1, holds_records=False),
     ],
-    ids=["nothing waits", "it moves", "others come first", "only markers of transactions wait"],
+    ids=["nothing waits", "it advances", "other partitions are busy", "only markers wait"],
 )
-def test_a_worker_that_is_well_goes_on(tmp_path, job):
-    codes, report = watched(tmp_path, job)
+def test_healthy_process_continues(health_files, probe):
+    codes, report = watch(probe, health_files)
 
     assert codes == []
-    assert report.healthy
+    assert report.is_healthy
 
 
-def test_while_kafka_does_not_answer_a_worker_is_unhealthy_and_goes_on(tmp_path):
-    codes, report = watched(tmp_path, Job(wait=7, answers=False))
+def test_process_is_unhealthy_and_continues_while_kafka_does_not_answer(health_files):
+    codes, report = watch(FakeProbe(offsets=7, answers=False), health_files)
 
     assert codes == []
-    assert not report.healthy
+    assert not report.is_healthy
     assert "no Kafka broker answers" in report.reason
 
 
-def test_who_ends_in_order_leaves_no_report(tmp_path):
-    watched(tmp_path, Job())
+def test_health_report_is_removed_when_the_process_stops_normally(health_files):
+    watch(FakeProbe(), health_files)
 
-    assert Healthbook(tmp_path).read() == []
-
-
-def test_old_news_is_bad_news(tmp_path):
-    book, fresh = Healthbook(tmp_path), Report("b", True, "nothing waits", 0, time())
-    book.write(fresh)
-    book.write(replace(fresh, name="a", at=time() - STALE_SECONDS - 10))
-
-    first, second = book.read()
-
-    assert second == fresh
-    assert not first.healthy
-    assert "no report for 40 s" in first.reason
+    assert health_files.read() == []
 
 
-def test_each_partition_has_a_clock_of_its_own_that_begins_when_it_stands():
-    still = Stillness()
-    still.note({A: (0, 5), B: (0, 5)}, 0.0, is_busy=False)
-    still.note({A: (0, 5), B: (3, 5)}, 6.0, is_busy=False)
+def test_watch_survives_a_health_file_that_cannot_be_written(tmp_path):
+    """A full disk must not leave a stalled worker running for ever."""
 
-    assert still.beyond(10.0, 10.0) == {A}
-    assert still.beyond(10.0, 16.0) == {A, B}
+    class FailingFiles(HealthFiles):
+        failures = 1
 
+        def write(self, report):
+            if self.failures:
+                self.failures -= 1
+                raise OSError("no space left on device")
+            super().write(report)
 
-def test_a_partition_that_goes_and_comes_back_begins_anew():
-    still = Stillness()
-    still.note({A: (0, 5)}, 0.0, is_busy=False)
-    still.note({}, 5.0, is_busy=False)
-    still.note({A: (0, 5)}, 9.0, is_busy=False)
+    codes, _ = watch(FakeProbe(offsets=7), FailingFiles(tmp_path))
 
-    assert still.beyond(10.0, 12.0) == set()
+    assert codes == [EXIT_STALLED]

@@ -1,4 +1,4 @@
-"""The account as people read it: a terminal, a page, a JSON document."""
+"""The report of an audit in the terminal, as an HTML page and as a JSON document."""
 
 import json
 import re
@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 from rich.console import Console
 
-from modstream.audit.figures import to_json
-from modstream.report.page import page, write_page
-from modstream.report.plots import MOST_MARKS, thinned
+from modstream.audit.result import to_json
 from modstream.report.console import print_report
+from modstream.report.page import render_page, write_page
+from modstream.report.plots import MAX_VERSION_MARKS, thin_version_times
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -45,20 +45,20 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def document(season) -> str:
-    return page(season)
+    return render_page(season)
 
 
-def printed(figures, width: int) -> str:
+def printed(result, width: int) -> str:
     console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
-        print_report(figures, console)
+        print_report(result, console)
     return capture.get()
 
 
-def test_the_report_begins_with_its_verdict(season):
+def test_report_starts_with_its_verdict(season):
     text = printed(season, 100)
 
-    assert text.startswith("SOUND  Each of 4,080 requests left through exactly one door per model")
+    assert text.startswith("SOUND  Each of 4,080 requests has exactly one response per model")
 
 
 @pytest.mark.parametrize("width", [80, 100])
@@ -71,31 +71,31 @@ def test_no_cell_of_the_report_is_wrapped_or_cut(season, width):
     assert [head.split()[0] for head in heads] == ["model", "labels", "model", "online", "model"]
 
 
-def test_the_report_sets_online_beside_frozen_with_their_difference(season):
+def test_report_shows_both_models_and_their_difference(season):
     lines = printed(season, 100).splitlines()
 
     online, frozen, difference = next(line.split()[1:] for line in lines if " AUC " in line)
     assert float(difference) == pytest.approx(float(online) - float(frozen), abs=2e-4)
 
 
-def test_a_fault_stands_in_the_first_line(story):
+def test_fault_is_in_the_first_line(story):
     story.flight("good")
     story.ask("lost")
 
-    text = printed(story.figures(), 100)
+    text = printed(story.audit_result(), 100)
 
-    assert text.startswith("NOT SOUND  missing answers: 2.")
+    assert text.startswith("NOT SOUND  missing responses: 2.")
 
 
-def test_the_json_holds_verdict_and_figures_and_no_nan(story, season):
+def test_json_has_the_verdict_and_no_nan(story, season):
     story.flight("alone")
 
-    small, large = json.loads(to_json(story.figures())), json.loads(to_json(season))
+    small, large = json.loads(to_json(story.audit_result())), json.loads(to_json(season))
 
     assert small["quality"][0]["auc"] is None
     assert large["sound"] is True
-    assert large["delivery"]["models"][0]["answered"] == 4000
-    assert "NaN" not in to_json(story.figures())
+    assert large["delivery"]["models"][0]["predictions"] == 4000
+    assert "NaN" not in to_json(story.audit_result())
 
 
 def test_the_page_is_well_formed(document):
@@ -111,7 +111,7 @@ def test_the_page_loads_nothing(document):
     assert all(target.startswith("#") for target in Outline(document).loads)
 
 
-def test_the_page_holds_every_plot_and_table(document):
+def test_page_has_all_plots_and_tables(document):
     outline = Outline(document)
 
     assert outline.tags.count("svg") == outline.tags.count("figure") == 6
@@ -125,26 +125,26 @@ def test_the_plots_take_their_colours_from_the_page(document):
     assert set(re.findall(r"#[0-9a-f]{6}\b", drawn)) <= {"#000000"}
 
 
-def test_hundreds_of_versions_are_thinned_out(season):
+def test_marks_of_hundreds_of_versions_are_thinned(season):
     online, frozen = season.quality
     many = replace(online, versions=online.versions * 20)
 
-    assert len(thinned(online)) == online.swaps
-    assert len(thinned(many)) <= MOST_MARKS
-    assert thinned(frozen) == []
+    assert len(thin_version_times(online)) == online.swaps
+    assert len(thin_version_times(many)) <= MAX_VERSION_MARKS
+    assert thin_version_times(frozen) == []
 
 
-def test_a_stream_with_next_to_nothing_has_a_page_too(story, tmp_path):
-    story.bury(story.ask("illegible", b""))
+def test_nearly_empty_stream_has_a_page(story, tmp_path):
+    story.dead_letter(story.ask("illegible", b""))
 
-    write_page(story.figures(), tmp_path / "report" / "index.html")
+    write_page(story.audit_result(), tmp_path / "report" / "index.html")
 
     text = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert Outline(text).open == []
     assert "SOUND" in text
 
 
-def test_what_others_wrote_is_escaped_on_the_page(story):
-    story.refuse(story.ask("odd"), None, "<script>")
+def test_text_of_clients_is_escaped_on_the_page(story):
+    story.reject(story.ask("odd"), None, "<script>")
 
-    assert "<script>" not in page(story.figures())
+    assert "<script>" not in render_page(story.audit_result())

@@ -1,59 +1,61 @@
-"""How much may be refused."""
+"""The token bucket of the soft rules, and the circuit breaker of each source."""
 
-from modstream.processors.guard.budgets import Allowance, PoisonBudget
+from modstream.processors.guard.budgets import SourceBreaker, TokenBucket
 
 
-def test_an_allowance_lasts_for_a_share_of_the_rows():
-    allowance = Allowance(share=0.05, most=50)
+def test_a_bucket_lasts_for_a_share_of_the_rows():
+    bucket = TokenBucket(tokens_per_row=0.05, capacity=50)
 
-    spent = 0
+    taken = 0
     for _ in range(10_000):
-        allowance.earn()
-        spent += allowance.spend()
+        bucket.add_row()
+        taken += bucket.take()
 
-    assert 500 <= spent <= 550
+    assert 500 <= taken <= 550
 
 
-def test_what_is_not_spent_is_kept_only_up_to_the_most():
-    allowance = Allowance(share=0.5, most=3)
+def test_a_bucket_holds_no_more_than_its_capacity():
+    bucket = TokenBucket(tokens_per_row=0.5, capacity=3)
     for _ in range(100):
-        allowance.earn()
+        bucket.add_row()
 
-    assert [allowance.spend() for _ in range(4)] == [True, True, True, False]
-
-
-def serve(budget, source, offences):
-    """Which of a source's rows are refused whole."""
-    shut = []
-    for offended in offences:
-        shut.append(budget.is_spent(source))
-        if not shut[-1]:
-            budget.note(source, offended=offended)
-    return shut
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_source_that_overdoes_it_is_shut_out_for_a_while_and_then_begins_anew():
-    budget = PoisonBudget(share=0.25, window=100, penalty=40)
+def rejections(breaker, source, violations):
+    """Process a source's rows; return for each whether the breaker rejected it."""
+    rejected = []
+    for is_violation in violations:
+        rejected.append(breaker.rejects_row(source))
+        if not rejected[-1]:
+            breaker.record_row(source, is_violation=is_violation)
+    return rejected
 
-    shut = serve(budget, "bad", [n % 2 == 0 for n in range(100)])
 
-    assert shut == [False] * 25 + [True] * 40 + [False] * 25 + [True] * 10
+def test_a_breaker_opens_for_a_number_of_rows_and_then_starts_afresh():
+    breaker = SourceBreaker(max_share=0.25, window=100, open_for=40)
+
+    rejected = rejections(breaker, "bad", [n % 2 == 0 for n in range(100)])
+
+    assert rejected == [False] * 25 + [True] * 40 + [False] * 25 + [True] * 10
 
 
-def test_other_sources_are_not_touched():
-    budget = PoisonBudget(share=0.25, window=100, penalty=40)
-    serve(budget, "bad", [True] * 60)
+def test_other_sources_are_not_affected():
+    breaker = SourceBreaker(max_share=0.25, window=100, open_for=40)
+    rejections(breaker, "bad", [True] * 60)
 
-    assert not any(serve(budget, "good", [n % 5 == 0 for n in range(1000)]))
+    assert not any(rejections(breaker, "good", [n % 5 == 0 for n in range(1000)]))
 
 
 def test_only_recent_rows_count():
-    budget = PoisonBudget(share=0.25, window=100, penalty=40)
-    serve(budget, "once", [n % 5 == 0 for n in range(100)])
+    breaker = SourceBreaker(max_share=0.25, window=100, open_for=40)
+    rejections(breaker, "once", [n % 5 == 0 for n in range(100)])
 
-    assert not any(serve(budget, "once", [False] * 100 + [True] * 25))
-    assert serve(budget, "once", [True, True]) == [False, True]
+    assert not any(rejections(breaker, "once", [False] * 100 + [True] * 25))
+    assert rejections(breaker, "once", [True, True]) == [False, True]
 
 
-def test_a_budget_of_nothing_is_no_budget():
-    assert not any(serve(PoisonBudget(share=0, window=100, penalty=40), "bad", [True] * 200))
+def test_a_share_of_0_switches_the_breaker_off():
+    breaker = SourceBreaker(max_share=0, window=100, open_for=40)
+
+    assert not any(rejections(breaker, "bad", [True] * 200))

@@ -1,4 +1,4 @@
-"""Nine kinds of bad rows among good ones: what they do to a model with and without the guard."""
+"""Nine kinds of bad rows among good ones: their effect on a model with and without the guard."""
 
 import json
 import math
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from modstream.broker.wire.codec import decode, encode
-from modstream.broker.wire.contracts import Feedback, Quarantined, Scored
+from modstream.broker.wire.contracts import Feedback, JoinedPrediction, Quarantined
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Topics
 from modstream.models.evaluation.metrics import auc
 from modstream.models.schema.input_schema import Feature, InputSchema
 from modstream.processors.learn.learner import Learner
-from tests.processors.small_fixtures import river
+from tests.processors.small_fixtures import river_model
 
 TOPICS = Topics("s")
 SCHEMA = InputSchema(
@@ -24,15 +24,14 @@ SCHEMA = InputSchema(
         Feature(name="hour", kind="float", low=-1e6, high=1e6),
     )
 )
-GOOD, EACH = 1000, 12
-"""Good rows, and bad ones of each kind."""
-BEFORE = 1_700_000_000_000
+GOOD_ROWS, BAD_ROWS_PER_KIND = 1000, 12
+VALID_TIME = 1_700_000_000_000
 
 
-def good(random):
+def good_row(random):
     distance, hour = random.gauss(1000.0, 300.0), random.gauss(14.0, 4.0)
-    chance = 1 / (1 + math.exp(-((distance - 1000) / 300 + (hour - 14) / 4) * 2))
-    return {"distance": distance, "hour": hour}, random.random() < chance
+    probability = 1 / (1 + math.exp(-((distance - 1000) / 300 + (hour - 14) / 4) * 2))
+    return {"distance": distance, "hour": hour}, random.random() < probability
 
 
 KINDS = {
@@ -52,72 +51,72 @@ KINDS = {
         lambda row, label: ({"distance": row["hour"], "hour": row["distance"]}, label),
     ),
 }
-"""Each kind with the rule that finds it."""
+"""Each kind of bad row: the rule that rejects it, and a function that makes it of a good row."""
 
 
-def feedback(number, name, row, label, at=BEFORE):
-    """A feedback record, however broken what it says is."""
+def feedback(number, request_id, row, label, event_time=VALID_TIME):
+    """Return a feedback record, even if its content is invalid."""
     document = json.loads(
         encode(
             Feedback(
-                id=name,
+                id=request_id,
                 label=True,
                 features={},
-                predictions=(Scored(model="m", version=1, outputs={"probability": 0.5}),),
-                event_time=BEFORE,
-                label_time=BEFORE,
+                predictions=(JoinedPrediction(model="m", version=1, outputs={"probability": 0.5}),),
+                event_time=VALID_TIME,
+                label_time=VALID_TIME,
             )
         )
     )
-    document |= {"features": row, "label": label, "event_time": at}
+    document |= {"features": row, "label": label, "event_time": event_time}
     return Record("s.feedback", 0, number, b"k", json.dumps(document).encode())
 
 
 def mixture(seed):
-    """Rows as (kind or None, row, label), and their records: bad ones anywhere among good ones."""
+    """Return rows as (kind or None, row, label), good and bad ones mixed, and their records."""
     random = Random(seed)
-    kinds = [None] * GOOD + [kind for kind in KINDS for _ in range(EACH)]
+    kinds = [None] * GOOD_ROWS + [kind for kind in KINDS for _ in range(BAD_ROWS_PER_KIND)]
     random.shuffle(kinds)
-    rows, records, names = [], [], ["nobody"]
+    rows, records, good_ids = [], [], ["none"]
     for number, kind in enumerate(kinds):
-        row, label = good(random)
-        name = f"r{number}"
+        row, label = good_row(random)
+        request_id = f"r{number}"
         if kind is None:
-            names.append(name)
+            good_ids.append(request_id)
         else:
             row, label = KINDS[kind][1](row, label)
         if kind == "duplicate id":
-            name = random.choice(names[1:] or names)
-        at = -5 if kind == "negative time" else BEFORE
+            request_id = random.choice(good_ids[1:] or good_ids)
+        event_time = -5 if kind == "negative time" else VALID_TIME
         rows.append((kind, row, label))
-        records.append(feedback(number, name, row, label, at))
+        records.append(feedback(number, request_id, row, label, event_time))
     return rows, records
 
 
-def exam(seed=99, size=2000):
+def evaluation_rows(seed=99, size=2000):
     random = Random(seed)
-    rows, labels = zip(*(good(random) for _ in range(size)), strict=True)
-    return SCHEMA.batch(rows).batch, np.array(labels, dtype=float)
+    rows, labels = zip(*(good_row(random) for _ in range(size)), strict=True)
+    return SCHEMA.parse_rows(rows).batch, np.array(labels, dtype=float)
 
 
-def score(runtime):
-    batch, labels = exam()
-    answers = runtime.predict(batch)
-    return auc(labels, np.nan_to_num(answers, nan=0.5))
+def auc_of(runtime):
+    batch, labels = evaluation_rows()
+    return auc(labels, np.nan_to_num(runtime.predict(batch), nan=0.5))
 
 
-def learned(records, size=100):
-    loaded = river(schema=SCHEMA)
-    pupil = Learner(loaded.card, loaded.runtime, TOPICS)
-    refused = []
+def learn_guarded(records, size=100):
+    """Learn records with the guard; return the learner and its quarantine messages."""
+    loaded = river_model(schema=SCHEMA)
+    learner = Learner(loaded.card, loaded.runtime, TOPICS)
+    rejected = []
     for start in range(0, len(records), size):
-        refused += pupil.absorb(records[start : start + size])
-    return pupil, [decode(Quarantined, out.value) for out in refused]
+        rejected += learner.learn_batch(records[start : start + size])
+    return learner, [decode(Quarantined, record.value) for record in rejected]
 
 
-def unguarded(rows):
-    """What a plain loop over the same rows comes to; what raises is skipped."""
-    runtime = river(schema=SCHEMA).runtime
+def learn_unguarded(rows):
+    """Learn rows without the guard, skipping those that raise; return the runtime."""
+    runtime = river_model(schema=SCHEMA).runtime
     for _, row, label in rows:
         try:
             runtime._model.learn_one(row, label)
@@ -126,30 +125,33 @@ def unguarded(rows):
     return runtime
 
 
-def test_nine_kinds_of_bad_rows_cost_a_guarded_model_nothing_and_ruin_an_unguarded_one(capsys):
+def test_nine_kinds_of_bad_rows_do_not_harm_a_guarded_model_but_ruin_an_unguarded_one(capsys):
     rows, records = mixture(seed=5)
-    clean = learned([record for (kind, *_), record in zip(rows, records, strict=True) if not kind])
-    guarded, refused = learned(records)
+    good = [record for (kind, *_), record in zip(rows, records, strict=True) if not kind]
+    clean, _ = learn_guarded(good)
+    guarded, messages = learn_guarded(records)
 
-    scores = [score(clean[0].runtime), score(guarded.runtime), score(unguarded(rows))]
+    aucs = [auc_of(clean.runtime), auc_of(guarded.runtime), auc_of(learn_unguarded(rows))]
     with capsys.disabled():
-        told = "AUC clean {:.4f}, guarded {:.4f}, unguarded {:.4f}".format(*scores)
-        print(f"\n{told}")  # noqa: T201 - what the run came to
+        result = "AUC clean {:.4f}, guarded {:.4f}, unguarded {:.4f}".format(*aucs)
+        print(f"\n{result}")  # noqa: T201 - the result of the run
 
-    named = {rows[told.source.offset][0]: told.rule for told in refused}
-    assert named == {kind: rule for kind, (rule, _) in KINDS.items()}
-    assert Counter(rows[told.source.offset][0] for told in refused) == dict.fromkeys(KINDS, EACH)
-    assert scores[0] - scores[1] <= 0.005
-    assert scores[0] > 0.85
-    assert scores[2] < 0.6
+    kinds = [rows[message.source.offset][0] for message in messages]
+    rules = {kind: one.rule for kind, one in zip(kinds, messages, strict=True)}
+    assert rules == {kind: rule for kind, (rule, _) in KINDS.items()}
+    assert Counter(kinds) == dict.fromkeys(KINDS, BAD_ROWS_PER_KIND)
+    assert aucs[0] - aucs[1] <= 0.005
+    assert aucs[0] > 0.85
+    assert aucs[2] < 0.6
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_of_bad_row_is_found_by_its_rule_among_as_few_as_a_hundred_good_ones(kind):
+def test_each_kind_of_bad_row_is_rejected_by_its_rule_after_a_hundred_good_rows(kind):
     rows, records = mixture(seed=8)
-    fine = [at for at, (named, *_) in enumerate(rows) if named is None]
-    bad = next(at for at, (named, *_) in enumerate(rows) if named == kind and at > fine[100])
+    good = [at for at, (found, *_) in enumerate(rows) if found is None]
+    bad = next(at for at, (found, *_) in enumerate(rows) if found == kind and at > good[100])
+    before = [at for at in good if at < bad]
 
-    _, refused = learned([records[at] for at in [*(at for at in fine if at < bad), bad]], size=1)
+    _, messages = learn_guarded([records[at] for at in [*before, bad]], size=1)
 
-    assert [(told.source.offset, told.rule) for told in refused] == [(bad, KINDS[kind][0])]
+    assert [(one.source.offset, one.rule) for one in messages] == [(bad, KINDS[kind][0])]

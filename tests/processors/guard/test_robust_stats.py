@@ -1,4 +1,4 @@
-"""Far from the bulk, whatever the few others are."""
+"""Robust distances from the median of recent numbers."""
 
 import numpy as np
 import pytest
@@ -11,39 +11,39 @@ def normal():
     return np.random.default_rng(7).normal([50.0, -3.0], [10.0, 0.1], size=(2000, 2))
 
 
-def test_distances_are_standard_deviations_where_numbers_are_normal(normal):
+def test_distances_of_normal_numbers_are_standard_deviations(normal):
     window = RobustWindow(1000, 2, 100)
     window.add(normal)
 
-    far = window.distances(np.array([[50.0, -3.0], [90.0, -3.0], [50.0, -2.5]]))
+    distances = window.distances(np.array([[50.0, -3.0], [90.0, -3.0], [50.0, -2.5]]))
 
-    assert far == pytest.approx(np.array([[0, 0], [4, 0], [0, 5]]), abs=0.4)
+    assert distances == pytest.approx(np.array([[0, 0], [4, 0], [0, 5]]), abs=0.4)
 
 
-def test_a_first_batch_is_judged_by_its_own_bulk(normal):
+def test_a_first_batch_is_compared_with_itself(normal):
     window = RobustWindow(1000, 2, 100)
 
-    far = window.distances(np.vstack([normal[:200], [[1e308, -3.0]] * 50]))
+    distances = window.distances(np.vstack([normal[:200], [[1e308, -3.0]] * 50]))
 
-    assert (far[:200] < 8).all()
-    assert (far[200:, 0] > 1e300).all()
+    assert (distances[:200] < 8).all()
+    assert (distances[200:, 0] > 1e300).all()
 
 
-def test_nothing_is_far_while_few_are_known(normal):
+def test_distances_are_0_before_the_minimum_number_of_rows(normal):
     window = RobustWindow(1000, 2, 100)
     window.add(normal[:50])
 
     assert not window.distances(np.array([[1e9, 1e9]])).any()
 
 
-def test_a_number_that_is_mostly_the_same_has_no_limit():
+def test_distances_are_0_where_most_numbers_are_equal():
     window = RobustWindow(1000, 1, 10)
     window.add(np.array([[0.0]] * 60 + [[1.0]] * 40))
 
     assert not window.distances(np.array([[500.0]])).any()
 
 
-def test_the_window_follows_what_is_accepted(normal):
+def test_the_window_follows_added_numbers(normal):
     window = RobustWindow(1000, 2, 100)
     for part in (normal, normal + 500.0):
         for start in range(0, len(part), 37):

@@ -1,21 +1,21 @@
-"""Rows that are valid and yet suspicious."""
+"""Soft rules: valid rows that are unlikely."""
 
 from random import Random
 
 import pytest
 
-from modstream.broker.wire.contracts import Feedback, Scored
+from modstream.broker.wire.contracts import Feedback, JoinedPrediction
 from modstream.models.schema.input_schema import InputSchema
-from modstream.processors.guard.soft_rules import LossBound, Outliers, surprise
-from modstream.processors.learn.settings import GuardSettings
-from tests.processors.small_fixtures import NUMBERS, SCHEMA, card
+from modstream.processors.guard.settings import GuardSettings
+from modstream.processors.guard.soft_rules import LossRule, OutlierRule, negative_log_likelihood
+from tests.processors.small_fixtures import SCHEMA, TWO_FLOATS, make_card
 
-SETTINGS = GuardSettings(window=200, fewest=50)
+SETTINGS = GuardSettings(window=200, min_rows=50)
 
 
-def told(label, model="m", **outputs):
-    scored = Scored(model=model, version=1, outputs=outputs)
-    return Feedback(id="r", label=label, predictions=(scored,), event_time=0, label_time=1)
+def feedback(label, model="m", **outputs):
+    prediction = JoinedPrediction(model=model, version=1, outputs=outputs)
+    return Feedback(id="r", label=label, predictions=(prediction,), event_time=0, label_time=1)
 
 
 def numbers(count, seed=3):
@@ -23,57 +23,58 @@ def numbers(count, seed=3):
     return [{"a": random.gauss(0, 1), "b": random.gauss(1000, 10)} for _ in range(count)]
 
 
-def test_the_farthest_number_of_a_row_is_named():
-    outliers = Outliers(card(schema=NUMBERS), SETTINGS)
-    outliers.add(NUMBERS.batch(numbers(200)).batch)
+def test_the_farthest_feature_of_a_row_is_named():
+    rule = OutlierRule(make_card(schema=TWO_FLOATS), SETTINGS)
+    rule.add(TWO_FLOATS.parse_rows(numbers(200)).batch)
 
-    found = outliers.suspects(NUMBERS.batch([{"a": 0.5, "b": 1001}, {"a": 1000, "b": 0.5}]).batch)
+    found = rule.check(TWO_FLOATS.parse_rows([{"a": 0.5, "b": 1001}, {"a": 1000, "b": 0.5}]).batch)
 
     assert list(found) == [1]
     assert found[1][0] == "outlier"
     assert found[1][1].startswith("a is 1000")
 
 
-@pytest.mark.parametrize("schema", [SCHEMA, NUMBERS])
-def test_a_bound_of_nothing_is_no_bound(schema):
-    outliers = Outliers(card(schema=schema), GuardSettings(outlier=0))
+@pytest.mark.parametrize("schema", [SCHEMA, TWO_FLOATS])
+def test_a_limit_of_0_switches_a_rule_off(schema):
+    rule = OutlierRule(make_card(schema=schema), GuardSettings(outlier_deviations=0))
     rows = [{"x": 999.0, "a": 1e9, "b": 1e9, "city": "JFK"}]
 
-    assert outliers.suspects(schema.batch(rows).batch) == {}
-    assert LossBound(card(), GuardSettings(loss=0)).suspects([told(True)], [True]) == {}
+    assert rule.check(schema.parse_rows(rows).batch) == {}
+    assert LossRule(make_card(), GuardSettings(max_loss=0)).check([feedback(True)], [True]) == {}
 
 
-def test_a_detector_of_anomalies_is_shown_outliers():
-    outliers = Outliers(card(schema=NUMBERS, task="anomaly", classes=()), SETTINGS)
-    outliers.add(NUMBERS.batch(numbers(200)).batch)
+def test_an_anomaly_detector_learns_outliers():
+    rule = OutlierRule(make_card(schema=TWO_FLOATS, task="anomaly", classes=()), SETTINGS)
+    rule.add(TWO_FLOATS.parse_rows(numbers(200)).batch)
 
-    assert outliers.suspects(NUMBERS.batch([{"a": 1000, "b": 0.5}]).batch) == {}
+    assert rule.check(TWO_FLOATS.parse_rows([{"a": 1000, "b": 0.5}]).batch) == {}
 
 
 def test_a_model_without_numbers_has_no_outliers():
-    words = InputSchema.model_validate({"features": [{"name": "city", "kind": "string"}]})
-    outliers, batch = Outliers(card(schema=words), SETTINGS), words.batch([{"city": "JFK"}]).batch
+    strings = InputSchema.model_validate({"features": [{"name": "city", "kind": "string"}]})
+    rule = OutlierRule(make_card(schema=strings), SETTINGS)
+    batch = strings.parse_rows([{"city": "JFK"}]).batch
 
-    outliers.add(batch)
+    rule.add(batch)
 
-    assert outliers.suspects(batch) == {}
+    assert rule.check(batch) == {}
 
 
-def test_a_label_that_was_held_to_be_impossible_is_suspicious():
-    rows = [told(True, probability=p) for p in (0.5, 1e-3, 1e-9, 0.0)]
+def test_a_label_predicted_to_be_almost_impossible_is_unlikely():
+    rows = [feedback(True, probability=p) for p in (0.5, 1e-3, 1e-9, 0.0)]
 
-    found = LossBound(card(), SETTINGS).suspects(rows, [True] * 4)
+    found = LossRule(make_card(), SETTINGS).check(rows, [True] * 4)
 
     assert {index: rule for index, (rule, _) in found.items()} == {2: "loss", 3: "loss"}
 
 
-def test_the_loss_is_that_of_the_own_model_or_else_of_the_first_of_the_route():
-    bound, sure, unsure = LossBound(card(name="m"), SETTINGS), {"probability": 1e-9}, 0.5
-    both = told(True, "other", **sure)
-    own = Scored(model="m", version=1, outputs={"probability": unsure})
+def test_the_loss_is_that_of_the_own_model_else_of_the_routes_first():
+    rule, certain, unsure = LossRule(make_card(name="m"), SETTINGS), {"probability": 1e-9}, 0.5
+    both = feedback(True, "other", **certain)
+    own = JoinedPrediction(model="m", version=1, outputs={"probability": unsure})
 
-    assert list(bound.suspects([both], [True])) == [0]
-    assert not bound.suspects(
+    assert list(rule.check([both], [True])) == [0]
+    assert not rule.check(
         [both.model_copy(update={"predictions": (*both.predictions, own)})], [True]
     )
 
@@ -90,19 +91,24 @@ def test_the_loss_is_that_of_the_own_model_or_else_of_the_first_of_the_route():
         ("binary", (False, True), {"probability": None}, True, 0.0),
     ],
 )
-def test_surprise_is_the_negative_log_likelihood(task, classes, answer, label, loss):
-    assert surprise(card(task=task, classes=classes), answer, label) == pytest.approx(
-        loss, abs=1e-3
-    )
+def test_the_negative_log_likelihood_depends_on_the_task(task, classes, answer, label, loss):
+    assert negative_log_likelihood(
+        make_card(task=task, classes=classes), answer, label
+    ) == pytest.approx(loss, abs=1e-3)
 
 
-def test_a_regression_error_is_held_against_the_bulk_of_recent_errors():
+def test_a_regression_error_is_compared_with_recent_errors():
     random = Random(5)
-    bound = LossBound(card(schema=NUMBERS, task="regression", classes=()), SETTINGS)
-    usual = [random.gauss(0, 2) for _ in range(150)]
-    bound.suspects([told(0.0, value=error) for error in usual], [0.0] * 150)
+    rule = LossRule(make_card(schema=TWO_FLOATS, task="regression", classes=()), SETTINGS)
+    errors = [random.gauss(0, 2) for _ in range(150)]
+    rule.check([feedback(0.0, value=error) for error in errors], [0.0] * 150)
 
-    rows = [told(1.0, value=2.5), told(500.0, value=2.5), told(1.0), told(1.0, value=float("nan"))]
-    found = bound.suspects(rows, [1.0, 500.0, 1.0, 1.0])
+    rows = [
+        feedback(1.0, value=2.5),
+        feedback(500.0, value=2.5),
+        feedback(1.0),
+        feedback(1.0, value=float("nan")),
+    ]
+    found = rule.check(rows, [1.0, 500.0, 1.0, 1.0])
 
     assert list(found) == [1]

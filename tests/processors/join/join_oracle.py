@@ -1,7 +1,6 @@
-"""The late-label join told a second time, as plainly as possible: the oracle of the join's tests.
+"""A second, simple implementation of the late-label join: the oracle of the join's tests.
 
-It never forgets, has no table, no heap and no changelog, and looks at every id whenever time
-passes.
+The oracle has no table, heap or changelog. Whenever time advances, entry checks every id.
 """
 
 from collections import Counter
@@ -9,102 +8,111 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Known:
-    """All that was ever seen of one id, since it was last dropped."""
+class OracleEntry:
+    """Everything seen of one id since entry was last dropped."""
 
-    asked_at: int | None = None
+    predicted_at: int | None = None
     models: list[str] = field(default_factory=list)
-    sent: list[str] = field(default_factory=list)
+    joined_models: list[str] = field(default_factory=list)
     has_features: bool = False
     features_sent: bool = False
     label: tuple[int, str] | None = None
     label_time: int | None = None
-    met: bool = False
-    missing: bool = False
+    is_joined: bool = False
+    is_missing: bool = False
 
 
 class Oracle:
-    """Joins the events of one partition; `said` are the messages that should have gone out."""
+    """Joins the events of one partition; `messages` are those that the join must publish."""
 
-    def __init__(self, horizon, disorder):
+    def __init__(self, horizon, out_of_orderness):
         self.horizon = horizon
-        self.disorder = disorder
-        self.known = {}
-        self.newest = {"predictions": None, "labels": None}
+        self.out_of_orderness = out_of_orderness
+        self.entries = {}
+        self.max_event_times = {"predictions": None, "labels": None}
         self.watermark = 0
         self.counts = Counter()
-        self.said = []
+        self.messages = []
 
-    def prediction(self, name, model, at, features):
-        self.newest["predictions"] = max(at, self.newest["predictions"] or at)
-        it = self.known.setdefault(name, Known())
-        if model in it.models:
+    def prediction(self, entry_id, model, at, features):
+        self.max_event_times["predictions"] = max(at, self.max_event_times["predictions"] or at)
+        entry = self.entries.setdefault(entry_id, OracleEntry())
+        if model in entry.models:
             self.counts["replayed"] += 1
             return
-        it.models.append(model)
-        it.asked_at = at if it.asked_at is None else it.asked_at
-        if not it.missing:
-            it.has_features = it.has_features or features
-            self._meet(name, it)
+        entry.models.append(model)
+        entry.predicted_at = at if entry.predicted_at is None else entry.predicted_at
+        if not entry.is_missing:
+            entry.has_features = entry.has_features or features
+            self._join(entry_id, entry)
 
-    def label(self, name, value, revision, at):
-        self.newest["labels"] = max(at, self.newest["labels"] or at)
-        it = self.known.setdefault(name, Known())
-        if it.label is not None:
-            old_revision, old_value = it.label
-            news = revision > old_revision or (revision == old_revision and value != old_value)
-            if news:
-                it.label, it.label_time = (revision, value), at
-            self._say(name, "revised" if news else "duplicate", value)
-            if news and it.sent and value != old_value:
-                self.said.append((name, "corrected", value, tuple(sorted(it.sent)), False))
+    def label(self, entry_id, value, revision, at):
+        self.max_event_times["labels"] = max(at, self.max_event_times["labels"] or at)
+        entry = self.entries.setdefault(entry_id, OracleEntry())
+        if entry.label is not None:
+            old_revision, old_value = entry.label
+            is_revision = revision > old_revision or (
+                revision == old_revision and value != old_value
+            )
+            if is_revision:
+                entry.label, entry.label_time = (revision, value), at
+            self._emit(entry_id, "revised" if is_revision else "duplicate", value)
+            if is_revision and entry.joined_models and value != old_value:
+                self.messages.append(
+                    (entry_id, "corrected", value, tuple(sorted(entry.joined_models)), False)
+                )
             return
-        it.label, it.label_time = (revision, value), at
-        if it.missing:
-            self._say(name, "late", value)
+        entry.label, entry.label_time = (revision, value), at
+        if entry.is_missing:
+            self._emit(entry_id, "late", value)
         else:
-            self._meet(name, it)
+            self._join(entry_id, entry)
 
-    def pass_time(self, finished):
-        waited_for = [time for topic, time in self.newest.items() if topic not in finished]
-        seen = [time for time in self.newest.values() if time is not None]
-        if seen and None not in waited_for:
-            reached = min(waited_for) if waited_for else max(seen)
-            self.watermark = max(self.watermark, reached - self.disorder)
-        for name, it in list(self.known.items()):
-            self._age(name, it)
+    def advance_time(self, finished_inputs):
+        active = [
+            time for topic, time in self.max_event_times.items() if topic not in finished_inputs
+        ]
+        seen = [time for time in self.max_event_times.values() if time is not None]
+        if seen and None not in active:
+            newest = min(active) if active else max(seen)
+            self.watermark = max(self.watermark, newest - self.out_of_orderness)
+        for entry_id, entry in list(self.entries.items()):
+            self._expire(entry_id, entry)
 
     def waiting_labels(self):
         return sum(
-            it.label is not None and not it.met and not it.missing for it in self.known.values()
+            entry.label is not None and not entry.is_joined and not entry.is_missing
+            for entry in self.entries.values()
         )
 
-    def _meet(self, name, it):
-        going = [model for model in it.models if model not in it.sent]
-        if it.label is None or not going:
+    def _join(self, entry_id, entry):
+        joining = [model for model in entry.models if model not in entry.joined_models]
+        if entry.label is None or not joining:
             return
-        if not it.met:
+        if not entry.is_joined:
             self.counts["joined"] += 1
-        features = it.has_features and not it.features_sent
-        it.met, it.sent, it.features_sent = True, it.sent + going, it.features_sent or features
-        self.said.append((name, "joined", it.label[1], tuple(sorted(going)), features))
+        features = entry.has_features and not entry.features_sent
+        entry.is_joined = True
+        entry.joined_models = entry.joined_models + joining
+        entry.features_sent = entry.features_sent or features
+        self.messages.append((entry_id, "joined", entry.label[1], tuple(sorted(joining)), features))
 
-    def _age(self, name, it):
-        over = self.watermark - self.horizon
-        if it.met:
-            if max(it.asked_at, it.label_time) < over:
-                del self.known[name]
-        elif it.asked_at is None:
-            if it.label_time < over:
-                self._say(name, "orphan", it.label[1])
-                del self.known[name]
+    def _expire(self, entry_id, entry):
+        expired_before = self.watermark - self.horizon
+        if entry.is_joined:
+            if max(entry.predicted_at, entry.label_time) < expired_before:
+                del self.entries[entry_id]
+        elif entry.predicted_at is None:
+            if entry.label_time < expired_before:
+                self._emit(entry_id, "orphan", entry.label[1])
+                del self.entries[entry_id]
         else:
-            if it.asked_at < over and not it.missing:
-                it.missing = True
-                self._say(name, "missing", None)
-            if it.asked_at < over - self.horizon:
-                del self.known[name]
+            if entry.predicted_at < expired_before and not entry.is_missing:
+                entry.is_missing = True
+                self._emit(entry_id, "missing", None)
+            if entry.predicted_at < expired_before - self.horizon:
+                del self.entries[entry_id]
 
-    def _say(self, name, reason, value):
+    def _emit(self, entry_id, reason, value):
         self.counts[reason] += 1
-        self.said.append((name, reason, value, (), False))
+        self.messages.append((entry_id, reason, value, (), False))

@@ -1,4 +1,4 @@
-"""What Faust would drop, and must not: the joiner alone says what connects."""
+"""Behaviour of Faust that the joiner overrides, because it would lose records."""
 
 import asyncio
 from types import SimpleNamespace
@@ -9,44 +9,63 @@ from modstream.broker.client.connection import Connection
 from modstream.broker.wire.topics import Topics
 from modstream.processors.join.faust.app import build_app
 from modstream.processors.join.faust.transport import ConsumerThread
-from modstream.processors.join.joiner import JoinerSettings
+from modstream.processors.join.settings import JoinerSettings
 
 
 def app_in(folder):
     return build_app(Connection("localhost:1"), Topics("flights"), JoinerSettings(data_dir=folder))
 
 
-def test_what_waits_in_a_queue_is_still_there_when_a_recovery_ends(tmp_path):
-    async def story():
+def test_queues_are_not_cleared_when_a_recovery_ends(tmp_path):
+    async def run():
         app = app_in(tmp_path)
         queue = app.FlowControlQueue(16, clear_on_resume=True)
-        queue.put_nowait("read after the rewind")
+        queue.put_nowait("fetched after the seek")
         app.flow_control.resume()
         return queue.qsize()
 
-    assert asyncio.run(story()) == 1
+    assert asyncio.run(run()) == 1
 
 
-def test_a_record_that_was_noted_as_read_too_late_makes_no_earlier_one_old(tmp_path):
-    async def story():
-        home = TP("flights.labels", 0)
+def test_no_record_counts_as_read_before(tmp_path):
+    async def run():
+        partition = TP("flights.labels", 0)
         read = app_in(tmp_path).consumer._read_offset
-        read[home] = 900
-        return read[home]
+        read[partition] = 900
+        return read[partition]
 
-    assert asyncio.run(story()) is None
+    assert asyncio.run(run()) is None
 
 
-def test_an_input_of_which_nothing_was_taken_is_read_from_its_first_record_again():
-    taken, untaken = TP("flights.labels", 0), TP("flights.labels", 1)
+def test_input_without_a_position_is_read_from_its_first_record():
+    processed, unprocessed = TP("flights.labels", 0), TP("flights.labels", 1)
     sought = {}
     consumer = SimpleNamespace(
-        assignment=lambda: {taken, untaken},
+        assignment=lambda: {processed, unprocessed},
         seek=lambda tp, offset: sought.update({TP(tp.topic, tp.partition): offset}),
     )
-    thread = SimpleNamespace(_read_to={taken: 900, untaken: 300}, _ensure_consumer=lambda: consumer)
+    thread = SimpleNamespace(
+        _next_offsets={processed: 900, unprocessed: 300}, _ensure_consumer=lambda: consumer
+    )
 
-    asyncio.run(ConsumerThread._rewind(thread, {taken: 500}, {untaken: 0}))
+    asyncio.run(ConsumerThread._seek_to(thread, {processed: 500}, {unprocessed: 0}))
 
-    assert sought == {taken: 500, untaken: 0}
-    assert thread._read_to == {taken: 500}
+    assert sought == {processed: 500, unprocessed: 0}
+    assert thread._next_offsets == {processed: 500}
+
+
+def test_transport_follows_the_joiner_through_a_new_assignment(tmp_path):
+    """Positions of the previous assignment must not be committed after a rebalance."""
+    partition = TP("flights.labels", 0)
+
+    async def run():
+        app = app_in(tmp_path)
+        joiner = app.tables["entries"].joiner
+        joiner.assign({0})
+        joiner.partitions[0].state.inputs[partition.topic].position = 7
+        joiner.resume()
+        before = app.transport.positions()
+        joiner.assign({1})
+        return before, app.transport.positions()
+
+    assert asyncio.run(run()) == ({partition: 7}, {})

@@ -1,18 +1,18 @@
-"""The joiner logs in with the settings that every other client of the cluster is given."""
+"""The joiner authenticates with the same settings as the other Kafka clients."""
 
 import pytest
 from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from modstream.processors.errors import SettingUnsupported
-from modstream.processors.join.faust.security import credentials
+from modstream.processors.errors import UnsupportedSetting
+from modstream.processors.join.faust.security import faust_credentials
 
 
-def test_a_connection_without_security_needs_no_credentials():
-    assert credentials({"linger.ms": "5"}) is None
+def test_connection_without_security_has_no_credentials():
+    assert faust_credentials({"linger.ms": "5"}) is None
 
 
-def test_sasl_over_tls_reaches_the_joiners_client():
+def test_sasl_over_tls_is_passed_to_the_kafka_client():
     options = {
         "security.protocol": "SASL_SSL",
         "sasl.mechanisms": "SCRAM-SHA-512",
@@ -20,7 +20,7 @@ def test_sasl_over_tls_reaches_the_joiners_client():
         "sasl.password": "secret",
     }
 
-    login = credentials_to_aiokafka_auth(credentials(options))
+    login = credentials_to_aiokafka_auth(faust_credentials(options))
 
     assert login["security_protocol"] == "SASL_SSL"
     assert login["sasl_mechanism"] == "SCRAM-SHA-512"
@@ -28,20 +28,20 @@ def test_sasl_over_tls_reaches_the_joiners_client():
     assert type(login["ssl_context"]) is type(create_ssl_context())
 
 
-def test_tls_alone_reaches_the_joiners_client():
-    login = credentials_to_aiokafka_auth(credentials({"security.protocol": "ssl"}))
+def test_tls_alone_is_passed_to_the_kafka_client():
+    login = credentials_to_aiokafka_auth(faust_credentials({"security.protocol": "ssl"}))
 
     assert login["security_protocol"] == "SSL"
 
 
 @pytest.mark.parametrize("name", ["sasl.oauthbearer.client.secret", "ssl.engine.location"])
-def test_a_security_setting_without_counterpart_is_refused_and_its_value_kept_secret(name):
-    with pytest.raises(SettingUnsupported, match=name) as refused:
-        credentials({name: "hush"})
+def test_unsupported_security_setting_is_rejected_without_showing_its_value(name):
+    with pytest.raises(UnsupportedSetting, match=name) as rejected:
+        faust_credentials({name: "hush"})
 
-    assert "hush" not in str(refused.value)
+    assert "hush" not in str(rejected.value)
 
 
-def test_a_login_that_needs_more_than_a_password_is_refused():
-    with pytest.raises(SettingUnsupported, match="GSSAPI"):
-        credentials({"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "GSSAPI"})
+def test_unsupported_sasl_mechanism_is_rejected():
+    with pytest.raises(UnsupportedSetting, match="GSSAPI"):
+        faust_credentials({"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "GSSAPI"})

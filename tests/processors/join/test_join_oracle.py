@@ -1,4 +1,4 @@
-"""The join against its oracle, whatever comes in whatever order, with crashes and replays."""
+"""The join compared with its oracle for any input in any order, with crashes and replays."""
 
 from collections import Counter
 
@@ -6,14 +6,14 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.processors.join.join_log import (
-    AS_ERROR,
-    DISORDER,
+    ERROR_HEADERS,
     HORIZON,
+    OUT_OF_ORDERNESS,
     TOPICS,
-    Log,
+    JoinHarness,
+    error_response,
     label,
     prediction,
-    refusal,
 )
 from tests.processors.join.join_oracle import Oracle
 
@@ -23,88 +23,88 @@ PREDICTION = st.tuples(
     st.just("prediction"), NAMES, st.sampled_from(["online", "frozen"]), TIMES, st.booleans()
 )
 LABEL = st.tuples(st.just("label"), NAMES, st.sampled_from(["yes", "no"]), st.integers(0, 2), TIMES)
-TAKE = st.tuples(st.just("take"), st.booleans())
+PROCESS = st.tuples(st.just("process"), st.booleans())
 RARE = st.one_of(
-    st.tuples(st.just("refusal"), NAMES),
+    st.tuples(st.just("error_response"), NAMES),
     st.tuples(st.just("crash"), st.booleans()),
     st.tuples(st.just("restart")),
     st.tuples(st.just("replay"), st.integers(1, 5)),
-    st.tuples(st.just("sweep"), st.sets(st.sampled_from(["predictions", "labels"]))),
+    st.tuples(st.just("advance_time"), st.sets(st.sampled_from(["predictions", "labels"]))),
 )
-STEPS = st.lists(st.one_of(PREDICTION, LABEL, TAKE, TAKE, RARE), min_size=10, max_size=80)
+STEPS = st.lists(st.one_of(PREDICTION, LABEL, PROCESS, PROCESS, RARE), min_size=10, max_size=80)
 FULL_NAMES = {"predictions": TOPICS.predictions, "labels": TOPICS.labels}
 
 
-class Rehearsal:
-    """The same steps for the join and for its oracle."""
+class Comparison:
+    """Applies the same steps to the join and to its oracle."""
 
     def __init__(self):
-        self.log = Log()
-        self.oracle = Oracle(HORIZON, DISORDER)
+        self.harness = JoinHarness()
+        self.oracle = Oracle(HORIZON, OUT_OF_ORDERNESS)
         self.pending = {"predictions": [], "labels": []}
         self.repeated = Counter()
         self.labels = 0
 
-    def prediction(self, name, model, at, featured):
-        features = {"x": 1.0} if featured else None
-        self.log.append(TOPICS.predictions, prediction(name, model, at, features))
-        self.pending["predictions"].append((self.oracle.prediction, name, model, at, featured))
+    def prediction(self, name, model, at, has_features):
+        features = {"x": 1.0} if has_features else None
+        self.harness.append(TOPICS.predictions, prediction(name, model, at, features))
+        self.pending["predictions"].append((self.oracle.prediction, name, model, at, has_features))
 
     def label(self, name, value, revision, at):
-        self.log.append(TOPICS.labels, label(name, value, revision, at))
+        self.harness.append(TOPICS.labels, label(name, value, revision, at))
         self.pending["labels"].append((self.oracle.label, name, value, revision, at))
 
-    def refusal(self, name):
-        self.log.append(TOPICS.predictions, refusal(name), headers=AS_ERROR)
+    def error_response(self, name):
+        self.harness.append(TOPICS.predictions, error_response(name), headers=ERROR_HEADERS)
 
-    def take(self, of_labels):
-        topic = "labels" if of_labels else "predictions"
-        known = self.log.join.ledger.inputs[FULL_NAMES[topic]].position or 0
-        self.log.take(FULL_NAMES[topic])
-        if (self.log.join.ledger.inputs[FULL_NAMES[topic]].position or 0) == known:
+    def process(self, is_labels):
+        topic = "labels" if is_labels else "predictions"
+        before = self.harness.join.state.inputs[FULL_NAMES[topic]].position or 0
+        self.harness.process(FULL_NAMES[topic])
+        if (self.harness.join.state.inputs[FULL_NAMES[topic]].position or 0) == before:
             return
-        for act, *facts in self.pending[topic]:
-            act(*facts)
-        self.labels += len(self.pending[topic]) if of_labels else 0
+        for apply, *values in self.pending[topic]:
+            apply(*values)
+        self.labels += len(self.pending[topic]) if is_labels else 0
         self.pending[topic].clear()
-        self.oracle.pass_time(())
+        self.oracle.advance_time(())
 
-    def crash(self, of_labels):
-        """Publish, die before the changelog is written, begin again: outputs come twice."""
-        before = len(self.log.published)
-        self.log.take(FULL_NAMES["labels" if of_labels else "predictions"], die=True)
-        self.repeated.update(self.log.told()[before:])
-        self.take(of_labels)
+    def crash(self, is_labels):
+        """Crash after publishing and before the changelog is written, which repeats the outputs."""
+        before = len(self.harness.published)
+        self.harness.process(FULL_NAMES["labels" if is_labels else "predictions"], crash=True)
+        self.repeated.update(self.harness.messages()[before:])
+        self.process(is_labels)
 
     def restart(self):
-        self.log.restart()
+        self.harness.restart()
 
-    def replay(self, most):
-        """Read the last records again that were already taken."""
+    def replay(self, max_records):
+        """Read the last processed records again."""
         for topic in FULL_NAMES.values():
-            position = self.log.join.ledger.inputs[topic].position or 0
-            records = self.log.records[topic][max(0, position - most) : position]
-            self.log.keep(self.log.join.take(topic, position, records))
+            position = self.harness.join.state.inputs[topic].position or 0
+            records = self.harness.records[topic][max(0, position - max_records) : position]
+            self.harness.store(self.harness.join.process(topic, position, records))
             self.oracle.counts["replayed"] += len(records)
-        self.oracle.pass_time(())
+        self.oracle.advance_time(())
 
-    def sweep(self, finished):
-        self.log.sweep([FULL_NAMES[topic] for topic in finished])
-        self.oracle.pass_time(finished)
+    def advance_time(self, finished_inputs):
+        self.harness.advance_time([FULL_NAMES[topic] for topic in finished_inputs])
+        self.oracle.advance_time(finished_inputs)
 
 
 @given(STEPS)
 @settings(max_examples=300)
-def test_the_join_agrees_with_its_oracle_whatever_comes_in_whatever_order(steps):
-    both = Rehearsal()
+def test_join_agrees_with_its_oracle_for_any_input_in_any_order(steps):
+    comparison = Comparison()
 
-    for verb, *facts in steps:
-        getattr(both, verb)(*facts)
+    for method, *arguments in steps:
+        getattr(comparison, method)(*arguments)
 
-    told = Counter(both.log.told())
-    counts = both.log.join.ledger.counts
-    assert told - both.repeated == Counter(both.oracle.said)
-    assert +counts - Counter(refused=counts["refused"]) == +both.oracle.counts
-    labels = sum(counts[it] for it in ("joined", "late", "orphan", "duplicate", "revised"))
+    messages = Counter(comparison.harness.messages())
+    counts = comparison.harness.join.state.counts
+    assert messages - comparison.repeated == Counter(comparison.oracle.messages)
+    assert +counts - Counter(refused=counts["refused"]) == +comparison.oracle.counts
+    labels = sum(counts[name] for name in ("joined", "late", "orphan", "duplicate", "revised"))
     event(f"labels joined: {counts['joined']}")
-    assert labels + both.oracle.waiting_labels() == both.labels
+    assert labels + comparison.oracle.waiting_labels() == comparison.labels

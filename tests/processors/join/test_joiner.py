@@ -1,4 +1,4 @@
-"""The joiner's order of work, at doors that write down who passes."""
+"""The order in which the joiner makes its results durable, with Kafka replaced by a recorder."""
 
 import asyncio
 import json
@@ -6,31 +6,31 @@ import json
 import pytest
 
 from modstream.broker.wire.codec import encode
-from modstream.broker.wire.contracts import Label, Prediction, Source
+from modstream.broker.wire.contracts import Label, Prediction, SourcePosition
 from modstream.broker.wire.records import Record, TopicPartition
 from modstream.broker.wire.topics import Topics
-from modstream.processors.join.joiner import Chunk, Joiner, JoinerSettings
+from modstream.processors.join.joiner import FetchedChunk, Joiner
+from modstream.processors.join.settings import JoinerSettings
 
 TOPICS = Topics("flights")
 CHANGELOG = "changelog"
 NOW = 1_700_000_000_000
 PREDICTIONS = TopicPartition(TOPICS.predictions, 0)
 LABELS = TopicPartition(TOPICS.labels, 0)
-SOURCE = Source(topic=TOPICS.requests, partition=0, offset=0)
+SOURCE = SourcePosition(topic=TOPICS.requests, partition=0, offset=0)
 
 
-class Doors:
-    """Doors to topics in memory; a topic in `shut` fails."""
+class RecordingIO:
+    """Records all sends; sending to a topic in `failing` raises."""
 
     def __init__(self):
         self.sent = []
         self.ended = set()
-        self.held = set()
-        self.shut = set()
-        self.positions = []
+        self.paused = set()
+        self.failing = set()
 
     async def send_rows(self, topic, partition, rows):
-        if topic in self.shut:
+        if topic in self.failing:
             raise OSError(topic)
         await asyncio.sleep(0)
         self.sent.append((topic, partition, list(rows)))
@@ -38,22 +38,22 @@ class Doors:
     def at_end(self, tp):
         return tp in self.ended
 
-    def hold(self, tp, *, back):
-        (self.held.add if back else self.held.discard)(tp)
+    def set_paused(self, tp, *, is_paused):
+        (self.paused.add if is_paused else self.paused.discard)(tp)
 
     def topics(self):
         return [topic for topic, _, _ in self.sent]
 
 
 @pytest.fixture
-def doors():
-    return Doors()
+def io():
+    return RecordingIO()
 
 
 @pytest.fixture
-def joiner(doors):
-    joiner = Joiner(TOPICS, JoinerSettings(idle_seconds=0), CHANGELOG, doors)
-    joiner.own({0})
+def joiner(io):
+    joiner = Joiner(TOPICS, JoinerSettings(idle_seconds=0), CHANGELOG, io)
+    joiner.assign({0})
     joiner.resume()
     return joiner
 
@@ -74,142 +74,142 @@ def chunk(tp, messages, start, offset):
     records = [
         Record(*tp, offset + i, b"key", encode(m), timestamp=NOW) for i, m in enumerate(messages)
     ]
-    return Chunk(start, offset + len(records), records)
+    return FetchedChunk(start, offset + len(records), records)
 
 
-def take(joiner, tp, *chunks):
-    async def all_of_them():
-        for one in chunks:
-            await joiner.take(tp, one)
+def process(joiner, tp, *chunks):
+    async def process_all():
+        for fetched in chunks:
+            await joiner.process(tp, fetched)
 
-    asyncio.run(all_of_them())
-
-
-def test_what_came_of_a_batch_is_acknowledged_before_the_changelog_is_written(joiner, doors):
-    take(joiner, PREDICTIONS, predictions("a", "b"))
-    doors.sent.clear()
-
-    take(joiner, LABELS, labels("a", "b", "b"))
-
-    assert set(doors.topics()[:2]) == {TOPICS.feedback, TOPICS.unjoined}
-    assert doors.topics()[2:] == [CHANGELOG]
+    asyncio.run(process_all())
 
 
-def test_a_batch_that_cannot_be_published_leaves_changelog_and_positions_alone(joiner, doors):
-    take(joiner, PREDICTIONS, predictions("a"))
-    doors.sent.clear()
-    doors.shut.add(TOPICS.feedback)
+def test_outputs_of_a_batch_are_acknowledged_before_the_changelog_is_written(joiner, io):
+    process(joiner, PREDICTIONS, predictions("a", "b"))
+    io.sent.clear()
+
+    process(joiner, LABELS, labels("a", "b", "b"))
+
+    assert set(io.topics()[:2]) == {TOPICS.feedback, TOPICS.unjoined}
+    assert io.topics()[2:] == [CHANGELOG]
+
+
+def test_batch_that_cannot_be_published_changes_neither_changelog_nor_positions(joiner, io):
+    process(joiner, PREDICTIONS, predictions("a"))
+    io.sent.clear()
+    io.failing.add(TOPICS.feedback)
 
     with pytest.raises(OSError, match="feedback"):
-        take(joiner, LABELS, labels("a"))
+        process(joiner, LABELS, labels("a"))
 
-    assert doors.sent == []
-    assert joiner.positions == {PREDICTIONS: 1}
+    assert io.sent == []
+    assert joiner.durable_positions() == {PREDICTIONS: 1}
 
 
-def test_a_batch_whose_rows_are_not_written_does_not_move_the_positions(joiner, doors):
-    doors.shut.add(CHANGELOG)
+def test_batch_whose_rows_are_not_written_does_not_advance_the_positions(joiner, io):
+    io.failing.add(CHANGELOG)
 
     with pytest.raises(OSError, match="changelog"):
-        take(joiner, PREDICTIONS, predictions("a"))
+        process(joiner, PREDICTIONS, predictions("a"))
 
-    assert joiner.positions == {}
+    assert joiner.durable_positions() == {}
 
 
-def test_records_behind_a_hole_are_not_taken(joiner):
-    take(joiner, PREDICTIONS, predictions("a"))
+def test_records_after_a_gap_are_not_processed(joiner):
+    process(joiner, PREDICTIONS, predictions("a"))
 
-    take(joiner, PREDICTIONS, predictions("c", start=2, offset=2))
+    process(joiner, PREDICTIONS, predictions("c", start=2, offset=2))
 
-    assert joiner.positions == {PREDICTIONS: 1}
+    assert joiner.durable_positions() == {PREDICTIONS: 1}
     assert set(joiner.partitions[0].entries) == {"a"}
 
 
-def test_a_hole_at_the_very_beginning_is_noticed(joiner):
-    take(joiner, PREDICTIONS, predictions("b", start=1, offset=1))
+def test_gap_at_the_start_is_noticed(joiner):
+    process(joiner, PREDICTIONS, predictions("b", start=1, offset=1))
 
-    assert joiner.positions == {}
-
-
-def test_records_that_were_read_again_are_skipped_and_those_behind_them_taken(joiner):
-    take(joiner, PREDICTIONS, predictions("a"))
-
-    take(joiner, PREDICTIONS, predictions("a", "b", start=0))
-
-    assert joiner.positions == {PREDICTIONS: 2}
-    assert joiner.partitions[0].ledger.counts == {"replayed": 1}
+    assert joiner.durable_positions() == {}
 
 
-def test_a_suspended_joiner_takes_nothing_until_it_resumes(joiner, doors):
+def test_records_read_again_are_skipped_and_later_ones_processed(joiner):
+    process(joiner, PREDICTIONS, predictions("a"))
+
+    process(joiner, PREDICTIONS, predictions("a", "b", start=0))
+
+    assert joiner.durable_positions() == {PREDICTIONS: 2}
+    assert joiner.partitions[0].state.counts == {"replayed": 1}
+
+
+def test_suspended_joiner_processes_nothing(joiner, io):
     asyncio.run(joiner.suspend())
 
-    take(joiner, PREDICTIONS, predictions("a"))
-    asyncio.run(joiner.sweep())
+    process(joiner, PREDICTIONS, predictions("a"))
+    asyncio.run(joiner.advance_time())
 
-    assert doors.sent == []
+    assert io.sent == []
 
 
-def test_a_partition_that_went_away_is_forgotten_and_one_that_stayed_is_kept(joiner):
-    joiner.own({0, 1})
-    take(joiner, PREDICTIONS, predictions("a"))
+def test_revoked_partition_is_dropped_and_retained_partition_is_kept(joiner):
+    joiner.assign({0, 1})
+    process(joiner, PREDICTIONS, predictions("a"))
 
-    joiner.own({0})
+    joiner.assign({0})
     kept = set(joiner.partitions[0].entries)
-    joiner.own({1})
+    joiner.assign({1})
     joiner.resume()
 
     assert kept == {"a"}
     assert set(joiner.partitions) == {1}
-    assert joiner.positions == {}
+    assert joiner.durable_positions() == {}
 
 
-def test_a_joiner_restored_from_the_changelog_begins_where_the_ledger_says(joiner, doors):
-    take(joiner, PREDICTIONS, predictions("a", "b"))
-    _, number, rows = doors.sent[-1]
-    restored = Joiner(TOPICS, JoinerSettings(), CHANGELOG, Doors())
-    restored.own({0})
+def test_restored_joiner_starts_at_the_positions_of_the_changelog(joiner, io):
+    process(joiner, PREDICTIONS, predictions("a", "b"))
+    _, number, rows = io.sent[-1]
+    restored = Joiner(TOPICS, JoinerSettings(), CHANGELOG, RecordingIO())
+    restored.assign({0})
 
     restored.restore(number, [Record(CHANGELOG, 0, i, *row) for i, row in enumerate(rows)])
     restored.resume()
 
-    assert restored.positions == {PREDICTIONS: 2}
+    assert restored.durable_positions() == {PREDICTIONS: 2}
     assert restored.partitions[0].entries == joiner.partitions[0].entries
 
 
-def test_an_input_that_runs_ahead_is_held_back_while_the_other_has_more_to_come(joiner, doors):
-    take(joiner, PREDICTIONS, predictions("a", at=10**9))
-    held = set(doors.held)
-    doors.ended.add(LABELS)
-    asyncio.run(joiner.sweep())
+def test_input_that_is_ahead_is_paused_while_the_other_has_more_records(joiner, io):
+    process(joiner, PREDICTIONS, predictions("a", at=10**9))
+    paused = set(io.paused)
+    io.ended.add(LABELS)
+    asyncio.run(joiner.advance_time())
 
-    assert held == {PREDICTIONS}
-    assert doors.held == set()
+    assert paused == {PREDICTIONS}
+    assert io.paused == set()
 
 
-def test_time_passes_for_a_label_whose_predictions_ended(joiner, doors):
+def test_event_time_advances_for_labels_when_the_predictions_are_finished(joiner, io):
     hour = 3600 * 1000
-    take(joiner, LABELS, labels("a", at=0), labels("b", at=50 * hour, start=1, offset=1))
-    asyncio.run(joiner.sweep())
-    before = doors.topics()
+    process(joiner, LABELS, labels("a", at=0), labels("b", at=50 * hour, start=1, offset=1))
+    asyncio.run(joiner.advance_time())
+    before = io.topics()
 
-    doors.ended |= {PREDICTIONS, LABELS}
-    asyncio.run(joiner.sweep())
+    io.ended |= {PREDICTIONS, LABELS}
+    asyncio.run(joiner.advance_time())
 
-    unjoined = [rows for topic, _, rows in doors.sent if topic == TOPICS.unjoined]
+    unjoined = [rows for topic, _, rows in io.sent if topic == TOPICS.unjoined]
     [[(key, value)]] = unjoined
     assert TOPICS.unjoined not in before
     assert (key, json.loads(value)["reason"]) == (b"key", "orphan")
-    assert doors.topics()[-1] == TOPICS.metrics
+    assert io.topics()[-1] == TOPICS.metrics
 
 
-def test_counters_are_published_when_they_moved_and_not_again(joiner, doors):
-    take(joiner, PREDICTIONS, predictions("a", "b"))
-    take(joiner, LABELS, labels("a"))
+def test_metrics_are_published_once_when_they_change(joiner, io):
+    process(joiner, PREDICTIONS, predictions("a", "b"))
+    process(joiner, LABELS, labels("a"))
 
-    asyncio.run(joiner.sweep())
-    asyncio.run(joiner.sweep())
+    asyncio.run(joiner.advance_time())
+    asyncio.run(joiner.advance_time())
 
-    published = [rows for topic, _, rows in doors.sent if topic == TOPICS.metrics]
+    published = [rows for topic, _, rows in io.sent if topic == TOPICS.metrics]
     [[(key, value), (_, delays), (_, coverage)]] = published
     metrics = json.loads(value)
     assert (json.loads(delays)["kind"], json.loads(delays)["values"]) == ("label_delay", {"0": 1})

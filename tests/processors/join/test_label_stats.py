@@ -1,4 +1,4 @@
-"""How late labels come, and how many predictions of a version have theirs."""
+"""Label delays, and label coverage by model version."""
 
 from collections import Counter
 
@@ -7,70 +7,70 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modstream.processors.join.label_stats import (
-    MOST_VERSIONS,
-    Coverage,
-    LabelFigures,
-    bucket,
-    quantile,
+    MAX_VERSIONS,
+    LabelCoverage,
+    LabelStats,
+    delay_bucket,
+    delay_quantile,
 )
-from tests.processors.join.join_log import HORIZON, TOPICS, Log, label, prediction
+from tests.processors.join.join_log import HORIZON, TOPICS, JoinHarness, label, prediction
 
 DAY_MS = 24 * 3600 * 1000
 
 
 @given(st.integers(1, 365 * DAY_MS))
-def test_a_delay_lies_in_a_bucket_that_is_at_most_a_fifth_wider(milliseconds):
-    assert milliseconds <= bucket(milliseconds) <= milliseconds * 1.19 + 1
+def test_bucket_bound_exceeds_a_delay_by_at_most_a_fifth(milliseconds):
+    assert milliseconds <= delay_bucket(milliseconds) <= milliseconds * 1.19 + 1
 
 
-def test_a_label_that_came_before_its_prediction_has_no_delay():
-    assert bucket(-5) == bucket(0) == 0
+def test_label_before_its_prediction_has_no_delay():
+    assert delay_bucket(-5) == delay_bucket(0) == 0
 
 
-def test_quantiles_are_the_bounds_of_their_buckets():
+def test_quantiles_are_bucket_bounds():
     delays = Counter({1000: 90, 4000: 9, 16_000: 1})
 
-    assert [quantile(delays, share) for share in (0.5, 0.95, 1.0)] == [1000, 4000, 16_000]
-    assert quantile({}, 0.5) is None
+    assert [delay_quantile(delays, share) for share in (0.5, 0.95, 1.0)] == [1000, 4000, 16_000]
+    assert delay_quantile({}, 0.5) is None
 
 
-def test_only_the_versions_that_predicted_last_are_followed():
-    figures = LabelFigures()
-    figures.predicted(prediction(model="steady"))
-    for number in range(MOST_VERSIONS):
-        figures.predicted(prediction(model=f"m{number}"))
-        figures.predicted(prediction(model="steady"))
+def test_only_the_versions_that_predicted_most_recently_are_tracked():
+    stats = LabelStats()
+    stats.count_prediction(prediction(model="steady"))
+    for number in range(MAX_VERSIONS):
+        stats.count_prediction(prediction(model=f"m{number}"))
+        stats.count_prediction(prediction(model="steady"))
 
-    assert len(figures.versions) == MOST_VERSIONS
-    assert figures.versions["steady/3"].predicted == MOST_VERSIONS + 1
-    assert "m0/3" not in figures.versions
+    assert len(stats.versions) == MAX_VERSIONS
+    assert stats.versions["steady/3"].predicted == MAX_VERSIONS + 1
+    assert "m0/3" not in stats.versions
 
 
-def test_coverage_says_how_many_predictions_of_a_version_have_their_label():
-    log = Log()
+def test_coverage_is_the_share_of_predictions_with_a_label():
+    harness = JoinHarness()
     for name in "abcd":
-        log.append(TOPICS.predictions, prediction(name))
-    log.append(TOPICS.predictions, prediction("a", "frozen"))
-    log.append(TOPICS.labels, label("a", at=50))
-    log.append(TOPICS.labels, label("b", at=60))
-    log.append(TOPICS.labels, label("b", "no", 1, at=70))
+        harness.append(TOPICS.predictions, prediction(name))
+    harness.append(TOPICS.predictions, prediction("a", "frozen"))
+    harness.append(TOPICS.labels, label("a", at=50))
+    harness.append(TOPICS.labels, label("b", at=60))
+    harness.append(TOPICS.labels, label("b", "no", 1, at=70))
 
-    log.take(TOPICS.predictions)
-    log.take(TOPICS.labels)
-    figures = log.join.ledger.figures
+    harness.process(TOPICS.predictions)
+    harness.process(TOPICS.labels)
+    stats = harness.join.state.label_stats
 
-    assert figures.versions == {"online/3": Coverage(4, 2), "frozen/3": Coverage(1, 1)}
-    assert figures.versions["online/3"].values()["coverage"] == pytest.approx(0.5)
-    assert figures.delays == Counter({bucket(50): 1, bucket(60): 1})
+    assert stats.versions == {"online/3": LabelCoverage(4, 2), "frozen/3": LabelCoverage(1, 1)}
+    assert stats.versions["online/3"].values()["coverage"] == pytest.approx(0.5)
+    assert stats.delays == Counter({delay_bucket(50): 1, delay_bucket(60): 1})
 
 
-def test_a_prediction_that_is_given_up_counts_as_missing_and_survives_a_restart():
-    log = Log()
-    log.append(TOPICS.predictions, prediction("a"))
-    log.append(TOPICS.predictions, prediction("later", at=10 * HORIZON))
+def test_given_up_prediction_counts_as_missing_after_a_restart_too():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, prediction("a"))
+    harness.append(TOPICS.predictions, prediction("later", at=10 * HORIZON))
 
-    log.take(TOPICS.predictions)
-    log.sweep()
-    log.restart()
+    harness.process(TOPICS.predictions)
+    harness.advance_time()
+    harness.restart()
 
-    assert log.join.ledger.figures.versions == {"online/3": Coverage(2, 0, 1)}
+    assert harness.join.state.label_stats.versions == {"online/3": LabelCoverage(2, 0, 1)}

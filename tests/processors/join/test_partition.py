@@ -1,166 +1,201 @@
-"""The join of one partition: what it writes, what it remembers, when time passes in it."""
+"""The join of one partition: its output, its state, and the passing of event time."""
+
+import json
 
 import pytest
 
-from modstream.processors.join.partition import LEDGER_KEY, MOST_CHANGES
-from modstream.processors.join.state_machine import Count
+from modstream.processors.join.partition import MAX_CHANGES, STATE_KEY
+from modstream.processors.join.state_machine import JoinCounter
 from tests.processors.join.join_log import (
-    AS_ERROR,
-    DISORDER,
+    ERROR_HEADERS,
     FEATURES,
     HORIZON,
     NOW,
+    OUT_OF_ORDERNESS,
     TOPICS,
-    Log,
+    JoinHarness,
+    error_response,
     label,
     prediction,
-    refusal,
-    spoken,
+    summarize,
 )
 
 
-def test_a_restored_join_is_the_join_that_wrote_the_changelog():
-    log = Log()
-    log.append(TOPICS.predictions, prediction("a", features=FEATURES), key=b"\xff\x00")
-    log.append(TOPICS.predictions, prediction("b", model="frozen"), key=None)
-    log.append(TOPICS.labels, label("c", value=1.0, revision=2))
-    log.take(TOPICS.predictions)
-    log.take(TOPICS.labels)
-    before = log.join
+def test_state_restored_from_the_changelog_is_complete():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, prediction("a", features=FEATURES), key=b"\xff\x00")
+    harness.append(TOPICS.predictions, prediction("b", model="frozen"), key=None)
+    harness.append(TOPICS.labels, label("c", value=1.0, revision=2))
+    harness.process(TOPICS.predictions)
+    harness.process(TOPICS.labels)
+    before = harness.join
 
-    log.restart()
+    harness.restart()
 
-    assert log.join.entries == before.entries
-    assert log.join.ledger == before.ledger
-    assert log.join.open == before.open == 3
+    assert harness.join.entries == before.entries
+    assert harness.join.state == before.state
+    assert harness.join.open_count == before.open_count == 3
 
 
-def test_the_last_row_of_every_batch_is_the_partitions_own_and_alive():
-    log = Log()
-    log.append(TOPICS.labels, label())
-    log.take(TOPICS.labels)
+def test_a_changelog_of_an_earlier_version_is_restored():
+    entry = {
+        "id": "a",
+        "key": "aw==",
+        "state": "joined",
+        "event_time": 7,
+        "sent": [{"model": "m", "version": 3, "outputs": {"probability": 0.5}}],
+        "features_gone": True,
+        "models": ["m"],
+        "predicted_at": 41,
+        "labelled_at": 12,
+    }
+    state = {
+        "inputs": {TOPICS.predictions: {"position": 42, "newest": 7}, TOPICS.labels: {}},
+        "watermark": 5,
+        "counts": {"joined": 1},
+        "figures": {"delays": {"100": 1}, "versions": {"m/3": {"predicted": 1, "labelled": 1}}},
+    }
+    join = JoinHarness().join
 
-    changes = log.join.sweep((TOPICS.predictions, TOPICS.labels))
+    join.restore(b"a", json.dumps(entry).encode())
+    join.restore(STATE_KEY, json.dumps(state).encode())
 
-    key, value = changes.rows[-1]
-    assert key == LEDGER_KEY
+    restored = join.entries["a"]
+    assert [one.version for one in restored.joined_predictions] == [3]
+    assert restored.features_sent
+    assert (restored.last_prediction_offset, restored.last_label_offset) == (41, 12)
+    assert join.state.inputs[TOPICS.predictions].max_event_time == 7
+    assert join.state.label_stats.delays == {100: 1}
+
+
+def test_last_row_of_every_batch_is_the_state_row():
+    harness = JoinHarness()
+    harness.append(TOPICS.labels, label())
+    harness.process(TOPICS.labels)
+
+    output = harness.join.advance_time((TOPICS.predictions, TOPICS.labels))
+
+    key, value = output.changelog_rows[-1]
+    assert key == STATE_KEY
     assert value is not None
 
 
-def test_a_refused_request_has_no_prediction_so_its_label_ends_as_an_orphan():
-    log = Log()
-    log.append(TOPICS.predictions, refusal("a"), headers=AS_ERROR)
-    log.append(TOPICS.labels, label("a", at=50))
-    log.append(TOPICS.labels, label("b", at=51 + HORIZON + DISORDER))
-    log.take(TOPICS.predictions)
-    log.take(TOPICS.labels)
+def test_label_of_a_request_with_an_error_response_becomes_an_orphan():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, error_response("a"), headers=ERROR_HEADERS)
+    harness.append(TOPICS.labels, label("a", at=50))
+    harness.append(TOPICS.labels, label("b", at=51 + HORIZON + OUT_OF_ORDERNESS))
+    harness.process(TOPICS.predictions)
+    harness.process(TOPICS.labels)
 
-    log.sweep()
+    harness.advance_time()
 
-    assert log.join.ledger.counts == {Count.REFUSED: 1, Count.ORPHAN: 1}
-    assert [told[:2] for told in log.told()] == [("a", "orphan")]
+    assert harness.join.state.counts == {JoinCounter.REFUSED: 1, JoinCounter.ORPHAN: 1}
+    assert [message[:2] for message in harness.messages()] == [("a", "orphan")]
 
 
 @pytest.mark.parametrize("topic", [TOPICS.predictions, TOPICS.labels])
-def test_a_record_that_breaks_its_contract_is_counted_and_passed_over(topic):
-    log = Log()
-    log.append(topic, b"{]")
-    log.append(topic, b'{"id": 3}')
+def test_record_that_violates_its_contract_is_counted_and_skipped(topic):
+    harness = JoinHarness()
+    harness.append(topic, b"{]")
+    harness.append(topic, b'{"id": 3}')
 
-    log.take(topic)
+    harness.process(topic)
 
-    assert log.join.ledger.counts == {Count.MALFORMED: 2}
-    assert log.join.ledger.inputs[topic].position == 2
-
-
-def test_the_requests_key_travels_even_when_time_is_up():
-    log = Log()
-    log.append(TOPICS.predictions, prediction("a", at=0), key=b"customer-7")
-    log.append(TOPICS.predictions, prediction("b", at=1 + HORIZON + DISORDER))
-    log.take(TOPICS.predictions)
-
-    log.sweep()
-
-    assert [(out.topic, out.key) for out in log.published] == [(TOPICS.unjoined, b"customer-7")]
+    assert harness.join.state.counts == {JoinCounter.MALFORMED: 2}
+    assert harness.join.state.inputs[topic].position == 2
 
 
-def test_the_watermark_waits_for_the_slower_input_until_it_is_read_to_its_end():
-    log = Log()
-    log.append(TOPICS.predictions, prediction("a", at=500))
-    log.append(TOPICS.labels, label("b", at=200))
+def test_message_of_an_expired_entry_has_the_key_of_its_request():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, prediction("a", at=0), key=b"customer-7")
+    harness.append(TOPICS.predictions, prediction("b", at=1 + HORIZON + OUT_OF_ORDERNESS))
+    harness.process(TOPICS.predictions)
 
-    log.take(TOPICS.predictions)
-    unknown = log.join.ledger.watermark
-    log.take(TOPICS.labels)
-    slower = log.join.ledger.watermark
-    log.sweep((TOPICS.labels,))
+    harness.advance_time()
 
-    assert (unknown, slower, log.join.ledger.watermark) == (0, 190, 490)
+    assert [(record.topic, record.key) for record in harness.published] == [
+        (TOPICS.unjoined, b"customer-7")
+    ]
 
 
-def test_the_watermark_of_an_ended_stream_moves_on_only_when_told_to():
-    log = Log()
-    log.append(TOPICS.predictions, prediction("a", at=500))
-    log.take(TOPICS.predictions)
-    log.sweep()
+def test_watermark_is_that_of_the_slower_input_until_it_is_finished():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, prediction("a", at=500))
+    harness.append(TOPICS.labels, label("b", at=200))
+
+    harness.process(TOPICS.predictions)
+    without_labels = harness.join.state.watermark
+    harness.process(TOPICS.labels)
+    slower = harness.join.state.watermark
+    harness.advance_time((TOPICS.labels,))
+
+    assert (without_labels, slower, harness.join.state.watermark) == (0, 190, 490)
+
+
+def test_watermark_of_a_finished_stream_advances_only_by_the_idle_time():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, prediction("a", at=500))
+    harness.process(TOPICS.predictions)
+    harness.advance_time()
     both = (TOPICS.predictions, TOPICS.labels)
 
-    still = log.join.sweep(both, idle_for=0)
-    moved = log.join.sweep(both, idle_for=HORIZON + DISORDER + 1)
+    still = harness.join.advance_time(both, idle_ms=0)
+    moved = harness.join.advance_time(both, idle_ms=HORIZON + OUT_OF_ORDERNESS + 1)
 
-    assert still.outgoing == []
-    assert [spoken(out)[:2] for out in moved.outgoing] == [("a", "missing")]
-
-
-def test_one_event_from_the_far_future_does_not_end_everybodys_horizon():
-    log = Log()
-    log.append(TOPICS.predictions, prediction("a", at=NOW))
-    log.append(TOPICS.predictions, prediction("b", at=NOW * 1000))
-    log.take(TOPICS.predictions)
-
-    log.sweep()
-
-    assert log.join.ledger.watermark == NOW
-    assert log.published == []
+    assert still.records == []
+    assert [summarize(record)[:2] for record in moved.records] == [("a", "missing")]
 
 
-def test_an_input_is_ahead_when_the_other_is_older_by_more_than_the_disorder():
-    log = Log()
-    log.append(TOPICS.predictions, prediction("a", at=100))
-    log.append(TOPICS.labels, label("a", at=100 - DISORDER))
-    log.take(TOPICS.predictions)
+def test_event_time_in_the_far_future_does_not_expire_other_entries():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, prediction("a", at=NOW))
+    harness.append(TOPICS.predictions, prediction("b", at=NOW * 1000))
+    harness.process(TOPICS.predictions)
 
-    assert log.join.ahead(TOPICS.predictions)
+    harness.advance_time()
 
-    log.take(TOPICS.labels)
+    assert harness.join.state.watermark == NOW
+    assert harness.published == []
 
-    assert not log.join.ahead(TOPICS.predictions)
-    assert not log.join.ahead(TOPICS.labels)
+
+def test_input_is_ahead_if_the_other_is_older_by_more_than_the_out_of_orderness():
+    harness = JoinHarness()
+    harness.append(TOPICS.predictions, prediction("a", at=100))
+    harness.append(TOPICS.labels, label("a", at=100 - OUT_OF_ORDERNESS))
+    harness.process(TOPICS.predictions)
+
+    assert harness.join.is_ahead(TOPICS.predictions)
+
+    harness.process(TOPICS.labels)
+
+    assert not harness.join.is_ahead(TOPICS.predictions)
+    assert not harness.join.is_ahead(TOPICS.labels)
 
 
 def test_memory_is_bounded_by_the_horizon():
-    log = Log()
+    harness = JoinHarness()
     for number in range(2000):
-        log.append(TOPICS.predictions, prediction(f"r{number}", at=number * 10))
-        log.append(TOPICS.labels, label(f"r{number}", at=number * 10))
+        harness.append(TOPICS.predictions, prediction(f"r{number}", at=number * 10))
+        harness.append(TOPICS.labels, label(f"r{number}", at=number * 10))
         if number % 50 == 0:
-            log.take(TOPICS.predictions)
-            log.take(TOPICS.labels)
-            log.sweep()
+            harness.process(TOPICS.predictions)
+            harness.process(TOPICS.labels)
+            harness.advance_time()
 
-    assert len(log.join.entries) < 100
-    assert len(log.join._due) < 200
+    assert len(harness.join.entries) < 100
+    assert len(harness.join._expiries) < 200
 
 
-def test_a_backlog_of_overdue_entries_is_worked_off_in_batches():
-    log = Log()
-    for number in range(MOST_CHANGES + 1):
-        log.append(TOPICS.predictions, prediction(f"r{number}", at=0))
-    log.append(TOPICS.predictions, prediction("b", at=1 + HORIZON + DISORDER))
-    log.take(TOPICS.predictions)
+def test_backlog_of_expired_entries_is_processed_in_batches():
+    harness = JoinHarness()
+    for number in range(MAX_CHANGES + 1):
+        harness.append(TOPICS.predictions, prediction(f"r{number}", at=0))
+    harness.append(TOPICS.predictions, prediction("b", at=1 + HORIZON + OUT_OF_ORDERNESS))
+    harness.process(TOPICS.predictions)
 
-    log.sweep()
-    first = len(log.published)
-    log.sweep()
+    harness.advance_time()
+    first = len(harness.published)
+    harness.advance_time()
 
-    assert (first, len(log.published)) == (MOST_CHANGES, MOST_CHANGES + 1)
+    assert (first, len(harness.published)) == (MAX_CHANGES, MAX_CHANGES + 1)

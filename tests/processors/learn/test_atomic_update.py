@@ -1,17 +1,17 @@
-"""A model learns a set of rows or nothing."""
+"""A model learns all rows of a batch or none."""
 
 import numpy as np
 import pytest
 
 from modstream.models.errors import ArtifactTooLarge, LearnError
-from modstream.processors.learn.atomic_update import Workbench
+from modstream.processors.learn.atomic_update import AtomicLearner
 from modstream.processors.learn.settings import LearnSettings
-from tests.models.timing import Clock
-from tests.processors.small_fixtures import NUMBERS
+from tests.models.timing import ManualClock
+from tests.processors.small_fixtures import TWO_FLOATS
 
 
-class Sum:
-    """A runtime that adds up what it learns, cannot stand 13, and goes mad at 666."""
+class SumRuntime:
+    """A runtime that sums what it learns, fails on 13, and predicts NaN once the sum is 666."""
 
     name = "sum"
 
@@ -25,7 +25,7 @@ class Sum:
     def learn(self, batch, labels):
         for value in batch.columns["a"].tolist():
             if value == 13:
-                raise LearnError(self.name, "13 is bad luck")
+                raise LearnError(self.name, "13 is not allowed")
             self.total += value
 
     def copy(self):
@@ -34,61 +34,72 @@ class Sum:
         self.log.append(self.total)
         if self.clock is not None:
             self.clock.now += 1.0
-        return Sum(self.total, self.clock, self.log)
+        return SumRuntime(self.total, self.clock, self.log)
 
 
 def batch(*values):
-    return NUMBERS.batch([{"a": value, "b": 0.0} for value in values]).batch
+    return TWO_FLOATS.parse_rows([{"a": value, "b": 0.0} for value in values]).batch
 
 
-def learn(bench, *values):
-    assert bench.has_room()
-    bench.learn(batch(*values), [True] * len(values))
+def learn(learner, *values):
+    assert learner.has_room()
+    learner.learn(batch(*values), [True] * len(values))
 
 
 @pytest.mark.parametrize(("bad", "error"), [((1, 13), LearnError), ((660,), ArithmeticError)])
-def test_what_fails_leaves_the_state_as_it_was(bad, error):
-    clock = Clock()
-    bench = Workbench(Sum(clock=clock), "binary", LearnSettings(), clock)
-    learn(bench, 1, 2)
-    learn(bench, 3)
+def test_a_failed_batch_does_not_change_the_state(bad, error):
+    clock = ManualClock()
+    learner = AtomicLearner(SumRuntime(clock=clock), "binary", LearnSettings(), clock)
+    learn(learner, 1, 2)
+    learn(learner, 3)
 
     with pytest.raises(error):
-        learn(bench, *bad)
+        learn(learner, *bad)
 
-    assert bench.runtime.total == 6
-    learn(bench, 4)
-    assert bench.runtime.total == 10
+    assert learner.runtime.total == 6
+    learn(learner, 4)
+    assert learner.runtime.total == 10
 
 
 def test_copies_take_no_more_than_their_share_of_the_time():
-    clock = Clock()
-    runtime = Sum(clock=clock)
-    bench = Workbench(runtime, "binary", LearnSettings(copy_share=0.05), clock)
+    clock = ManualClock()
+    runtime = SumRuntime(clock=clock)
+    learner = AtomicLearner(runtime, "binary", LearnSettings(max_copy_time_share=0.05), clock)
 
-    begun = clock.now
+    start = clock.now
     for _ in range(2000):
-        learn(bench, 0)
+        learn(learner, 0)
         clock.now += 0.1
 
     copying = len(runtime.log) * 1.0
-    assert 0.03 < copying / (clock.now - begun) < 0.06
+    assert 0.03 < copying / (clock.now - start) < 0.06
 
 
-def test_not_more_rows_than_that_are_ever_learned_again():
-    clock = Clock()
-    runtime = Sum(clock=clock)
-    bench = Workbench(runtime, "binary", LearnSettings(relearn=10), clock)
+def test_the_number_of_rows_learned_again_is_bounded():
+    clock = ManualClock()
+    runtime = SumRuntime(clock=clock)
+    learner = AtomicLearner(runtime, "binary", LearnSettings(max_relearn_rows=10), clock)
 
     for _ in range(35):
-        learn(bench, 1)
+        learn(learner, 1)
 
     assert runtime.log == [0.0, 10.0, 20.0, 30.0]
 
 
-def test_a_model_that_has_grown_too_large_stays_as_it_is():
-    bench = Workbench(Sum(), "binary", LearnSettings(relearn=1), Clock())
-    learn(bench, 20_000)
+def test_a_model_that_has_grown_too_large_has_no_room():
+    learner = AtomicLearner(
+        SumRuntime(), "binary", LearnSettings(max_relearn_rows=1), ManualClock()
+    )
+    learn(learner, 20_000)
 
-    assert not bench.has_room()
-    assert bench.runtime.total == 20_000
+    assert not learner.has_room()
+    assert learner.runtime.total == 20_000
+
+
+def test_failing_rows_are_isolated_and_the_others_learned():
+    learner = AtomicLearner(SumRuntime(), "binary", LearnSettings(), ManualClock())
+
+    failed = learner.learn_each(batch(1, 13, 2, 13, 4), [True] * 5)
+
+    assert [(row, rule) for row, rule, _ in failed] == [(1, "unlearnable"), (3, "unlearnable")]
+    assert learner.runtime.total == 7

@@ -1,82 +1,63 @@
-"""The learner: test, guard, learn on a copy, probe, swap."""
+"""What the learner learns, and which rows it rejects."""
 
 import math
-from random import Random
 
 import pytest
 
-from modstream.broker.wire.codec import decode, encode
-from modstream.broker.wire.contracts import Feedback, Quarantined, Scored
+from modstream.broker.wire.codec import decode
+from modstream.broker.wire.contracts import JoinedPrediction, Quarantined
 from modstream.broker.wire.records import Record
-from modstream.broker.wire.topics import Topics
 from modstream.models.errors import ArtifactTooLarge, LearnError
 from modstream.models.runtimes.river.runtime import RiverRuntime
-from modstream.models.schema.input_schema import Feature, InputSchema
-from modstream.processors.learn.learner import Counts, Learner
-from modstream.processors.learn.settings import InputSettings, LearnSettings
-from tests.processors.small_fixtures import card, river
-
-TOPICS = Topics("s")
-PLAIN = InputSchema(
-    features=tuple(Feature(name=name, kind="float", low=-100, high=100) for name in "xy")
+from modstream.processors.learn.learner import Learner, LearnerCounts
+from tests.processors.learn.learner_fixtures import (
+    SCHEMA_XY,
+    TOPICS,
+    feedback,
+    labelled_stream,
+    make_learner,
+    predictions_of,
 )
+from tests.processors.small_fixtures import make_card, river_model
 
 
-def feedback(number, features, label, partition=0, **more):
-    message = {
-        "id": f"id-{number}",
-        "label": label,
-        "features": features,
-        "predictions": (Scored(model="m", version=1, outputs={"probability": 0.5}),),
-        "event_time": number,
-        "label_time": number + 10,
-        **more,
-    }
-    value = encode(Feedback.model_construct(schema_version=1, **message))
-    return Record("s.feedback", partition, number, b"k", value)
+def test_a_learner_learns_its_feedback():
+    learner = make_learner()
 
+    learner.learn_batch(labelled_stream(500))
 
-def stream(count, seed=0):
-    """Rows whose label is the sign of x + y."""
-    rng = Random(seed)
-    rows = [{"x": rng.gauss(0, 1), "y": rng.gauss(0, 1)} for _ in range(count)]
-    return [feedback(n, row, row["x"] + row["y"] > 0) for n, row in enumerate(rows)]
-
-
-def learner(**facts):
-    loaded = river(schema=PLAIN)
-    return Learner(loaded.card, loaded.runtime, TOPICS, **facts)
-
-
-def probe(pupil):
-    rows = [{"x": float(n % 5 - 2), "y": float(n % 7 - 3)} for n in range(35)]
-    return pupil.runtime.predict(PLAIN.batch(rows).batch).tolist()
-
-
-def test_it_learns_what_it_is_taught():
-    pupil = learner()
-
-    pupil.absorb(stream(500))
-
-    low, high = pupil.runtime.predict(
-        PLAIN.batch([{"x": -2, "y": -2}, {"x": 2, "y": 2}]).batch
-    ).tolist()
+    rows = SCHEMA_XY.parse_rows([{"x": -2, "y": -2}, {"x": 2, "y": 2}]).batch
+    low, high = learner.runtime.predict(rows).tolist()
     assert low < 0.1
     assert high > 0.9
-    assert pupil.counts == Counts(learned=500, seen=500)
-    assert pupil.offsets == {"s.feedback:0": 500}
-    assert pupil.event_time == 509
+    assert learner.counts == LearnerCounts(learned=500, seen=500)
+    assert learner.offsets == {"s.feedback:0": 500}
+    assert learner.event_time == 509
 
 
-def test_batches_of_any_size_teach_the_same():
-    records = stream(300)
-    at_once, one_by_one = learner(), learner()
+def test_the_size_of_batches_does_not_change_the_model():
+    records = labelled_stream(300)
+    at_once, one_by_one = make_learner(), make_learner()
 
-    at_once.absorb(records)
+    at_once.learn_batch(records)
     for record in records:
-        one_by_one.absorb([record])
+        one_by_one.learn_batch([record])
 
-    assert probe(at_once) == probe(one_by_one)
+    assert predictions_of(at_once) == predictions_of(one_by_one)
+
+
+def test_the_hook_is_called_with_all_valid_rows_before_any_is_learned():
+    learner, calls = make_learner(), []
+
+    def hook(batch, labels, request_times):
+        calls.append((batch.size, labels, request_times, learner.counts.learned))
+
+    invalid = feedback(9, {"x": math.nan, "y": 0.0}, True)
+    learner.learn_batch([*labelled_stream(3), invalid], hook)
+
+    ((size, labels, request_times, learned),) = calls
+    assert (size, len(labels), request_times, learned) == (3, 3, [0, 1, 2], 0)
+    assert learner.counts.learned == 3
 
 
 @pytest.mark.parametrize(
@@ -90,294 +71,132 @@ def test_batches_of_any_size_teach_the_same():
         ({"y": 0.0}, True),
     ],
 )
-def test_a_bad_row_is_quarantined_and_the_model_is_as_if_it_had_never_come(features, label):
-    clean, attacked = learner(), learner()
-    records = stream(200)
-    clean.absorb(records)
+def test_an_invalid_row_is_quarantined_and_does_not_change_the_model(features, label):
+    clean, attacked = make_learner(), make_learner()
+    records = labelled_stream(200)
+    clean.learn_batch(records)
 
-    attacked.absorb(records[:100])
-    (refused,) = attacked.absorb([feedback(1000, features, label)])
-    attacked.absorb(records[100:])
+    attacked.learn_batch(records[:100])
+    (rejected,) = attacked.learn_batch([feedback(1000, features, label)])
+    attacked.learn_batch(records[100:])
 
-    assert probe(attacked) == probe(clean)
-    assert refused.topic == "s.quarantine"
-    told = decode(Quarantined, refused.value)
-    assert (told.id, told.source.offset) == ("id-1000", 1000)
+    assert predictions_of(attacked) == predictions_of(clean)
+    assert rejected.topic == "s.quarantine"
+    message = decode(Quarantined, rejected.value)
+    assert (message.id, message.source.offset) == ("id-1000", 1000)
     assert attacked.counts.quarantined == 1
 
 
-def test_without_the_guard_that_row_would_have_ruined_the_model():
-    ruined = learner()
-    ruined.absorb(stream(100))
+def test_without_the_guard_an_invalid_row_ruins_the_model():
+    ruined = make_learner()
+    ruined.learn_batch(labelled_stream(100))
 
     ruined.runtime._model.learn_one({"x": math.nan, "y": 0.0}, True)
 
-    assert any(math.isnan(answer) for answer in probe(ruined))
+    assert any(math.isnan(prediction) for prediction in predictions_of(ruined))
 
 
-def test_a_bad_row_costs_no_other_row_of_its_batch():
-    records = stream(64)
-    bad = feedback(999, {"x": 1e300, "y": 0.0}, True)
-    attacked, clean = learner(), learner()
+def test_an_invalid_row_does_not_affect_other_rows_of_its_batch():
+    records = labelled_stream(64)
+    invalid = feedback(999, {"x": 1e300, "y": 0.0}, True)
+    attacked, clean = make_learner(), make_learner()
 
-    refused = attacked.absorb([*records[:20], bad, *records[20:]])
-    clean.absorb(records)
+    rejected = attacked.learn_batch([*records[:20], invalid, *records[20:]])
+    clean.learn_batch(records)
 
-    assert len(refused) == 1
-    assert probe(attacked) == probe(clean)
+    assert len(rejected) == 1
+    assert predictions_of(attacked) == predictions_of(clean)
 
 
-def test_a_row_that_makes_the_runtime_fail_is_found_by_halving():
-    class Touchy(RiverRuntime):
+def test_a_row_that_makes_the_runtime_fail_is_isolated_by_halving():
+    class FailsOn13(RiverRuntime):
         def learn(self, batch, labels):
             if 13.0 in batch.columns["x"]:
-                raise LearnError("touchy", "13 is bad luck")
+                raise LearnError("fails_on_13", "13 is not allowed")
             super().learn(batch, labels)
 
-    loaded = river(schema=PLAIN)
-    pupil = Learner(loaded.card, Touchy(loaded.runtime._model, loaded.card), TOPICS)
+    loaded = river_model(schema=SCHEMA_XY)
+    learner = Learner(loaded.card, FailsOn13(loaded.runtime._model, loaded.card), TOPICS)
     rows = [feedback(n, {"x": float(n), "y": 0.0}, n % 2 == 0) for n in range(30)]
 
-    refused = pupil.absorb(rows)
+    rejected = learner.learn_batch(rows)
 
-    assert [decode(Quarantined, r.value).id for r in refused] == ["id-13"]
-    assert decode(Quarantined, refused[0].value).rule == "unlearnable"
-    assert pupil.counts.learned == 29
+    assert [decode(Quarantined, record.value).id for record in rejected] == ["id-13"]
+    assert decode(Quarantined, rejected[0].value).rule == "unlearnable"
+    assert learner.counts.learned == 29
 
 
-def test_what_is_no_feedback_is_quarantined_with_the_id_that_can_be_read():
+def test_invalid_feedback_is_quarantined_under_the_id_that_can_be_read():
     broken = Record("s.feedback", 0, 3, b"k", b'{"id":"id-3","label":true}')
-    rubbish = Record("s.feedback", 1, 4, b"k", b"\x00")
+    garbage = Record("s.feedback", 1, 4, b"k", b"\x00")
 
-    refused = [decode(Quarantined, r.value) for r in learner().absorb([broken, rubbish])]
+    rejected = make_learner().learn_batch([broken, garbage])
 
-    assert [(r.id, r.rule) for r in refused] == [("id-3", "contract_violated"), ("1:4", "not_json")]
-
-
-def test_a_row_that_the_joiner_repeats_is_learned_once():
-    pupil, other = learner(), learner()
-    records = stream(50)
-    again = [r._replace(offset=r.offset + 50) for r in records[30:]]
-
-    pupil.absorb([*records, *again])
-    other.absorb(records)
-
-    assert probe(pupil) == probe(other)
-    assert (pupil.counts.learned, pupil.counts.repeated) == (50, 20)
-    assert pupil.offsets == {"s.feedback:0": 100}
+    messages = [decode(Quarantined, record.value) for record in rejected]
+    assert [(message.id, message.rule) for message in messages] == [
+        ("id-3", "contract_violated"),
+        ("1:4", "not_json"),
+    ]
 
 
-def test_after_a_restart_rows_learned_before_it_are_known_again():
-    records = stream(50)
-    before = learner()
-    before.absorb(records)
+def test_feedback_without_features_is_scored_but_not_learned():
+    learner = make_learner()
 
-    after = Learner(before.card, before.runtime.copy(), TOPICS, offsets=dict(before.offsets))
-    after.remember(records)
-    after.absorb([records[-1]._replace(offset=50)])
+    learner.learn_batch([feedback(0, None, True)])
 
-    assert after.counts.learned == 0
-    assert after.counts.repeated == 1
-    assert probe(after) == probe(before)
+    assert learner.counts == LearnerCounts(learned=0, seen=1)
+    of_model, _ = learner.metrics()
+    assert of_model.values["labelled"] == 1
 
 
-def test_only_so_many_ids_are_remembered():
-    pupil = learner(settings=LearnSettings(remember=10))
-
-    pupil.absorb(stream(100))
-
-    assert len(pupil._known) == 10
-
-
-def test_a_restart_from_a_snapshot_leads_to_the_same_model():
-    records = stream(400)
-    whole = learner()
-    whole.absorb(records)
-
-    first = learner()
-    first.absorb(records[:250])
-    resumed = Learner(first.card, first.runtime.copy(), TOPICS, offsets=dict(first.offsets))
-    resumed.absorb([r for r in records if r.offset >= first.offsets["s.feedback:0"]])
-
-    assert probe(resumed) == probe(whole)
-
-
-def test_feedback_without_features_is_measured_and_not_learned():
-    pupil = learner()
-
-    pupil.absorb([feedback(0, None, True)])
-
-    assert pupil.counts == Counts(learned=0, seen=1)
-    (figures, _) = pupil.metrics()
-    assert figures.values["labelled"] == 1
-
-
-def test_rows_of_another_model_of_the_stream_are_passed_over_and_cost_no_row_its_place():
-    pupil, others = learner(), (Scored(model="other", version=1, outputs={"value": 1.0}),)
-    foreign = [feedback(n, {"z": 1.0}, True, predictions=others) for n in range(400)]
+def test_rows_of_another_model_are_skipped_and_do_not_use_up_the_budgets():
+    predictions = (JoinedPrediction(model="other", version=1, outputs={"value": 1.0}),)
+    foreign = [feedback(n, {"z": 1.0}, True, predictions=predictions) for n in range(400)]
     own = [feedback(400 + n, {"x": 1.0, "y": 1.0}, True) for n in range(50)]
+    learner = make_learner()
 
-    assert pupil.absorb([*foreign, *own]) == []
+    assert learner.learn_batch([*foreign, *own]) == []
 
-    assert (pupil.counts.learned, pupil.counts.seen) == (50, 450)
-
-
-def test_the_version_that_predicted_is_the_one_that_is_measured():
-    pupil = learner()
-    pupil.absorb(
-        [
-            feedback(
-                n,
-                {"x": 0.0, "y": 0.0},
-                n % 2 == 0,
-                predictions=(
-                    Scored(model="m", version=n // 10 + 1, outputs={"probability": 0.9}),
-                    Scored(model="other", version=1, outputs={"probability": n % 2 == 0}),
-                ),
-            )
-            for n in range(20)
-        ]
-    )
-
-    found = {(m.model, m.version): m for m in pupil.metrics()}
-
-    assert found["m", 1].values["labelled"] == 10
-    assert found["m", None].values["labelled"] == 20
-    assert found["m", 2].values["accuracy"] == 0.5
-    assert found["other", None].values["auc"] == 1.0
-    assert found["m", 1].offsets == {"s.feedback:0": 20}
+    assert (learner.counts.learned, learner.counts.seen) == (50, 450)
 
 
-def test_figures_fit_the_task():
-    pupil = learner()
-    pupil.absorb(
-        [
-            feedback(
-                n,
-                None,
-                label,
-                predictions=(
-                    Scored(model="r", version=1, outputs={"value": 2.0}),
-                    Scored(
-                        model="c",
-                        version=1,
-                        outputs={"label": "b", "probabilities": {"1.0": 0.25, "b": 0.75}},
-                    ),
-                    Scored(model="z", version=1, outputs={"mood": "fine"}),
-                ),
-            )
-            for n, label in enumerate([1.0, 4.0, "b"])
-        ]
-    )
-
-    found = {m.model: m.values for m in pupil.metrics() if m.version is None}
-
-    assert found["r"] == pytest.approx(
-        {"labelled": 2, "window": 2, "mae": 1.5, "rmse": 2.5**0.5, "r2": 1 - 5 / 4.5}
-    )
-    assert found["c"]["accuracy"] == pytest.approx(1 / 3)
-    assert "z" not in found
-
-
-def test_progress_says_how_far_it_is():
-    pupil = learner()
-    pupil.absorb(stream(5))
-
-    told = pupil.progress(version=7)
-
-    assert (told.kind, told.model, told.version, told.event_time) == ("learner", "m", 7, 14)
-    assert told.values == {
-        "learned": 5, "seen": 5, "repeated": 0, "revised": 0, "quarantined": 0,
-    }  # fmt: skip
-
-
-def test_another_row_under_a_known_id_is_quarantined():
-    pupil, other = learner(), learner()
-    records = stream(50)
+def test_a_different_row_with_a_known_id_is_quarantined():
+    learner, other = make_learner(), make_learner()
+    records = labelled_stream(50)
     forged = feedback(7, {"x": 0.5, "y": 0.5}, False)._replace(offset=50)
 
-    (refused,) = pupil.absorb([*records, forged])
-    other.absorb(records)
+    (rejected,) = learner.learn_batch([*records, forged])
+    other.learn_batch(records)
 
-    assert decode(Quarantined, refused.value).rule == "duplicate_id"
-    assert probe(pupil) == probe(other)
-
-
-def test_a_revised_label_corrects_figures_and_teaches_nothing():
-    pupil, other = learner(), learner()
-    records = stream(50)
-    revised = feedback(7, None, False, revises=True)._replace(offset=50)
-
-    pupil.absorb([*records, revised])
-    other.absorb(records)
-
-    assert probe(pupil) == probe(other)
-    assert (pupil.counts.revised, pupil.counts.learned) == (1, 50)
+    assert decode(Quarantined, rejected.value).rule == "duplicate_id"
+    assert predictions_of(learner) == predictions_of(other)
 
 
-def test_after_a_restart_the_figures_go_on_from_the_rows_read_before():
-    records = stream(50)
-    before = learner()
-    before.absorb(records)
+def test_an_invalid_time_is_quarantined_and_does_not_advance_the_event_time():
+    learner = make_learner()
 
-    after = Learner(before.card, before.runtime.copy(), TOPICS, offsets=dict(before.offsets))
-    after.remember(records)
+    (rejected,) = learner.learn_batch([feedback(0, {"x": 0.0, "y": 0.0}, True, label_time=10**18)])
 
-    assert [m.values for m in after.metrics()] == [m.values for m in before.metrics()]
+    assert decode(Quarantined, rejected.value).rule == "time"
+    assert learner.event_time == 0
 
 
-def test_a_time_that_is_none_moves_no_clock():
-    pupil = learner()
-
-    (refused,) = pupil.absorb([feedback(0, {"x": 0.0, "y": 0.0}, True, label_time=10**18)])
-
-    assert decode(Quarantined, refused.value).rule == "time"
-    assert pupil.event_time == 0
-
-
-def test_a_model_that_is_too_large_learns_no_more_and_its_rows_are_kept():
-    class Grown(RiverRuntime):
+def test_a_model_that_is_too_large_learns_no_more_and_its_rows_are_quarantined():
+    class TooLarge(RiverRuntime):
         def copy(self):
             raise ArtifactTooLarge(2, 1)
 
-    loaded = river(schema=PLAIN)
-    pupil = Learner(loaded.card, Grown(loaded.runtime._model, loaded.card), TOPICS)
+    loaded = river_model(schema=SCHEMA_XY)
+    learner = Learner(loaded.card, TooLarge(loaded.runtime._model, loaded.card), TOPICS)
 
-    refused = pupil.absorb(stream(20))
+    rejected = learner.learn_batch(labelled_stream(20))
 
-    assert {decode(Quarantined, out.value).rule for out in refused} == {"model_full"}
-    assert (len(refused), pupil.counts.learned) == (20, 0)
-
-
-def test_a_card_says_which_labels_there_are():
-    pupil = Learner(card(schema=PLAIN, classes=(0, 1)), river(schema=PLAIN).runtime, TOPICS)
-
-    assert pupil.absorb([feedback(0, {"x": 0.0, "y": 0.0}, True)]) == []
+    assert {decode(Quarantined, record.value).rule for record in rejected} == {"model_full"}
+    assert (len(rejected), learner.counts.learned) == (20, 0)
 
 
-def moved_rows(count, shift, start):
-    rng = Random(start)
-    rows = [{"x": rng.gauss(shift, 1), "y": rng.gauss(0, 1)} for _ in range(count)]
-    return [feedback(start + n, row, row["x"] > shift) for n, row in enumerate(rows)]
+def test_true_is_a_valid_label_if_the_classes_are_0_and_1():
+    runtime = river_model(schema=SCHEMA_XY).runtime
+    learner = Learner(make_card(schema=SCHEMA_XY, classes=(0, 1)), runtime, TOPICS)
 
-
-def inputs_told(pupil):
-    return [metrics.values for metrics in pupil.metrics() if metrics.kind == "inputs"]
-
-
-def test_inputs_that_moved_are_told_once_with_the_figures():
-    pupil = learner()
-    pupil.absorb(moved_rows(5000, 0.0, 0))
-    assert inputs_told(pupil) == []
-
-    for start in range(5000, 9000, 500):
-        pupil.absorb(moved_rows(500, 2.0, start))
-
-    (told,) = inputs_told(pupil)
-    assert list(told) == ["x"]
-    assert told["x"] > 1
-    assert inputs_told(pupil) == []
-
-
-def test_who_does_not_want_to_know_looks_at_no_inputs():
-    assert learner(settings=LearnSettings(inputs=InputSettings(every=0))).inputs is None
+    assert learner.learn_batch([feedback(0, {"x": 0.0, "y": 0.0}, True)]) == []

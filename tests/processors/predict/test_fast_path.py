@@ -1,4 +1,4 @@
-"""The express lane answers like the ordinary way, whatever is mixed into a batch."""
+"""The fast path answers like the engine, for any mix of requests in a batch."""
 
 import json
 import struct
@@ -9,39 +9,51 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modstream.broker.wire.contracts import Tensor
-from modstream.broker.wire.fast_codec import joined
+from modstream.broker.wire.fast_codec import join_columns
 from modstream.broker.wire.topics import Header, Topics
-from modstream.processors.predict import handler as module
-from modstream.processors.predict.deduplication import Repeats
-from modstream.processors.predict.fast_path import Express
-from modstream.processors.predict.handler import Predict
-from modstream.processors.predict.model_resolver import PredictSettings, Timing
-from modstream.processors.predict.outputs import as_tensors, by_name, row_parts, tensor_parts
-from tests.processors.small_fixtures import Shelf, answers, card, fussy, iris, record, river
+from modstream.processors.predict import steps
+from modstream.processors.predict.deduplication import Deduplicator
+from modstream.processors.predict.fast_path import FastPath, RequestHeads
+from modstream.processors.predict.handler import request_handler
+from modstream.processors.predict.outputs import as_tensors, by_name, row_columns, tensor_columns
+from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.steps import Decode
+from tests.processors.small_fixtures import (
+    StubModelProvider,
+    decode_responses,
+    iris_model,
+    make_card,
+    make_record,
+    rejecting_model,
+    river_model,
+)
 
 TOPICS = Topics("s")
-MODELS = {"m": river("m"), "iris": iris(), "fussy": fussy(hates=13)}
+MODELS = {"m": river_model("m"), "iris": iris_model(), "fussy": rejecting_model(rejected_value=13)}
 GOOD = {"x": 1.5, "city": "LGA"}
 
 
-class Never(Express):
-    """A lane that nobody takes."""
+class NoFastPath(FastPath):
+    """A fast path that leaves every request to the engine."""
 
-    def read(self, batch, hand, late):
-        return []
+    def decode_heads(self, batch):
+        size = len(batch.records)
+        return RequestHeads([None] * size, [b""] * size, [None] * size)
 
 
-def handler(route, lane, *, record_features=True):
-    repeats = Repeats(50, lambda _spans: [], lambda _home: 1)
-    predict = Predict(
+def handler(route, fast_path, *, record_features=True):
+    """Return a function from a batch to its response records."""
+    settings = InferenceSettings(route, record_features=record_features)
+    handle = request_handler(
         TOPICS,
-        Shelf(MODELS),
-        PredictSettings(route, 2000, record_features=record_features),
-        repeats,
-        timing=Timing(lambda: 2.0),
+        StubModelProvider(MODELS),
+        settings,
+        max_request_bytes=2000,
+        deduplicator=Deduplicator(50, lambda _ranges: [], lambda _partition: 1),
+        now=lambda: 2.0,
     )
-    predict._express = lane(TOPICS, predict._settings)
-    return predict
+    handle._steps[0] = Decode(fast_path(settings, 2000), 2000)
+    return lambda batch: handle(batch).records
 
 
 def raw(request_id, numbers, shape=None, size=None, length=None, code="f"):
@@ -108,19 +120,19 @@ batches = st.lists(plain | binary | st.just((None, ())) | st.just((b"?", ())), m
 
 @settings(max_examples=60)
 @given(batches, st.sampled_from([("m",), ("iris",), ("fussy",), ("iris", "fussy")]), st.booleans())
-def test_the_express_lane_answers_like_the_ordinary_way(batch, route, keep):
+def test_the_fast_path_answers_like_the_engine(batch, route, keep):
     records = [
-        record(value, offset, key=[b"k", None][offset % 2], headers=headers, partition=offset % 3)
+        make_record(
+            value, offset, key=[b"k", None][offset % 2], headers=headers, partition=offset % 3
+        )
         for offset, (value, headers) in enumerate(batch)
     ]
 
-    ordinary = handler(route, Never, record_features=keep)(records)
-    express = handler(route, Express, record_features=keep)(records)
+    slow = handler(route, NoFastPath, record_features=keep)(records)
+    fast = handler(route, FastPath, record_features=keep)(records)
 
-    assert [one._replace(value=None) for one in express] == [
-        one._replace(value=None) for one in ordinary
-    ]
-    assert answers(express) == answers(ordinary)
+    assert [one._replace(value=None) for one in fast] == [one._replace(value=None) for one in slow]
+    assert decode_responses(fast) == decode_responses(slow)
 
 
 @pytest.mark.parametrize(
@@ -142,10 +154,11 @@ def test_the_express_lane_answers_like_the_ordinary_way(batch, route, keep):
     ids=["row", "matrix", "raw"],
 )
 @pytest.mark.parametrize("route", [("iris",), ("fussy", "iris")])
-def test_the_usual_forms_take_the_express_lane(value, route, monkeypatch):
-    monkeypatch.setattr(module, "decode_request", None)
+def test_common_formats_take_the_fast_path(value, route, monkeypatch):
+    monkeypatch.setattr(steps, "decode_request", None)
+    monkeypatch.setattr(steps, "decode_head", None)
 
-    found = answers(handler(route, Express)([record(value[0], headers=value[1])]))
+    found = decode_responses(handler(route, FastPath)([make_record(value[0], headers=value[1])]))
 
     assert [answer.model for answer in found] == list(route)
     assert found[0].features == {"a": 1.0, "b": 2.0}
@@ -154,7 +167,9 @@ def test_the_usual_forms_take_the_express_lane(value, route, monkeypatch):
 def test_raw_tensors_of_any_type_are_answered():
     value, headers = raw("r", [1.0, 2.0], code="d")
 
-    (answer,) = answers(handler(("fussy",), Express)([record(value, headers=headers)]))
+    (answer,) = decode_responses(
+        handler(("fussy",), FastPath)([make_record(value, headers=headers)])
+    )
 
     assert answer.outputs[0].data == [0.01]
 
@@ -168,41 +183,43 @@ def test_raw_tensors_of_any_type_are_answered():
         (raw("r", [1.0, 2.0, 3.0]), "missing_feature"),
     ],
 )
-def test_raw_tensors_that_are_not_what_they_say_are_refused(value, code):
-    (answer,) = answers(handler(("fussy",), Express)([record(value[0], headers=value[1])]))
+def test_raw_tensors_that_contradict_their_metadata_are_refused(value, code):
+    (answer,) = decode_responses(
+        handler(("fussy",), FastPath)([make_record(value[0], headers=value[1])])
+    )
 
     assert (answer.id, answer.code) == ("r", code)
 
 
-def test_a_length_that_is_none_makes_a_dead_letter():
+def test_an_invalid_json_length_makes_a_dead_letter():
     value, headers = raw("r", [1.0, 2.0], length=b"999")
 
-    (letter,) = handler(("fussy",), Express)([record(value, headers=headers)])
+    (letter,) = handler(("fussy",), FastPath)([make_record(value, headers=headers)])
 
     assert (letter.topic, letter.value) == ("s.dlq", value)
 
 
-def test_a_value_that_the_runtime_cannot_stand_costs_its_own_request_only():
+def test_a_row_that_fails_in_the_runtime_costs_its_own_request_only():
     batch = [
-        record(json.dumps({"id": f"r-{n}", "features": {"a": n, "b": 0}}).encode(), n)
+        make_record(json.dumps({"id": f"r-{n}", "features": {"a": n, "b": 0}}).encode(), n)
         for n in range(30)
     ]
 
-    found = answers(handler(("fussy",), Express)(batch))
+    found = decode_responses(handler(("fussy",), FastPath)(batch))
 
     assert [answer.id for answer in found] == [f"r-{n}" for n in range(30)]
-    assert [getattr(answer, "code", None) for answer in found].count("no_answer") == 1
+    assert [getattr(answer, "code", None) for answer in found].count("no_output") == 1
 
 
 @pytest.mark.parametrize("task", ["binary", "regression", "anomaly", "multiclass"])
-def test_outputs_written_by_columns_say_what_they_say_one_by_one(task):
+def test_outputs_encoded_by_columns_equal_outputs_one_by_one(task):
     scores = np.array([[0.1, 0.7, 0.2], [1e-9, 0.0, 1.0]])
-    known = card(task=task, classes=("a", 'b",', 3))
+    known = make_card(task=task, classes=("a", 'b",', 3))
     if task != "multiclass":
-        known, scores = card(task=task), scores[:, 0]
+        known, scores = make_card(task=task), scores[:, 0]
 
-    rows = [json.loads(one) for one in joined(row_parts(known, scores))]
-    tensors = [json.loads(one) for one in joined(tensor_parts(known, scores))]
+    rows = [json.loads(one) for one in join_columns(row_columns(known, scores))]
+    tensors = [json.loads(one) for one in join_columns(tensor_columns(known, scores))]
 
     assert rows == [by_name(known, score) for score in scores]
     assert [tuple(Tensor(**tensor) for tensor in one) for one in tensors] == [

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from modstream.broker.wire.codec import decode, encode
-from modstream.broker.wire.contracts import Prediction, Source
+from modstream.broker.wire.contracts import Prediction, SourcePosition
 from modstream.models.schema.input_schema import Feature, InputSchema
 from modstream.processors.predict.outputs import as_tensors, by_name
-from tests.processors.small_fixtures import NUMBERS, card
+from tests.processors.small_fixtures import TWO_FLOATS, make_card
 
 SERIES = InputSchema(
     features=(
@@ -27,7 +27,7 @@ FORECASTS = np.array([[7, 1.5, 2.5, np.nan], [8, 1.0, np.nan, np.nan]])
     ],
 )
 def test_one_number_has_the_name_of_its_task(task, score, outputs):
-    known = card(schema=NUMBERS, task=task)
+    known = make_card(schema=TWO_FLOATS, task=task)
 
     assert by_name(known, np.float64(score)) == outputs
     (tensor,) = as_tensors(known, np.array([score]))
@@ -35,7 +35,7 @@ def test_one_number_has_the_name_of_its_task(task, score, outputs):
 
 
 def test_a_forecast_ends_where_its_row_asked():
-    known = card(schema=SERIES, task="forecast", classes=())
+    known = make_card(schema=SERIES, task="forecast", classes=())
 
     found = [by_name(known, score) for score in FORECASTS]
 
@@ -43,8 +43,8 @@ def test_a_forecast_ends_where_its_row_asked():
 
 
 def test_forecasts_as_tensors_are_as_wide_as_the_longest_and_cross_the_wire():
-    known = card(schema=SERIES, task="forecast", classes=())
-    source = Source(topic="t", partition=0, offset=0)
+    known = make_card(schema=SERIES, task="forecast", classes=())
+    source = SourcePosition(topic="t", partition=0, offset=0)
 
     sent = Prediction(
         id="r", model="m", version=1, outputs=as_tensors(known, FORECASTS), source=source

@@ -1,28 +1,30 @@
-"""A share of the keys goes to the challenger, always the same keys."""
+"""The traffic split: a share of the keys goes to the challenger, always the same keys."""
 
 from modstream.broker.wire.codec import decode, encode
-from modstream.broker.wire.contracts import Fence, Request
+from modstream.broker.wire.contracts import Request
+from modstream.broker.wire.model_contracts import VersionMarker
 from modstream.broker.wire.topics import Topics
 from modstream.models.errors import ModelNotFound
-from modstream.processors.predict.handler import Predict
-from modstream.processors.predict.model_resolver import PredictSettings
-from modstream.processors.predict.traffic_split import CHALLENGER, CHAMPION, alias_for
-from modstream.processors.predict.version_markers import Fences
-from tests.processors.small_fixtures import answers, record, river
+from modstream.models.registry.refs import CHALLENGER, CHAMPION
+from modstream.processors.predict.handler import request_handler
+from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.traffic_split import alias_for
+from modstream.processors.predict.version_markers import VersionMarkers
+from tests.processors.small_fixtures import decode_responses, make_record, river_model
 
 
 class Aliases:
-    """A shelf on which the champion is version 1 and the challenger, if there is one, 2."""
+    """Models whose champion is version 1 and whose challenger, if there is one, is version 2."""
 
     def __init__(self, *, challenged=True):
-        self.held = {CHAMPION: river(version=1)}
+        self.versions = {CHAMPION: river_model(version=1)}
         if challenged:
-            self.held[CHALLENGER] = river(version=2)
+            self.versions[CHALLENGER] = river_model(version=2)
 
     def get(self, name, ref=CHAMPION):
-        if ref not in self.held:
+        if ref not in self.versions:
             raise ModelNotFound(name, ref)
-        return self.held[ref]
+        return self.versions[ref]
 
 
 ROW = {"x": 1, "city": "LGA"}
@@ -31,23 +33,25 @@ TOPICS = Topics("s")
 
 def asked(features=ROW, **request):
     return [
-        record(encode(Request(id=f"{n}", features=features, **request)), offset=n, key=None)
+        make_record(encode(Request(id=f"{n}", features=features, **request)), offset=n, key=None)
         for n in range(200)
     ]
 
 
-def versions(shelf, share, **request):
-    predict = Predict(TOPICS, shelf, PredictSettings(("m",), challenger_share=share))
-    return [answer.version for answer in answers(predict(asked(**request)))]
+def predict(models, share, markers=None, **request):
+    settings = InferenceSettings(("m",), challenger_share=share)
+    return request_handler(TOPICS, models, settings, markers=markers)(asked(**request)).records
 
 
-def fences(shelf, share):
-    written = Fences(TOPICS.fences, lambda _home: 1)
-    predict = Predict(
-        TOPICS, shelf, PredictSettings(("m",), challenger_share=share), fences=written
-    )
-    found = [one for one in predict(asked()) if one.topic == TOPICS.fences]
-    return [(fence.ref, fence.version) for fence in (decode(Fence, one.value) for one in found)]
+def versions(models, share, **request):
+    return [response.version for response in decode_responses(predict(models, share, **request))]
+
+
+def marked(models, share):
+    markers = VersionMarkers(TOPICS.version_markers, lambda _partition: 1)
+    records = predict(models, share, markers)
+    found = [decode(VersionMarker, r.value) for r in records if r.topic == TOPICS.version_markers]
+    return [(marker.ref, marker.version) for marker in found]
 
 
 def test_about_the_share_of_the_keys_goes_to_the_challenger():
@@ -71,7 +75,7 @@ def test_requests_are_split_by_their_key():
     assert versions(Aliases(), 0.0) == [1] * 200
 
 
-def test_who_names_a_model_or_a_version_is_not_split():
+def test_a_request_that_names_a_model_is_not_split():
     assert set(versions(Aliases(), 1.0, model="m")) == {1}
 
 
@@ -79,25 +83,23 @@ def test_without_a_challenger_the_champion_answers_all():
     assert versions(Aliases(challenged=False), 1.0) == [1] * 200
 
 
-def test_requests_by_columns_and_those_one_by_one_are_split_alike():
+def test_the_fast_path_and_the_engine_split_alike():
     by_columns = versions(Aliases(), 0.5)
 
     assert by_columns == versions(Aliases(), 0.5, features=[ROW, ROW])
     assert set(by_columns) == {1, 2}
 
 
-def test_without_a_challenger_requests_one_by_one_are_answered_too():
+def test_without_a_challenger_the_engine_answers_with_the_champion_too():
     assert versions(Aliases(challenged=False), 1.0, features=[ROW]) == [1] * 200
 
 
-def test_fences_name_who_answers_the_share():
-    assert sorted(fences(Aliases(), 0.5)) == [(CHALLENGER, 2), (CHAMPION, 1)]
-    assert fences(Aliases(challenged=False), 0.5) == [(CHAMPION, 1)]
+def test_version_markers_name_the_alias_that_answers_the_share():
+    assert sorted(marked(Aliases(), 0.5)) == [(CHALLENGER, 2), (CHAMPION, 1)]
+    assert marked(Aliases(challenged=False), 0.5) == [(CHAMPION, 1)]
 
 
-def test_who_asks_for_the_challenger_where_no_share_is_given_is_told_that_there_is_none():
-    predict = Predict(TOPICS, Aliases(challenged=False), PredictSettings(("m",)))
+def test_a_request_for_a_missing_challenger_is_refused_where_no_share_is_set():
+    responses = decode_responses(predict(Aliases(challenged=False), 0.0, version=CHALLENGER))
 
-    assert {answer.code for answer in answers(predict(asked(version=CHALLENGER)))} == {
-        "unknown_model"
-    }
+    assert {response.code for response in responses} == {"unknown_model"}

@@ -1,80 +1,80 @@
-"""What an answer costs, and the AUC of a stream."""
+"""Losses of predictions, and rank errors."""
 
 import numpy as np
 import pytest
 
 from modstream.models.errors import PredictError
 from modstream.models.schema.input_schema import Batch
-from modstream.processors.promote.losses import RankErrors, answers, losses
-from tests.processors.small_fixtures import card
+from modstream.processors.promote.losses import RankErrors, losses, predict_or_none
+from tests.processors.small_fixtures import make_card
 
 
-def test_a_binary_answer_costs_briers_score():
-    found = losses(card(), np.array([0.9, 0.2, np.nan]), [True, True, False])
+def test_the_loss_of_a_binary_prediction_is_the_brier_score():
+    found = losses(make_card(), np.array([0.9, 0.2, np.nan]), [True, True, False])
 
     assert found.tolist() == pytest.approx([0.01, 0.64, 1.0])
 
 
-def test_an_answer_of_many_classes_costs_half_of_it():
-    many = card(task="multiclass", classes=("a", "b", "c"))
+def test_the_loss_of_several_classes_is_half_the_brier_score():
+    multiclass = make_card(task="multiclass", classes=("a", "b", "c"))
 
-    found = losses(many, np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), ["a", "a"])
+    found = losses(multiclass, np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), ["a", "a"])
 
     assert found.tolist() == [0.0, 1.0]
 
 
-def test_a_number_costs_its_distance_up_to_a_scale():
-    number = card(task="regression", classes=())
+def test_the_loss_of_a_number_is_its_scaled_error_up_to_1():
+    regression = make_card(task="regression", classes=())
 
-    assert losses(number, np.array([3.0, 9.0]), [2.0, 2.0], 4.0).tolist() == [0.25, 1.0]
+    assert losses(regression, np.array([3.0, 9.0]), [2.0, 2.0], 4.0).tolist() == [0.25, 1.0]
 
 
-def test_no_answer_costs_the_most():
+def test_a_failed_prediction_has_the_greatest_loss():
     class Failing:
         def predict(self, batch):
             raise PredictError("failing", "always")
 
-    said = answers(Failing(), Batch({}, 2))
+    outputs = predict_or_none(Failing(), Batch({}, 2))
 
-    assert said is None
-    assert losses(card(), said, [True, False]).tolist() == [1.0, 1.0]
+    assert outputs is None
+    assert losses(make_card(), outputs, [True, False]).tolist() == [1.0, 1.0]
 
 
-def test_the_mean_rank_error_is_one_less_the_auc():
+def test_the_mean_rank_error_is_one_minus_auc():
     rng = np.random.default_rng(7)
-    truths = (rng.random(20_000) < 0.3).astype(float)
-    scores = rng.normal(truths, 1.0)
+    labels = (rng.random(20_000) < 0.3).astype(float)
+    scores = rng.normal(labels, 1.0)
 
-    errors = RankErrors()(truths, {"a": scores, "b": -scores})
+    errors = RankErrors().add(labels, {"a": scores, "b": -scores})
 
     assert 5000 < len(errors["a"]) < 7000
     assert errors["a"].mean() == pytest.approx(0.24, abs=0.02)
     assert (errors["a"] + errors["b"] == 1).all()
 
 
-def test_each_answer_is_compared_once_and_a_tie_is_half_an_error():
+def test_each_row_is_compared_once_and_a_tie_is_half_an_error():
     ranked = RankErrors()
 
-    def errors(truths, *scores):
-        return ranked(np.array(truths), {"a": np.array(scores)})["a"].tolist()
+    def errors(labels, *scores):
+        return ranked.add(np.array(labels), {"a": np.array(scores)})["a"].tolist()
 
     assert errors([1.0, 1.0], 0.9, 0.1) == []
     assert errors([0.0, 0.0, 0.0], 0.1, 0.2, 0.3) == [0.5, 0.0]
     assert errors([1.0], 0.2) == [1.0]
 
 
-def test_an_answer_that_is_none_is_in_the_wrong_order():
+def test_a_missing_score_is_ordered_wrongly():
     scores = {"a": np.array([0.9, np.nan]), "b": np.array([np.nan, 0.1])}
 
-    assert {n: e.tolist() for n, e in RankErrors()(np.array([1.0, 0.0]), scores).items()} == {
+    assert {n: e.tolist() for n, e in RankErrors().add(np.array([1.0, 0.0]), scores).items()} == {
         "a": [1.0], "b": [1.0]
     }  # fmt: skip
 
 
-def test_pairing_begins_anew_when_others_are_asked():
+def test_pairing_restarts_when_the_models_change():
     ranked = RankErrors()
-    ranked(np.array([1.0]), {"a": np.array([0.9])})
+    ranked.add(np.array([1.0]), {"a": np.array([0.9])})
 
-    found = ranked(np.array([0.0]), {"a": np.array([0.1]), "b": np.array([0.1])})
+    found = ranked.add(np.array([0.0]), {"a": np.array([0.1]), "b": np.array([0.1])})
 
     assert [errors.tolist() for errors in found.values()] == [[], []]

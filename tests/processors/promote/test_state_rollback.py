@@ -1,103 +1,107 @@
-"""What was known before labels contradicted a family, and who goes back to it."""
+"""States from before flipped labels, and which learners are restored to them."""
 
 import pytest
 
-from bench.gate import small_family, synthetic
 from modstream.models.errors import PredictError
-from modstream.processors.promote.label_flip import Turn
-from modstream.processors.promote.settings import GateSettings
-from modstream.processors.promote.state_history import Past
-from modstream.processors.promote.state_rollback import LATEST, Recall
-from tests.processors.promote.test_champion_challenger import records
+from modstream.processors.promote.label_flip import FlipEvent
+from modstream.processors.promote.state_history import StateHistory
+from modstream.processors.promote.state_rollback import MAX_COMPARED_LABELS, StateRollback
+from tests.processors.promote.synthetic_stream import (
+    feedback_records,
+    labels_only,
+    small_learner,
+    synthetic_events,
+)
 
-ENDED = Turn(is_turned=False, since=50)
+CORRECT_AGAIN = FlipEvent(is_flipped=False, label_count=50)
 
 
 @pytest.fixture
 def learner():
-    family = small_family(GateSettings(), 0.05)
-    list(family.absorb(list(records(synthetic(1, 500)))))
-    return family.pacer
+    """A learner that has learned 500 rows."""
+    learner = small_learner(0.05)
+    learner.learn_batch(feedback_records(synthetic_events(1, 500)))
+    return learner
 
 
 @pytest.fixture
-def recall(learner):
-    """What holds the state of a learner that is still sound."""
-    past, recall = Past(), Recall(spoilt=0.05)
-    past.keep(7, learner.runtime)
-    recall.note(500, 7)
-    recall.hold(500, {"a": past})
-    return recall
+def rollback(learner):
+    """A rollback that keeps the learner's sound state."""
+    history, rollback = StateHistory(), StateRollback(max_auc_loss=0.05)
+    history.record(7, learner.runtime)
+    rollback.record_time(500, 7)
+    rollback.pin(500, {"a": history})
+    return rollback
 
 
-def rows(learner, *, turned=False, count=100):
-    found = [row for row in synthetic(2, count) if row.is_label]
-    batch = learner.card.input_schema.batch([row.features for row in found]).batch
-    return batch, [row.truth != turned for row in found]
+def labelled_batch(learner, *, flipped=False, count=100):
+    events = labels_only(synthetic_events(2, count))
+    batch = learner.card.input_schema.parse_rows([event.features for event in events]).batch
+    return batch, [event.label != flipped for event in events]
 
 
-def test_a_learner_that_learned_what_was_wrong_goes_back(recall, learner):
-    batch, labels = rows(learner)
+def test_a_learner_that_learned_flipped_labels_is_restored(rollback, learner):
+    batch, labels = labelled_batch(learner)
     before = learner.runtime.predict(batch).tolist()
     for _ in range(3):
-        learner.runtime.learn(*rows(learner, turned=True))
+        learner.runtime.learn(*labelled_batch(learner, flipped=True))
 
-    recall.compare({"a": learner}, batch, labels)
-    recall.judge(ENDED)
+    rollback.compare({"a": learner}, batch, labels)
+    rollback.decide(CORRECT_AGAIN)
 
-    ((name, time, state),) = recall.restored()
+    ((name, time, state),) = rollback.pop_restored()
     assert (name, time) == ("a", 7)
     assert state.predict(batch).tolist() == before
-    assert not list(recall.restored())
+    assert rollback.pop_restored() == []
 
 
-def test_labels_from_before_they_agreed_again_speak_for_nobody(recall, learner):
+def test_labels_from_before_they_were_correct_again_are_ignored(rollback, learner):
     for _ in range(3):
-        learner.runtime.learn(*rows(learner, turned=True))
+        learner.runtime.learn(*labelled_batch(learner, flipped=True))
 
-    recall.compare({"a": learner}, *rows(learner, turned=True, count=500))
-    recall.compare({"a": learner}, *rows(learner, count=LATEST))
-    recall.judge(Turn(is_turned=False, since=700))
+    rollback.compare({"a": learner}, *labelled_batch(learner, flipped=True, count=500))
+    rollback.compare({"a": learner}, *labelled_batch(learner, count=MAX_COMPARED_LABELS))
+    rollback.decide(FlipEvent(is_flipped=False, label_count=700))
 
-    assert [name for name, _, _ in recall.restored()] == ["a"]
+    assert [name for name, _, _ in rollback.pop_restored()] == ["a"]
 
 
-def test_a_learner_that_fails_now_goes_back_to_when_it_did_not(recall, learner, monkeypatch):
+def test_a_learner_that_fails_now_is_restored(rollback, learner, monkeypatch):
     def fails(_):
         raise PredictError("river", "a drill")
 
     monkeypatch.setattr(learner.runtime, "predict", fails)
 
-    recall.compare({"a": learner}, *rows(learner))
-    recall.judge(ENDED)
+    rollback.compare({"a": learner}, *labelled_batch(learner))
+    rollback.decide(CORRECT_AGAIN)
 
-    assert [name for name, _, _ in recall.restored()] == ["a"]
-
-
-def test_a_learner_that_answers_as_well_as_before_keeps_what_it_learned(recall, learner):
-    recall.compare({"a": learner}, *rows(learner))
-    recall.judge(ENDED)
-
-    assert not list(recall.restored())
+    assert [name for name, _, _ in rollback.pop_restored()] == ["a"]
 
 
-def test_nothing_is_given_up_once_labels_count_as_they_were_told(recall, learner):
-    learner.runtime.learn(*rows(learner, turned=True))
-    recall.drop()
+def test_a_learner_that_predicts_as_well_as_before_is_not_restored(rollback, learner):
+    rollback.compare({"a": learner}, *labelled_batch(learner))
+    rollback.decide(CORRECT_AGAIN)
 
-    recall.compare({"a": learner}, *rows(learner))
-    recall.judge(ENDED)
-
-    assert not list(recall.restored())
+    assert rollback.pop_restored() == []
 
 
-def test_the_newest_version_from_before_is_found(learner):
-    recall = Recall(spoilt=0.05)
-    assert recall.before(100) is None
+def test_no_learner_is_restored_once_flipped_labels_are_accepted(rollback, learner):
+    learner.runtime.learn(*labelled_batch(learner, flipped=True))
+    rollback.unpin()
 
-    first, none, second = (recall.take_aside(count, learner) for count in (100, 200, 400))
+    rollback.compare({"a": learner}, *labelled_batch(learner))
+    rollback.decide(CORRECT_AGAIN)
 
-    assert none is None
-    assert recall.before(399) is first
-    assert recall.before(400) is second
-    assert recall.before(50) is first
+    assert rollback.pop_restored() == []
+
+
+def test_the_newest_checkpoint_before_the_flip_is_found(learner):
+    rollback = StateRollback(max_auc_loss=0.05)
+    assert rollback.checkpoint_at(100) is None
+
+    first, too_soon, second = (rollback.checkpoint(count, learner) for count in (100, 200, 400))
+
+    assert too_soon is None
+    assert rollback.checkpoint_at(399) is first
+    assert rollback.checkpoint_at(400) is second
+    assert rollback.checkpoint_at(50) is first

@@ -1,6 +1,5 @@
-"""The client: every ticket gets its own answer, in time or a typed error."""
+"""The client on a stream: predictions, errors, timeouts and labels."""
 
-from threading import Thread
 from time import monotonic
 
 import pytest
@@ -8,115 +7,51 @@ import pytest
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import read_to_end
-from modstream.broker.errors import BrokerUnavailable, TopicMissing
+from modstream.broker.errors import TopicMissing
 from modstream.broker.wire.codec import decode
-from modstream.broker.wire.contracts import ErrorAnswer, Label, Prediction, Source
+from modstream.broker.wire.contracts import Label
+from modstream.producers.client import client as client_module
 from modstream.producers.client.client import Client
-from modstream.producers.client.pending_requests import Answers, Ticket
-from modstream.producers.errors import NoAnswer, NotSent, Refused
+from modstream.producers.errors import RequestRefused, ResponseTimeout
 
-HERE = Source(topic="flights.requests", partition=0, offset=0)
 ROW = {"distance": 1400.0, "carrier": "UA"}
 
 
-def said(request_id: str, model: str, score: float = 0.5) -> Prediction:
-    return Prediction(id=request_id, model=model, version=1, outputs={"score": score}, source=HERE)
+class BrokenReader:
+    """A reader whose poll fails with an error that is not a BrokerError."""
+
+    def __init__(self, *_arguments, **_options):
+        pass
+
+    def poll(self, **_options):
+        raise ValueError("the response cannot be read")
+
+    def close(self):
+        pass
 
 
-def refused(request_id: str, model: str | None = None) -> ErrorAnswer:
-    return ErrorAnswer(
-        id=request_id, code="missing_feature", message="no dest", model=model, source=HERE
-    )
+class SilentPublisher:
+    """A publisher that drops every record."""
+
+    def __init__(self, *_arguments):
+        pass
+
+    def send(self, *_arguments):
+        pass
+
+    def close(self):
+        pass
 
 
-@pytest.fixture
-def answers():
-    return Answers(most_open=3)
+def test_an_unexpected_error_in_the_polling_thread_is_raised_by_wait(monkeypatch, topics):
+    monkeypatch.setattr(client_module, "Reader", BrokenReader)
+    monkeypatch.setattr(client_module, "Publisher", SilentPublisher)
 
-
-@pytest.fixture
-def ticket(answers):
-    ticket = Ticket("r-1", "r-1")
-    answers.open(ticket)
-    return ticket
-
-
-def test_an_answer_that_came_before_the_wait_is_there(answers, ticket):
-    answers.deliver([said("r-1", "online")])
-
-    assert answers.wait(ticket, [None], 0) == [said("r-1", "online")]
-
-
-def test_a_waiting_thread_is_woken_by_its_answer(answers, ticket):
-    later = Thread(target=answers.deliver, args=([said("r-1", "online")],))
-
-    later.start()
-    found = answers.wait(ticket, ["online"], 5)
-    later.join()
-
-    assert found == [said("r-1", "online")]
-
-
-def test_the_named_model_is_waited_for_though_another_answers_first(answers, ticket):
-    answers.deliver([said("r-1", "frozen"), said("r-1", "online")])
-
-    assert answers.wait(ticket, ["online"], 0) == [said("r-1", "online")]
-    assert answers.wait(ticket, ["online", "frozen"], 0) == [
-        said("r-1", "online"),
-        said("r-1", "frozen"),
-    ]
-
-
-def test_the_first_answer_of_a_model_counts(answers, ticket):
-    answers.deliver([said("r-1", "online", 0.1), said("r-1", "online", 0.9)])
-
-    assert answers.wait(ticket, ["online"], 0) == [said("r-1", "online", 0.1)]
-
-
-def test_an_error_without_a_model_answers_for_all(answers, ticket):
-    answers.deliver([refused("r-1")])
-
-    assert answers.wait(ticket, ["online", "frozen"], 0) == [refused("r-1"), refused("r-1")]
-
-
-def test_no_answer_in_time_says_whose_and_how_long(answers, ticket):
-    answers.deliver([said("r-1", "frozen")])
-
-    with pytest.raises(NoAnswer, match=r"r-1 within 0\.01 s") as caught:
-        answers.wait(ticket, ["online"], 0.01)
-
-    assert (caught.value.request_id, caught.value.seconds) == ("r-1", 0.01)
-
-
-def test_a_request_that_was_not_sent_fails_at_once(answers, ticket):
-    answers.fail("r-1", "the queue is gone")
-
-    with pytest.raises(NotSent, match="the queue is gone"):
-        answers.wait(ticket, [None], 60)
-
-
-def test_when_answers_cannot_be_read_any_more_everybody_is_told(answers, ticket):
-    answers.fail_all(BrokerUnavailable("here:1", "gone"))
-
-    with pytest.raises(BrokerUnavailable, match="gone"):
-        answers.wait(ticket, [None], 60)
-
-
-def test_answers_nobody_asked_for_are_not_kept(answers, ticket):
-    answers.deliver([said(f"foreign-{n}", "online") for n in range(1000)])
-
-    assert list(answers._open) == ["r-1"]
-    assert ticket.answers == {}
-
-
-def test_the_oldest_ticket_is_closed_when_there_are_too_many(answers, ticket):
-    answers.deliver([said("r-1", "online")])
-    for number in range(2, 5):
-        answers.open(Ticket(f"r-{number}", "k"))
-    answers.deliver([said("r-1", "frozen"), said("r-4", "online")])
-
-    assert list(answers._open) == ["r-2", "r-3", "r-4"]
-    assert set(ticket.answers) == {"online"}, "what it had is kept, nothing more comes"
+    with (
+        Client(Connection("unused:1"), topics) as client,
+        pytest.raises(ValueError, match="cannot be read"),
+    ):
+        client.wait(client.send(ROW), timeout=5)
 
 
 @pytest.fixture
@@ -127,9 +62,9 @@ def connection(bootstrap, topics):
 
 
 @pytest.fixture
-def route(connection, topics, answering_kafka):
-    """A stream that two models answer."""
-    with answering_kafka(topics, "frozen", "online"):
+def route(connection, topics, kafka_worker):
+    """A stream with the responses of two models."""
+    with kafka_worker(topics, "frozen", "online"):
         yield
 
 
@@ -142,7 +77,7 @@ def test_a_request_sent_at_once_gets_its_prediction(connection, topics, route):
 
 
 @pytest.mark.real
-def test_the_primary_models_answer_is_the_one_that_counts(connection, topics, route):
+def test_wait_returns_the_response_of_the_primary_model(connection, topics, route):
     with Client(connection, topics, primary="online") as client:
         unnamed = client.wait(client.send(ROW, id="r-1"))
         named = client.wait(client.send(ROW, id="r-2", model="frozen", version=1))
@@ -156,44 +91,47 @@ def test_all_models_of_a_route_can_be_waited_for(connection, topics, route):
     with Client(connection, topics) as client:
         found = client.wait_all(client.send(ROW), ["online", "frozen"])
 
-    assert {name: answer.model for name, answer in found.items()} == {
+    assert {name: response.model for name, response in found.items()} == {
         "online": "online",
         "frozen": "frozen",
     }
 
 
 @pytest.mark.real
-def test_five_hundred_requests_in_flight_each_get_their_own_answer(connection, topics, route):
+def test_each_of_five_hundred_requests_in_flight_gets_its_own_response(connection, topics, route):
     with Client(connection, topics, primary="online") as client:
-        tickets = [client.send(ROW, key=f"key-{n % 7}") for n in range(500)]
-        answered = [client.wait(ticket).id for ticket in tickets]
+        pending = [client.send(ROW, key=f"key-{n % 7}") for n in range(500)]
+        answered = [client.wait(one).id for one in pending]
 
-    assert answered == [ticket.id for ticket in tickets]
+    assert answered == [one.id for one in pending]
 
 
 @pytest.mark.real
 def test_a_refusal_is_raised_with_its_code(connection, topics, route):
-    with Client(connection, topics) as client, pytest.raises(Refused, match="refuse") as caught:
+    with (
+        Client(connection, topics) as client,
+        pytest.raises(RequestRefused, match="refuse") as caught,
+    ):
         client.wait(client.send(ROW, model="refuse"))
 
     assert caught.value.code == "unknown_model"
 
 
 @pytest.mark.real
-def test_a_stream_that_nobody_answers_times_out(connection, topics):
+def test_waiting_times_out_on_a_stream_without_workers(connection, topics):
     with Client(connection, topics) as client:
-        began = monotonic()
-        with pytest.raises(NoAnswer):
+        started = monotonic()
+        with pytest.raises(ResponseTimeout):
             client.wait(client.send(ROW), timeout=0.3)
 
-    assert monotonic() - began < 5
+    assert monotonic() - started < 5
 
 
 @pytest.mark.real
-def test_a_label_lies_under_the_key_of_its_request(connection, topics):
+def test_a_label_has_the_key_of_its_request(connection, topics):
     with Client(connection, topics) as client:
-        ticket = client.send(ROW, id="r-1", key="UA-1")
-        client.label(ticket, value=True, event_time=42)
+        pending = client.send(ROW, id="r-1", key="UA-1")
+        client.label(pending, value=True, event_time=42)
         client.label("r-2", value=False, event_time=43)
         client.label("r-3", value=False, event_time=44, key="UA-3")
         client.flush()
@@ -207,6 +145,6 @@ def test_a_label_lies_under_the_key_of_its_request(connection, topics):
 
 
 @pytest.mark.real
-def test_a_client_of_a_stream_without_topics_says_so(bootstrap, topics):
+def test_a_client_of_a_stream_without_topics_raises_topic_missing(bootstrap, topics):
     with pytest.raises(TopicMissing, match=topics.predictions):
         Client(Connection(bootstrap), topics)

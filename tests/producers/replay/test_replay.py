@@ -1,4 +1,4 @@
-"""The replay: event-time order, pace, back-pressure, and what lies in the topics."""
+"""The replay: event-time order, speed, back-pressure and the records in the topics."""
 
 from datetime import date
 from threading import Event as Signal
@@ -9,10 +9,16 @@ import pytest
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import Label, Request
-from modstream.producers.records.bad_records import BAD, TOO_LARGE
+from modstream.producers.records.bad_records import BAD_RECORDS, TOO_LARGE
 from modstream.producers.replay.flights import flights_between
-from modstream.producers.replay.pacing import Pace, Progress, leash
-from modstream.producers.replay.replay import Controls, Replay, ReplayPlan, What, timeline
+from modstream.producers.replay.pacing import ReplayClock, ReplayProgress, hold_for_learner
+from modstream.producers.replay.replay import (
+    EventKind,
+    Replay,
+    ReplayControls,
+    ReplayPlan,
+    timeline,
+)
 
 AT_ONCE = ReplayPlan(speed_up=1e12)
 HOUR = 3_600_000
@@ -22,7 +28,8 @@ def test_a_timeline_merges_requests_and_labels_in_event_time_order(make_flight):
     flights = [make_flight("a", 0, 50), make_flight("b", 10, 30), make_flight("c", 40, 60)]
 
     events = [
-        (event.at // 60_000, event.what.value, event.flight.id) for event in timeline(flights)
+        (event.event_time // 60_000, event.kind.value, event.flight.id)
+        for event in timeline(flights)
     ]
 
     assert events == [
@@ -38,7 +45,7 @@ def test_a_timeline_merges_requests_and_labels_in_event_time_order(make_flight):
 def test_a_flight_that_never_lands_has_a_request_and_no_label(make_flight):
     events = list(timeline([make_flight("cancelled", 0)]))
 
-    assert [event.what for event in events] == [What.REQUEST]
+    assert [event.kind for event in events] == [EventKind.REQUEST]
 
 
 def test_a_week_of_real_flights_is_ordered_and_every_label_follows_its_request(frame):
@@ -46,19 +53,19 @@ def test_a_week_of_real_flights_is_ordered_and_every_label_follows_its_request(f
 
     events = list(timeline(week))
 
-    times = [event.at for event in events]
-    asked = set()
+    times = [event.event_time for event in events]
+    requested = set()
     assert times == sorted(times)
     for event in events:
-        if event.what is What.REQUEST:
-            asked.add(event.flight.id)
+        if event.kind is EventKind.REQUEST:
+            requested.add(event.flight.id)
         else:
-            assert event.flight.id in asked
+            assert event.flight.id in requested
     landed = sum(flight.landed_ms is not None for flight in week)
     assert len(events) == len(week) + landed
 
 
-def test_requests_and_labels_lie_in_their_topics_under_the_same_key(stream, topics, make_flight):
+def test_requests_and_labels_are_in_their_topics_with_the_same_key(stream, topics, make_flight):
     flights = [make_flight("a", 0, 50), make_flight("b", 10)]
 
     progress = Replay(stream, topics, AT_ONCE).run(timeline(flights))
@@ -71,73 +78,75 @@ def test_requests_and_labels_lie_in_their_topics_under_the_same_key(stream, topi
     assert first.event_time == 0
     assert labels[0].key == b"key-of-a"
     assert decode(Label, labels[0].value) == Label(id="a", label=True, event_time=50 * 60_000)
-    assert progress == Progress(
-        requests=2, labels=1, began=0, event_time=50 * 60_000, label_time=50 * 60_000
+    assert progress == ReplayProgress(
+        requests=2, labels=1, first_event_time=0, event_time=50 * 60_000, label_time=50 * 60_000
     )
     assert len(stream.flushes) == 1
 
 
-def test_event_time_never_stands_in_the_kafka_timestamp(stream, topics, make_flight):
+def test_the_kafka_timestamp_is_never_the_event_time(stream, topics, make_flight):
     Replay(stream, topics, AT_ONCE).run(timeline([make_flight("a", 22_000_000, 22_000_060)]))
 
     sent = stream.broker.read(topics.requests) + stream.broker.read(topics.labels)
     assert all(record.timestamp < 22_000_000 * 60_000 for record in sent), "a past retention"
 
 
-def test_the_replay_keeps_its_pace(stream, topics, make_flight):
+def test_the_replay_keeps_its_speed(stream, topics, make_flight):
     flights = [make_flight(str(minute), minute) for minute in range(0, 31, 10)]
     plan = ReplayPlan(speed_up=6000)
 
-    began = monotonic()
+    started = monotonic()
     Replay(stream, topics, plan).run(timeline(flights))
 
-    assert monotonic() - began == pytest.approx(30 * 60 / 6000, abs=0.15)
+    assert monotonic() - started == pytest.approx(30 * 60 / 6000, abs=0.15)
 
 
-def test_time_spent_held_back_is_not_made_up_for():
+def test_time_spent_held_back_delays_later_events():
     now = [100.0]
-    pace = Pace(first_ms=0, speed_up=10, clock=lambda: now[0])
+    replay_clock = ReplayClock(first_ms=0, speed_up=10, clock=lambda: now[0])
 
-    before = pace.remaining(50_000)
+    before = replay_clock.seconds_until(50_000)
     now[0] += 7
-    pace.postpone(7)
+    replay_clock.postpone(7)
 
     assert before == 5.0
-    assert pace.remaining(50_000) == 5.0
+    assert replay_clock.seconds_until(50_000) == 5.0
 
 
 def test_the_replay_waits_while_the_learner_is_too_far_behind(stream, topics, make_flight):
     flights = [make_flight("a", 0, 30), make_flight("b", 60, 90), make_flight("c", 500, 600)]
     learned: list[int] = []
-    sent_when_asked: list[int] = []
+    sent_at_each_call: list[int] = []
 
-    def reached() -> int | None:
-        sent_when_asked.append(len(stream.broker.read(topics.requests)))
-        if len(sent_when_asked) > 5:
+    def learned_up_to() -> int | None:
+        sent_at_each_call.append(len(stream.broker.read(topics.requests)))
+        if len(sent_at_each_call) > 5:
             learned.append(90 * 60_000)
         return learned[-1] if learned else None
 
-    controls = Controls(hold=leash(reached, most_ms=HOUR, pause=0.001))
+    controls = ReplayControls(
+        hold=hold_for_learner(learned_up_to, max_lag_ms=HOUR, pause_seconds=0.001)
+    )
     progress = Replay(stream, topics, AT_ONCE, controls).run(timeline(flights))
 
     assert progress.requests == 3
-    assert sent_when_asked[3:6] == [2, 2, 2], "the third flight was held, asked again, let go"
+    assert sent_at_each_call[3:6] == [2, 2, 2], "the third flight is held for some calls, then sent"
 
 
-def test_a_night_without_flights_does_not_hold_a_learner_that_has_learned_everything():
-    day_is_over = Progress(labels=9, began=0, event_time=HOUR, label_time=HOUR)
+def test_a_night_without_flights_does_not_hold_the_replay_once_all_labels_are_learned():
+    day_is_over = ReplayProgress(labels=9, first_event_time=0, event_time=HOUR, label_time=HOUR)
 
-    hold = leash(lambda: HOUR, most_ms=1)
+    hold = hold_for_learner(lambda: HOUR, max_lag_ms=1)
 
     assert hold(day_is_over) == 0
 
 
-def test_before_the_first_learned_label_staleness_counts_from_the_beginning():
-    hold = leash(lambda: None, most_ms=HOUR, pause=0.5)
+def test_before_the_first_learned_label_the_lag_is_measured_from_the_first_event():
+    hold = hold_for_learner(lambda: None, max_lag_ms=HOUR, pause_seconds=0.5)
 
-    assert hold(Progress()) == 0
-    assert hold(Progress(labels=1, began=0, label_time=HOUR)) == 0
-    assert hold(Progress(labels=2, began=0, label_time=HOUR + 1)) == 0.5
+    assert hold(ReplayProgress()) == 0
+    assert hold(ReplayProgress(labels=1, first_event_time=0, label_time=HOUR)) == 0
+    assert hold(ReplayProgress(labels=2, first_event_time=0, label_time=HOUR + 1)) == 0.5
 
 
 def test_a_stopped_replay_ends_while_it_waits_for_the_next_event(stream, topics, make_flight):
@@ -149,7 +158,7 @@ def test_a_stopped_replay_ends_while_it_waits_for_the_next_event(stream, topics,
         yield make_flight("b", 600_000)
 
     plan = ReplayPlan(speed_up=1)
-    progress = Replay(stream, topics, plan, Controls(stop=stop)).run(timeline(flights()))
+    progress = Replay(stream, topics, plan, ReplayControls(stop=stop)).run(timeline(flights()))
 
     assert progress.requests == 1
     assert len(stream.flushes) == 1
@@ -158,43 +167,43 @@ def test_a_stopped_replay_ends_while_it_waits_for_the_next_event(stream, topics,
 def test_a_stopped_replay_ends_while_it_is_held_back(stream, topics, make_flight):
     stop = Signal()
 
-    def hold(_: Progress) -> float:
+    def hold(_: ReplayProgress) -> float:
         stop.set()
         return 60.0
 
-    controls = Controls(stop=stop, hold=hold)
+    controls = ReplayControls(stop=stop, hold=hold)
     progress = Replay(stream, topics, AT_ONCE, controls).run(timeline([make_flight("a", 0)]))
 
     assert progress.requests == 0
 
 
-def test_progress_is_told_at_the_end(stream, topics, make_flight):
-    told: list[Progress] = []
+def test_progress_is_reported_at_the_end(stream, topics, make_flight):
+    reports: list[ReplayProgress] = []
 
-    progress = Replay(stream, topics, AT_ONCE, Controls(report=told.append)).run(
+    progress = Replay(stream, topics, AT_ONCE, ReplayControls(report=reports.append)).run(
         timeline([make_flight("a", 0, 10)])
     )
 
-    assert told == [progress]
+    assert reports == [progress]
 
 
 def test_bad_records_are_mixed_in_beside_the_good_ones(stream, topics, make_flight):
     flights = [make_flight(str(minute), minute) for minute in range(400)]
-    plan = ReplayPlan(speed_up=1e12, faults=0.25)
+    plan = ReplayPlan(speed_up=1e12, bad_share=0.25)
 
     progress = Replay(stream, topics, plan).run(timeline(flights))
 
     sent = stream.broker.read(topics.requests)
     assert progress.requests == 400
-    assert 60 < progress.faults < 140
-    assert len(sent) == progress.requests + progress.faults
+    assert 60 < progress.bad_records < 140
+    assert len(sent) == progress.requests + progress.bad_records
     good = {flight.id for flight in flights}
-    assert good <= {r.id for r in map(readable, sent) if r is not None}
-    assert TOO_LARGE not in plan.kinds
-    assert set(plan.kinds) < set(BAD)
+    assert good <= {r.id for r in map(decode_or_none, sent) if r is not None}
+    assert TOO_LARGE not in plan.bad_kinds
+    assert set(plan.bad_kinds) < set(BAD_RECORDS)
 
 
-def readable(record):
+def decode_or_none(record):
     try:
         return decode(Request, record.value)
     except DecodeError:

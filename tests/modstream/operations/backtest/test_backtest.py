@@ -3,41 +3,49 @@
 import csv
 import json
 import math
-from collections import Counter
 
 import pytest
 
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Request, Tensor
-from modstream.broker.wire.topics import Topics
-from modstream.cli.backtest import differences, print_outcome, write
+from modstream.cli.backtest import print_result, rows_with_differences, write_rows
 from modstream.models.errors import ModelNotFound
-from modstream.operations.backtest.backtest import Outcome, Pinned, Scored
-from modstream.operations.backtest.compare import Place, Said, compare, pairs, single_rows
-from modstream.processors.predict.handler import Predict
-from modstream.processors.predict.model_resolver import PredictSettings, Timing
-from tests.processors.small_fixtures import card, fussy, iris, record
-
-TOPICS = Topics("s")
+from modstream.operations.backtest.backtest import (
+    BacktestResult,
+    BacktestScores,
+    SingleModelProvider,
+)
+from modstream.operations.backtest.compare import (
+    RequestPosition,
+    VersionOutput,
+    compare,
+    compared_rows,
+    single_rows,
+)
+from modstream.processors.predict.engine import InferenceEngine
+from modstream.processors.predict.settings import InferenceSettings
+from tests.processors.small_fixtures import iris_model, make_card, make_record, rejecting_model
 
 
 def said(*values, name="probability", version=1, first=0, id_=None):
     """One answer of a single row for each value, at consecutive offsets."""
     return {
-        Place(0, first + n): Said(id_ or f"r-{first + n}", version, ({name: value},))
+        RequestPosition(0, first + n): VersionOutput(
+            id_ or f"r-{first + n}", version, ({name: value},)
+        )
         for n, value in enumerate(values)
     }
 
 
 def compared(served, replayed, labels=None, task="binary", threshold=0.5):
-    return compare(task, list(pairs(task, served, replayed, labels or {})), threshold)
+    return compare(task, list(compared_rows(task, served, replayed, labels or {})), threshold)
 
 
 def test_decisions_that_differ_are_counted_by_their_direction():
     found = compared(said(0.1, 0.6, 0.9, 0.4), said(0.7, 0.2, 0.8, 0.5))
 
-    assert (found.flips.count, found.flips.up, found.flips.down) == (3, 2, 1)
-    assert compared(said(0.1, 0.6), said(0.7, 0.2), threshold=0.75).flips.count == 0
+    assert (found.decisions.count, found.decisions.up, found.decisions.down) == (3, 2, 1)
+    assert compared(said(0.1, 0.6), said(0.7, 0.2), threshold=0.75).decisions.count == 0
 
 
 def test_the_shift_is_replayed_minus_served():
@@ -64,7 +72,7 @@ def test_the_figures_are_over_rows_whose_label_is_known_and_of_the_task():
     found = compared(said(0.1, 0.6, 0.9, 0.4), said(0.9, 0.2, 0.9, 0.4), labels)
 
     assert found.labelled == 2
-    assert (found.served["auc"], found.replayed["auc"]) == (1.0, 0.0)
+    assert (found.served["auc"], found.backtested["auc"]) == (1.0, 0.0)
     assert found.served["log_loss"] == pytest.approx(-(math.log(0.9) + math.log(0.6)) / 2)
     assert compared(said(0.1), said(0.2)).served == {}
 
@@ -75,19 +83,21 @@ def test_classes_are_compared_as_such_and_values_decide_nothing():
     )
     values = compared(said(1.0, 2.0, name="value"), said(1.0, 4.0, name="value"), {}, "regression")
 
-    assert (classes.flips.count, classes.flips.up, classes.shift) == (1, None, None)
-    assert (classes.served["accuracy"], classes.replayed["accuracy"]) == (0.0, 1.0)
-    assert (values.flips, values.shift.mean) == (None, 1.0)
+    assert (classes.decisions.count, classes.decisions.up, classes.shift) == (1, None, None)
+    assert (classes.served["accuracy"], classes.backtested["accuracy"]) == (0.0, 1.0)
+    assert (values.decisions, values.shift.mean) == (None, 1.0)
 
 
 def test_answers_of_another_task_are_not_compared():
-    assert not list(pairs("binary", said("a", name="label"), said(0.4), {}))
+    assert not list(compared_rows("binary", said("a", name="label"), said(0.4), {}))
 
 
 def test_a_label_is_no_truth_of_one_of_several_rows():
-    several = {Place(0, 0): Said("r", 1, ({"probability": 0.1}, {"probability": 0.9}))}
+    several = {
+        RequestPosition(0, 0): VersionOutput("r", 1, ({"probability": 0.1}, {"probability": 0.9}))
+    }
 
-    found = list(pairs("binary", several, several, {"r": True}))
+    found = list(compared_rows("binary", several, several, {"r": True}))
 
     assert [(pair.row, pair.label) for pair in found] == [(0, None), (1, None)]
 
@@ -103,16 +113,16 @@ def test_outputs_of_every_form_are_read_row_by_row():
     assert single_rows((scores, label)) == ({"label": "a"},)
 
 
-def replayed(loaded, against, *requests):
-    """What the worker's own handler makes of requests with one version on the shelf."""
-    shelf = Pinned(loaded, frozenset({against, loaded.card.name}))
-    handle = Predict(TOPICS, shelf, PredictSettings((against,)), timing=Timing(lambda: 0.0))
-    scored, batch = Scored({}, Counter()), []
+def backtested(loaded, baseline, *requests):
+    """Predict requests with one version, by the engine."""
+    names = frozenset({baseline, loaded.card.name})
+    engine = InferenceEngine(SingleModelProvider(loaded, names), InferenceSettings((baseline,)))
+    scores, batch = BacktestScores(), []
     for offset, request in enumerate(requests):
         value = request if isinstance(request, bytes) else encode(request)
-        batch.append(record(value, offset, headers=(("deadline", b"1"),)))
-    scored.add(len(batch), handle(batch), shelf.models)
-    return scored
+        batch.append(make_record(value, offset, headers=(("deadline", b"1"),)))
+    scores.add(batch, engine, names)
+    return scores
 
 
 def ask(**facts):
@@ -120,8 +130,8 @@ def ask(**facts):
 
 
 def test_requests_that_ask_the_model_by_any_version_are_answered_by_the_one_on_the_shelf():
-    scored = replayed(
-        fussy(hates=13, name="new"),
+    scored = backtested(
+        rejecting_model(rejected_value=13, name="new"),
         "old",
         ask(),
         ask(model="old", version=7),
@@ -130,55 +140,59 @@ def test_requests_that_ask_the_model_by_any_version_are_answered_by_the_one_on_t
         b"rubbish",
     )
 
-    assert {place.offset for place in scored.said} == {0, 1}
-    assert scored.said[Place(2, 0)].outputs == ({"probability": 0.5},)
-    assert (scored.refused, scored.requests) == ({"no_answer": 1}, 5)
+    assert {place.offset for place in scored.outputs} == {0, 1}
+    assert scored.outputs[RequestPosition(2, 0)].outputs == ({"probability": 0.5},)
+    assert (scored.refused, scored.requests) == ({"no_output": 1}, 5)
 
 
 def test_a_deadline_that_has_passed_since_does_not_matter():
-    assert len(replayed(iris("m"), "m", ask()).said) == 1
+    assert len(backtested(iris_model("m"), "m", ask()).outputs) == 1
 
 
 def test_a_model_that_is_not_in_question_is_not_on_the_shelf():
     with pytest.raises(ModelNotFound):
-        Pinned(iris("m"), frozenset({"m"})).get("n")
+        SingleModelProvider(iris_model("m"), frozenset({"m"})).get("n")
 
 
 @pytest.fixture
 def outcome():
     served, new = said(0.1, 0.6), said(0.7, 0.6)
-    found = list(pairs("binary", served, new, {"r-0": True}))
-    return Outcome(
-        card=card("m", 2),
-        against="m",
+    found = list(compared_rows("binary", served, new, {"r-0": True}))
+    return BacktestResult(
+        card=make_card("m", 2),
+        baseline="m",
         requests=3,
         answered=2,
-        refused={"no_answer": 1},
+        refused={"no_output": 1},
         unmatched=0,
-        pairs=found,
+        rows=found,
         comparison=compare("binary", found, 0.5),
     )
 
 
-def test_differences_are_written_as_csv_or_as_json_lines(outcome, tmp_path):
-    write(tmp_path / "rows.csv", differences(outcome, 0.5))
-    write(tmp_path / "rows.jsonl", differences(outcome, 0.5))
+def test_compared_rows_are_written_as_csv_or_as_json_lines(outcome, tmp_path):
+    write_rows(tmp_path / "rows.csv", rows_with_differences(outcome, 0.5))
+    write_rows(tmp_path / "rows.jsonl", rows_with_differences(outcome, 0.5))
 
     with (tmp_path / "rows.csv").open() as file:
         first, second = csv.DictReader(file)
     assert (first["id"], first["partition"], first["offset"]) == ("r-0", "0", "0")
-    assert (first["flipped"], second["flipped"]) == ("True", "False")
+    assert (first["is_changed"], second["is_changed"]) == ("True", "False")
     lines = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert [line["difference"] for line in lines] == [pytest.approx(0.6), 0.0]
     assert [line["label"] for line in lines] == [True, None]
 
 
-def test_an_outcome_is_printed_for_people_and_for_programs(outcome, capsys):
-    print_outcome(outcome, 0.5, as_json=False)
+def test_a_result_is_printed_as_tables_or_as_json(outcome, capsys):
+    print_result(outcome, 0.5, as_json=False)
     shown = capsys.readouterr().out
-    print_outcome(outcome, 0.5, as_json=True)
+    print_result(outcome, 0.5, as_json=True)
     found = json.loads(capsys.readouterr().out)
 
     assert shown.startswith("m 2 against m 1")
     assert "decisions that differ" in shown
-    assert (found["flips"]["count"], found["rows"], found["refused"]) == (1, 2, {"no_answer": 1})
+    assert (found["decisions"]["count"], found["rows"], found["refused"]) == (
+        1,
+        2,
+        {"no_output": 1},
+    )

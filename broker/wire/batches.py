@@ -1,0 +1,21 @@
+"""Batches of records that one transaction can publish."""
+
+from collections.abc import Iterable, Iterator
+
+from modstream.broker.wire.records import Record
+
+MAX_TRANSACTION_BYTES = 32 * 1024 * 1024
+"""A batch ends with the record that reaches this size: a transaction must end within 15 s."""
+
+
+def split_batches(records: Iterable[Record], max_records: int) -> Iterator[list[Record]]:
+    """Yield the records in order, in batches of at most `max_records` that fit a transaction."""
+    batch, size = [], 0
+    for record in records:
+        batch.append(record)
+        size += len(record.value or b"")
+        if len(batch) == max_records or size >= MAX_TRANSACTION_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

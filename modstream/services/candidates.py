@@ -1,0 +1,163 @@
+"""The candidates of a model in the registry: one model name, and an alias for each candidate.
+
+The versions of a learning candidate are published under the alias `champion` while it serves, else
+under its own alias. Each version's note names its candidate. A batch model is published under its
+own alias by a retrainer or an operator. The alias `last-good` points at the last-good version.
+"""
+
+from collections.abc import Mapping
+
+from modstream.errors import RuntimeCannotLearn
+from modstream.models.errors import UnreadableArtifact
+from modstream.models.registry.refs import LAST_GOOD
+from modstream.models.registry.registry import Registry
+from modstream.models.runtimes.runtime import LearningRuntime
+from modstream.models.schema.card import ModelCard
+from modstream.models.serving.loader import load_version
+from modstream.processors.learn.learner import Learner
+from modstream.processors.promote.champion_challenger import ChampionChallenger
+from modstream.processors.promote.gate import PromotionGate
+from modstream.processors.promote.losses import COMPARABLE_TASKS
+from modstream.processors.promote.state_rollback import FrozenModel
+from modstream.registry.access import load_trust, newest_learning_version
+from modstream.services.relearn import make_learner, rebuild
+from modstream.settings import Settings
+
+SINGLE = "learner"
+"""The candidate's name for a model without configured candidates."""
+NOTE_PREFIXES = ("candidate ", "member ")
+"""Start of a version's note, before the candidate's name; only the first is written."""
+LAST_GOOD_ALIASES = (LAST_GOOD, "good")
+"""Aliases of the last-good version; only the first is written."""
+TEST_NUMBER_METRICS = ("test_number", "round")
+"""Names of the gate's test number among a card's metrics; only the first is written."""
+
+
+def candidate_note(candidate: str) -> str:
+    """Return the note of a candidate's versions."""
+    return f"{NOTE_PREFIXES[0]}{candidate}"
+
+
+def is_version_of(card: ModelCard, candidate: str) -> bool:
+    """Return whether a version's note names a candidate."""
+    return card.note in {f"{prefix}{candidate}" for prefix in NOTE_PREFIXES}
+
+
+def resume(settings: Settings, registry: Registry, model: str) -> ChampionChallenger:
+    """Return the candidates as their newest versions left them.
+
+    Without configured candidates, the model is the only candidate, and no gate compares it.
+
+    Raises:
+        RuntimeCannotLearn: if no candidate can learn.
+        NoReadableVersion: if neither a learner's newest version nor any before it can be read.
+        ModelError: if a candidate has no version or cannot be loaded.
+    """
+    names = settings.candidates or (SINGLE,)
+    cards = {name: newest_version(registry, model, name) for name in names}
+    loaded = {name: load_candidate(settings, registry, card) for name, card in cards.items()}
+    learners = {name: one for name, one in loaded.items() if isinstance(one, Learner)}
+    frozen = {name: one for name, one in loaded.items() if isinstance(one, FrozenModel)}
+    if not learners:
+        card = next(iter(cards.values()))
+        raise RuntimeCannotLearn(model, card.version, card.runtime)
+    if not settings.candidates:
+        return ChampionChallenger(learners, PromotionGate(SINGLE, settings.gate), is_gated=False)
+    frozen |= load_last_good(settings, registry, model)
+    champion = current_champion(registry, model, loaded)
+    if champion not in learners | frozen:
+        champion = next(iter(learners))
+    first_test = max(last_test_number(card) for card in cards.values()) + 1
+    gate = PromotionGate(champion, settings.gate, first_test)
+    is_gated = all(card.task in COMPARABLE_TASKS for card in cards.values())
+    return ChampionChallenger(learners, gate, frozen, is_gated=is_gated)
+
+
+def last_test_number(card: ModelCard) -> int:
+    """Return the number of the gate's last test when a version was published; 0 if unknown."""
+    return int(
+        next((card.metrics[name] for name in TEST_NUMBER_METRICS if name in card.metrics), 0)
+    )
+
+
+def load_candidate(
+    settings: Settings, registry: Registry, card: ModelCard
+) -> Learner | FrozenModel:
+    """Return a candidate as its newest version left it; relearn it if that cannot be read."""
+    try:
+        model = load_model(settings, registry, card)
+    except UnreadableArtifact:
+        return rebuild(settings, registry, card)
+    if isinstance(model.runtime, LearningRuntime):
+        return make_learner(settings, model.card, model.runtime)
+    return model
+
+
+def last_good_version(registry: Registry, model: str) -> int | None:
+    """Return the version that the last-good alias points at, if any."""
+    aliases = registry.aliases(model)
+    return next((aliases[alias] for alias in LAST_GOOD_ALIASES if alias in aliases), None)
+
+
+def load_last_good(settings: Settings, registry: Registry, model: str) -> dict[str, FrozenModel]:
+    """Return the last-good version as `LAST_GOOD`; empty if there is none that can be read."""
+    version = last_good_version(registry, model)
+    if version is None:
+        return {}
+    try:
+        return {LAST_GOOD: load_model(settings, registry, registry.card(model, version))}
+    except UnreadableArtifact:
+        return {}
+
+
+def newest_version(registry: Registry, model: str, candidate: str) -> ModelCard:
+    """Return a candidate's newest version, under the alias `champion` or under its own.
+
+    Raises:
+        ModelNotFound: if the candidate has no version.
+    """
+    if candidate == SINGLE:
+        return newest_learning_version(registry, model) or registry.card(model)
+    own = registry.card(model, candidate)
+    champion = registry.card(model)
+    is_newer = is_version_of(champion, candidate) and champion.version > own.version
+    return champion if is_newer else own
+
+
+def current_champion(
+    registry: Registry, model: str, candidates: Mapping[str, Learner | FrozenModel]
+) -> str:
+    """Return which candidate serves; `LAST_GOOD` if the last-good version serves."""
+    champion, last_good = registry.card(model), last_good_version(registry, model)
+    for name, one in candidates.items():
+        if champion.version == one.card.version or (
+            is_version_of(champion, name) and champion.version != last_good
+        ):
+            return name
+    return LAST_GOOD if champion.version == last_good else next(iter(candidates))
+
+
+def updated_batch_models(
+    settings: Settings, registry: Registry, model: str, frozen: Mapping[str, FrozenModel]
+) -> dict[str, FrozenModel]:
+    """Return the batch models with a newer version than the one in `frozen`, loaded.
+
+    Raises:
+        ModelError: if a version cannot be loaded.
+    """
+    aliases = registry.aliases(model)
+    return {
+        name: load_model(settings, registry, registry.card(model, name))
+        for name, held in frozen.items()
+        if name != LAST_GOOD and aliases.get(name, 0) > held.card.version
+    }
+
+
+def load_model(settings: Settings, registry: Registry, card: ModelCard) -> FrozenModel:
+    """Return a version, loaded and warmed up.
+
+    Raises:
+        ModelError: if the version cannot be loaded.
+    """
+    rows = settings.model_cache.warm_up_rows
+    return FrozenModel(card, load_version(registry, load_trust(settings), card, rows))

@@ -1,0 +1,45 @@
+"""The commands and their lazy imports."""
+
+import subprocess
+import sys
+from pkgutil import resolve_name
+
+import pytest
+
+from modstream.cli.app import COMMANDS, DLQ, MODELS, QUARANTINE, TOPICS
+from modstream.cli.lazy import load_command
+
+ALL = {
+    f"{group} {name}".strip(): (name, command)
+    for group, commands in {
+        "": COMMANDS,
+        "models": MODELS,
+        "topics": TOPICS,
+        "dlq": DLQ,
+        "quarantine": QUARANTINE,
+    }.items()
+    for name, command in commands.items()
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_can_be_imported_and_describes_itself_and_its_options(name):
+    short_name, command = ALL[name]
+
+    assert resolve_name(command.target).__doc__
+    parameters = load_command(short_name, command).params
+    assert [p.name for p in parameters if not getattr(p, "help", "documented")] == []
+
+
+def test_the_overview_imports_none_of_the_heavy_libraries():
+    heavy = ["pandas", "river", "sklearn", "redis", "onnxruntime", "faust", "matplotlib"]
+    program = (
+        "import sys; from modstream.cli.app import app;"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
