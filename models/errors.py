@@ -20,21 +20,8 @@ ModelError
 │   ├── UnknownModelFile
 │   └── WarmUpFailed        the runtime was built, but fails on rows that its own schema allows
 ├── UntrustedModel          the card's signature is missing, invalid, or by an unknown key
-├── RegistryError
-│   ├── RegistryUnavailable
-│   ├── ModelNotFound
-│   ├── VersionConflict     the registry is not in the state that the writer expected
-│   ├── UnreadableCard      the stored card is damaged or has a format unknown to this code
-│   ├── ArtifactDeleted     the card was kept, its artifact was not
-│   ├── InvalidAlias        an alias that could be mistaken for something else
-│   └── NothingToRollBack   the alias has no earlier version
-├── TrainingError           no challenger can be trained from the collected rows
-│   ├── NoUsableFold        no time-ordered fold has enough classes to fit and score on
-│   ├── NotTrainable        models of this task learn online only
-│   ├── TooFewRows
-│   ├── TooFewRowsOfClass
-│   ├── TooManyRejectedRows
-│   └── UnknownMetric       the requested metric does not apply to the task
+├── RegistryError           continued in registry/errors.py
+├── TrainingError           continued in training/errors.py
 ├── PredictError            the runtime failed on a batch of valid rows
 └── LearnError              the runtime failed to learn from a batch of valid rows
 """
@@ -206,133 +193,6 @@ class UntrustedModel(ModelError):
     def __init__(self, name: str, version: int, reason: str) -> None:
         super().__init__(f"{name} version {version} is not trusted: {reason}")
         self.name, self.version, self.reason = name, version, reason
-
-
-class RegistryError(ModelError):
-    """The registry cannot perform the requested operation."""
-
-
-class RegistryUnavailable(RegistryError):
-    """Redis is unreachable, too slow, or refuses the command."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the model registry is not available: {reason}")
-        self.reason = reason
-
-
-class ModelNotFound(RegistryError):
-    """No such model, version or alias is registered."""
-
-    def __init__(self, name: str, ref: int | str) -> None:
-        super().__init__(f"model {name!r} has no version or alias {ref!r}")
-        self.name, self.ref = name, ref
-
-
-class VersionConflict(RegistryError):
-    """The registry is not in the state that the writer expected.
-
-    Either it never assigned the number of the new version's parent, as after a loss of data, or
-    another writer moved an alias during a rollback.
-    """
-
-    def __init__(self, name: str, expected: int | None, found: int | None) -> None:
-        super().__init__(
-            f"model {name!r} is at version {found}, but the writer expected version {expected}"
-        )
-        self.name, self.expected, self.found = name, expected, found
-
-
-class UnreadableCard(RegistryError):
-    """The stored card is damaged, or was written by a newer version of this code."""
-
-    def __init__(self, name: str, version: int, reason: str) -> None:
-        super().__init__(f"the card of {name} version {version} cannot be read: {reason}")
-        self.name, self.version, self.reason = name, version, reason
-
-
-class ArtifactDeleted(RegistryError):
-    """Retention has deleted the artifact of an old version; its card remains."""
-
-    def __init__(self, name: str, version: int) -> None:
-        super().__init__(
-            f"the artifact of {name} version {version} was deleted: retention kept only its card"
-        )
-        self.name, self.version = name, version
-
-
-class InvalidAlias(RegistryError):
-    """The alias is not a plain lower-case word, or looks like a version number."""
-
-    def __init__(self, alias: str) -> None:
-        super().__init__(f"{alias!r} cannot be an alias: use a lower-case word such as champion")
-        self.alias = alias
-
-
-class NothingToRollBack(RegistryError):
-    """The alias has not moved, or not since its history was last trimmed."""
-
-    def __init__(self, name: str, alias: str) -> None:
-        super().__init__(
-            f"the alias {alias!r} of {name} cannot be rolled back: "
-            "its history has no version before the current one"
-        )
-        self.name, self.alias = name, alias
-
-
-class TrainingError(ModelError):
-    """No challenger can be trained from the collected rows."""
-
-
-class NoUsableFold(TrainingError):
-    """No fold of the time-ordered cross-validation can be fitted and scored."""
-
-    def __init__(self, folds: int) -> None:
-        super().__init__(
-            f"none of the {folds} time-ordered folds has at least 3 training rows of every class"
-            " and two different labels to score on; collect more feedback"
-        )
-        self.folds = folds
-
-
-class NotTrainable(TrainingError):
-    """Models of this task learn online, row by row; they have no batch training."""
-
-    def __init__(self, name: str, task: str) -> None:
-        super().__init__(f"{name} is a model for {task}: such models learn online only")
-        self.name, self.task = name, task
-
-
-class TooFewRows(TrainingError):
-    """There are fewer labelled rows than a reliable model needs."""
-
-    def __init__(self, found: int, required: int) -> None:
-        super().__init__(f"there are {found:,} labelled rows, at least {required:,} are needed")
-        self.found, self.required = found, required
-
-
-class TooFewRowsOfClass(TrainingError):
-    """A class has too few rows to train or to test on."""
-
-    def __init__(self, label: object, found: int, required: int) -> None:
-        super().__init__(f"class {label!r} has {found:,} rows, at least {required:,} are needed")
-        self.label, self.found, self.required = label, found, required
-
-
-class TooManyRejectedRows(TrainingError):
-    """Too many rows were rejected to trust the others; `rules` counts the rejections by rule."""
-
-    def __init__(self, rejected: int, rows: int, rules: dict[str, int]) -> None:
-        counts = ", ".join(f"{rule} {count:,}" for rule, count in rules.items())
-        super().__init__(f"{rejected:,} of {rows:,} labelled rows were rejected: {counts}")
-        self.rejected, self.rows, self.rules = rejected, rows, rules
-
-
-class UnknownMetric(TrainingError):
-    """The requested metric does not apply to the task."""
-
-    def __init__(self, metric: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"{metric!r} is not a metric of this task: use {', '.join(known)}")
-        self.metric, self.known = metric, known
 
 
 class PredictError(ModelError):

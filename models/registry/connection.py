@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from modstream.models.errors import RegistryUnavailable
+from modstream.models.registry.errors import RegistryUnavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import redis
 from pydantic import ValidationError
 
-from modstream.models.errors import UnreadableCard
+from modstream.models.registry.errors import UnreadableCard
 from modstream.models.registry.history import HistoryEntry
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.schema.card import ModelCard

@@ -4,7 +4,7 @@ import re
 
 from pydantic import TypeAdapter, ValidationError
 
-from modstream.models.errors import InvalidAlias, ModelNotFound
+from modstream.models.registry.errors import InvalidAlias, ModelNotFound
 from modstream.models.schema.card import ModelName
 
 CHAMPION = "champion"

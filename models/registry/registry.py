@@ -6,17 +6,13 @@ from typing import Self, TypeVar, cast
 
 from redis.client import Pipeline
 
-from modstream.models.errors import (
-    ArtifactDeleted,
-    ModelNotFound,
-    RegistryUnavailable,
-)
 from modstream.models.registry.backup import ArtifactBackup
 from modstream.models.registry.connection import (
     RegistrySettings,
     connect,
     translate_redis_errors,
 )
+from modstream.models.registry.errors import ArtifactDeleted, ModelNotFound, RegistryUnavailable
 from modstream.models.registry.history import HistoryEntry
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.notifications import ChangeSubscription

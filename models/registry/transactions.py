@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from redis.client import Pipeline
 
-from modstream.models.errors import (
+from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import (
     ArtifactDeleted,
     ModelNotFound,
     NothingToRollBack,
     VersionConflict,
 )
-from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.history import AliasMove, MoveAction, alias_stack
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.queries import RegistryQueries

@@ -8,13 +8,8 @@ from typing import Self
 
 import structlog
 
-from modstream.models.errors import (
-    ArtifactError,
-    ModelError,
-    RegistryError,
-    RegistryUnavailable,
-    UntrustedModel,
-)
+from modstream.models.errors import ArtifactError, ModelError, UntrustedModel
+from modstream.models.registry.errors import RegistryError, RegistryUnavailable
 from modstream.models.registry.notifications import ChangeSubscription
 from modstream.models.registry.refs import DEFAULT_ALIAS, parse_ref
 from modstream.models.registry.registry import Registry

@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import TimeSeriesSplit
 
-from modstream.models.errors import (
+from modstream.models.evaluation.metrics import PredictedValue
+from modstream.models.schema.card import ModelCard
+from modstream.models.schema.columns import Scalar
+from modstream.models.schema.input_schema import Batch
+from modstream.models.training.errors import (
     NotTrainable,
     NoUsableFold,
     TooFewRows,
     TooFewRowsOfClass,
     TooManyRejectedRows,
 )
-from modstream.models.evaluation.metrics import PredictedValue
-from modstream.models.schema.card import ModelCard
-from modstream.models.schema.columns import Scalar
-from modstream.models.schema.input_schema import Batch
 from modstream.models.training.settings import TrainSettings
 
 MIN_CLASS_ROWS_PER_PART = 3

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import bootstrap
 from sklearn.base import BaseEstimator
 
-from modstream.models.errors import ArtifactError, UnknownMetric
+from modstream.models.errors import ArtifactError
 from modstream.models.evaluation.metrics import HIGHER_IS_BETTER, PredictedValue, compute_metrics
 from modstream.models.importers.sklearn import ExportedModel, export_model
 from modstream.models.schema.card import Task
@@ -19,6 +19,7 @@ from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch
 from modstream.models.schema.version_spec import VersionSpec
 from modstream.models.training.dataset import LabelledDataset, check_trainable, split_by_time
+from modstream.models.training.errors import UnknownMetric
 from modstream.models.training.search import (
     ModelTrial,
     ProgressCallback,

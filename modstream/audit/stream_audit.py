@@ -21,8 +21,6 @@ from modstream.audit.tables import (
     ResponseColumns,
     TrainingOffsets,
 )
-from modstream.broker.client.connection import Connection
-from modstream.broker.client.reader import read_to_end
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import KIND_ERROR, decode
 from modstream.broker.wire.contracts import (
@@ -226,27 +224,3 @@ class StreamAudit:
             self.requests.id_row[row] = number
         elif known != number:
             self.anomalies.id_mismatches += 1
-
-
-def audited_topics(topics: Topics) -> tuple[str, ...]:
-    """Return the topics that an audit reads, in the order in which a request passes them.
-
-    Version markers are skipped: they repeat information already in the predictions.
-    """
-    names = (spec.name for spec in topics.specs(partitions=1))
-    return tuple(name for name in names if name != topics.version_markers)
-
-
-def audit_stream(
-    connection: Connection, topics: Topics, route: tuple[str, ...], dedup_window: int = 0
-) -> StreamAudit:
-    """Read and add all committed records of a stream, from the beginning to the current end.
-
-    Raises:
-        TopicMissing: a topic of the stream does not exist.
-        BrokerError: reading failed.
-    """
-    audit = StreamAudit(topics, route, dedup_window)
-    for record in read_to_end(connection, audited_topics(topics)):
-        audit.add(record)
-    return audit

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from modstream.audit.reading import audit_stream
 from modstream.audit.result import AuditResult, evaluate, to_json
-from modstream.audit.stream_audit import audit_stream
 from modstream.demo.run import DemoOutcome
 from modstream.report.console import print_report
 from modstream.report.page import write_page

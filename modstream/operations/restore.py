@@ -11,8 +11,8 @@ from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.model_contracts import ModelEvent
 from modstream.broker.wire.topics import Topics
-from modstream.models.errors import ModelNotFound
 from modstream.models.registry.backup import ArtifactBackup
+from modstream.models.registry.errors import ModelNotFound
 from modstream.models.registry.registry import Registry
 
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import structlog
 
-from modstream.models.errors import ModelNotFound, RegistryUnavailable
 from modstream.models.registry.backup import default_backup_folder
 from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import ModelNotFound, RegistryUnavailable
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.runtime import LEARNING_RUNTIMES
 from modstream.models.schema.card import ModelCard

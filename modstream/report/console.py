@@ -8,7 +8,8 @@ from rich.text import Text
 
 from modstream.audit.result import AuditResult
 from modstream.report.formatting import format_verdict
-from modstream.report.tables import Cell, ExpectedZero, ReportTable, report_tables
+from modstream.report.report_table import Cell, ExpectedZero, ReportTable
+from modstream.report.tables import report_tables
 
 
 def print_report(result: AuditResult, console: Console) -> None:

@@ -18,8 +18,9 @@ from modstream.report.formatting import (
     format_score,
     format_verdict,
 )
+from modstream.report.report_table import Cell, ExpectedZero, ReportTable
 from modstream.report.style import CSS
-from modstream.report.tables import Cell, ExpectedZero, ReportTable, report_tables
+from modstream.report.tables import report_tables
 
 WIDE_PLOT, HALF_PLOT = (10.0, 2.7), (4.9, 2.7)
 FOOTER = (

@@ -1,18 +1,16 @@
 """The result of an audit as tables of text, shared by the console and HTML reports."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import nan
 
-from modstream.audit.decisions import GateDecision
 from modstream.audit.quality import ModelQuality
 from modstream.audit.result import AuditResult
 from modstream.processors.join.label_stats import delay_quantile
+from modstream.report.decision_table import decision_table
 from modstream.report.formatting import (
     PLACEHOLDER,
     format_count,
     format_counts,
-    format_date,
     format_difference,
     format_duration,
     format_interval,
@@ -20,10 +18,10 @@ from modstream.report.formatting import (
     format_percent,
     format_score,
 )
+from modstream.report.report_table import ExpectedZero, ReportTable
 
 DELIVERY_COLUMNS = ("requests", "predicted", "errors", "dead letters", "duplicate", "missing")
 LEARNING_COLUMNS = ("versions", "rows learned", "twice", "skipped", "pending", "quarantined")
-EVIDENCE_COLUMNS = ("loss before", "loss after", "min gain", "error rise")
 UNJOINED_COLUMNS = ("late", "orphan", "duplicate", "revised")
 """Reasons for unjoined labels. `missing` counts predictions, so it has its own line."""
 
@@ -37,29 +35,6 @@ METRIC_TITLES = {
 """Titles of the metrics of tasks other than binary classification."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedZero:
-    """A count that must be zero."""
-
-    count: int
-
-    def __str__(self) -> str:
-        return format_count(self.count)
-
-
-Cell = str | ExpectedZero
-
-
-@dataclass(frozen=True, slots=True)
-class ReportTable:
-    """A table of numbers with a title and notes."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    notes: tuple[str, ...] = ()
-
-
 def report_tables(result: AuditResult) -> tuple[ReportTable, ...]:
     """Return all tables that have rows, in the order in which a request passes the stages."""
     builders = (
@@ -67,7 +42,7 @@ def report_tables(result: AuditResult) -> tuple[ReportTable, ...]:
         _label_table,
         _learning_table,
         _quality_table,
-        _decision_table,
+        decision_table,
         _latency_table,
     )
     return tuple(table for build in builders if (table := build(result)).rows)
@@ -211,38 +186,6 @@ def _quality_table(result: AuditResult) -> ReportTable:
             row("hot swaps", lambda one: format_count(one.swaps)),
         ),
     )
-
-
-def _decision_table(result: AuditResult) -> ReportTable:
-    rows = (
-        (
-            *(format_date(one.event_time), one.action, f"{one.model} v{one.version}"),
-            *(
-                f"{one.evidence.champion} > {one.evidence.candidate}",
-                format_count(one.evidence.count),
-            ),
-            *(
-                format_score(one.evidence.champion_loss),
-                format_score(one.evidence.candidate_loss),
-                format_difference(one.evidence.bound),
-            ),
-            _format_error_rise(one),
-        )
-        for one in result.decisions
-    )
-    return ReportTable(
-        "Decisions of the promotion gate: mean losses on the same labels",
-        ("event time", "action", "version", "from > to", "labels", *EVIDENCE_COLUMNS),
-        tuple(rows),
-        ("min gain: lower confidence bound of the loss reduction, at level 1 - alpha",),
-    )
-
-
-def _format_error_rise(decision: GateDecision) -> str:
-    before, after = decision.evidence.error_before, decision.evidence.error_after
-    if before is None or after is None:
-        return PLACEHOLDER
-    return f"{before:.2f} > {after:.2f}"
 
 
 def _latency_table(result: AuditResult) -> ReportTable:

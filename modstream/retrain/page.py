@@ -18,7 +18,7 @@ from modstream.report.page import (
     render_table,
     render_verdict_document,
 )
-from modstream.report.tables import ReportTable
+from modstream.report.report_table import ReportTable
 from modstream.retrain import plots
 
 MAX_TRIALS = 12

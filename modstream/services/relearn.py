@@ -10,7 +10,8 @@ import structlog
 from modstream.broker.client.reader import read_offset_ranges
 from modstream.broker.wire.records import TopicPartition
 from modstream.errors import NoReadableVersion
-from modstream.models.errors import ArtifactDeleted, ArtifactError, ModelNotFound
+from modstream.models.errors import ArtifactError
+from modstream.models.registry.errors import ArtifactDeleted, ModelNotFound
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.runtime import LearningRuntime
 from modstream.models.schema.card import ModelCard

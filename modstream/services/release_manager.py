@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from modstream.broker.wire.records import Record
-from modstream.models.errors import ModelError, RegistryError
+from modstream.models.errors import ModelError
+from modstream.models.registry.errors import RegistryError
 from modstream.models.registry.refs import CHALLENGER, CHAMPION, CHECKPOINT, LAST_GOOD
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard

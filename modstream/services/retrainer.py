@@ -13,9 +13,9 @@ from modstream.broker.wire.model_contracts import Metrics, ModelEvent
 from modstream.broker.wire.records import Offsets, Record, next_offsets
 from modstream.broker.wire.topics import Topics
 from modstream.errors import Interrupted
-from modstream.models.errors import TrainingError
 from modstream.models.evaluation.metrics import HIGHER_IS_BETTER
 from modstream.models.registry.registry import Registry
+from modstream.models.training.errors import TrainingError
 from modstream.models.training.train import selection_metric
 from modstream.processors.learn.retrain_policy import RetrainPolicy
 from modstream.registry.access import open_registry, wait_for_model

@@ -11,7 +11,7 @@ from modstream.broker.wire.codec import encode
 from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
-from modstream.models.errors import RegistryError
+from modstream.models.registry.errors import RegistryError
 from modstream.models.registry.refs import CHAMPION
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.version_spec import VersionSpec

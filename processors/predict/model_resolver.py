@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from modstream.models.errors import ModelError, ModelNotFound
+from modstream.models.errors import ModelError
+from modstream.models.registry.errors import ModelNotFound
 from modstream.models.registry.refs import CHALLENGER, CHAMPION
 from modstream.models.runtimes.runtime import Runtime
 from modstream.models.schema.card import ModelCard

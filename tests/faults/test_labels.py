@@ -13,7 +13,7 @@ from river import compose, naive_bayes, preprocessing
 from modstream.audit.delivery import audit_delivery
 from modstream.audit.labels import audit_labels
 from modstream.audit.learning import audit_learning
-from modstream.audit.stream_audit import audit_stream
+from modstream.audit.reading import audit_stream
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode

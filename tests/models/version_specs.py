@@ -1,6 +1,6 @@
 """Specs and artifacts of one small model, for tests of the registry."""
 
-from modstream.models.errors import ArtifactDeleted
+from modstream.models.registry.errors import ArtifactDeleted
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import InputSchema

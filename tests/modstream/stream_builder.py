@@ -2,8 +2,9 @@
 
 from random import Random
 
+from modstream.audit.reading import audited_topics
 from modstream.audit.result import AuditResult, evaluate
-from modstream.audit.stream_audit import StreamAudit, audited_topics
+from modstream.audit.stream_audit import StreamAudit
 from modstream.broker.errors import NotJson
 from modstream.broker.loop.in_memory import MemoryBroker
 from modstream.broker.wire.codec import KIND_ERROR, KIND_PREDICTION, encode

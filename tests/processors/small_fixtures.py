@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from modstream.broker.wire.codec import decode_response
 from modstream.broker.wire.records import Record
-from modstream.models.errors import ModelNotFound, PredictError
+from modstream.models.errors import PredictError
+from modstream.models.registry.errors import ModelNotFound
 from modstream.models.runtimes.river.runtime import pack
 from modstream.models.runtimes.runtime import load
 from modstream.models.schema.artifact import Artifact

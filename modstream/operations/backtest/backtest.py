@@ -15,7 +15,7 @@ from modstream.broker.wire.features import JsonScalar
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
 from modstream.errors import NoRecordedPredictions
-from modstream.models.errors import ModelNotFound
+from modstream.models.registry.errors import ModelNotFound
 from modstream.models.registry.refs import CHAMPION
 from modstream.models.schema.card import ModelCard
 from modstream.operations.backtest.compare import (

@@ -2,9 +2,10 @@
 
 import pytest
 
-from modstream.models.errors import HashMismatch, ModelNotFound, VersionConflict
+from modstream.models.errors import HashMismatch
 from modstream.models.registry.backup import ArtifactBackup, default_backup_folder
 from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import ModelNotFound, VersionConflict
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.artifact import Artifact
 from tests.models.constant_model import constant_artifact, constant_spec, publish_constant

@@ -1,7 +1,7 @@
 import pytest
 
-from modstream.models.errors import InvalidAlias, ModelNotFound, UnreadableCard
 from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import InvalidAlias, ModelNotFound, UnreadableCard
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.registry import Registry
 from modstream.models.security.signing import SigningKey, Trust

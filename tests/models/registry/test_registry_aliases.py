@@ -2,13 +2,13 @@ import time
 
 import pytest
 
-from modstream.models.errors import (
+from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import (
     ArtifactDeleted,
     ModelNotFound,
     NothingToRollBack,
     VersionConflict,
 )
-from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.registry import Registry
 from tests.models.version_specs import publish_version, version_spec, versions_with_artifact
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 import redis
 
-from modstream.models.errors import RegistryUnavailable
 from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import RegistryUnavailable
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.registry import Registry
 from modstream.stack.embedded import EmbeddedRedis

@@ -6,13 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from modstream.models.errors import (
-    InputError,
-    MissingFeature,
-    NotFinite,
-    OutOfRange,
-    WrongType,
-)
+from modstream.models.errors import InputError, MissingFeature, NotFinite, OutOfRange, WrongType
 from modstream.models.schema.input_schema import Batch, Feature, InputSchema
 
 SCHEMA = InputSchema(

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from modstream.models.errors import ArtifactDeleted, ModelNotFound
+from modstream.models.registry.errors import ArtifactDeleted, ModelNotFound
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.registry import Registry
 from modstream.models.security.signing import Trust

@@ -4,13 +4,9 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from modstream.models.errors import (
-    HashMismatch,
-    RegistryUnavailable,
-    UnreadableArtifact,
-    UntrustedModel,
-)
+from modstream.models.errors import HashMismatch, UnreadableArtifact, UntrustedModel
 from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import RegistryUnavailable
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.registry import Registry
 from modstream.models.security.signing import SigningKey, Trust

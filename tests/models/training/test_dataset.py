@@ -4,19 +4,19 @@ from collections import Counter
 
 import pytest
 
-from modstream.models.errors import (
-    NotTrainable,
-    NoUsableFold,
-    TooFewRows,
-    TooFewRowsOfClass,
-    TooManyRejectedRows,
-)
 from modstream.models.schema.input_schema import Feature, InputSchema
 from modstream.models.training.dataset import (
     LabelledDataset,
     check_trainable,
     split_by_time,
     time_series_folds,
+)
+from modstream.models.training.errors import (
+    NotTrainable,
+    NoUsableFold,
+    TooFewRows,
+    TooFewRowsOfClass,
+    TooManyRejectedRows,
 )
 from modstream.models.training.settings import TrainSettings
 from tests.models.training.training_datasets import CLASSES, QUICK_SETTINGS, card_of, make_dataset

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from modstream.models.errors import TooFewRows, UnknownMetric
 from modstream.models.runtimes.runtime import load
 from modstream.models.schema.artifact import Artifact
 from modstream.models.training.dataset import split_by_time
+from modstream.models.training.errors import TooFewRows, UnknownMetric
 from modstream.models.training.search_space import build_ensembles
 from modstream.models.training.train import (
     ConfidenceInterval,

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from modstream.models.errors import ModelNotFound
+from modstream.models.registry.errors import ModelNotFound
 from modstream.registry.access import wait_for_model
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from modstream.broker.client.admin import Admin
 from modstream.errors import RuntimeCannotLearn
-from modstream.models.errors import ModelNotFound
+from modstream.models.registry.errors import ModelNotFound
 from modstream.models.registry.refs import CHAMPION, LAST_GOOD
 from modstream.models.schema.version_spec import VersionSpec
 from modstream.services.candidates import (

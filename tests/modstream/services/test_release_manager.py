@@ -7,7 +7,7 @@ import pytest
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.model_contracts import DecisionEvidence, ModelEvent
 from modstream.broker.wire.topics import Topics
-from modstream.models.errors import RegistryUnavailable
+from modstream.models.registry.errors import RegistryUnavailable
 from modstream.models.registry.refs import CHAMPION, LAST_GOOD
 from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.decision import Decision

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modstream.broker.wire.contracts import Request, Tensor
-from modstream.models.errors import RegistryUnavailable
+from modstream.models.registry.errors import RegistryUnavailable
 from modstream.processors.predict import batching, engine, model_resolver, outputs, settings
 from modstream.processors.predict.engine import Inference, InferenceEngine, Rejection
 from modstream.processors.predict.settings import InferenceSettings

@@ -8,7 +8,7 @@ from modstream.broker.wire.contracts import ErrorResponse, Prediction, Tensor
 from modstream.broker.wire.dead_letters import read_cause
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
-from modstream.models.errors import RegistryUnavailable
+from modstream.models.registry.errors import RegistryUnavailable
 from modstream.processors.predict.deduplication import Deduplicator
 from tests.processors.predict.handlers import GOOD, ask, composed, worker
 from tests.processors.small_fixtures import (

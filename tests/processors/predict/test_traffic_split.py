@@ -4,7 +4,7 @@ from modstream.broker.wire.codec import decode, encode
 from modstream.broker.wire.contracts import Request
 from modstream.broker.wire.model_contracts import VersionMarker
 from modstream.broker.wire.topics import Topics
-from modstream.models.errors import ModelNotFound
+from modstream.models.registry.errors import ModelNotFound
 from modstream.models.registry.refs import CHALLENGER, CHAMPION
 from modstream.processors.predict.handler import request_handler
 from modstream.processors.predict.settings import InferenceSettings

@@ -9,7 +9,7 @@ import pytest
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Request, Tensor
 from modstream.cli.backtest import print_result, rows_with_differences, write_rows
-from modstream.models.errors import ModelNotFound
+from modstream.models.registry.errors import ModelNotFound
 from modstream.operations.backtest.backtest import (
     BacktestResult,
     BacktestScores,

@@ -1,0 +1,68 @@
+"""The errors of training: no challenger can be trained from the collected rows.
+
+TrainingError
+├── NoUsableFold        no time-ordered fold has enough classes to fit and score on
+├── NotTrainable        models of this task learn online only
+├── TooFewRows
+├── TooFewRowsOfClass
+├── TooManyRejectedRows
+└── UnknownMetric       the requested metric does not apply to the task
+"""
+
+from modstream.models.errors import ModelError
+
+
+class TrainingError(ModelError):
+    """No challenger can be trained from the collected rows."""
+
+
+class NoUsableFold(TrainingError):
+    """No fold of the time-ordered cross-validation can be fitted and scored."""
+
+    def __init__(self, folds: int) -> None:
+        super().__init__(
+            f"none of the {folds} time-ordered folds has at least 3 training rows of every class"
+            " and two different labels to score on; collect more feedback"
+        )
+        self.folds = folds
+
+
+class NotTrainable(TrainingError):
+    """Models of this task learn online, row by row; they have no batch training."""
+
+    def __init__(self, name: str, task: str) -> None:
+        super().__init__(f"{name} is a model for {task}: such models learn online only")
+        self.name, self.task = name, task
+
+
+class TooFewRows(TrainingError):
+    """There are fewer labelled rows than a reliable model needs."""
+
+    def __init__(self, found: int, required: int) -> None:
+        super().__init__(f"there are {found:,} labelled rows, at least {required:,} are needed")
+        self.found, self.required = found, required
+
+
+class TooFewRowsOfClass(TrainingError):
+    """A class has too few rows to train or to test on."""
+
+    def __init__(self, label: object, found: int, required: int) -> None:
+        super().__init__(f"class {label!r} has {found:,} rows, at least {required:,} are needed")
+        self.label, self.found, self.required = label, found, required
+
+
+class TooManyRejectedRows(TrainingError):
+    """Too many rows were rejected to trust the others; `rules` counts the rejections by rule."""
+
+    def __init__(self, rejected: int, rows: int, rules: dict[str, int]) -> None:
+        counts = ", ".join(f"{rule} {count:,}" for rule, count in rules.items())
+        super().__init__(f"{rejected:,} of {rows:,} labelled rows were rejected: {counts}")
+        self.rejected, self.rows, self.rules = rejected, rows, rules
+
+
+class UnknownMetric(TrainingError):
+    """The requested metric does not apply to the task."""
+
+    def __init__(self, metric: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"{metric!r} is not a metric of this task: use {', '.join(known)}")
+        self.metric, self.known = metric, known

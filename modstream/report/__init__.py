@@ -1,0 +1,1 @@
+"""Reports as console tables, plots and HTML pages."""
