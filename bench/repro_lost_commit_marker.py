@@ -33,7 +33,7 @@ def commit(connection: Connection) -> None:
 
 
 def is_readable(connection: Connection) -> bool:
-    """Whether the last stable offset reaches the end of the partition within the timeout."""
+    """Return whether the last stable offset reaches the end of the partition within the timeout."""
     admin, deadline = Admin(connection), monotonic() + TIMEOUT_SECONDS
     while admin.end_offsets([TOPIC]) != admin.end_offsets([TOPIC], committed=True):
         if monotonic() > deadline:

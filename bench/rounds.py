@@ -127,5 +127,5 @@ def measurements(comparison: Comparison, system: System, run: Saturation) -> lis
 
 
 def is_pass_through(measurement: Measurement) -> bool:
-    """Whether a measurement is of the pass-through."""
+    """Return whether a measurement is of the pass-through."""
     return measurement.system == PASS_THROUGH[0].name

@@ -49,7 +49,7 @@ class RunningSystem:
             children.kill(process)
 
     def has_exited(self) -> bool:
-        """Whether a process has exited by itself."""
+        """Return whether a process has exited by itself."""
         return any(process.poll() is not None for process in self._processes)
 
     def sample(self, answered: int) -> ResourceSample:

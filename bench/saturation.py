@@ -127,7 +127,7 @@ def sample_until_done(
 
 
 def _is_done(samples: Sequence[ResourceSample], count: int) -> bool:
-    """Whether all requests have responses, and no new one has arrived for QUIET_SECONDS.
+    """Return whether all requests have responses, and no new one has arrived for QUIET_SECONDS.
 
     End offsets also count transaction markers, so they may exceed the number of responses.
     """

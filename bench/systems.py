@@ -68,7 +68,7 @@ class System:
         return f"{self.name}, {self.delivery.replace('_', ' ')}"
 
     def can_read(self, workload: Workload) -> bool:
-        """Whether the system can read the requests of a workload."""
+        """Return whether the system can read the requests of a workload."""
         return workload.format in self.formats
 
 

@@ -59,7 +59,7 @@ class Target:
         return f"ratio {bound}" if self.quantity == "ratio" else bound
 
     def applies_to(self, measurement: MeasurementLike) -> bool:
-        """Whether the target applies to a measurement."""
+        """Return whether the target applies to a measurement."""
         expected = (self.part, self.measure, "modstream")
         return (
             expected == (measurement.part, measurement.measure, measurement.system)
@@ -68,7 +68,7 @@ class Target:
         )
 
     def is_met_by(self, value: float) -> bool:
-        """Whether a value, or a ratio, is within the bound."""
+        """Return whether a value, or a ratio, is within the bound."""
         if self.minimum is not None and value < self.minimum:
             return False
         return self.maximum is None or value <= self.maximum

@@ -22,7 +22,7 @@ class RegistryKeys:
         return f"{self.prefix}:cards:{name}"
 
     def latest(self, name: str) -> str:
-        """The highest version number assigned so far; never deleted."""
+        """Integer: the highest version number assigned so far; never deleted."""
         return f"{self.prefix}:latest:{name}"
 
     def aliases(self, name: str) -> str:
@@ -42,7 +42,7 @@ class RegistryKeys:
         return f"{self.prefix}:held:{name}"
 
     def artifact(self, name: str, sha256: str) -> str:
-        """The bytes of an artifact, shared by all versions of a model with the same bytes.
+        """String: the bytes of an artifact, shared by all versions with the same bytes.
 
         Deleted together with the last entry of `stored_artifacts` that refers to it.
         """

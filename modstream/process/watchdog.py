@@ -36,7 +36,7 @@ class WorkProbe(Protocol):
         """
 
     def has_records(self, ranges: OffsetRanges) -> bool:
-        """Whether these offsets hold a record, not only transaction markers."""
+        """Return whether these offsets hold a record, not only transaction markers."""
 
     def deliveries(self) -> int:
         """Return a counter that increases with every delivery."""

@@ -36,7 +36,7 @@ class JoinerIO(Protocol):
         """Send rows to one partition and wait until they are acknowledged."""
 
     def at_end(self, tp: TopicPartition) -> bool:
-        """Whether everything committed in this partition was fetched and processed."""
+        """Return whether everything committed in this partition was fetched and processed."""
 
     def set_paused(self, tp: TopicPartition, *, is_paused: bool) -> None:
         """Pause fetching from this partition, or resume it."""

@@ -118,7 +118,7 @@ class PartitionJoin:
         return self._flush()
 
     def is_ahead(self, topic: str) -> bool:
-        """Whether an input's event time exceeds the other's by more than the out-of-orderness."""
+        """Return whether an input's event time leads by more than the out-of-orderness."""
         inputs = self.state.inputs
         own = inputs[topic].max_event_time
         others = [progress.max_event_time for name, progress in inputs.items() if name != topic]

@@ -54,7 +54,7 @@ class LetterFilter:
     max_attempts: int = MAX_ATTEMPTS
 
     def matches(self, letter: DeadLetter) -> bool:
-        """Whether the letter is selected; a cause is an error's code or its class name."""
+        """Return whether the letter is selected; a cause is an error's code or its class name."""
         has_position = self.position is None or self.position == letter.position
         has_cause = self.cause is None or self.cause in {letter.cause, letter.error}
         return has_position and has_cause

@@ -56,7 +56,7 @@ def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_le
     [
         (signal.SIGTERM, "starting Kafka and Redis", 1),
         (signal.SIGKILL, "starting Kafka and Redis", 2),
-        (signal.SIGINT, "requests,", 5),
+        (signal.SIGINT, " requests  ", 5),
     ],
     ids=lambda value: getattr(value, "name", value) if isinstance(value, str | int) else None,
 )

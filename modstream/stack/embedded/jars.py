@@ -54,7 +54,7 @@ def _cache_lock() -> Iterator[None]:
 
 
 def are_cached() -> bool:
-    """Whether jgo's cache holds the jars; does not access the network."""
+    """Return whether jgo's cache holds the jars; does not access the network."""
     group, artifact, version = KAFKA_COORDINATES.split(":")
     environments = Path(GlobalSettings.load().cache_dir, "envs", *group.split("."), artifact)
     main_jar = f"{artifact}-{version}.jar"
@@ -65,7 +65,7 @@ def are_cached() -> bool:
 
 
 def registry_answers(timeout: float = 3.0) -> bool:
-    """Whether the Maven registry answers within `timeout` seconds."""
+    """Return whether the Maven registry answers within `timeout` seconds."""
     request = urllib.request.Request(MAVEN_CENTRAL_URL, method="HEAD")  # noqa: S310 - jgo's https
     # urlopen would keep the proxy settings that the environment had at its first call.
     fresh = urllib.request.build_opener()

@@ -153,7 +153,7 @@ class EmbeddedKafka:
         return [*java, "kafka.Kafka", str(config)]
 
     def answers(self) -> bool:
-        """Whether a metadata request returns a broker that is ready for clients."""
+        """Return whether a metadata request returns a broker that is ready for clients."""
         try:
             with socket.create_connection((HOST, self.port), PROBE_TIMEOUT_S) as connection:
                 return _live_brokers(connection) > 0

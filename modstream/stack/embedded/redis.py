@@ -48,7 +48,7 @@ class EmbeddedRedis:
         return [str(find_server()), *(word for k, v in options.items() for word in (f"--{k}", v))]
 
     def answers(self) -> bool:
-        """Whether the server answers PING with PONG, which it does once its data are loaded."""
+        """Return whether the server answers PING, which it does once its data are loaded."""
         try:
             with socket.create_connection((HOST, self.port), PROBE_TIMEOUT_S) as connection:
                 connection.sendall(b"PING\r\n")

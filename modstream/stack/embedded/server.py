@@ -29,7 +29,7 @@ class ServerSpec(Protocol):
         """Prepare the folder and return the command that serves from it."""
 
     def answers(self) -> bool:
-        """Whether the server answers in its own protocol."""
+        """Return whether the server answers in its own protocol."""
 
 
 class EmbeddedServer:

@@ -42,7 +42,7 @@ class FaustIO:
         await self._app.producer.send_rows(topic, partition, rows)
 
     def at_end(self, tp: TopicPartition) -> bool:
-        """Whether everything committed in this partition was fetched and processed."""
+        """Return whether everything committed in this partition was fetched and processed."""
         return bool(self._app.consumer.at_end(TP(*tp)))
 
     def set_paused(self, tp: TopicPartition, *, is_paused: bool) -> None:

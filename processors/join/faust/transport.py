@@ -171,7 +171,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._read_offset.update(positions)
 
     def at_end(self, tp: TP) -> bool:
-        """Whether everything committed in this partition was fetched and processed."""
+        """Return whether everything committed in this partition was fetched and processed."""
         end = self._thread.last_stable_offset(tp)
         return end is not None and self._reached_offset(tp) >= end
 
