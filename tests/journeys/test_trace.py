@@ -16,6 +16,7 @@ from modstream.broker.wire.codec import decode, decode_response
 from modstream.broker.wire.model_contracts import VersionMarker
 from modstream.operations.trace.story import markers_in_effect
 from modstream.services.worker import run_worker
+from modstream.services.worker_hooks import WorkerStats
 from tests.journeys.conftest import TIMEOUT_SECONDS, with_route
 from tests.models.constant_model import publish_constant
 
@@ -27,12 +28,12 @@ NAME = "biased"
 
 @contextmanager
 def run_worker_thread(settings):
-    """Run a worker in a thread of this process."""
-    stop = Event()
+    """Run a worker in a thread of this process; returns a hook that counts its events."""
+    stop, stats = Event(), WorkerStats()
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(run_worker, settings, stop)
+        running = pool.submit(run_worker, settings, stop, hooks=[stats])
         try:
-            yield
+            yield stats
         finally:
             stop.set()
             running.result(TIMEOUT_SECONDS)
@@ -51,7 +52,7 @@ def swapped(system):
     client = system.client()
     with system.registry() as registry:
         publish_constant(registry, -2, NAME)
-        with run_worker_thread(system.settings):
+        with run_worker_thread(system.settings) as stats:
             assert [served_version(client, f"first-{n}") for n in range(REQUESTS)] == [1] * REQUESTS
             publish_constant(registry, 2, NAME)
             wait_for_version(client, 2)
@@ -62,6 +63,8 @@ def swapped(system):
             wait_for_version(client, 1)
     client.label("first-0", value=True, event_time=1_700_000_000_000)
     client.flush()
+    assert stats.records >= 2 * REQUESTS
+    assert stats.swaps >= 2, "a replaced and a rolled back version"
     return system
 
 
