@@ -5,6 +5,8 @@ module.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -54,8 +56,15 @@ def decode_request(record: Record, limit: int | None = None) -> Request:
     document, tail = split_payload(record)
     if tail is None:
         return decode(Request, document)
-    try:
+    with translate_request_errors(document):
         return Request.model_validate(with_tensor_data(json.loads(document), tail))
+
+
+@contextmanager
+def translate_request_errors(document: bytes) -> Iterator[None]:
+    """Translate the errors of reading a request's JSON into errors of its contract."""
+    try:
+        yield
     except json.JSONDecodeError as error:
         raise NotJson(str(error)) from None
     except RecursionError:

@@ -9,8 +9,7 @@ from typing import Any
 from msgspec import Raw
 from pydantic import TypeAdapter, ValidationError
 
-from modstream.broker.errors import ContractViolated, NotJson
-from modstream.broker.wire.codec import contract_error
+from modstream.broker.wire.codec import translate_request_errors
 from modstream.broker.wire.contracts import Request, Tensor
 from modstream.broker.wire.fast_codec import ABSENT, RequestHead
 from modstream.broker.wire.features import FeatureRow
@@ -34,7 +33,7 @@ def decode_head(head: RequestHead, tail: bytes | None, document: bytes) -> Reque
         NotJson: the features or inputs are not JSON.
         ContractViolated: the request breaks the contract.
     """
-    try:
+    with translate_request_errors(document):
         if tail is not None:
             return Request.model_validate(with_tensor_data(_plain(head), tail))
         return Request(
@@ -45,14 +44,6 @@ def decode_head(head: RequestHead, tail: bytes | None, document: bytes) -> Reque
             version=head.version,
             event_time=head.event_time,
         )
-    except json.JSONDecodeError as error:
-        raise NotJson(str(error)) from None
-    except RecursionError:
-        raise NotJson("the document is nested too deeply") from None
-    except ValidationError as error:
-        raise contract_error(Request, error, document) from None
-    except ValueError as error:
-        raise ContractViolated("Request", str(error), head.id) from None
 
 
 def _plain(head: RequestHead) -> dict[str, Any]:
