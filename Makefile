@@ -7,18 +7,34 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TIMES ?= 10
 SEED ?=
+RECORDS ?= 200000
 FAULT_TESTS = $(BIN)/pytest -q tests/faults $(if $(SEED),--seed $(SEED))
-UNIT_TESTS = -m "not real and not journey"
-# These tests mostly wait for servers, so three processes fit on two cores.
-REAL_TESTS = -m "(real or journey) and not fault" -n 3 --dist worksteal
+# `--kind` collects only the files that have such tests; each process imports all that it collects.
+UNIT = not real and not journey and not boosting and not thorough and not browser and not tools
+UNIT_TESTS = -n 2 --kind unit -m "$(UNIT)"
+QUICK_TESTS = -n 3 --kind unit --hypothesis-profile quick -m "$(UNIT) and not zoo and not long and not slow"
+# These tests mostly wait for servers, so four processes fit on two cores. Those of a file run in one
+# process, so that the system that they share is started only once.
+REAL_TESTS = --kind real -m "(real or journey) and not languages and not cluster and not tools $(BRIEFLY)" \
+  -n 4 --dist loadfile --no-loadscope-reorder
 # Scenarios with three brokers and three workers use two cores and measure time, so they run alone.
-CLUSTER_FAULTS = -m "fault and cluster"
-OTHER_FAULTS = -m "fault and not cluster" -n 3 --dist worksteal
+CLUSTER_FAULTS = -m "fault and cluster $(BRIEFLY)"
+OTHER_FAULTS = -m "fault and not cluster $(BRIEFLY)" -n 3 --dist worksteal
+# Modules are compiled once, and not in each of the many processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+# The collector of OpenTelemetry, with the components that tests need
+COLLECTOR = $(BIN)/otlp-collector
+STUBS = modstream/producers/gateway/protocol/stubs
+# A later generator writes stubs that protobuf 6 refuses: see the README of that folder.
+STUB_TOOLS = --with grpcio-tools==1.81.1 --with mypy-protobuf==5.1.0 --with "setuptools<81"
 NO_PYTHON = modstream needs Python 3.11 to 3.14, and $(PYTHON) is not one of them; choose one with PYTHON=python3.12
 NO_VENV = the virtual environment could not be created: install Python's venv module (Debian: python3-venv)
+NO_PROMETHEUS = promtool and prometheus are not installed: they are in Debian's package prometheus, and in the archives of prometheus.io/download
+NO_GO = Go is missing, which builds the OpenTelemetry Collector: install it (go.dev/dl) and run the command again
+NO_CHROMIUM = Chromium is missing: install it (Debian: apt-get install chromium) and run the command again
 NO_PACKAGES = the packages could not be installed: make sure that this machine can reach the package registry, and run the command again
 
-.PHONY: help demo demo-full up test faults bench check format unit lint clean
+.PHONY: help demo demo-full up test faults thorough hostile zoo languages clients browser screenshots vendor telemetry docs docs-test wheel schemas stubs bench check coverage format unit all-unit lint clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,23 +48,77 @@ demo-full: $(READY) ## Run the demo with all flights from April to December 2013
 up: $(READY) ## Run the whole system until Ctrl-C, for your own requests.
 	@$(BIN)/modstream up
 
-test: $(READY) lint ## Run all checks: lint, all tests with coverage, and every fault test once.
-	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -q -n 2 $(UNIT_TESTS)
-	$(BIN)/coverage run -m pytest -q $(REAL_TESTS)
-	@$(BIN)/coverage combine -q
-	@$(BIN)/coverage report
-	$(FAULT_TESTS) $(OTHER_FAULTS)
+test: BRIEFLY = and not thorough
+test: $(READY) ## Run all checks: lint, unit tests, tests on real servers, a fault test of every kind.
+	@$(MAKE) --no-print-directory -j 2 lint all-unit
+	$(BIN)/pytest -q $(if $(SEED),--seed $(SEED)) $(REAL_TESTS)
 	$(FAULT_TESTS) $(CLUSTER_FAULTS)
 
 faults: $(READY) ## Run the fault tests with ten times the faults; TIMES=3 changes the factor, SEED=1 the seed.
 	$(FAULT_TESTS) --times $(TIMES) $(OTHER_FAULTS)
 	$(FAULT_TESTS) --times $(TIMES) $(CLUSTER_FAULTS)
 
+thorough: $(READY) ## Run the longer forms of tests that neither `make test` nor `make faults` runs.
+	$(BIN)/pytest -q -m "thorough and not fault"
+
+hostile: $(READY) ## Send 200,000 hostile records through a real system; RECORDS=5000 changes the number.
+	$(BIN)/pytest -q -s tests/hostile --records $(RECORDS) $(if $(SEED),--seed $(SEED)) --timeout 7200
+
+zoo: $(READY) ## Publish and ask every estimator of scikit-learn and River, and 100 ONNX graphs, through Kafka.
+	@$(BIN)/uv pip install -q --python $(BIN)/python --group zoo
+	$(BIN)/pytest -q -s tests/zoo/test_zoo_on_kafka.py tests/zoo/test_boosting_libraries.py \
+	  tests/journeys/test_first_hour.py --zoo all --timeout 7200
+
+languages: $(READY) ## Run the examples of clients in Python, Node, Java and Go against a real system.
+	$(BIN)/pytest -q -ra tests/journeys/test_clients.py
+
+clients: $(READY) ## Ask a gateway through clients of Triton and KServe, and try to break it.
+	$(BIN)/pytest -q -s tests/gateway_clients --clients all --timeout 3600
+
+telemetry: $(READY) $(COLLECTOR) ## Check metrics, alerts and dashboards with Prometheus, and traces with a collector.
+	@command -v promtool prometheus > /dev/null || { echo "$(NO_PROMETHEUS)" >&2; exit 1; }
+	$(BIN)/pytest -q tests/modstream/telemetry tests/journeys/test_metrics.py
+	$(BIN)/python -m bench.telemetry
+	$(BIN)/python -m bench.tracing
+
+$(COLLECTOR): $(wildcard tests/modstream/telemetry/collector/*) | $(READY)
+	@command -v go > /dev/null || { echo "$(NO_GO)" >&2; exit 1; }
+	cd tests/modstream/telemetry/collector && go build -o $(abspath $@) .
+
+browser: $(READY) ## Test the dashboard in Chromium: accessibility, keyboard, live updates.
+	@command -v chromium >/dev/null || { echo "$(NO_CHROMIUM)" >&2; exit 1; }
+	$(BIN)/pytest -q tests/dashboard
+
+screenshots: $(READY) ## Write screenshots of the dashboard to report/screenshots, and those of docs/ again.
+	@command -v chromium >/dev/null || { echo "$(NO_CHROMIUM)" >&2; exit 1; }
+	$(BIN)/python -m tests.dashboard.screenshots report/screenshots
+	$(BIN)/python -m tests.dashboard.docs_pictures docs/images
+
+vendor: $(READY) ## Renew the JavaScript and CSS of other projects, which the dashboard serves, from npm.
+	$(BIN)/python -m modstream.dashboard.web.vendor
+
+docs: $(READY) ## Build the documentation, which the dashboard serves at /docs, without network access.
+	@$(BIN)/python -m website
+
+docs-test: $(READY) ## Run every command and program of the documentation, and check its links.
+	$(BIN)/pytest -q tests/docs tests/website tests/journeys/test_first_hour.py
+
+wheel: docs ## Build a wheel that contains the documentation, in dist/.
+	@$(BIN)/uv build -q --wheel
+
+schemas: $(READY) ## Write the JSON Schemas of all messages and the AsyncAPI document to schemas/.
+	$(BIN)/python -m modstream.broker.wire.json_schemas schemas
+	$(BIN)/python -m modstream.broker.wire.asyncapi schemas/asyncapi.json
+
+stubs: $(READY) ## Generate the stubs of the gateway's gRPC services from their .proto files.
+	$(BIN)/uv run -q --isolated --no-project $(STUB_TOOLS) python -m grpc_tools.protoc -I . \
+	  --python_out=. --pyi_out=. --grpc_python_out=. --mypy_grpc_out=. $(STUBS)/*.proto
+
 bench: $(READY) ## Measure throughput, latency and cost against a pass-through and peers; QUICK=1 for less.
 	$(BIN)/python -m bench $(if $(QUICK),--quick,--peers all)
 
-check: $(READY) lint unit ## Run the quick checks: format, lint, types, import rules and unit tests.
+check: $(READY) ## Run the quick checks in a minute: format, lint, types, import rules, quick unit tests.
+	@$(MAKE) --no-print-directory -j 2 lint unit
 
 lint: $(READY)
 	$(BIN)/ruff format --check -q
@@ -57,7 +127,16 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 unit: $(READY)
-	$(BIN)/pytest -q -n 2 $(UNIT_TESTS)
+	$(BIN)/pytest -q $(QUICK_TESTS)
+
+all-unit: $(READY)
+	$(BIN)/pytest -q $(UNIT_TESTS)
+
+coverage: $(READY) ## Run the unit tests with coverage, which takes half as long again; fails below its limit.
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -q $(UNIT_TESTS)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
 
 format: $(READY) ## Format the code and fix lint errors where possible.
 	$(BIN)/ruff format -q
@@ -75,4 +154,5 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check "uv>=0.13,<0.14" \
 	  && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -e . --group dev \
 	  || { echo "$(NO_PACKAGES)" >&2; exit 1; }
+	@$(BIN)/python -m modstream.stack.embedded.build_class_cache
 	@touch $@

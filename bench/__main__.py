@@ -34,8 +34,6 @@ QUICK_WORKLOADS = ("row8", "bin8")
 QUICK_PARTS = ("saturation", "idle")
 PEERS = tuple(dict.fromkeys(system.name for system in COMPETITORS))
 PAGE_PATH = Path("report/bench.html")
-MIN_TABLE_WIDTH = 130
-"""Minimum width of the printed table, in characters."""
 screen = Console(stderr=True)
 
 
@@ -92,7 +90,7 @@ def report(results: Iterable[Measurement | Missing], path: Path) -> None:
             result_set.add(result)
     finally:
         summaries, missing = summarize(result_set.measurements), result_set.missing
-        print_table(Console(width=max(screen.width, MIN_TABLE_WIDTH)), summaries, missing)
+        print_table(Console(), summaries, missing)
         write_page(path, summaries, missing, describe_machine())
         screen.print(f"report: {path}")
 

@@ -19,6 +19,7 @@ from modstream.broker.errors import BrokerError, DeliveryFailed
 from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.broker.wire.topics import Topics
 from modstream.registry.access import open_registry
+from modstream.running_stack import lock_home
 from modstream.settings import Settings, load_settings
 from modstream.stack.local_stack import run_local_stack
 
@@ -107,7 +108,7 @@ class BenchEnvironment:
 def open_environment(folder: Path) -> Iterator[BenchEnvironment]:
     """Use the servers of the settings, or else start some that stop with the context."""
     settings = load_settings(home=folder, prefix=f"bench-{uuid4().hex[:8]}.")
-    with run_local_stack(settings, folder) as stack:
+    with lock_home(settings.home) as lock, run_local_stack(settings, folder, lock) as stack:
         yield BenchEnvironment(stack.settings, folder, Admin(stack.settings.connection))
 
 

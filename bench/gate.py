@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import typer
@@ -28,7 +29,7 @@ from modstream.demo.seed import (
 )
 from modstream.models.registry.refs import LAST_GOOD
 from modstream.models.runtimes.river import runtime
-from modstream.models.runtimes.runtime import load
+from modstream.models.runtimes.runtime import LearningRuntime, Runtime, load
 from modstream.models.schema.artifact import Artifact
 from modstream.processors.learn.learner import Learner
 from modstream.processors.promote.champion_challenger import ChampionChallenger
@@ -66,7 +67,9 @@ def flight_candidates(settings: GateSettings, *names: str) -> ChampionChallenger
         spec, content = build_candidate(past, lambda *_: None, name, CANDIDATE_PIPELINES[name])
         artifact = Artifact(content)
         card = spec.make_card(1, artifact)
-        learners[name] = Learner(card, runtime.load(content, card), Topics("s"))
+        learners[name] = Learner(
+            card, cast(LearningRuntime, runtime.load(content, card)), Topics("s")
+        )
     return ChampionChallenger(learners, PromotionGate(names[0], settings))
 
 
@@ -76,7 +79,7 @@ def add_batch_model(candidates: ChampionChallenger) -> ChampionChallenger:
     spec, content = build_frozen(past, lambda *_: None)
     artifact = Artifact(content)
     card = spec.make_card(1, artifact)
-    candidates.replace_frozen("batch", FrozenModel(card, load(artifact, card)))
+    candidates.replace_frozen("batch", FrozenModel(card, cast(Runtime, load(artifact, card))))
     return candidates
 
 

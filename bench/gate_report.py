@@ -10,13 +10,12 @@ from matplotlib.axes import Axes
 from bench.charts import SYSTEM_COLOURS, Chart, legend
 from bench.page import PAGE_CSS, figure
 from bench.simulation import SERVED, GateSimulation
-from modstream.audit.quality import DAY_MS
+from modstream.audit.quality import WEEK_MS
+from modstream.models.evaluation.monitoring.periods import DAY_MS
 from modstream.processors.promote.decision import Decision
 from modstream.report.formatting import format_date
 from modstream.report.page import render_document
 from modstream.report.plots import INK, MUTED, draw_svg, to_plot_date, use_date_axis
-
-WEEK_MS = 7 * DAY_MS
 
 
 class WeeklyAuc(NamedTuple):

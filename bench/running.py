@@ -47,6 +47,12 @@ class RunningSystem:
             with suppress(TimeoutExpired):
                 process.wait(STOP_TIMEOUT_SECONDS)
             children.kill(process)
+            children.kill_group(process)  # LitServe leaves its own processes behind.
+
+    @property
+    def processes(self) -> Sequence[psutil.Process]:
+        """The processes, without their children."""
+        return self._observed
 
     def has_exited(self) -> bool:
         """Return whether a process has exited by itself."""

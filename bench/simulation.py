@@ -7,7 +7,7 @@ learner service runs. A simulation takes minutes where the stream took months.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from modstream.broker.wire.contracts import Feedback
 from modstream.broker.wire.records import Record
 from modstream.models.evaluation.metrics import auc
 from modstream.models.registry.refs import LAST_GOOD
+from modstream.models.runtimes.runtime import Runtime
 from modstream.processors.learn.learner import Learner
 from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.decision import Decision
@@ -131,7 +132,9 @@ class GateSimulation:
         schema = candidates.lead.card.input_schema
         batch = schema.parse_rows([event.features for event in self._requests]).batch
         models: dict[str, Learner | FrozenModel] = {**candidates.learners, **candidates.frozen}
-        scores = {name: one.runtime.predict(batch).tolist() for name, one in models.items()}
+        scores = {
+            name: cast(Runtime, one.runtime).predict(batch).tolist() for name, one in models.items()
+        }
         scores[SERVED] = scores[candidates.gate.champion]
         scores.pop(LAST_GOOD, None)
         self.labels += [float(event.label) for event in self._requests]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import thread_time
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ from modstream.broker.wire.topics import Header, Topics
 from modstream.models.examples.flights import FLIGHT_SCHEMA, frozen_pipeline
 from modstream.models.importers.onnx_export import to_onnx
 from modstream.models.registry.refs import CHAMPION
-from modstream.models.runtimes.runtime import load
+from modstream.models.runtimes.runtime import Runtime, load
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.columns import FeatureColumn
 from modstream.models.schema.input_schema import Batch, InputSchema
@@ -200,9 +200,9 @@ def measure(format_: StageFormat) -> dict[str, float]:
         ids = [head.id for head in fast.heads]
         timed("deduplicate", partial(deduplicator.find_duplicates, records, ids), count)
         rows = timed("assemble", partial(fast.format.batch, fast.values), count)
-        outputs = timed("predict", partial(models.runtime.predict, rows), count)
+        outputs = timed("predict", partial(cast(Runtime, models.runtime).predict, rows), count)
         encode = partial(encode_fast, TOPICS.predictions, fast, outputs, batch)
-        responses = timed("encode", partial(encode, record_features=True), count)
+        responses = timed("encode", partial(encode, record_features=True), count).records
         timed("handler", partial(handle, records), count)
         producer = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
         timed("produce", partial(produce_records, producer, responses), count)

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from bench.environment import BenchEnvironment, environment_without_settings
@@ -72,9 +73,18 @@ class System:
         return workload.format in self.formats
 
 
-def modstream(delivery: Delivery, job: Job, *, features: bool = True) -> Command:
-    """Return the command of a worker; `features` says whether responses contain features."""
-    settings = job.environment.settings.model_copy(
+def modstream(
+    delivery: Delivery,
+    job: Job,
+    *,
+    features: bool = True,
+    settings: Mapping[str, object] = MappingProxyType({}),
+) -> Command:
+    """Return the command of a worker; `features` says whether responses contain features.
+
+    `settings` are further settings of the worker.
+    """
+    found = job.environment.settings.model_copy(
         update={
             "stream": job.topics.stream,
             "route": (job.model.stem,),
@@ -82,12 +92,13 @@ def modstream(delivery: Delivery, job: Job, *, features: bool = True) -> Command
             "instance_id": str(job.instance),
             "log_format": "json",
             "record_features": features,
+            **settings,
         }
     )
     return Command(
         f"modstream-{job.instance}",
         module_command("modstream", "worker"),
-        child_environment(settings),
+        child_environment(found),
     )
 
 

@@ -3,29 +3,30 @@
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from bench.results import Missing, Summary
+from modstream.report.text_table import TableColumn, fit_columns, render_table
 
 COLUMNS = (
     "part", "case", "system", "measure", "median", "spread", "of pass-through", "target", ""
 )  # fmt: skip
+NUMERIC_COLUMNS = frozenset({"median", "spread", "of pass-through"})
+DROP = ("spread", "target", "of pass-through")
+"""Columns that a narrow terminal leaves out first."""
 
 
 def print_table(console: Console, summaries: Sequence[Summary], missing: Iterable[Missing]) -> None:
     """Print one row for each summary, and one line for each missing result."""
-    table = Table(title="modstream's benchmark")
-    for name in COLUMNS:
-        is_numeric = name in ("median", "spread", "of pass-through")
-        table.add_column(name, justify="right" if is_numeric else "left")
-    previous: tuple[str, ...] = ()
-    for summary in summaries:
-        group = summary.measurement[:2]
-        if previous and group != previous:
-            table.add_section()
-        table.add_row(*cells(summary))
-        previous = group
-    console.print(table)
+    rows = [cells(summary) for summary in summaries]
+    columns = [
+        TableColumn(name, tuple(row[index] for row in rows), name in NUMERIC_COLUMNS)
+        for index, name in enumerate(COLUMNS)
+    ]
+    layout = fit_columns(columns, console.width, DROP)
+    console.print(Text("modstream's benchmark", "bold"), render_table(layout), sep="\n")
+    if layout.hidden:
+        console.print(f"no room for {', '.join(layout.hidden)}: the page shows all", markup=False)
     for one in missing:
         console.print(f"{one.part} {one.case}: {one.reason}", markup=False)
 

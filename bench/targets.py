@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 THROUGHPUT = "records/s"
+REQUESTS = "requests/s"
 CPU = "CPU us/record"
 P50 = "p50 ms"
 P99 = "p99 ms"
@@ -90,4 +91,17 @@ TARGETS = (
     Target("models", "64", RELATIVE_THROUGHPUT, "value", minimum=0.8),
     Target("idle", "idle", "CPU %", "value", maximum=2.0),
     Target("idle", "start", "seconds", "value", maximum=3.0),
+    Target("gateway", "64", REQUESTS, "ratio", minimum=0.5, mode="REST"),
+    Target("gateway", "64", "throughput of mlserver", "value", minimum=1.0),
+    Target("gateway", "200/s", f"{P50} over the direct path", "value", maximum=5),
+    Target("gateway", "200/s", f"{P99} over the direct path", "value", maximum=15),
+    Target("gateway", "overload", "refusals without JSON or Retry-After", "value", maximum=0),
+    Target("gateway", "overload", "memory growth MiB", "value", maximum=100),
+    Target("gateway", "overload", "p99 times that without load", "value", maximum=2),
+    Target("gateway", "overload", "p99 times that at the limit", "value", maximum=2),
+    Target("gateway", "faults:", "lost", "value", maximum=0),
+    Target("gateway", "faults:", "answered twice in the topic", "value", maximum=0),
+    Target("gateway", "faults:", "not answered in the topic", "value", maximum=0),
+    Target("gateway", "faults:", "tickets not redeemed", "value", maximum=0),
+    Target("gateway", "faults:", "seconds to redeem all", "value", maximum=2),
 )

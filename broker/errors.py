@@ -4,14 +4,23 @@ BrokerError
 ├── DecodeError            the bytes do not follow their contract
 │   ├── NotJson
 │   ├── ContractViolated
-│   └── RecordTooLarge
+│   ├── RecordTooLarge
+│   ├── KeyTooLarge
+│   ├── IllegibleHeaders
+│   └── OffsetsUnreadable  records could not be read at all, and were skipped
+├── InternalError          a record cannot be handled, for an unforeseen reason
+│   ├── UnforeseenException
+│   └── ProcessKilled      the process ended while it handled the record
 ├── BrokerUnavailable      no broker responds at the bootstrap servers
+├── InvalidClientSettings  the client does not know an option, or its value is invalid
 ├── TopicMissing
 ├── TopicRefused           the cluster did not create a topic as specified
 ├── TransactionOpen        a transaction stays open, so the committed content of a topic is unknown
 ├── DeliveryFailed         a record was not acknowledged
-│   └── DeliveryPending    records are not acknowledged yet
+│   ├── DeliveryPending    records are not acknowledged yet
+│   └── OversizeRecord     a record is larger than its topic takes
 ├── TransactionAborted     no record of the batch is visible; rewind and try again
+│   └── RecordsOversize    a record of the batch is larger than its topic takes
 └── ProducerLost           fenced, fatal or of unknown outcome; only a new producer can continue
 """
 
@@ -58,11 +67,76 @@ class RecordTooLarge(DecodeError):
         super().__init__(f"the value has {size:,} bytes, the limit is {limit:,}")
 
 
+class InternalError(BrokerError):
+    """A record cannot be handled, for an unforeseen reason; it becomes a dead letter.
+
+    `exception` is the exception's type, or the way in which the process ended.
+    """
+
+    code = "internal_error"
+    exception: str = "InternalError"
+
+
+class UnforeseenException(InternalError):
+    """Handling the record alone raises an exception; `place` is a digest of where it is raised."""
+
+    def __init__(self, exception: str, place: str) -> None:
+        super().__init__(f"an unforeseen {exception} was raised at place {place}")
+        self.exception, self.place = exception, place
+
+
+class ProcessKilled(InternalError):
+    """The process ended while it handled the record; `cause` is how it ended, as far as known."""
+
+    def __init__(self, times: int, cause: str) -> None:
+        super().__init__(
+            f"the process ended {times} times while handling this record, last: {cause}"
+        )
+        self.exception, self.times, self.cause = type(self).__qualname__, times, cause
+
+
+class KeyTooLarge(DecodeError):
+    """The key is larger than any key that is copied to a response."""
+
+    code = "key_too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the key has {size:,} bytes, the limit is {limit:,}")
+
+
+class IllegibleHeaders(DecodeError):
+    """The headers are illegible, and without them the value is not a message of its topic."""
+
+    code = "illegible_headers"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the headers are illegible, because a name is not UTF-8; without them, {reason}"
+        )
+
+
+class OffsetsUnreadable(DecodeError):
+    """Records were skipped, because their batch can't be decompressed or is damaged."""
+
+    code = "unreadable"
+
+    def __init__(self, offsets: str) -> None:
+        super().__init__(f"the offsets {offsets} could not be read and were skipped")
+
+
 class BrokerUnavailable(BrokerError):
     """No broker responded in time."""
 
     def __init__(self, bootstrap: str, reason: str) -> None:
         super().__init__(f"no Kafka broker answers at {bootstrap}: {reason}")
+        self.reason = reason
+
+
+class InvalidClientSettings(BrokerError):
+    """The client does not know an option, or its value is invalid."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the Kafka client refuses its options (setting `kafka`): {reason}")
 
 
 class TopicMissing(BrokerError):
@@ -106,11 +180,22 @@ class DeliveryPending(DeliveryFailed):
     """Records are still not acknowledged after the timeout, but the client has not given up."""
 
 
+class OversizeRecord(DeliveryFailed):
+    """A record is larger than its topic takes; it is certainly not in the topic."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(topic, reason, is_rejected=True)
+
+
 class TransactionAborted(BrokerError):
     """The transaction was rolled back; its records are invisible and its offsets uncommitted."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the transaction was aborted: {reason}")
+
+
+class RecordsOversize(TransactionAborted):
+    """A record of the transaction is larger than its topic takes."""
 
 
 class ProducerLost(BrokerError):

@@ -18,14 +18,25 @@ ModelError
 │   ├── GoldenMismatch
 │   ├── PickleNotTrusted
 │   ├── UnknownModelFile
-│   └── WarmUpFailed        the runtime was built, but fails on rows that its own schema allows
+│   ├── LibraryMissing      the library that has written a file is not installed
+│   ├── MeaningUnknown      the file does not say what a part of the model means
+│   ├── WarmUpFailed        the runtime was built, but fails on rows that its own schema allows
+│   ├── TrialFailed         loading or predicting in a process of its own failed, or took too long
+│   ├── LoadTimedOut        a version was not loaded within the limit
+│   └── VersionSetAside     a version whose predictions had to be stopped again and again
+├── ModelLoading            a version is being loaded beside the requests
+├── InvalidPipeline         the definition of a pipeline cannot be served
+├── OptionNotSupported      a description of a model that its import cannot honour
 ├── UntrustedModel          the card's signature is missing, invalid, or by an unknown key
 ├── RegistryError           continued in registry/errors.py
+├── StoreError              continued in prediction_store/errors.py
 ├── TrainingError           continued in training/errors.py
 ├── PredictError            the runtime failed on a batch of valid rows
+│   └── PredictTimedOut     the runtime was stopped, as it took too long
 └── LearnError              the runtime failed to learn from a batch of valid rows
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -114,7 +125,10 @@ class ForbiddenGlobal(ArtifactError):
     """The artifact names a Python object that is not on the exact-name allow-list."""
 
     def __init__(self, qualified_name: str) -> None:
-        super().__init__(f"the artifact refers to {qualified_name}, which is not on the allow-list")
+        super().__init__(
+            f"the artifact refers to {qualified_name}, which is not on the allow-list: replace that"
+            " part by one of the library's own"
+        )
         self.qualified_name = qualified_name
 
 
@@ -122,7 +136,11 @@ class ExternalData(ArtifactError):
     """An ONNX tensor points to a file outside the artifact."""
 
     def __init__(self, tensor: str) -> None:
-        super().__init__(f"the ONNX tensor {tensor!r} stores its data outside the artifact")
+        super().__init__(
+            f"the ONNX tensor {tensor!r} stores its data in another file: put all into one file,"
+            " with external_data=False of torch.onnx.export or with Python's"
+            " onnx.save(onnx.load('model.onnx'), 'one-file.onnx'), and publish that"
+        )
         self.tensor = tensor
 
 
@@ -143,20 +161,21 @@ class RuntimeUnavailable(ArtifactError):
 
 
 class NotConvertible(ArtifactError):
-    """A scikit-learn model cannot be described or written as ONNX."""
+    """A model cannot be described, or written in a form that workers load."""
 
     def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(f"{kind} cannot be exported: {reason}")
+        super().__init__(f"{kind} cannot be published: {reason}")
         self.kind, self.reason = kind, reason
 
 
 class GoldenMismatch(ArtifactError):
     """The exported model predicts another value for a golden row than the original."""
 
-    def __init__(self, row: int, expected: float, found: float) -> None:
-        super().__init__(
-            f"golden row {row}: the original predicts {expected:g}, the export {found:g}"
+    def __init__(self, row: int, expected: object, found: object) -> None:
+        original, export = (
+            f"{value:g}" if isinstance(value, float) else repr(value) for value in (expected, found)
         )
+        super().__init__(f"golden row {row}: the original predicts {original}, the export {export}")
         self.row, self.expected, self.found = row, expected, found
 
 
@@ -166,17 +185,67 @@ class PickleNotTrusted(ArtifactError):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"{path.name} is a pickle and can run any code when it is read: allow it with --trust"
-            " if you trust its author, or save the model with skops"
+            " if you trust its author; or save a scikit-learn model with skops.io.dump, and a River"
+            " model with modstream.models.runtimes.river.artifact.pack"
         )
         self.path = path
 
 
-class UnknownModelFile(ArtifactError):
-    """The file's extension is not one of a format that models can be published from."""
+_PUBLISHABLE = (
+    "give an .onnx, .skops, .river, .joblib or .pkl file, a file of XGBoost (.json, .ubj), LightGBM"
+    " (.txt) or CatBoost (.cbm), or the folder of an MLflow model"
+)
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path.name} does not end in .onnx, .skops, .river, .joblib or .pkl")
-        self.path = path
+
+class UnknownModelFile(ArtifactError):
+    """The path is neither a file of a known format, by its suffix, nor an MLflow model's folder."""
+
+    def __init__(self, path: Path, remedy: str = "") -> None:
+        found = f"{path.name} is no model file that can be published: {remedy or _PUBLISHABLE}"
+        folder = "has no file MLmodel: give the folder of an MLflow model, or a model file"
+        super().__init__(f"{path.name} {folder}" if path.is_dir() else found)
+        self.path, self.remedy = path, remedy
+
+
+class LibraryMissing(ArtifactError):
+    """The library that has written a file is not installed; an extra of modstream installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} is converted with the library that has made it: install that with"
+            f" `pip install 'modstream[{extra}]'`, and publish the file again"
+        )
+        self.what, self.extra = what, extra
+
+
+class MeaningUnknown(ArtifactError):
+    """The file does not say what a part of the model means; the caller has to.
+
+    `what` is unknown; `remedy` names the options that say it.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"the model does not say {what}: {remedy}")
+        self.what, self.remedy = what, remedy
+
+
+class InvalidPipeline(ModelError):
+    """A pipeline cannot be served as it is defined; each problem has a line."""
+
+    def __init__(self, source: str, problems: Sequence[object]) -> None:
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        self.source, self.problems = source, tuple(problems)
+
+
+class OptionNotSupported(ModelError):
+    """The caller's description of a model contradicts its file, or cannot be honoured for it.
+
+    `option` is the command's option, such as --class; `reason` says what to do instead.
+    """
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"{option} cannot be honoured: {reason}")
+        self.option, self.reason = option, reason
 
 
 class WarmUpFailed(ArtifactError):
@@ -185,6 +254,44 @@ class WarmUpFailed(ArtifactError):
     def __init__(self, name: str, version: int, reason: str) -> None:
         super().__init__(f"{name} version {version} fails its warm-up: {reason}")
         self.name, self.version, self.reason = name, version, reason
+
+
+class TrialFailed(ArtifactError):
+    """The version fails its trial: it crashes, takes too long or too much memory, or is wrong.
+
+    With `is_about_rows` it fails on rows that may be none that it was made for.
+    """
+
+    def __init__(self, name: str, reason: str, *, is_about_rows: bool = False) -> None:
+        super().__init__(f"{name} fails its trial: {reason}")
+        self.name, self.reason, self.is_about_rows = name, reason, is_about_rows
+
+
+class LoadTimedOut(ArtifactError):
+    """The version passed its trial, but was not loaded within the limit in this process."""
+
+    def __init__(self, name: str, ref: int | str, seconds: float) -> None:
+        super().__init__(f"{_describe(name, ref)} was not loaded within {seconds:g} s")
+        self.name, self.ref, self.seconds = name, ref, seconds
+
+
+class VersionSetAside(ArtifactError):
+    """The version is loaded no longer, as its predictions had to be stopped again and again."""
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(
+            f"version {version} of {name} was set aside: its predictions had to be stopped again"
+            " and again, as they took too long"
+        )
+        self.name, self.version = name, version
+
+
+class ModelLoading(ModelError):
+    """The version is being loaded beside the requests, which go on meanwhile."""
+
+    def __init__(self, name: str, ref: int | str) -> None:
+        super().__init__(f"{_describe(name, ref)} is being loaded; try again")
+        self.name, self.ref = name, ref
 
 
 class UntrustedModel(ModelError):
@@ -203,9 +310,26 @@ class PredictError(ModelError):
         self.runtime, self.reason = runtime, reason
 
 
+class PredictTimedOut(PredictError):
+    """The runtime was stopped: a prediction took longer than its limit."""
+
+    def __init__(self, runtime: str, rows: int, seconds: float) -> None:
+        counted = "1 row" if rows == 1 else f"{rows} rows"
+        reason = f"{counted} took longer than {seconds:.2g} s of processor time"
+        if not seconds:
+            reason = "it is not asked for some minutes, since its runs had to be ended too often"
+        super().__init__(runtime, reason)
+        self.rows, self.seconds = rows, seconds
+
+
 class LearnError(ModelError):
     """The runtime failed while learning a batch: its state is undefined and must be discarded."""
 
     def __init__(self, runtime: str, reason: str) -> None:
         super().__init__(f"the {runtime} runtime could not learn: {reason}")
         self.runtime, self.reason = runtime, reason
+
+
+def _describe(name: str, ref: int | str) -> str:
+    """Return how a message calls a version or the target of an alias."""
+    return f"version {ref} of {name}" if isinstance(ref, int) else f"the {ref} of {name}"

@@ -11,15 +11,28 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncClient": "modstream.producers.client.async_client",
     "Client": "modstream.producers.client.client",
     "Connection": "modstream.broker.client.connection",
     "ErrorResponse": "modstream.broker.wire.contracts",
     "Prediction": "modstream.broker.wire.contracts",
     "Topics": "modstream.broker.wire.topics",
+    "load_model": "modstream.local_model",
+    "load_settings": "modstream.settings",
 }
 """The module that defines each public name; `__init__.pyi` tells type checkers the same."""
 
-__all__ = ["Client", "Connection", "ErrorResponse", "Prediction", "Topics", "__version__"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Connection",
+    "ErrorResponse",
+    "Prediction",
+    "Topics",
+    "__version__",
+    "load_model",
+    "load_settings",
+]
 
 
 def __getattr__(name: str) -> object:

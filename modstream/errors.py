@@ -1,25 +1,47 @@
 """Errors of settings, servers and commands; each message states the problem and the remedy.
 
 StackError
+├── AnotherLearner         a second learner publishes versions of the same model
 ├── ChaosNotAllowed        a chaos run would kill a server that this command did not start
+├── HomeUnusable           the home directory cannot be written
 ├── IdNotFound             no record of a stream carries an id
 ├── Interrupted            an operation was interrupted by shutdown
 ├── InvalidInputLine       a line of input is not a valid message
 ├── InvalidSettings        an option, an environment variable or the file has an invalid value
+├── InvalidValue           the value of a feature or a label is not what the model takes
 ├── JarsUnavailable        Kafka's jars are not cached and cannot be downloaded
+├── LockHeld               another process holds a lock
+├── LogFolderUnusable      the files of an exported inference log cannot be read or written
+├── LogQueryFailed         a query of the exported inference log is not permitted, or fails
+├── KafkaUnreachable       no broker answers a command
+├── MetricsAddressTaken    a process cannot serve its metrics on the configured address
 ├── NoReadableVersion      no version of a learner's model can be read by this River release
 ├── NoRecordedPredictions  a backtest found no recorded prediction to compare with
+├── NoResponse             a request got no response, or an error
+├── NothingToReport        a report found no request that a worker has processed
 ├── NotEnoughDiskSpace     the disk has too little free space for a broker
+├── PackagingFailed        the package of a function cannot be built, or does not answer
+├── PackageTooLarge        a package is larger than its target takes
 ├── PortInUse              another process listens on the requested port
 ├── RedisServerNotFound    this machine has no Redis-compatible server
+├── RedisUnreachable       Redis does not answer a command
 ├── RuntimeCannotLearn     the model to train runs on a runtime that cannot learn
+├── RunChanged             a precompute run of this name has other rows, or another model
 ├── ServerExited           a server process ended before it was ready
 ├── ServerNotReady         a server process runs but did not become ready in time
-└── UnsupportedPython      the Python version is outside the supported range
+├── SlotTaken              a running service has the same identity
+├── StackRunning           a local stack runs from the home directory already
+├── TracingUnavailable     the libraries of traces are not installed
+├── UnknownEvent           a serverless function does not know the form of an event
+├── UnknownName            a setting, stream, model, alias, cause or rule does not exist
+├── UnsupportedPython      the Python version is outside the supported range
+└── UnusableSource         the rows of a source cannot be read
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from modstream.name_hints import suggest_names
 
 
 class StackError(Exception):
@@ -81,6 +103,16 @@ class PortInUse(StackError):
         self.owner = owner
 
 
+class MetricsAddressTaken(StackError):
+    """A process cannot serve its metrics on the configured address."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"metrics cannot be served on {host}:{port} ({reason}): set MODSTREAM_METRICS__PORT to"
+            " 0 for any free port, to another port, or to -1 for no metrics"
+        )
+
+
 class ServerExited(StackError):
     """A server process ended before it was ready; `tail` holds the end of its log."""
 
@@ -140,6 +172,17 @@ class RuntimeCannotLearn(StackError):
         )
 
 
+class AnotherLearner(StackError):
+    """A second learner publishes versions of the same model, and has read more feedback."""
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(
+            f"another learner of {name} has published version {version} with feedback that this"
+            " one has not read: run one learner for each model, and stop the other"
+        )
+        self.name, self.version = name, version
+
+
 class NoReadableVersion(StackError):
     """No version of a learner's model can be read by this River release."""
 
@@ -161,12 +204,20 @@ class InvalidInputLine(StackError):
         )
 
 
+class InvalidValue(StackError):
+    """The value of a feature or a label is not what the model takes; nothing was sent."""
+
+
+class NoResponse(StackError):
+    """A request got no response in time, or an error; the message says what to do."""
+
+
 class IdNotFound(StackError):
     """No record of a stream carries an id; `where` names the partitions that were searched."""
 
     def __init__(self, stream: str, request_id: str, where: str) -> None:
         super().__init__(
-            f"no record of stream {stream} carries the id {request_id!r} {where}:"
+            f"no record of stream {stream} carries the id {request_id[:200]!r} {where}:"
             " check the id, give its key with --key, or search further back with --since"
         )
 
@@ -181,6 +232,18 @@ class NoRecordedPredictions(StackError):
         )
 
 
+class NothingToReport(StackError):
+    """A report found no request in its time span that a worker has processed."""
+
+    def __init__(self, stream: str, waiting: int) -> None:
+        remedy = (
+            f"{waiting:,} requests wait for a worker: start one with `modstream worker`"
+            if waiting
+            else "choose an earlier --since, or send some with `modstream load`"
+        )
+        super().__init__(f"stream {stream} has no processed requests in this time span: {remedy}")
+
+
 class ChaosNotAllowed(StackError):
     """A chaos run would kill a Redis that this command did not start."""
 
@@ -189,3 +252,162 @@ class ChaosNotAllowed(StackError):
             "a chaos run kills Redis, and this command did not start the Redis in use:"
             " omit --chaos, or unset MODSTREAM_BOOTSTRAP and MODSTREAM_REDIS"
         )
+
+
+class RunChanged(StackError):
+    """A precompute run of this name has begun with other rows, or another model."""
+
+    def __init__(self, run: str, what: str, before: object, now: object) -> None:
+        super().__init__(
+            f"the unfinished run {run} has another {what} ({before}, not {now}): call it as it was"
+            " begun to finish it, choose another name with --run, or start it anew with --restart"
+        )
+        self.run, self.what = run, what
+
+
+class UnusableSource(StackError):
+    """The rows of a source cannot be read; `source` has no password."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"the rows of {source} cannot be read: {reason}")
+        self.source, self.reason = source, reason
+
+
+class LogFolderUnusable(StackError):
+    """The files of an exported inference log cannot be read, written or continued."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"the inference log in {path} cannot be used: {reason}")
+        self.path, self.reason = path, reason
+
+
+class LogQueryFailed(StackError):
+    """A query of the exported inference log is not permitted, or fails."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the query failed: {reason}")
+
+
+class LockHeld(StackError):
+    """Another process holds a lock; its id is None, and its command empty, if they are unknown."""
+
+    def __init__(self, path: Path, pid: int | None, command: str) -> None:
+        super().__init__(f"{path} is locked by {_describe_process(pid, command)}")
+        self.path, self.pid, self.command = path, pid, command
+
+
+class StackRunning(StackError):
+    """A local stack runs from the home directory already; a second one would damage its data.
+
+    `addresses` are the variables with which a command finds it from another directory.
+    """
+
+    def __init__(
+        self, home: Path, pid: int | None, command: str, addresses: dict[str, str]
+    ) -> None:
+        found = " and ".join(addresses.values()) or "addresses that it will print"
+        joining = " ".join(f"{name}={value}" for name, value in addresses.items())
+        super().__init__(
+            f"{_describe_process(pid, command)} runs from {home} already and answers at {found}:"
+            " commands in the same directory find it by themselves, others with"
+            f" {joining or 'MODSTREAM_BOOTSTRAP and MODSTREAM_REDIS'}."
+            " Set MODSTREAM_HOME to another directory to run a second one."
+        )
+        self.home, self.pid, self.command, self.addresses = home, pid, command, addresses
+
+
+class HomeUnusable(StackError):
+    """The home directory cannot be created, written or locked."""
+
+    def __init__(self, home: Path, reason: str) -> None:
+        super().__init__(
+            f"the home directory {home} cannot be used ({reason}):"
+            " set MODSTREAM_HOME to a directory that you may write"
+        )
+
+
+class SlotTaken(StackError):
+    """A running service has the same identity; two of them would end each other's work.
+
+    `remedy` says how to choose another one.
+    """
+
+    def __init__(self, service: str, pid: int | None, command: str, remedy: str) -> None:
+        super().__init__(f"{service} runs already, as {_describe_process(pid, command)}: {remedy}")
+        self.pid = pid
+
+
+class KafkaUnreachable(StackError):
+    """No broker answers a command."""
+
+    def __init__(self, bootstrap: str, reason: str) -> None:
+        super().__init__(
+            f"no Kafka broker answers at {bootstrap} ({reason}): start one with `modstream up`,"
+            " or set MODSTREAM_BOOTSTRAP to the address of a running one"
+        )
+
+
+class RedisUnreachable(StackError):
+    """Redis does not answer a command; `address` has no password."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"the model registry is not available, as no Redis answers at {address} ({reason}):"
+            " start one with `modstream up`, or set MODSTREAM_REDIS to the URL of a running one"
+        )
+
+
+class PackagingFailed(StackError):
+    """The package of a serverless function cannot be built, or does not answer."""
+
+
+class PackageTooLarge(StackError):
+    """A package is larger than its target takes; sizes are in bytes."""
+
+    def __init__(self, size: int, limit: int, sizes: Mapping[str, int]) -> None:
+        parts = [f"{part} {part_size / 1e6:.0f} MB" for part, part_size in sizes.items()]
+        super().__init__(
+            f"the package has {size / 1e6:,.0f} MB unzipped, and Lambda takes"
+            f" {limit / 1e6:,.0f} MB. The largest parts are {', '.join(parts[:5])}. Publish the"
+            " model as ONNX, or build an image, which may have 10 GB, with --target container"
+        )
+        self.size, self.limit = size, limit
+
+
+class TracingUnavailable(StackError):
+    """Traces are on, and their libraries are not installed."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"tracing.enabled needs further packages: pip install 'modstream[tracing]' ({cause})"
+        )
+
+
+class UnknownEvent(StackError):
+    """A serverless function got an event that it does not know, or that breaks its form."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(
+            f"{what} cannot be read: {reason}. Known are events of Kafka (MSK or self-managed), of"
+            " SQS, of API Gateway, function URLs and load balancers, CloudEvents, and a request"
+            " itself, with `features` or `inputs`"
+        )
+
+
+class UnknownName(StackError):
+    """A name does not exist: of a setting, a stream, a model, an alias, a cause or a rule.
+
+    `kind` says of what; `known` are the names that exist; `remedy` is a further sentence.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], remedy: str = "") -> None:
+        text, hint = f"unknown {kind} {name[:200]}", suggest_names(name, known)
+        text = f"{text}: {hint}" if hint else text
+        if remedy:
+            text = f"{text} {remedy}" if hint.endswith("?") else f"{text}; {remedy}"
+        super().__init__(text)
+        self.kind, self.name = kind, name
+
+
+def _describe_process(pid: int | None, command: str) -> str:
+    return "another process" if pid is None else f"`{command}` (pid {pid})"

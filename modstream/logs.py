@@ -12,15 +12,22 @@ LIBRARY_LEVELS = {
     "faust": "WARNING",
     "mode": "WARNING",
     "aiokafka": "WARNING",
+    "modstream.processors.join.faust": "WARNING",  # Faust logs under the names of our modules.
     "stamina": "ERROR",
     "librdkafka": "ERROR",
+    "uvicorn": "WARNING",
 }
 """Minimum levels of libraries whose lower levels carry nothing that users need."""
+TERMINAL_LEVELS = {"aiokafka": "CRITICAL", "librdkafka": "CRITICAL"}
+"""Minimum levels on a terminal: during an outage these libraries log many lines per second, and the
+services say themselves that Kafka does not answer."""
 
 
 def show_errors_only() -> None:
     """Show only errors of the libraries, so that a short command's own output is not disturbed."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    # A command says itself that it has lost its broker, in one sentence.
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
@@ -45,7 +52,7 @@ def configure(
     is_terminal = stream.isatty()
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if settings.log_format == "console" or (settings.log_format == "auto" and is_terminal):
-        renderer = structlog.dev.ConsoleRenderer(colors=is_terminal)
+        renderer = structlog.dev.ConsoleRenderer(colors=is_terminal, pad_event_to=0)
     structlog.configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         processors=[
@@ -63,6 +70,7 @@ def configure(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                *([_shorten] if isinstance(renderer, structlog.dev.ConsoleRenderer) else []),
                 renderer,
             ],
         )
@@ -70,5 +78,19 @@ def configure(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel((min_level or settings.log_level).upper())
-    for name, level in LIBRARY_LEVELS.items():
+    for name, level in (LIBRARY_LEVELS | (TERMINAL_LEVELS if is_terminal else {})).items():
         logging.getLogger(name).setLevel(level)
+
+
+def _shorten(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Leave out what a person does not need, so that a line fits a terminal of 80 columns.
+
+    The time is that of the day, UTC. The level is left out if it is `info`.
+    """
+    event.pop("logger", None)
+    event["timestamp"] = event["timestamp"][11:19]
+    if event.get("level") == "info":
+        del event["level"]
+    return event

@@ -9,14 +9,13 @@ Sources, in order of precedence:
   5. the defaults
 """
 
-import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from socket import gethostname
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,19 +24,38 @@ from pydantic_settings import (
 )
 
 from modstream.broker.client.batch_settings import BatchSettings
-from modstream.broker.client.connection import Connection
+from modstream.broker.client.connection import Compression, Connection
 from modstream.broker.wire.topics import Topics, TopicSpec
-from modstream.errors import InvalidSettings
+from modstream.dashboard_settings import DashboardSettings
+from modstream.errors import InvalidSettings, UnknownName
+from modstream.lineage_settings import LineageSettings
+from modstream.metrics_settings import MetricsSettings
+from modstream.models.prediction_store.settings import PredictionStoreSettings
 from modstream.models.serving.settings import ModelCacheSettings
 from modstream.models.training.settings import TrainSettings
+from modstream.name_hints import nearest_names
+from modstream.processors.conformal.settings import ServedSetSettings
 from modstream.processors.join.settings import JoinerSettings
 from modstream.processors.learn.publish_throttle import PublishSettings
 from modstream.processors.learn.retrain_policy import RetrainSettings
 from modstream.processors.learn.settings import LearnSettings
+from modstream.processors.predict.log_settings import InferenceLogSettings
 from modstream.processors.promote.settings import GateSettings
+from modstream.producers.gateway.settings import GatewaySettings
+from modstream.running_stack import HomeLock, read_running_stack
+from modstream.serverless_settings import ServerlessSettings
+from modstream.setting_names import (
+    GroupListSource,
+    setting_name,
+    setting_names,
+    unknown_variables,
+    variable_name,
+)
+from modstream.trace_settings import TracingSettings
 
-RUNNING_STACK_FILE = "running.json"
-"""File in the home directory with the settings of the local stack that runs from it."""
+UNKNOWN_NAME_ERRORS = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+"""Types of pydantic's errors for a name that is no field."""
+REMEDY = "`modstream config --reference` lists all settings"
 
 
 class Settings(BaseSettings):
@@ -61,6 +79,10 @@ class Settings(BaseSettings):
     """Prefix of every topic, consumer group and registry key; separates installations."""
     kafka: dict[str, str] = Field(default_factory=dict)
     """Further librdkafka configuration of every client, such as SASL and TLS."""
+    compression: Compression = "none"
+    """How written records are compressed. Every client reads `none` and `gzip`; `lz4` and `zstd`
+    are much cheaper than `gzip`, but some clients (kafkajs, for example) need a package for
+    them."""
     stream: str = "flights"
     """The stream of commands that do not name one."""
     route: tuple[str, ...] = ()
@@ -86,6 +108,9 @@ class Settings(BaseSettings):
     record_features: bool = True
     """Whether the primary model's prediction carries the features of a single row. Learning needs
     them; where nothing learns, predictions are smaller and cheaper without them."""
+    answer_events: bool = False
+    """Whether the worker writes all answers as CloudEvents, in binary mode. Requests that are
+    CloudEvents are answered by CloudEvents anyway."""
     stall_timeout: float = Field(default=60.0, gt=0)
     """Seconds without a delivery after which a worker exits if records are waiting, so that it is
     restarted. Must exceed the time that the slowest model needs for one row."""
@@ -93,6 +118,10 @@ class Settings(BaseSettings):
     """Size and timing of a worker's batches."""
     model_cache: ModelCacheSettings = ModelCacheSettings()
     """Size and refresh of a worker's cache of loaded models."""
+    inference_log: InferenceLogSettings = InferenceLogSettings()
+    """Whether the worker logs each request, and what the log contains."""
+    conformal: ServedSetSettings = ServedSetSettings()
+    """Which models' answers have conformal sets or intervals, and how their thresholds adapt."""
     learn: LearnSettings = LearnSettings()
     """How the learner validates and learns feedback."""
     candidates: tuple[str, ...] = ()
@@ -108,14 +137,32 @@ class Settings(BaseSettings):
     """When the retrainer retrains a model."""
     joiner: JoinerSettings = JoinerSettings()
     """How late labels are joined with predictions."""
+    serverless: ServerlessSettings = ServerlessSettings()
+    """Which version a serverless function serves, and where its answers go."""
+    gateway: GatewaySettings = GatewaySettings()
+    """Where the gateway listens, how long it waits, and how much it accepts."""
+    dashboard: DashboardSettings = DashboardSettings()
+    """Where the dashboard listens, and who may see it."""
+    prediction_store: PredictionStoreSettings = PredictionStoreSettings()
+    """Where the newest prediction of each key is kept for lookups."""
+    lineage: LineageSettings = LineageSettings()
+    """Whether lineage events are sent, and where."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Where each process serves its Prometheus metrics."""
+    tracing: TracingSettings = TracingSettings()
+    """Whether processes send OpenTelemetry traces, and of how many requests."""
     backup_dir: Path | None = None
     """Directory of the artifact backup, with copies of the models that are published and served; by
     default in the home directory."""
+    pipelines_dir: Path = Path("pipelines")
+    """Directory of the definitions of pipelines, one TOML file each."""
     signing_key: Path | None = None
     """File of the Ed25519 private key that signs published versions."""
     trusted_keys: tuple[str, ...] = ()
     """Public keys (base64) whose signatures are accepted; if empty, unsigned models are served
     too."""
+    connect_timeout: float = Field(default=2.0, gt=0)
+    """Seconds within which Kafka must answer a command before it gives up, and Redis likewise."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum level that is logged."""
     log_format: Literal["auto", "json", "console"] = "auto"
@@ -132,12 +179,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources as the module's docstring says."""
         file = TomlConfigSettingsSource(settings_cls)
-        return (init_settings, env_settings, file, RunningStackSource(settings_cls, env_settings))
+        stack = RunningStackSource(settings_cls, env_settings)
+        return (init_settings, GroupListSource(settings_cls, env_settings), file, stack)
+
+    @model_validator(mode="after")
+    def _check_logged_features(self) -> Self:
+        if self.inference_log.features and not self.record_features:
+            raise ValueError("inference_log.features needs record_features")
+        return self
 
     @property
     def connection(self) -> Connection:
         """The connection parameters of Kafka."""
-        return Connection(self.bootstrap, self.kafka)
+        return Connection(self.bootstrap, self.kafka, self.compression)
 
     def topics(self, stream: str | None = None) -> Topics:
         """Return the topic names of a stream, by default of the one in the settings."""
@@ -145,7 +199,14 @@ class Settings(BaseSettings):
 
     def topic_specs(self, stream: str | None = None) -> tuple[TopicSpec, ...]:
         """Return the specifications with which a stream's topics are created."""
-        return self.topics(stream).specs(self.partitions, self.retention_days)
+        days = self.inference_log.retention_days or self.retention_days
+        log_days = days if self.inference_log.enabled else None
+        return self.topics(stream).specs(self.partitions, self.retention_days, log_days)
+
+    @property
+    def instance_name(self) -> str:
+        """The instance id, or this machine's host name if it is `auto`."""
+        return gethostname() if self.instance_id == "auto" else self.instance_id
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -171,16 +232,6 @@ class RunningStackSource(PydanticBaseSettingsSource):
         return read_running_stack(self._home)
 
 
-def read_running_stack(home: Path) -> dict[str, Any]:
-    """Return the settings of the stack that runs from a home directory; empty if there is none."""
-    try:
-        stack = json.loads((home / RUNNING_STACK_FILE).read_text())
-        os.kill(int(stack.pop("pid")), 0)
-    except (OSError, ValueError, KeyError):
-        return {}
-    return {name: value for name, value in stack.items() if value is not None}
-
-
 def uses_external_kafka(settings: Settings) -> bool:
     """Return whether the settings name a Kafka other than that of the running local stack."""
     is_configured = "bootstrap" in settings.model_fields_set
@@ -189,40 +240,45 @@ def uses_external_kafka(settings: Settings) -> bool:
     )
 
 
-@contextmanager
-def advertise_stack(settings: Settings) -> Iterator[None]:
+def advertise_stack(settings: Settings, lock: HomeLock) -> AbstractContextManager[None]:
     """Let other commands in this home directory find this process's stack while it runs."""
-    file = settings.home / RUNNING_STACK_FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
     stack = {
         "bootstrap": settings.bootstrap,
         "redis": settings.redis,
         "stream": settings.stream,
         "route": settings.models,
-        "backup_dir": str(settings.backup_dir) if settings.backup_dir else None,
-        "signing_key": str(settings.signing_key) if settings.signing_key else None,
+        "backup_dir": _absolute(settings.backup_dir),
+        "signing_key": _absolute(settings.signing_key),
         "trusted_keys": settings.trusted_keys,
     }
-    file.write_text(json.dumps({**stack, "pid": os.getpid()}))
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
+    return lock.advertise(stack)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - pydantic checks them
     """Read the settings from their sources; overrides that are None are ignored.
 
     Raises:
+        UnknownName: a variable, or a name in the file, is that of no setting.
         InvalidSettings: a value is invalid; the message names the setting and the reason.
     """
+    if unknown := unknown_variables(Settings, os.environ):
+        near = nearest_names(setting_name(unknown[0]), setting_names(Settings))
+        raise UnknownName("setting", unknown[0], map(variable_name, near), REMEDY)
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            (".".join(str(part) for part in problem["loc"]), problem["type"], problem["msg"])
             for problem in error.errors(include_url=False)
         ]
-        raise InvalidSettings(problems) from None
     except ValueError as error:
         raise InvalidSettings([str(error)]) from None
+    for name, kind, _ in problems:
+        if kind in UNKNOWN_NAME_ERRORS:
+            near = nearest_names(name, setting_names(Settings))
+            raise UnknownName("setting", name, near, REMEDY)
+    raise InvalidSettings([f"{name}: {message}" for name, _, message in problems])

@@ -4,17 +4,23 @@ ProcessorError
 ├── Refusal                    a request is answered with an error; has a `code`
 │   ├── UnknownModel           the registry has no such model or version
 │   ├── ModelUnavailable       the model exists, but cannot be loaded now
+│   ├── ModelNotReady          the model is being loaded
 │   ├── InvalidInput           the model's input schema refuses a row
+│   ├── TensorsExpected        the model takes tensors, and the request has rows by name
 │   ├── NoOutput               the model has no finite output, or its runtime failed on this row
+│   ├── StepFailed             a step of a pipeline failed on this row
+│   ├── AnswerTooLarge         the prediction is larger than its topic takes
 │   ├── DeadlineExceeded       the deadline had passed before the request was handled
 │   └── InvalidDeadline        the deadline is not a time
+├── StepUnusable               a step of a pipeline cannot run on any row of a batch
+├── UnreadableConformalState   stored thresholds of sets are damaged or have an unknown format
 └── JoinerError                ends the joiner's process, which a supervisor starts again
     ├── PartitionCountMismatch topics that are joined have different numbers of partitions
     ├── JoinerStalled          records wait, but nothing was committed for too long
     └── UnsupportedSetting     a client setting that the joiner's Kafka client does not know
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from modstream.models.errors import InputError
 
@@ -47,6 +53,15 @@ class ModelUnavailable(Refusal):
         super().__init__(f"model {model} cannot be loaded now: {reason}")
 
 
+class ModelNotReady(Refusal):
+    """The model is being loaded beside the requests; a later one may be answered."""
+
+    code = "model_loading"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
 class InvalidInput(Refusal):
     """A row does not fit the model's input schema; the code is the input error's own."""
 
@@ -56,6 +71,15 @@ class InvalidInput(Refusal):
         self.code = error.code
 
 
+class TensorsExpected(Refusal):
+    """The model takes tensors of the Open Inference Protocol, not rows by name."""
+
+    code = "tensors_expected"
+
+    def __init__(self, model: str, tensors: Sequence[str]) -> None:
+        super().__init__(f"model {model} takes the tensors {', '.join(tensors)}: send `inputs`")
+
+
 class NoOutput(Refusal):
     """The model has no usable output for this request."""
 
@@ -63,6 +87,29 @@ class NoOutput(Refusal):
 
     def __init__(self, model: str, version: int, reason: str) -> None:
         super().__init__(f"model {model} version {version} has no output here: {reason}")
+
+
+class StepFailed(Refusal):
+    """A step of a pipeline failed; the code is that of the cause, where it has one of its own."""
+
+    code = "step_failed"
+
+    def __init__(self, pipeline: str, step: str, cause: Refusal | str) -> None:
+        super().__init__(f"pipeline {pipeline}: step {step}: {cause}")
+        if isinstance(cause, Refusal):
+            self.code = cause.code
+
+
+class AnswerTooLarge(Refusal):
+    """The prediction is larger than the topic of predictions takes."""
+
+    code = "answer_too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"the answer has {size:,} bytes, and its topic takes {limit:,}: "
+            "send the rows in several requests"
+        )
 
 
 class DeadlineExceeded(Refusal):
@@ -86,6 +133,17 @@ class InvalidDeadline(Refusal):
         )
 
 
+class StepUnusable(ProcessorError):
+    """A step of a pipeline cannot run on any row, as the versions of its models are now."""
+
+
+class UnreadableConformalState(ProcessorError):
+    """Stored thresholds of conformal sets are damaged, or have a format unknown to this code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the stored state of conformal sets cannot be read: {reason}")
+
+
 class JoinerError(ProcessorError):
     """An error that ends the joiner."""
 
@@ -104,8 +162,8 @@ class PartitionCountMismatch(JoinerError):
 class JoinerStalled(JoinerError):
     """Records wait, and nothing was committed within the stall timeout."""
 
-    def __init__(self, lag: int | None, seconds: float) -> None:
-        waiting = "Kafka does not answer" if lag is None else f"{lag} offsets wait"
+    def __init__(self, lag: int | None, seconds: float, cause: str = "") -> None:
+        waiting = f"Kafka does not answer ({cause})" if lag is None else f"{lag} offsets wait"
         super().__init__(f"{waiting} and nothing was committed for {seconds:g} s")
 
 

@@ -6,6 +6,19 @@ from typing import Protocol
 from modstream.broker.client.publisher import DeliveryReport
 from modstream.broker.wire.records import ProducerRecord, Record
 
+OnDelivery = Callable[[DeliveryReport], None]
+"""Called with the report of a sent record."""
+TraceSend = Callable[[ProducerRecord, OnDelivery | None], tuple[ProducerRecord, OnDelivery | None]]
+"""Begins the span of a record that is about to be sent. Returns the record with the trace context
+of this span, and a callback that ends the span before it calls the given one."""
+
+
+def send_untraced(
+    record: ProducerRecord, on_delivery: OnDelivery | None
+) -> tuple[ProducerRecord, OnDelivery | None]:
+    """Return the same record and callback: nothing is traced."""
+    return record, on_delivery
+
 
 class RecordSink(Protocol):
     """A sink for records, such as `modstream.broker.client.publisher.Publisher`."""

@@ -6,11 +6,15 @@ import pytest
 
 from modstream import errors as modstream_errors
 from modstream.broker import errors as broker_errors
+from modstream.dashboard import errors as dashboard_errors
+from modstream.dashboard.web import errors as web_errors
 from modstream.models import errors as models_errors
+from modstream.models.prediction_store import errors as store_errors
 from modstream.models.registry import errors as registry_errors
 from modstream.models.training import errors as training_errors
 from modstream.processors import errors as processors_errors
 from modstream.producers import errors as producers_errors
+from modstream.producers.gateway.protocol import errors as protocol_errors
 
 
 def drawn_edges(docstring, root_base):
@@ -35,10 +39,14 @@ def drawn_edges(docstring, root_base):
         (broker_errors, "Exception"),
         (models_errors, "Exception"),
         (registry_errors, "ModelError"),
+        (store_errors, "ModelError"),
         (training_errors, "ModelError"),
         (processors_errors, "Exception"),
         (producers_errors, "Exception"),
+        (protocol_errors, "ProducerError"),
         (modstream_errors, "Exception"),
+        (dashboard_errors, "Exception"),
+        (web_errors, "Exception"),
     ],
     ids=lambda one: getattr(one, "__name__", one),
 )

@@ -8,9 +8,10 @@ from typing import TypeVar
 import stamina
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
-from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, TopicMetadata
 
 from modstream.broker.client.connection import UNAVAILABLE_ERRORS, Connection, client_config
+from modstream.broker.client.groups import group_members
 from modstream.broker.client.offset_lookup import EARLIEST, LATEST, REQUEST_TIMEOUT_S, OffsetLookup
 from modstream.broker.errors import BrokerUnavailable, TopicMissing, TopicRefused, TransactionOpen
 from modstream.broker.wire.records import TopicPartition
@@ -18,8 +19,13 @@ from modstream.broker.wire.topics import TopicSpec
 
 T = TypeVar("T")
 
+RETENTION_MS = "retention.ms"
+MAX_MESSAGE_BYTES = "max.message.bytes"
+"""The topic setting that limits the size of a record, and of a batch of records."""
 ADMIN_TIMEOUT_S = 15.0
 """Timeout of one administrative request, and of its retries."""
+METADATA_DELAY_S = 2.0
+"""How long a broker may be behind with the metadata of a topic, for example in a failover."""
 TRANSACTIONS_TIMEOUT_S = 20.0
 """Timeout for open transactions to end; the brokers abort ours after 15 s."""
 
@@ -30,6 +36,11 @@ retry_unavailable = stamina.retry(
 
 Decorates only methods that send a single request, so that retries are never nested.
 """
+
+retry_missing = stamina.retry(
+    on=TopicMissing, attempts=None, timeout=METADATA_DELAY_S, wait_initial=0.05, wait_max=0.5
+)
+"""Look for a missing topic again, since brokers learn of topics at different times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,10 @@ class Admin:
         """
         return self._offsets(self._partitions_of(topics), LATEST, committed=committed)
 
+    def first_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """Return the first offset that each partition of some topics still has."""
+        return self._offsets(self._partitions_of(topics), EARLIEST)
+
     def offsets_since(self, topics: Sequence[str], timestamp: int) -> dict[TopicPartition, int]:
         """Return the offset of each partition's first record of `timestamp` (ms) or later.
 
@@ -148,27 +163,51 @@ class Admin:
         """Return a group's committed offsets; partitions without an offset are left out."""
         return self._committed_offsets(group, self._partitions_of(topics))
 
-    @retry_unavailable
-    def count_members(self, group: str) -> int:
-        """Return how many members of a group have partitions now.
+    def count_members(self, group: str, *, with_partitions: bool = True) -> int:
+        """Return how many members of a group have partitions now, or how many there are.
 
-        Each call uses a client of its own: after a timeout of this request, the client crashes the
-        process when the broker of the request disconnects
-        (https://github.com/confluentinc/librdkafka/issues/4605).
+        During a rebalance no member has partitions.
         """
-        client = AdminClient(client_config(self._connection, "modstream-members"))
-        try:
-            found = self._wait_for(client.describe_consumer_groups([group])[group])
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return 0
-            raise self._connection.translate(error) from error
-        return sum(bool(member.assignment.topic_partitions) for member in found.members)
+        members = group_members(self._connection, group)
+        return sum(bool(one.partitions) or not with_partitions for one in members)
 
     def lag(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return the number of offsets between a group's committed offset and each end offset."""
         committed = self.committed_offsets(group, topics)
         return {p: end - committed.get(p, 0) for p, end in self.end_offsets(topics).items()}
+
+    @retry_unavailable
+    def record_limits(self, topics: Sequence[str]) -> dict[str, int]:
+        """Return the maximum size of a record in bytes of each topic (`max.message.bytes`).
+
+        Raises:
+            TopicMissing: a topic does not exist.
+            BrokerError: the cluster does not return them, for example without the permission.
+        """
+        return self._numbers(topics, MAX_MESSAGE_BYTES)
+
+    @retry_unavailable
+    def retention_ms(self, topic: str) -> int:
+        """Return how long a topic keeps its records in ms (`retention.ms`); -1 for always.
+
+        Raises:
+            TopicMissing: the topic does not exist.
+            BrokerError: the cluster does not return it, for example without the permission.
+        """
+        return self._numbers([topic], RETENTION_MS)[topic]
+
+    def _numbers(self, topics: Sequence[str], setting: str) -> dict[str, int]:
+        """Return a setting of each topic that is a number."""
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
+        found = {}
+        for resource, future in self._client.describe_configs(resources).items():
+            try:
+                found[resource.name] = int(self._wait_for(future)[setting].value)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise TopicMissing(resource.name) from error
+                raise self._connection.translate(error) from error
+        return found
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete topics; missing topics are ignored."""
@@ -179,6 +218,7 @@ class Admin:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise self._connection.translate(error) from error
 
+    @retry_missing
     def _partitions_of(self, topics: Sequence[str]) -> list[TopicPartition]:
         known = self._metadata()
         for topic in topics:
@@ -241,6 +281,6 @@ class Admin:
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return
-        if cause.code() in UNAVAILABLE_ERRORS:
+        if cause.name() in UNAVAILABLE_ERRORS:
             raise BrokerUnavailable(self._connection.bootstrap, cause.str()) from error
         raise TopicRefused(name, cause.str()) from error

@@ -1,51 +1,84 @@
-"""The connection to Kafka, and the client settings that we pin, each with its reason."""
+"""The connection to Kafka, and the client settings that we pin, each with its reason.
+
+This module imports no Kafka client: a function without Kafka reads the settings, too.
+"""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-
-from confluent_kafka import KafkaError, KafkaException
+from typing import Literal
 
 from modstream.broker.errors import BrokerError, BrokerUnavailable
 from modstream.broker.wire.topics import MAX_RECORD_BYTES
 
 ClientConfig = dict[str, str | int | float | bool]
+Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+"""How written records are compressed. Every Kafka client reads `none` and `gzip`; some need an
+additional package for the others."""
+GZIP_LEVEL = 1
+"""The client's own level, 6, takes 2.6 times as long and saves another eighth."""
+
+MAX_BATCH_BYTES = 1_000_000
+"""Maximum size of a batch of several records, in bytes: the client's own default."""
 
 # No broker responds, or a new leader or coordinator is just taking over.
 UNAVAILABLE_ERRORS = frozenset(
     {
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TIMED_OUT,
-        KafkaError._RESOLVE,
+        "_TRANSPORT",
+        "_ALL_BROKERS_DOWN",
+        "_TIMED_OUT",
+        "_RESOLVE",
         # A bootstrap address belongs to a broker that is already known by its id.
-        KafkaError._DESTROY_BROKER,
+        "_DESTROY_BROKER",
         # Offsets were requested of a partition that has no leader yet.
-        KafkaError._NOENT,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.OFFSET_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.NOT_COORDINATOR,
+        "_NOENT",
+        "NOT_LEADER_FOR_PARTITION",
+        "LEADER_NOT_AVAILABLE",
+        "OFFSET_NOT_AVAILABLE",
+        "UNKNOWN_LEADER_EPOCH",
+        "FENCED_LEADER_EPOCH",
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "NOT_COORDINATOR",
     }
 )
+"""Names of the client's errors."""
+
+
+FETCH_BOUNDS: Mapping[str, int | bool] = MappingProxyType(
+    {
+        # Compressed bytes per partition and in total. A larger batch is returned nevertheless, but
+        # alone. Compressed a thousandfold, as zeros are, one fetch would else fill the memory.
+        "fetch.message.max.bytes": 512 * 1024,
+        "fetch.max.bytes": MAX_RECORD_BYTES,
+        # Bounds a response, and also what a zstd batch may decompress to.
+        "receive.message.max.bytes": 4 * MAX_RECORD_BYTES,
+        # Decompressed bytes. When the queue was full, the next fetch follows in 20 ms, not 1 s.
+        "queued.max.messages.kbytes": 65_536,
+        "fetch.queue.backoff.ms": 20,
+        # A damaged batch must not be read as other values; offset_skipper.py steps over it.
+        "check.crcs": True,
+    }
+)
+"""Settings that bound the memory of fetched records, and check them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A cluster: its bootstrap servers and any further librdkafka settings (SASL, TLS)."""
+    """A cluster: its bootstrap servers and any further librdkafka settings (SASL, TLS).
+
+    `compression` is that of the records that are written.
+    """
 
     bootstrap: str
     options: Mapping[str, str] = field(default_factory=dict)
+    compression: Compression = "none"
 
-    def translate(self, error: KafkaException) -> BrokerError:
-        """Return the broker error for an error of the client."""
-        cause: KafkaError = error.args[0]
-        if cause.code() in UNAVAILABLE_ERRORS:
+    def translate(self, error: Exception) -> BrokerError:
+        """Return the broker error for an error of the client, a `KafkaException`."""
+        cause = error.args[0]
+        if cause.name() in UNAVAILABLE_ERRORS:
             return BrokerUnavailable(self.bootstrap, cause.str())
         return BrokerError(f"Kafka client: {cause.name()}: {cause.str()}")
 
@@ -95,11 +128,8 @@ def consumer_config(connection: Connection, client_id: str, group: str) -> Clien
         "max.poll.interval.ms": 120_000,
         # A short fetch wait gives an idle worker its first record at once.
         "fetch.wait.max.ms": 100,
-        "fetch.message.max.bytes": MAX_RECORD_BYTES,
-        # The queue bounds the memory. When it was full, the next fetch follows in 20 ms, not 1 s.
+        **FETCH_BOUNDS,
         "queued.min.messages": 20_000,
-        "queued.max.messages.kbytes": 65_536,
-        "fetch.queue.backoff.ms": 20,
         # Last, so that an installation can adapt the timeouts to its network.
         **connection.options,
     }
@@ -116,9 +146,7 @@ def reader_config(connection: Connection, client_id: str, *, committed: bool) ->
         "isolation.level": "read_committed" if committed else "read_uncommitted",
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 50,
-        "fetch.message.max.bytes": MAX_RECORD_BYTES,
-        "queued.max.messages.kbytes": 65_536,
-        "fetch.queue.backoff.ms": 20,
+        **FETCH_BOUNDS,
     }
 
 
@@ -127,31 +155,38 @@ BATCH_FLUSH_CONFIG: Mapping[str, int] = MappingProxyType({"linger.ms": 50})
 remainder on flush."""
 
 
-def producer_config(connection: Connection, client_id: str) -> ClientConfig:
+def producer_config(
+    connection: Connection, client_id: str, max_batch_bytes: int = MAX_BATCH_BYTES
+) -> ClientConfig:
     """Return the settings of an idempotent producer."""
     return {
         **client_config(connection, client_id),
         "enable.idempotence": True,
         "acks": "all",
-        # The partitioner of Java and aiokafka. librdkafka's default, CRC32, breaks all joins.
+        # The partitioner of Java and aiokafka. Labels are forwarded to the partition that it names.
         "partitioner": "murmur2_random",
         "message.max.bytes": MAX_RECORD_BYTES,
+        "batch.size": max(1, min(max_batch_bytes, MAX_BATCH_BYTES)),
         "queue.buffering.max.messages": 200_000,
         "queue.buffering.max.kbytes": 262_144,
         "linger.ms": 2,
-        "compression.type": "lz4",
+        "compression.type": connection.compression,
+        **({"compression.level": GZIP_LEVEL} if connection.compression == "gzip" else {}),
         # AddOffsets is retried at this interval; the default, 100 ms, slows down transactions.
         "retry.backoff.ms": 10,
     }
 
 
-def transactional_config(connection: Connection, transactional_id: str) -> ClientConfig:
+def transactional_config(
+    connection: Connection, transactional_id: str, max_batch_bytes: int = MAX_BATCH_BYTES
+) -> ClientConfig:
     """Return the settings of a transactional producer.
 
+    A topic refuses batches above its maximum record size, so `max_batch_bytes` must not exceed it.
     If its process is killed, readers stall for `transaction.timeout.ms`.
     """
     return {
-        **producer_config(connection, transactional_id),
+        **producer_config(connection, transactional_id, max_batch_bytes),
         "transactional.id": transactional_id,
         "transaction.timeout.ms": 15_000,
         # A broken connection is reported only in the log, which transactions.py reads.

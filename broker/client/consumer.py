@@ -13,7 +13,9 @@ from modstream.broker.client.connection import Connection, consumer_config
 from modstream.broker.client.conversions import to_record, to_records
 from modstream.broker.client.offset_committer import OffsetCommitter
 from modstream.broker.client.offset_resolver import OffsetResolver
+from modstream.broker.client.offset_skipper import UNREADABLE_ERRORS, OffsetSkipper
 from modstream.broker.errors import TopicMissing
+from modstream.broker.wire.record_limits import RecordLimits
 from modstream.broker.wire.records import (
     TOPIC_PARTITION,
     Offsets,
@@ -58,7 +60,11 @@ class GroupConsumer:
         config = consumer_config(connection, client_id, group)
         self._consumer = Consumer({**config, "on_commit": self._committer.on_commit})
         self._resolver = OffsetResolver(self._consumer)
+        self._skipper = OffsetSkipper(connection)
+        self._unreadable: dict[TopicPartition, int] = {}
         self._idle_partitions: set[TopicPartition] = set()
+        self.limits = RecordLimits()
+        """The limits of the topics that the results go to: for the handler, and its delivery."""
         self.drained_polls = 0
         """The number of polls that took every available record."""
         self._consumer.subscribe(
@@ -80,6 +86,9 @@ class GroupConsumer:
     def poll(self, max_records: int | None = None) -> list[Record]:
         """Return the next batch, in offset order within each partition; empty after an idle wait.
 
+        Offsets that cannot be read are represented by one record without a value, at the last of
+        them, with the header `modstream-skipped`.
+
         Raises:
             TopicMissing: a subscribed topic does not exist.
             BrokerError: the client failed.
@@ -94,7 +103,10 @@ class GroupConsumer:
                 return []
             rest = self._consumer.consume(limit - 1, self._batch.linger) if limit > 1 else []
             self._group_metadata = self._consumer.consumer_group_metadata()
-            records = to_records(self._without_errors([first, *rest]))
+            messages = self._without_errors([first, *rest])
+            records = to_records(messages)
+            if self._unreadable:
+                records = self._skip_unreadable(records)
             if not self._owned.issuperset(map(TOPIC_PARTITION, records)):
                 # A rebalance inside consume() has revoked the partition of a consumed record.
                 records = [record for record in records if record.topic_partition in self._owned]
@@ -117,6 +129,8 @@ class GroupConsumer:
         if message is not None and self._is_record(message):
             # Its partition was assigned after the pause. Seek back, so that it is polled again.
             self._seek(to_record(message).topic_partition, int(message.offset() or 0))
+        # The client repeats an error of this kind.
+        self._unreadable.clear()
 
     def before_revoke(self, finish: Callable[[], None]) -> None:
         """Register `finish`, which is called before partitions are given up."""
@@ -188,13 +202,39 @@ class GroupConsumer:
         while True:
             self._resolver.assign_resolved(idle & self._owned)
             message = self._consumer.poll(self._batch.poll_timeout)
-            if message is None or self._is_record(message):
+            if message is None or self._is_record(message) or self._unreadable:
                 return message
 
     def _without_errors(self, messages: list[Message]) -> list[Message]:
         if not any(map(Message.error, messages)):
             return messages
         return [message for message in messages if self._is_record(message)]
+
+    def _skip_unreadable(self, records: list[Record]) -> list[Record]:
+        """Step over unreadable offsets, and return the batch with a record for them.
+
+        Behind an unreadable batch, the client may read a partition at a wrong place. So its records
+        from there on are left out, and read again if the batch turns out to be readable.
+        """
+        unreadable, self._unreadable = self._unreadable, {}
+        for partition, offset in unreadable.items():
+            later = [r.offset for r in records if r[:2] == partition and r.offset >= offset]
+            records = [r for r in records if r[:2] != partition or r.offset < offset]
+            skipped = self._skipper.find(partition, offset)
+            if skipped is not None:
+                records.append(skipped.to_record())
+            if partition in self._owned and (skipped or later):
+                self._reassign(partition, skipped.next if skipped else min(later))
+        return records
+
+    def _reassign(self, partition: TopicPartition, offset: int) -> None:
+        """Continue a partition at an offset, even if the client has stopped fetching it.
+
+        Behind a damaged batch, the client may request an offset that does not exist, and stop.
+        """
+        self._consumer.incremental_unassign([KafkaPartition(*partition)])
+        self._consumer.incremental_assign([KafkaPartition(*partition, offset)])
+        self._resolver.discard(partition)
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
@@ -205,6 +245,10 @@ class GroupConsumer:
             return False
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             self._resolver.add(to_record(message).topic_partition)
+            return False
+        if error.code() in UNREADABLE_ERRORS:
+            record = to_record(message)
+            self._unreadable.setdefault(record.topic_partition, record.offset)
             return False
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise TopicMissing(str(message.topic()))

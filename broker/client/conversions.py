@@ -1,17 +1,35 @@
 """Conversions between the client's messages and offsets and our records and offsets."""
 
 from collections.abc import Iterable, Sequence
+from operator import methodcaller
 from typing import Any
 
 from confluent_kafka import Consumer, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from modstream.broker.wire.records import Offsets, Record, TopicPartition, record_of
+from modstream.broker.wire.records import (
+    ILLEGIBLE_HEADERS,
+    Headers,
+    Offsets,
+    Record,
+    TopicPartition,
+    record_of,
+)
+
+HEADERS_OF = methodcaller("headers")
+"""Returns a message's headers. For a name that is not UTF-8, the client returns an invalid list and
+sets an exception as well; in a plain call, which it specialises, the interpreter misses that."""
+HEADER_ERRORS = (SystemError, UnicodeDecodeError)
+"""What the client raises for a header whose name is not UTF-8. The headers of such a message must
+not be read a second time: the client then returns an invalid list."""
 
 
 def to_record(message: Any) -> Record:  # noqa: ANN401 - a Message whose fields are known to be there
     """Convert a client's message, produced or consumed, to a record."""
-    headers = message.headers()
+    try:
+        headers = HEADERS_OF(message)
+    except HEADER_ERRORS:
+        headers = ILLEGIBLE_HEADERS
     return Record(
         message.topic(),
         message.partition(),
@@ -31,10 +49,25 @@ def to_records(messages: Sequence[Message]) -> list[Record]:
         map(Message.offset, messages),
         map(Message.key, messages),
         map(Message.value, messages),
-        (tuple(headers) if headers else () for headers in map(Message.headers, messages)),
+        read_headers(messages),
         (timestamp for _, timestamp in map(Message.timestamp, messages)),
     )
     return list(map(record_of, zip(*fields, strict=True)))
+
+
+def read_headers(messages: Iterable[Message]) -> list[Headers]:
+    """Return the headers of each message; `ILLEGIBLE_HEADERS` if a name is not UTF-8."""
+    found: list[Any] = []
+    rest = iter(messages)
+    while True:
+        try:
+            # If one fails, `found` keeps those before it and `rest` continues behind it.
+            found.extend(
+                tuple(headers) if headers else () for headers in map(Message.headers, rest)
+            )
+            return found
+        except HEADER_ERRORS:
+            found.append(ILLEGIBLE_HEADERS)
 
 
 def to_kafka_offsets(offsets: Offsets) -> list[KafkaPartition]:

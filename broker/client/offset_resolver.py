@@ -150,16 +150,18 @@ class OffsetResolver:
         return due - self._unresolved
 
     def _resolve_offsets(self, stalled: AbstractSet[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the start offsets that are certain; of stalled partitions with records only."""
+        """Return the start offsets that are certain; of stalled partitions with records only.
+
+        A stalled partition without records is at its end, and nothing is noted about it.
+        """
         requested = [KafkaPartition(*partition) for partition in self._unresolved | stalled]
         committed = stable_offsets(self._consumer.committed(requested, COORDINATOR_TIMEOUT_S))
-        starts = {p: self._resolve_offset(p, offset) for p, offset in committed.items()}
-        return {
-            partition: start
-            for partition, start in starts.items()
-            if start is not None
-            and (partition in self._unresolved or self._has_records_from(partition, start))
+        starts = {
+            partition: self._resolve_offset(partition, offset)
+            for partition, offset in committed.items()
+            if partition in self._unresolved or self._has_records_from(partition, offset)
         }
+        return {partition: start for partition, start in starts.items() if start is not None}
 
     def _resolve_offset(self, partition: TopicPartition, committed: int) -> int | None:
         """Return the start offset of a partition, or None while it is uncertain.

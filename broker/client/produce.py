@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaError, Producer
 
+from modstream.broker.errors import OversizeRecord
+from modstream.broker.wire.record_size import fits, record_size
 from modstream.broker.wire.records import Headers, ProducerRecord
+from modstream.broker.wire.topics import MAX_RECORD_BYTES
 
 DeliveryCallback = Callable[[KafkaError | None, object], None]
 """The client's callback: called with the error, or None, and the message when a delivery ends."""
@@ -46,3 +49,16 @@ def produce_record(
             return
         except BufferError:
             producer.poll(0.1)
+
+
+def check_fits(record: ProducerRecord) -> None:
+    """Check that a record is not larger than any of our topics takes.
+
+    Raises:
+        OversizeRecord: it is larger.
+    """
+    if not fits(record):
+        size = record_size(record)
+        raise OversizeRecord(
+            record.topic, f"it has {size:,} bytes, and a topic takes {MAX_RECORD_BYTES:,}"
+        )

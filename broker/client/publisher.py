@@ -7,8 +7,9 @@ from confluent_kafka import KafkaError, Producer
 
 from modstream.broker.client.connection import Connection, producer_config
 from modstream.broker.client.conversions import to_record
-from modstream.broker.client.produce import produce_record
-from modstream.broker.errors import DeliveryFailed, DeliveryPending
+from modstream.broker.client.produce import check_fits, produce_record
+from modstream.broker.client.transactions import SIZE_ERRORS
+from modstream.broker.errors import DeliveryFailed, DeliveryPending, OversizeRecord
 from modstream.broker.wire.records import ProducerRecord, Record
 
 REJECTION_ERRORS = frozenset(
@@ -45,10 +46,22 @@ class DeliveryReport(NamedTuple):
 
 
 class Publisher:
-    """Sends records; `flush` waits for all of them and raises the error of one that failed."""
+    """Sends records; `flush` waits for all of them and raises the error of one that failed.
 
-    def __init__(self, connection: Connection, client_id: str = "modstream") -> None:
+    With `keeps_failures` false, failures are only reported to `on_delivery`: a publisher that is
+    never flushed would collect them. With `polls_on_send` false, another thread serves the reports.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        client_id: str = "modstream",
+        *,
+        keeps_failures: bool = True,
+        polls_on_send: bool = True,
+    ) -> None:
         self._producer = Producer(producer_config(connection, client_id))
+        self._keeps_failures, self._polls_on_send = keeps_failures, polls_on_send
         self._failures: list[DeliveryFailed] = []
 
     def __enter__(self) -> Self:
@@ -65,18 +78,23 @@ class Publisher:
         Args:
             record: the record to send.
             on_delivery: called with the report, from within `send`, `poll` or `flush`.
+
+        Raises:
+            OversizeRecord: the record is larger than any topic takes; nothing was sent.
         """
+        check_fits(record)
 
         def report(error: KafkaError | None, message: object) -> None:
             failure = None if error is None else delivery_error(record, error)
-            if failure is not None:
+            if failure is not None and self._keeps_failures:
                 self._failures.append(failure)
             if on_delivery is not None:
                 stored = None if failure else acknowledged_record(message)
                 on_delivery(DeliveryReport(record, stored, failure))
 
         produce_record(self._producer, record, report)
-        self._producer.poll(0)
+        if self._polls_on_send:
+            self._producer.poll(0)
 
     def poll(self, timeout: float = 0.0) -> None:
         """Serve delivery reports for up to `timeout` seconds."""
@@ -110,4 +128,6 @@ def acknowledged_record(message: Any) -> Record:  # noqa: ANN401 - a Message wit
 
 def delivery_error(record: ProducerRecord, error: KafkaError) -> DeliveryFailed:
     """Return the broker error for a record that was not acknowledged."""
+    if error.code() in SIZE_ERRORS:
+        return OversizeRecord(record.topic, error.str())
     return DeliveryFailed(record.topic, error.str(), is_rejected=error.code() in REJECTION_ERRORS)

@@ -1,6 +1,6 @@
 """Readers of whole topics, without a consumer group: for reports, followers, clients, learners."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from time import monotonic
 from typing import Literal, Self
 
@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from modstream.broker.client.connection import Connection, reader_config
 from modstream.broker.client.conversions import has_records_from, to_kafka_offsets, to_record
+from modstream.broker.client.offset_skipper import UNREADABLE_ERRORS, OffsetSkipper
 from modstream.broker.errors import BrokerUnavailable, TopicMissing
 from modstream.broker.wire.records import OffsetRanges, Offsets, Record, TopicPartition
 
@@ -35,6 +36,8 @@ class Reader:
 
     The client can stop fetching a partition for good when its leader changes (docs/adr/0015). Idle
     readers check for such partitions and continue with a new client.
+
+    Offsets that cannot be read are skipped, and logged.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Reader:
             "group.id": group,
         }
         self._consumer = Consumer(self._config)
+        self._skipper = OffsetSkipper(connection)
         try:
             found = [p for topic in topics for p in self._partitions(topic)]
             partitions = found if only is None else [p for p in found if p in only]
@@ -61,6 +65,8 @@ class Reader:
         except KafkaException as error:
             raise connection.translate(error) from error
         self.partitions = tuple(partitions)
+        self.drained_polls = 0
+        """Number of polls after which nothing was left to read."""
         self._unfinished = set(partitions)
         self._last_positions: Offsets = {}
         self._last_behind: set[TopicPartition] = set()
@@ -72,12 +78,15 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def poll(self, timeout: float = 0.1, max_records: int = 1000) -> list[Record]:
+    def poll(
+        self, timeout: float = 0.1, max_records: int = 1000, linger: float = LINGER_S
+    ) -> list[Record]:
         """Return up to `max_records` records: a first one, and those that arrive shortly after it.
 
         Args:
             timeout: seconds to wait for the first record.
             max_records: the maximum number of records.
+            linger: seconds to wait for further records, at most `timeout`.
 
         Raises:
             BrokerError: the client failed.
@@ -85,12 +94,15 @@ class Reader:
         try:
             messages = self._consumer.consume(1, timeout)
             if messages and max_records > 1:
-                messages += self._consumer.consume(max_records - 1, min(LINGER_S, timeout))
+                messages += self._consumer.consume(max_records - 1, min(linger, timeout))
         except KafkaException as error:
             raise self._connection.translate(error) from error
         records = []
+        unreadable: dict[TopicPartition, int] = {}
         for message in messages:
             record, event = to_record(message), message.error()
+            if record.topic_partition in unreadable:
+                continue  # Behind an unreadable batch, the client may read at a wrong place.
             if event is None:
                 self._unfinished.add(record.topic_partition)
                 self._positions[record.topic_partition] = record.offset + 1
@@ -98,15 +110,25 @@ class Reader:
             elif event.code() == KafkaError._PARTITION_EOF:
                 self._unfinished.discard(record.topic_partition)
                 self._positions[record.topic_partition] = record.offset
+            elif event.code() in UNREADABLE_ERRORS:
+                unreadable[record.topic_partition] = record.offset
             else:
                 raise self._connection.translate(KafkaException(event))
-        if len(messages) < max_records and monotonic() >= self._next_check:
-            self._check_progress()
+        self._skip(unreadable)
+        if len(messages) < max_records:
+            self.drained_polls += 1
+            if monotonic() >= self._next_check:
+                self._check_progress()
         return records
 
     def at_end(self) -> bool:
         """Return whether every partition has been read to its last known end."""
         return not self._unfinished
+
+    @property
+    def positions(self) -> Offsets:
+        """The next offset of each partition; negative for one that starts at its beginning."""
+        return dict(self._positions)
 
     def commit(self, offsets: Offsets) -> None:
         """Commit next offsets to the reader's group, only to make its lag visible."""
@@ -118,6 +140,14 @@ class Reader:
     def close(self) -> None:
         """Close the connections."""
         self._consumer.close()
+
+    def _skip(self, unreadable: Offsets) -> None:
+        """Seek partitions behind the offsets that cannot be read."""
+        for partition, offset in unreadable.items():
+            self._unfinished.add(partition)
+            if (skipped := self._skipper.find(partition, offset)) is not None:
+                self._positions[partition] = skipped.next
+            self._consumer.seek(KafkaPartition(*partition, self._positions[partition]))
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         metadata = self._consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
@@ -193,9 +223,15 @@ def read_to_end(
 
 
 def read_offset_ranges(
-    connection: Connection, topic: str, ranges: OffsetRanges
+    connection: Connection,
+    topic: str,
+    ranges: OffsetRanges,
+    on_poll: Callable[[], None] = lambda: None,
 ) -> Iterator[Record]:
-    """Yield the records of some offset ranges of a topic, as far as they are retained."""
+    """Yield the records of some offset ranges of a topic, as far as they are retained.
+
+    `on_poll` is called after each poll, several times a second even if no broker responds.
+    """
     if not ranges:
         return
     stops = {partition: stop for partition, (_, stop) in ranges.items()}
@@ -208,3 +244,4 @@ def read_offset_ranges(
                     yield record
                 if record.offset >= stop - 1:
                     stops.pop(record.topic_partition, None)
+            on_poll()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.produce import produce_record
+from modstream.broker.client.produce import check_fits, produce_record
 from modstream.broker.client.transactions import TransactionalProducer
 from modstream.broker.errors import ProducerLost
 from modstream.broker.wire.records import ProducerRecord
@@ -31,9 +31,14 @@ class TransactionalPublisher:
         """Publish these records in one transaction.
 
         Raises:
+            OversizeRecord: a record is larger than any topic takes; nothing was sent.
+            RecordsOversize: a record is larger than its topic takes; no record is visible.
             TransactionAborted: no record is visible; the records may be published again.
             ProducerLost: only a new publisher can continue, after reading what was published.
         """
+        records = list(records)
+        for record in records:
+            check_fits(record)
         if self._producer.needs_replacement:
             raise ProducerLost("a connection broke, and a request in flight may arrive late")
         with self._producer.transaction() as producer:

@@ -12,8 +12,13 @@ from typing import Any, Self
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from modstream.broker.client.connection import Connection, transactional_config
-from modstream.broker.errors import BrokerUnavailable, ProducerLost, TransactionAborted
+from modstream.broker.client.connection import MAX_BATCH_BYTES, Connection, transactional_config
+from modstream.broker.errors import (
+    BrokerUnavailable,
+    ProducerLost,
+    RecordsOversize,
+    TransactionAborted,
+)
 
 CONNECT_FAILURE = re.compile(r"in state (TRY_CONNECT|CONNECT|APIVERSION_QUERY)\b")
 """Matches the client's log of a connection that failed before it was established."""
@@ -22,6 +27,8 @@ CALL_TIMEOUT_S = 10.0
 """Timeout of one call to a coordinator, which aborts a transaction by itself after 15 s."""
 CALL_GRACE_S = 1.0
 """Additional time for a call to return at its own timeout."""
+SIZE_ERRORS = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+"""Errors of a record, or a batch of records, that is larger than its topic takes."""
 
 
 class ErrorAction(Enum):
@@ -39,7 +46,8 @@ def classify_error(error: KafkaError) -> ErrorAction:
     """
     if error.fatal():
         return ErrorAction.REPLACE
-    if error.txn_requires_abort():
+    # A record above the client's own limit is refused before it enters the transaction.
+    if error.txn_requires_abort() or error.code() in SIZE_ERRORS:
         return ErrorAction.ABORT
     # The outcome of a timeout is unknown: a delayed EndTxn can still tear the transaction
     # (https://jepsen.io/analyses/bufstream-0.1.0), so the producer may not be used again.
@@ -60,23 +68,35 @@ class TransactionalProducer:
         BrokerError: no coordinator could be reached within 30 s.
     """
 
-    def __init__(self, connection: Connection, transactional_id: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        transactional_id: str,
+        max_batch_bytes: int = MAX_BATCH_BYTES,
+    ) -> None:
         self._connection = connection
         self._id = transactional_id
         self._log = DisconnectDetector(logging.getLogger("librdkafka"))
-        self._producer = open_transactional_producer(connection, transactional_id, self._log)
+        self._has_refused_records = False
+        self._producer = open_transactional_producer(
+            connection, transactional_id, self._log, max_batch_bytes
+        )
 
     @property
     def needs_replacement(self) -> bool:
-        """Whether a connection of this producer broke."""
+        """Whether a connection of this producer broke, or a broker has refused its records.
+
+        After the latter, the client continues with the wrong sequence number.
+        """
         self._producer.poll(0)  # Forwards the client's log.
-        return self._log.has_disconnected
+        return self._log.has_disconnected or self._has_refused_records
 
     @contextmanager
     def transaction(self) -> Iterator[Producer]:
         """Begin a transaction, yield its producer, and commit at the end of the block.
 
         Raises:
+            RecordsOversize: a record is larger than its topic takes; none is visible.
             TransactionAborted: no record of the transaction is visible; it may be repeated.
             ProducerLost: this producer is fenced, or the outcome is unknown.
         """
@@ -85,9 +105,10 @@ class TransactionalProducer:
             yield self._producer
             retry_retriable(lambda: self._producer.commit_transaction(CALL_TIMEOUT_S))
         except KafkaException as error:
+            self._has_refused_records |= error.args[0].code() in SIZE_ERRORS
             raise abort(self._producer, error) from error
 
-    def open_replacement(self) -> Self:
+    def open_replacement(self, max_batch_bytes: int = MAX_BATCH_BYTES) -> Self:
         """Open another producer with the same id, which fences all previous ones.
 
         Call it only where fencing a producer that another process opened since is acceptable.
@@ -96,7 +117,7 @@ class TransactionalProducer:
             TransactionAborted: no coordinator responds. No transaction has begun; try again.
         """
         try:
-            return type(self)(self._connection, self._id)
+            return type(self)(self._connection, self._id, max_batch_bytes)
         except BrokerUnavailable as error:
             raise TransactionAborted(str(error)) from error
 
@@ -122,14 +143,17 @@ class DisconnectDetector(logging.LoggerAdapter[logging.Logger]):
 
 
 def open_transactional_producer(
-    connection: Connection, transactional_id: str, log: DisconnectDetector | None = None
+    connection: Connection,
+    transactional_id: str,
+    log: DisconnectDetector | None = None,
+    max_batch_bytes: int = MAX_BATCH_BYTES,
 ) -> Producer:
     """Open a transactional producer, which fences its predecessor and ends its open transaction.
 
     Raises:
         BrokerError: no coordinator could be reached within 30 s.
     """
-    config = transactional_config(connection, transactional_id)
+    config = transactional_config(connection, transactional_id, max_batch_bytes)
     producer = Producer(config if log is None else {**config, "logger": log})
     try:
         producer.init_transactions(30)
@@ -148,7 +172,8 @@ def abort(producer: Producer, error: KafkaException) -> TransactionAborted | Pro
         retry_retriable(lambda: producer.abort_transaction(CALL_TIMEOUT_S))
     except KafkaException as worse:
         return ProducerLost(f"abort failed: {worse.args[0].str()}")
-    return TransactionAborted(cause.str())
+    kind = RecordsOversize if cause.code() in SIZE_ERRORS else TransactionAborted
+    return kind(cause.str())
 
 
 def retry_retriable(call: Callable[[], None]) -> None:

@@ -73,9 +73,9 @@ class AdaptiveBatchSize:
         """Update the fits with a handled batch, and set the size of the next one."""
         rows: defaultdict[str, int] = defaultdict(int)
         seconds: defaultdict[str, float] = defaultdict(float)
-        for model, count, spent in batch.costs:
-            rows[model] += count
-            seconds[model] += spent
+        for one in batch.costs:
+            rows[one.model] += one.rows
+            seconds[one.model] += one.seconds
         self.overhead.add(batch.records, max(0.0, batch.handling_seconds - sum(seconds.values())))
         shares = {model: count / batch.records for model, count in rows.items() if count}
         for model, share in shares.items():

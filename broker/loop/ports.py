@@ -8,11 +8,12 @@ from modstream.broker.wire.records import ProducerRecord, Record
 
 
 class ModelCost(NamedTuple):
-    """The seconds that one model took for a number of rows."""
+    """The seconds that one model took for a number of rows; `version` is the one that answered."""
 
     model: str
     rows: int
     seconds: float
+    version: int | None = None
 
 
 class HandlerResult(NamedTuple):
@@ -20,6 +21,16 @@ class HandlerResult(NamedTuple):
 
     records: Sequence[ProducerRecord]
     costs: Sequence[ModelCost] = ()
+
+    @classmethod
+    def joined(cls, results: Sequence["HandlerResult"]) -> "HandlerResult":
+        """Return the results of the parts of a batch as one, in their order."""
+        if len(results) == 1:
+            return results[0]
+        return cls(
+            [record for result in results for record in result.records],
+            [cost for result in results for cost in result.costs],
+        )
 
 
 Handler = Callable[[Sequence[Record]], HandlerResult]

@@ -12,8 +12,9 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from modstream.broker.errors import ContractViolated, DecodeError, NotJson, RecordTooLarge
+from modstream.broker.wire.contract_errors import describe, parse_leniently
 from modstream.broker.wire.contracts import Contract, ErrorResponse, Prediction, Request
-from modstream.broker.wire.identifiers import MAX_ID_LENGTH
+from modstream.broker.wire.identifiers import MAX_ID_LENGTH, is_unicode
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.tensor_binary import split_payload, with_tensor_data
 from modstream.broker.wire.topics import Header
@@ -89,14 +90,26 @@ def check_size(value: bytes | None, limit: int | None) -> bytes:
     return value
 
 
-def contract_error(contract: type[Contract], error: ValidationError, value: bytes) -> DecodeError:
-    """Return the error for a value that failed validation, from its first fault."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        return NotJson(first["msg"].removeprefix("Invalid JSON: "))
-    location = ".".join(str(part) for part in first["loc"])
-    reason = f"{location}: {first['msg']}" if location else first["msg"]
-    return ContractViolated(contract.__name__, reason, salvage_id(value))
+def contract_error(
+    contract: type[Contract],
+    error: ValidationError,
+    value: bytes,
+    prefix: tuple[str | int, ...] = (),
+) -> DecodeError:
+    """Return the error for a value that failed validation, from its first fault.
+
+    Args:
+        contract: the message that the value should be.
+        error: the error of the validation.
+        value: the whole value.
+        prefix: the location of the part of the value that was validated.
+    """
+    if error.error_count() == 1:
+        (only,) = error.errors(include_url=False, include_input=False)
+        if only["type"] == "json_invalid":
+            return NotJson(only["msg"].removeprefix("Invalid JSON: "))
+    document = parse_leniently(value)
+    return ContractViolated(contract.__name__, describe(error, document, prefix), id_of(document))
 
 
 def decode_response(record: Record, limit: int | None = None) -> Prediction | ErrorResponse:
@@ -111,9 +124,17 @@ def salvage_id(value: bytes) -> str | None:
 
     With the id, the sender can still be sent a typed error.
     """
-    try:
-        document = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
+    return id_of(parse_leniently(value))
+
+
+def id_of(document: object) -> str | None:
+    """Return the request id of a parsed document, or None if it has no valid one."""
     found = document.get("id") if isinstance(document, dict) else None
-    return found if isinstance(found, str) and 0 < len(found) <= MAX_ID_LENGTH else None
+    if not isinstance(found, str) or not 0 < len(found) <= MAX_ID_LENGTH:
+        return None
+    return found if is_unicode(found) else None
+
+
+def as_unicode(text: str) -> str:
+    """Return a text with question marks for halves of surrogates, which UTF-8 cannot encode."""
+    return text.encode(errors="replace").decode()

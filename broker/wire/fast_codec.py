@@ -9,27 +9,36 @@ measurements: docs/adr/0011.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
+from modstream.broker.wire.bounds import (
+    Alias,
+    Code,
+    Dimension,
+    EventTime,
+    JsonInt,
+    Name,
+    VersionNumber,
+)
 from modstream.broker.wire.identifiers import RequestId
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 ABSENT = Raw(b"")
-INT64 = Meta(ge=-(2**63), le=2**63 - 1)
 JSON_TYPES: Mapping[str, Any] = MappingProxyType(
-    {"float": float, "int": Annotated[int, INT64], "bool": bool, "string": str}
+    {"float": float, "int": JsonInt, "bool": bool, "string": str}
 )
 """The JSON type of each kind of feature; a float may be written as an integer."""
 MAX_OPENING_BRACKETS = 64
 """Documents with more opening brackets count as deep; pydantic accepts a deeper nesting."""
 NumericDatatype = Literal[
-    "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64"
-]
+    "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64",
+    "FP16", "BF16", "FP32", "FP64",
+]  # fmt: skip
 
 
 class RequestHead(Struct, frozen=True, gc=False):
@@ -38,17 +47,17 @@ class RequestHead(Struct, frozen=True, gc=False):
     id: RequestId
     features: Raw = ABSENT
     inputs: Raw = ABSENT
-    model: str | None = None
-    version: int | str = "champion"
-    event_time: int | None = None
+    model: Code | None = None
+    version: VersionNumber | Alias = "champion"
+    event_time: EventTime | None = None
     schema_version: Literal[1] = 1
 
 
 class Matrix(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A numeric tensor of shape [n, k] with flat data."""
 
-    name: str
-    shape: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]]
+    name: Name
+    shape: tuple[Dimension, Dimension]
     datatype: NumericDatatype
     data: list[float]
 
@@ -56,14 +65,14 @@ class Matrix(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 class BinaryParameters(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Parameters of a raw tensor: how many of the bytes behind the JSON belong to the tensor."""
 
-    binary_data_size: Annotated[int, Meta(ge=0)]
+    binary_data_size: Dimension
 
 
 class RawMatrix(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A numeric tensor of shape [n, k] whose data follow the JSON."""
 
-    name: str
-    shape: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]]
+    name: Name
+    shape: tuple[Dimension, Dimension]
     datatype: Literal["FP32"]
     parameters: BinaryParameters
 

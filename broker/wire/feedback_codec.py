@@ -4,22 +4,29 @@ The contract remains the definition: `codec.decode` reads every value that is de
 Unusual values, such as numbers that are not finite, are left to `codec.decode`.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import MsgspecError, Struct
+from msgspec import Meta, MsgspecError, Struct
 from msgspec.json import Decoder
 
+from modstream.broker.wire.bounds import (
+    MAX_PREDICTIONS,
+    EventTime,
+    KnownVersion,
+    LabelValue,
+    check_outputs,
+)
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import Feedback, JoinedPrediction
-from modstream.broker.wire.features import JsonScalar
-from modstream.broker.wire.identifiers import ModelName, RequestId
+from modstream.broker.wire.features import FeatureRow
+from modstream.broker.wire.identifiers import ModelName, RequestId, RowNumber
 
 
 class JoinedPredictionStruct(Struct, frozen=True, gc=False):
     """A `JoinedPrediction` as a msgspec struct."""
 
     model: ModelName
-    version: int
+    version: KnownVersion
     outputs: dict[str, Any]
 
 
@@ -27,12 +34,13 @@ class FeedbackStruct(Struct, frozen=True, gc=False):
     """A `Feedback` as a msgspec struct."""
 
     id: RequestId
-    label: JsonScalar
-    predictions: tuple[JoinedPredictionStruct, ...]
-    event_time: int
-    label_time: int
-    features: dict[str, JsonScalar | None] | None = None
-    revises: JsonScalar | None = None
+    label: LabelValue
+    predictions: Annotated[tuple[JoinedPredictionStruct, ...], Meta(max_length=MAX_PREDICTIONS)]
+    event_time: EventTime
+    label_time: EventTime
+    row: RowNumber | None = None
+    features: FeatureRow | None = None
+    revises: LabelValue | None = None
     schema_version: Literal[1] = 1
 
 
@@ -55,6 +63,9 @@ class FeedbackDecoder:
             DecodeError: the value is not feedback; the same errors as `codec.decode`.
         """
         try:
-            return self._decode(value or b"")
-        except (MsgspecError, UnicodeDecodeError, RecursionError):
+            feedback = self._decode(value or b"")
+            for prediction in feedback.predictions:
+                check_outputs(prediction.outputs)
+            return feedback
+        except (MsgspecError, ValueError, RecursionError):
             return decode(Feedback, value)

@@ -7,11 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
+from modstream.broker.wire.bounds import (
+    Alias,
+    Code,
+    Count,
+    Detail,
+    EventTime,
+    KnownVersion,
+    Name,
+    Offset,
+    VersionNumber,
+)
 from modstream.broker.wire.contracts import Contract, SourcePosition
 from modstream.broker.wire.identifiers import ModelName
 
 MetricsKind = Literal[
-    "prequential", "joiner", "learner", "coverage", "label_delay", "input_drift", "lag"
+    "prequential", "joiner", "learner", "coverage", "label_delay", "input_drift", "lag", "conformal"
 ]
 
 
@@ -29,10 +40,10 @@ class VersionMarker(Contract):
     """
 
     model: ModelName
-    ref: Annotated[int, Field(ge=1)] | str
-    version: int
-    sha256: str
-    parent: int | None = None
+    ref: VersionNumber | Alias
+    version: KnownVersion
+    sha256: Code
+    parent: KnownVersion | None = None
     source: SourcePosition
 
 
@@ -40,7 +51,8 @@ class Metrics(Contract):
     """Metrics of one component up to a point in event time.
 
     `kind` names the set of metrics: `prequential` (per model and version), `joiner`, `learner`,
-    `coverage` (how many of a version's predictions have a label), `label_delay` (labels by the
+    `coverage` (how many of a version's predictions have a label), `conformal` (how many labels were
+    inside the set or interval of their answer, per model and version), `label_delay` (labels by the
     upper bound of their delay in ms), `input_drift` (features whose mean has moved since the last
     metrics, in their standard deviations), and `lag` (records that wait for each service, with
     `event_time` the time of the measurement).
@@ -51,10 +63,10 @@ class Metrics(Contract):
 
     kind: Annotated[MetricsKind, BeforeValidator(_current_kind)]
     model: ModelName | None = None
-    version: int | None = None
-    event_time: int | None = None
-    values: dict[str, float]
-    offsets: dict[str, int] = Field(default_factory=dict)
+    version: KnownVersion | None = None
+    event_time: EventTime | None = None
+    values: dict[Name, float]
+    offsets: dict[Name, Offset] = Field(default_factory=dict)
 
 
 class DecisionEvidence(BaseModel):
@@ -72,10 +84,10 @@ class DecisionEvidence(BaseModel):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    candidate: str = Field(validation_alias=AliasChoices("candidate", "member"))
-    champion: str = Field(validation_alias=AliasChoices("champion", "former"))
-    window: int
-    count: int
+    candidate: Alias = Field(validation_alias=AliasChoices("candidate", "member"))
+    champion: Alias = Field(validation_alias=AliasChoices("champion", "former"))
+    window: Count
+    count: Count
     champion_loss: float = Field(validation_alias=AliasChoices("champion_loss", "former_loss"))
     candidate_loss: float = Field(validation_alias=AliasChoices("candidate_loss", "member_loss"))
     bound: float
@@ -83,34 +95,35 @@ class DecisionEvidence(BaseModel):
     error_before: float | None = None
     error_after: float | None = None
     flip_ratio: float | None = Field(None, validation_alias=AliasChoices("flip_ratio", "doubt"))
-    quiet_labels: int | None = Field(None, validation_alias=AliasChoices("quiet_labels", "calm"))
+    quiet_labels: Count | None = Field(None, validation_alias=AliasChoices("quiet_labels", "calm"))
 
 
 class ModelEvent(Contract):
     """A change of a model: a version was published, or an alias was moved.
 
-    `rows_learned` counts the rows that a learner's version has learned in total. `offsets` are the
-    next feedback offsets; `first_offsets` are the parent's, where this version's own rows begin.
-    `decision` is present if the promotion gate made the change. The older field names are still
-    read.
+    `at` is the time of the change. `rows_learned` counts the rows that a learner's version has
+    learned in total. `offsets` are the next feedback offsets; `first_offsets` are the parent's,
+    where this version's own rows begin. `decision` is present if the promotion gate made the
+    change, and `user` if a person did whose name is known. The older field names are still read.
     """
 
     model_config = ConfigDict(populate_by_name=True)
 
     model: ModelName
-    version: int
+    version: KnownVersion
     action: Literal["publish", "promote", "rollback"]
-    alias: str | None = None
-    sha256: str | None = None
-    parent: int | None = None
-    at: int
-    event_time: int | None = None
-    rows_learned: int = Field(0, validation_alias=AliasChoices("rows_learned", "learned"))
-    first_offsets: dict[str, int] = Field(
+    alias: Alias | None = None
+    sha256: Code | None = None
+    parent: KnownVersion | None = None
+    at: EventTime
+    event_time: EventTime | None = None
+    rows_learned: Count = Field(0, validation_alias=AliasChoices("rows_learned", "learned"))
+    first_offsets: dict[Name, Offset] = Field(
         default_factory=dict, validation_alias=AliasChoices("first_offsets", "learned_from")
     )
-    offsets: dict[str, int] = Field(default_factory=dict)
-    reason: str = Field("", validation_alias=AliasChoices("reason", "evidence"))
+    offsets: dict[Name, Offset] = Field(default_factory=dict)
+    reason: Detail = Field("", validation_alias=AliasChoices("reason", "evidence"))
     decision: DecisionEvidence | None = Field(
         None, validation_alias=AliasChoices("decision", "weighed")
     )
+    user: Name | None = None

@@ -3,9 +3,12 @@
 Source: org.apache.kafka.common.utils.Utils.murmur2 and BuiltInPartitioner.partitionForKey.
 """
 
+from struct import Struct
+
 SEED = 0x9747B28C
 MULTIPLIER = 0x5BD1E995
 UINT32_MASK = 0xFFFFFFFF
+WORD = Struct("<I")
 
 
 def murmur2(data: bytes) -> int:
@@ -13,8 +16,8 @@ def murmur2(data: bytes) -> int:
     length = len(data)
     h = SEED ^ length
     whole = length - length % 4
-    for i in range(0, whole, 4):
-        k = int.from_bytes(data[i : i + 4], "little") * MULTIPLIER & UINT32_MASK
+    for (word,) in WORD.iter_unpack(data[:whole]):
+        k = word * MULTIPLIER & UINT32_MASK
         k = (k ^ k >> 24) * MULTIPLIER & UINT32_MASK
         h = (h * MULTIPLIER & UINT32_MASK) ^ k
     tail = data[whole:]

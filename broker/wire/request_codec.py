@@ -9,16 +9,16 @@ from typing import Any
 from msgspec import Raw
 from pydantic import TypeAdapter, ValidationError
 
-from modstream.broker.wire.codec import translate_request_errors
-from modstream.broker.wire.contracts import Request, Tensor
+from modstream.broker.wire.codec import contract_error, translate_request_errors
+from modstream.broker.wire.contracts import FeatureRows, InputTensors, Request
 from modstream.broker.wire.fast_codec import ABSENT, RequestHead
 from modstream.broker.wire.features import FeatureRow
 from modstream.broker.wire.tensor_binary import with_tensor_data
 
-FEATURES_ADAPTER: TypeAdapter[FeatureRow | tuple[FeatureRow, ...] | None] = TypeAdapter(
-    FeatureRow | tuple[FeatureRow, ...] | None
+FEATURES_ADAPTER: TypeAdapter[FeatureRow | FeatureRows | None] = TypeAdapter(
+    FeatureRow | FeatureRows | None
 )
-INPUTS_ADAPTER: TypeAdapter[tuple[Tensor, ...] | None] = TypeAdapter(tuple[Tensor, ...] | None)
+INPUTS_ADAPTER: TypeAdapter[InputTensors | None] = TypeAdapter(InputTensors | None)
 
 
 def decode_head(head: RequestHead, tail: bytes | None, document: bytes) -> Request:
@@ -38,8 +38,8 @@ def decode_head(head: RequestHead, tail: bytes | None, document: bytes) -> Reque
             return Request.model_validate(with_tensor_data(_plain(head), tail))
         return Request(
             id=head.id,
-            features=_read(FEATURES_ADAPTER, head.features, "features"),
-            inputs=_read(INPUTS_ADAPTER, head.inputs, "inputs"),
+            features=_read(FEATURES_ADAPTER, head.features, "features", document),
+            inputs=_read(INPUTS_ADAPTER, head.inputs, "inputs", document),
             model=head.model,
             version=head.version,
             event_time=head.event_time,
@@ -54,20 +54,11 @@ def _plain(head: RequestHead) -> dict[str, Any]:
     return {"id": head.id, **parsed, **others}
 
 
-def _read(adapter: TypeAdapter[Any], raw: Raw, field: str) -> Any:  # noqa: ANN401 - as the adapter says
-    """Validate one field of the document; an error's location begins with the field."""
+def _read(adapter: TypeAdapter[Any], raw: Raw, field: str, document: bytes) -> Any:  # noqa: ANN401 - as the adapter says
+    """Validate one field of the document."""
     if raw is ABSENT:
         return None
     try:
         return adapter.validate_json(bytes(raw))
     except ValidationError as error:
-        if error.errors(include_url=False)[0]["type"] == "json_invalid":
-            raise
-        raise ValidationError.from_exception_data(
-            "Request",
-            [
-                {**detail, "loc": (field, *detail["loc"])}  # type: ignore[typeddict-unknown-key]
-                for detail in error.errors(include_url=False)
-            ],
-            input_type="json",
-        ) from None
+        raise contract_error(Request, error, document, (field,)) from None

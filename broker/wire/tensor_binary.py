@@ -1,18 +1,20 @@
-"""Decodes requests with raw tensors: JSON first, then the bytes of the tensors without `data`.
+"""Decodes and encodes raw tensors: JSON first, then the bytes of the tensors without `data`.
 
 The header `inference-header-content-length` is the length of the JSON. `binary_data_size` among a
 tensor's parameters is the number of raw bytes that belong to it, in the order of the tensors.
-Numbers are little-endian and row-major; each string follows its length, which has four bytes.
+Numbers are little-endian and row-major; each string follows its length, which has four bytes. A
+number of type BF16 is the upper half of the FP32 number that it equals.
 Source: the Open Inference Protocol's binary tensor data extension,
 https://github.com/kserve/open-inference-protocol.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from modstream.broker.errors import NotJson
+from modstream.broker.wire.record_batch import parse_headers
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
 
@@ -21,7 +23,11 @@ STRUCT_CODES: Mapping[str, str] = MappingProxyType(
     {"BOOL": "?", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B"}
     | {"UINT16": "H", "UINT32": "I", "UINT64": "Q", "FP16": "e", "FP32": "f", "FP64": "d"}
 )
-"""The format character of Python's `struct` for each datatype of the protocol."""
+"""The format character of Python's `struct` for each datatype that it knows."""
+ITEM_SIZES: Mapping[str, int] = MappingProxyType(
+    {"BF16": 2} | {name: struct.calcsize(code) for name, code in STRUCT_CODES.items()}
+)
+"""The number of bytes of one value of each datatype; those of BYTES have no fixed size."""
 
 
 def split_payload(record: Record) -> tuple[bytes, bytes | None]:
@@ -32,7 +38,7 @@ def split_payload(record: Record) -> tuple[bytes, bytes | None]:
     """
     if record.value is None:
         raise NotJson("the record has no value")
-    length = record.header(Header.JSON_LENGTH) if record.headers else None
+    length = parse_headers(record.headers).json_length if record.headers else None
     return (record.value, None) if length is None else split_at(record.value, length)
 
 
@@ -62,18 +68,20 @@ def with_tensor_data(document: Any, tail: bytes) -> Any:  # noqa: ANN401 - JSON 
     """
     if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
         raise ValueError("raw bytes follow the JSON, but it has no list of inputs")  # noqa: TRY004 - a fault of the data
-    inputs = []
+    inputs, start = [], 0
     for tensor in document["inputs"]:
         size = binary_data_size(tensor)
         if size is None:
             inputs.append(tensor)
             continue
-        if size > len(tail):
-            raise ValueError(f"a tensor has {size} raw bytes, but only {len(tail)} are left")
-        inputs.append({**tensor, "data": decode_values(str(tensor.get("datatype")), tail[:size])})
-        tail = tail[size:]
-    if tail:
-        raise ValueError(f"{len(tail)} raw bytes belong to no tensor")
+        left = len(tail) - start
+        if size > left:
+            raise ValueError(f"a tensor has {size} raw bytes, but only {left} are left")
+        raw = tail[start : start + size]
+        inputs.append({**tensor, "data": decode_values(str(tensor.get("datatype")), raw)})
+        start += size
+    if start < len(tail):
+        raise ValueError(f"{len(tail) - start} raw bytes belong to no tensor")
     return {**document, "inputs": inputs}
 
 
@@ -93,10 +101,22 @@ def decode_values(datatype: str, raw: bytes) -> list[Any]:
     """
     if datatype == "BYTES":
         return decode_strings(raw)
-    code = STRUCT_CODES.get(datatype)
-    if code is None or len(raw) % struct.calcsize(code):
-        raise ValueError(f"{len(raw)} raw bytes cannot be decoded as values of type {datatype}")
-    return list(struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw))
+    size = ITEM_SIZES.get(datatype)
+    if size is None or len(raw) % size:
+        raise ValueError(
+            f"{len(raw)} raw bytes cannot be decoded as values of type {datatype[:40]}"
+        )
+    count = len(raw) // size
+    if datatype == "BF16":
+        return list(struct.unpack(f"<{count}f", widen(raw)))
+    return list(struct.unpack(f"<{count}{STRUCT_CODES[datatype]}", raw))
+
+
+def widen(raw: bytes) -> bytes:
+    """Return numbers of type BF16 as the FP32 numbers that they equal."""
+    wide = bytearray(2 * len(raw))
+    wide[2::4], wide[3::4] = raw[::2], raw[1::2]
+    return bytes(wide)
 
 
 def decode_strings(raw: bytes) -> list[str]:
@@ -105,11 +125,63 @@ def decode_strings(raw: bytes) -> list[str]:
     Raises:
         ValueError: a string is truncated, or not UTF-8.
     """
-    found = []
-    while raw:
-        size = int.from_bytes(raw[:4], "little")
-        if len(raw) < 4 + size:
+    found, start = [], 0
+    while start < len(raw):
+        end = start + 4 + int.from_bytes(raw[start : start + 4], "little")
+        if end > len(raw) or start + 4 > len(raw):
             raise ValueError("a string is truncated")
-        found.append(raw[4 : 4 + size].decode())
-        raw = raw[4 + size :]
+        found.append(raw[start + 4 : end].decode())
+        start = end
     return found
+
+
+def encode_values(datatype: str, values: Sequence[Any]) -> bytes:
+    """Encode the values of one tensor: the inverse of `decode_values`.
+
+    Args:
+        datatype: a datatype of the protocol.
+        values: numbers, booleans, or for BYTES texts in Unicode or bytes.
+
+    Raises:
+        ValueError: a value is not of the datatype, or out of its range.
+    """
+    if datatype == "BYTES":
+        return encode_strings(values)
+    code = "f" if datatype == "BF16" else STRUCT_CODES.get(datatype)
+    if code is None:
+        raise ValueError(f"the datatype {datatype[:40]} is unknown")
+    if code == "?" and not all(isinstance(value, bool) for value in values):
+        raise ValueError("a value of type BOOL is neither true nor false")
+    try:
+        raw = struct.pack(f"<{len(values)}{code}", *values)
+    except (struct.error, OverflowError) as error:
+        raise ValueError(f"a value is not of type {datatype}: {error}") from None
+    return narrow(raw) if datatype == "BF16" else raw
+
+
+def narrow(raw: bytes) -> bytes:
+    """Return FP32 numbers as the nearest ones of type BF16; ties go to the even one."""
+    count = len(raw) // 4
+    return struct.pack(f"<{count}H", *map(_nearest, struct.unpack(f"<{count}I", raw)))
+
+
+def _nearest(bits: int) -> int:
+    """Return the bits of the BF16 number that is nearest to the FP32 number with these bits."""
+    if bits & 0x7FFFFFFF > 0x7F800000:  # NaN, which rounding could turn into infinity
+        return bits >> 16 | 0x40
+    return bits + 0x7FFF + (bits >> 16 & 1) >> 16
+
+
+def encode_strings(values: Sequence[str | bytes]) -> bytes:
+    """Encode strings, each preceded by its length.
+
+    Raises:
+        ValueError: a value is neither text nor bytes.
+    """
+    parts: list[bytes] = []
+    for value in values:
+        if not isinstance(value, str | bytes):
+            raise ValueError(f"a value of type BYTES is {type(value).__name__}, not a text")  # noqa: TRY004 - a fault of the data
+        encoded = value.encode() if isinstance(value, str) else value
+        parts += (struct.pack("<I", len(encoded)), encoded)
+    return b"".join(parts)

@@ -29,14 +29,40 @@ class Header(StrEnum):
     record, as `topic:partition:offset`."""
     ATTEMPTS = "modstream-attempts"
     """The number of this attempt at the record, in decimal digits; 1 if the header is absent."""
+    SENT_BACK_BY = "modstream-sent-back-by"
+    """On a redriven request or released feedback: the name of the person who sent it back, if it
+    is known."""
+    SENT_BACK_REASON = "modstream-sent-back-reason"
+    """On the same: why it was sent back, if a reason was given."""
+    FORWARDED_FROM = "modstream-forwarded-from"
+    """On the copy of a label, in the partition of its prediction: the position of the label, which
+    was sent to another partition, as `topic:partition:offset`."""
     ORIGINAL = "modstream-original"
     """On a quarantined record: the value of the feedback record that was rejected."""
+    ORIGINAL_SIZE = "modstream-original-size"
+    """On a record whose value was cut because it was too large: the size of the whole value, in
+    bytes and decimal digits."""
+    ORIGINAL_SHA256 = "modstream-original-sha256"
+    """On a record whose value was cut: the SHA-256 of the whole value, in hexadecimal digits."""
+    ORIGINAL_POSITION = "modstream-original-position"
+    """On a record whose value was cut: the position of the record with the whole value, as
+    `topic:partition:offset`."""
+    ILLEGIBLE = "modstream-illegible-headers"
+    """In place of a record's headers that are illegible, because a name is not UTF-8. Such headers
+    count as absent."""
+    LABEL_TRACE = "modstream-label-traceparent"
+    """On a joined label, beside the header `traceparent` of its request: that of the label's own
+    record. Both are there only if they are sampled."""
+    SKIPPED = "modstream-skipped"
+    """On the dead letter of offsets that are unreadable and were skipped: the first and the last
+    one, as `first-last`. It has no value."""
 
 
 PASS_THROUGH = frozenset(
-    {"traceparent", "tracestate", "reply-to", Header.DEADLINE, "correlation-id"}
+    {"traceparent", "tracestate", "reply-to", Header.DEADLINE, "correlation-id", Header.ILLEGIBLE}
 )
-"""Request headers that are copied to the response, like those that start with `ce_`."""
+"""Request headers that are copied to the response, as far as they fit
+(`modstream.broker.wire.record_size`)."""
 
 CONNECT_ERROR_PREFIX = "__connect.errors."
 """The prefix of Kafka Connect's dead-letter headers (KIP-298)."""
@@ -108,6 +134,11 @@ class Topics:
         return self._topic_name("version-markers")
 
     @property
+    def inferences(self) -> str:
+        """The inference log: one record for each request, with the key of the request."""
+        return self._topic_name("inferences")
+
+    @property
     def model_events(self) -> str:
         """Publications, promotions and rollbacks of all models. All streams share this topic."""
         return f"{self.prefix}model-events"
@@ -116,8 +147,16 @@ class Topics:
         """Return the consumer group of one service (`worker`, `joiner`, ...) on this stream."""
         return f"{self.prefix}{self.stream}.{service}"
 
-    def specs(self, partitions: int, retention_days: int = 7) -> tuple[TopicSpec, ...]:
-        """Return all topics of the stream to create, in the order that a request reaches them."""
+    def specs(
+        self, partitions: int, retention_days: int = 7, log_days: int | None = None
+    ) -> tuple[TopicSpec, ...]:
+        """Return all topics of the stream to create, in the order that a request reaches them.
+
+        Args:
+            partitions: the number of partitions of the topics that have the keys of requests.
+            retention_days: how long records are kept.
+            log_days: how long the inference log is kept; None if the stream has none.
+        """
         base = {
             "retention.ms": str(retention_days * MS_PER_DAY),
             "cleanup.policy": "delete",
@@ -128,6 +167,8 @@ class Topics:
             **base,
             "retention.ms": str(max(retention_days, VERSION_MARKER_DAYS) * MS_PER_DAY),
         }
+        log_retention = {**append_time, "retention.ms": str((log_days or 1) * MS_PER_DAY)}
+        log = TopicSpec(self.inferences, partitions, log_retention, "inference log")
         # A compacted topic keeps the newest event of each key forever.
         compacted = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_RECORD_BYTES)}
         return (
@@ -147,5 +188,6 @@ class Topics:
                 long_retention,
                 "offsets from which versions respond",
             ),
+            *([] if log_days is None else [log]),
             TopicSpec(self.model_events, 1, compacted, "publications, promotions, rollbacks"),
         )

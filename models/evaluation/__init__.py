@@ -1,1 +1,1 @@
-"""Metrics of predictions, and detectors of drift in errors and inputs."""
+"""Metrics of predictions, the classes of versions, and detectors of drift in errors and inputs."""

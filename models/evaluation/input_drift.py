@@ -15,6 +15,10 @@ MAX_DEVIATIONS = 4.0
 """Distance from the mean, in standard deviations, at which values are clipped."""
 MAX_CATEGORIES = 1000
 """Number of distinct strings counted per feature; any further string counts as unseen."""
+MAX_CATEGORY_LENGTH = 100
+"""Length up to which a string is told apart; strings with the same beginning count as one."""
+MAX_MAGNITUDE = 1e150
+"""Magnitude at which numbers are clipped, so that their squares are finite."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class CategorySurprise:
 
     def update(self, category: str) -> float:
         """Return the negative log of the string's smoothed frequency so far; then count it."""
+        category = category[:MAX_CATEGORY_LENGTH]
         surprise = -log((self._counts[category] + 1) / (self._total + 2))
         if category in self._counts or len(self._counts) < MAX_CATEGORIES:
             self._counts[category] += 1
@@ -110,8 +115,17 @@ class InputDriftMonitor:
         return drifted
 
     def _numbers(self, name: str, values: Sequence[Any]) -> list[float]:
-        """Return the surprise of each string, or the finite values of a numeric feature."""
-        if values and isinstance(values[0], str):
+        """Return the surprise of each string, or the finite values of a numeric feature.
+
+        Missing values are left out.
+        """
+        strings = [value for value in values if isinstance(value, str)]
+        if strings:
             surprises = self._surprises.setdefault(name, CategorySurprise())
-            return [surprises.update(value) for value in values]
-        return [number for number in map(float, values) if isfinite(number)]
+            return [surprises.update(value) for value in strings]
+        numbers = (float(value) for value in values if value is not None)
+        return [
+            min(max(number, -MAX_MAGNITUDE), MAX_MAGNITUDE)
+            for number in numbers
+            if isfinite(number)
+        ]

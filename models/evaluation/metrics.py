@@ -10,13 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn import metrics
 
+from modstream.models.evaluation.arrays import FloatArray
 from modstream.models.schema.card import Task
 from modstream.models.schema.columns import Scalar
 
-FloatArray = npt.NDArray[np.float64]
 PredictedValue = Scalar | Mapping[str, float] | tuple[int, float]
 """The prediction for one row, by task.
 
@@ -80,7 +79,10 @@ def compute_metrics(
 
     `only` names the one metric to compute; by default all of them are. Undefined ones are left out.
     """
-    return _METRICS_BY_TASK[task](labels, predictions, only)
+    if task not in _METRICS_BY_TASK:
+        return {}
+    with np.errstate(all="ignore"):
+        return _METRICS_BY_TASK[task](labels, predictions, only)
 
 
 def binary_metrics(
@@ -92,31 +94,6 @@ def binary_metrics(
         auc=lambda: auc(labels, scores),
         log_loss=lambda: log_loss(labels, scores),
         accuracy=lambda: accuracy(labels, scores),
-    )
-
-
-def multiclass_metrics(
-    labels: Sequence[str],
-    probabilities: FloatArray,
-    classes: Sequence[str],
-    only: str | None = None,
-) -> dict[str, float]:
-    """Return accuracy, macro-averaged F1 and log loss (nats) of probabilities (n, k).
-
-    `classes` (k,) names the columns. A label outside `classes` counts as predicted with
-    probability 0.
-    """
-    if not labels:
-        return {}
-    predicted = [classes[index] for index in probabilities.argmax(axis=1).tolist()]
-    known = sorted({*classes, *labels})
-    full = np.zeros((len(labels), len(known)))
-    full[:, [known.index(name) for name in classes]] = probabilities
-    return _finite_metrics(
-        only,
-        accuracy=lambda: metrics.accuracy_score(labels, predicted),
-        macro_f1=lambda: metrics.f1_score(labels, predicted, average="macro", zero_division=0),
-        log_loss=lambda: metrics.log_loss(labels, full, labels=known),
     )
 
 
@@ -162,21 +139,36 @@ def _forecast_errors(suffix: str, labels: FloatArray, values: FloatArray) -> dic
 def _class_metrics(
     labels: Sequence[Scalar], predictions: Sequence[Any], only: str | None
 ) -> dict[str, float]:
-    """Return all metrics for probabilities by class, or those that need no probabilities."""
-    if not all(isinstance(prediction, Mapping) for prediction in predictions):
-        return _label_metrics(labels, predictions)
-    classes = sorted({name for prediction in predictions for name in prediction})
-    rows = [[prediction.get(name, 0.0) for name in classes] for prediction in predictions]
-    names = [str(label) for label in labels]
-    return multiclass_metrics(names, np.array(rows, float), classes, only)
+    """Return all metrics for probabilities by class, or those that need no probabilities.
 
-
-def _label_metrics(labels: Sequence[Scalar], predictions: Sequence[Scalar]) -> dict[str, float]:
-    true, predicted = [str(label) for label in labels], [str(value) for value in predictions]
-    return {
-        "accuracy": float(metrics.accuracy_score(true, predicted)),
-        "macro_f1": float(metrics.f1_score(true, predicted, average="macro", zero_division=0)),
+    A class that a mapping lacks has the probability 0.
+    """
+    if not labels:
+        return {}
+    true = list(map(str, labels))
+    has_probabilities = all(isinstance(prediction, Mapping) for prediction in predictions)
+    predicted = [
+        str(most_probable(one) if isinstance(one, Mapping) else one) for one in predictions
+    ]
+    scores: dict[str, Callable[[], float]] = {
+        "accuracy": lambda: metrics.accuracy_score(true, predicted),
+        "macro_f1": lambda: metrics.f1_score(true, predicted, average="macro", zero_division=0),
     }
+    if has_probabilities:
+        likelihoods = [one.get(name, 0.0) for name, one in zip(true, predictions, strict=True)]
+        scores["log_loss"] = lambda: mean_negative_log(np.array(likelihoods, float))
+    return _finite_metrics(only, **scores)
+
+
+def most_probable(probabilities: Mapping[str, float]) -> str:
+    """Return the most probable class; of several equal ones the first."""
+    return max(probabilities, key=lambda name: probabilities[name])
+
+
+def mean_negative_log(likelihoods: FloatArray) -> float:
+    """Return the mean negative logarithm of likelihoods (n,), which are kept away from 0 and 1."""
+    smallest = np.finfo(np.float64).eps
+    return float(-np.log(np.clip(likelihoods, smallest, 1 - smallest)).mean())
 
 
 def _step_metrics(
@@ -204,8 +196,7 @@ def _float_array(values: Sequence[Any]) -> FloatArray:
 
 def _finite_metrics(only: str | None, **scores: Callable[[], float]) -> dict[str, float]:
     """Compute all metrics, or `only` one, and leave out those that are not finite."""
-    wanted = scores if only is None else {only: scores[only]}
-    found = {name: float(score()) for name, score in wanted.items()}
+    found = {name: float(score()) for name, score in scores.items() if only in (None, name)}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 

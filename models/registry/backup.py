@@ -12,8 +12,8 @@ from uuid import uuid4
 import structlog
 
 from modstream.models.errors import ArtifactError
+from modstream.models.registry.cards import parse_card
 from modstream.models.registry.errors import RegistryUnavailable, UnreadableCard
-from modstream.models.registry.queries import parse_card
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 

@@ -48,6 +48,23 @@ def connect(url: str, settings: RegistrySettings) -> redis.Redis:
     )
 
 
+def ping(url: str, timeout_seconds: float) -> None:
+    """Check that a Redis answers, within about `timeout_seconds`.
+
+    Raises:
+        RegistryUnavailable: it does not, or the URL is invalid.
+    """
+    limit = timeout_seconds / 2  # One half for the connection, the other for the reply.
+    try:
+        client = redis.Redis.from_url(
+            url, socket_timeout=limit, socket_connect_timeout=limit, retry=Retry(NoBackoff(), 0)
+        )
+    except ValueError as error:
+        raise RegistryUnavailable(str(error)) from error
+    with client, translate_redis_errors():
+        client.ping()
+
+
 @contextmanager
 def translate_redis_errors() -> Iterator[None]:
     """Translate the errors of redis-py into RegistryUnavailable.

@@ -3,12 +3,19 @@
 RegistryError
 ├── RegistryUnavailable
 ├── ModelNotFound
+├── BrokenAlias         the alias points at a version that is not registered
 ├── VersionConflict     the registry is not in the state that the writer expected
+├── AliasMoved          another writer moved the alias since the writer last saw it
+├── CalibrationMoved    another calibrator has written the state of a stream's conformal sets
 ├── UnreadableCard      the stored card is damaged or has a format unknown to this code
 ├── ArtifactDeleted     the card was kept, its artifact was not
 ├── InvalidAlias        an alias that could be mistaken for something else
+├── BackupMissing       the folder of backups does not have the version
 └── NothingToRollBack   the alias has no earlier version
 """
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from modstream.models.errors import ModelError
 
@@ -33,6 +40,17 @@ class ModelNotFound(RegistryError):
         self.name, self.ref = name, ref
 
 
+class BrokenAlias(RegistryError):
+    """The alias points at a version that is not registered, as after a manual change in Redis."""
+
+    def __init__(self, name: str, alias: str) -> None:
+        super().__init__(
+            f"the alias {alias!r} of {name} points at a version that is not registered: move it "
+            f"with `modstream models promote {name} VERSION`"
+        )
+        self.name, self.alias = name, alias
+
+
 class VersionConflict(RegistryError):
     """The registry is not in the state that the writer expected.
 
@@ -45,6 +63,28 @@ class VersionConflict(RegistryError):
             f"model {name!r} is at version {found}, but the writer expected version {expected}"
         )
         self.name, self.expected, self.found = name, expected, found
+
+
+class AliasMoved(RegistryError):
+    """The alias points at another version than the writer last saw there; nothing was changed."""
+
+    def __init__(self, name: str, alias: str, expected: int, found: int) -> None:
+        super().__init__(
+            f"the {alias} of {name} is {_version(found)}, not {_version(expected)}: another writer"
+            " has moved it"
+        )
+        self.name, self.alias, self.expected, self.found = name, alias, expected, found
+
+
+class CalibrationMoved(RegistryError):
+    """Another calibrator has written the state of a stream; nothing was written."""
+
+    def __init__(self, stream: str, expected: int, found: int) -> None:
+        super().__init__(
+            f"the conformal sets of the stream {stream} have the revision {found}, and this"
+            f" calibrator wrote {expected}: run one calibrator for each stream"
+        )
+        self.stream, self.expected, self.found = stream, expected, found
 
 
 class UnreadableCard(RegistryError):
@@ -73,6 +113,18 @@ class InvalidAlias(RegistryError):
         self.alias = alias
 
 
+class BackupMissing(RegistryError):
+    """The folder of backups does not have the version; aliases are in Redis only."""
+
+    def __init__(self, folder: Path, name: str, ref: int | str, versions: Sequence[int]) -> None:
+        stored = ", ".join(map(str, versions)) or "none"
+        super().__init__(
+            f"{folder} has no backup of version {ref!r} of {name}; of its versions it has {stored}."
+            " Aliases are not part of a backup"
+        )
+        self.name, self.ref = name, ref
+
+
 class NothingToRollBack(RegistryError):
     """The alias has not moved, or not since its history was last trimmed."""
 
@@ -82,3 +134,8 @@ class NothingToRollBack(RegistryError):
             "its history has no version before the current one"
         )
         self.name, self.alias = name, alias
+
+
+def _version(number: int) -> str:
+    """Return how a message calls the version that an alias points at; 0 if there is no alias."""
+    return f"version {number}" if number else "no version"

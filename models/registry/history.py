@@ -12,23 +12,36 @@ MoveAction = Literal["publish", "promote", "rollback"]
 
 @dataclass(frozen=True, slots=True)
 class AliasMove:
-    """One move of an alias that is about to be written, with the reason for it."""
+    """One move of an alias that is about to be written, with the reason for it.
+
+    `user` is the name of the person who asked for it, if one did.
+    """
 
     alias: str
     old: int | None
     new: int
     action: MoveAction
     reason: str = ""
+    user: str = ""
 
     def fields(self) -> dict[FieldT, EncodableT]:
         """Return the fields of the move's stream entry; Redis adds the time."""
         old = "" if self.old is None else str(self.old)
-        return {"from": old, "to": str(self.new), "action": self.action, "by": self.reason}
+        fields: dict[FieldT, EncodableT] = {
+            "from": old,
+            "to": str(self.new),
+            "action": self.action,
+            "by": self.reason,
+        }
+        return {**fields, "user": self.user} if self.user else fields
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One recorded move of an alias; `at` is the time of Redis's clock, to the millisecond."""
+    """One recorded move of an alias; `at` is the time of Redis's clock, to the millisecond.
+
+    `user` is the name of the person who asked for it, empty if it is not known.
+    """
 
     alias: str
     old: int | None
@@ -36,6 +49,7 @@ class HistoryEntry:
     action: MoveAction
     reason: str
     at: datetime
+    user: str = ""
 
     @classmethod
     def from_stream_entry(
@@ -49,6 +63,7 @@ class HistoryEntry:
             new=int(fields["to"]),
             action=cast("MoveAction", fields["action"]),
             reason=fields["by"],
+            user=fields.get("user", ""),
             at=datetime.fromtimestamp(milliseconds / 1000, UTC),
         )
 

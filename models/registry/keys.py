@@ -48,6 +48,15 @@ class RegistryKeys:
         """
         return f"{self.prefix}:artifact:{name}:{sha256}"
 
+    def conformal(self, stream: str) -> str:
+        """Hash of the calibrator's state of a stream; replaced as a whole, never deleted."""
+        return f"{self.prefix}:conformal:{stream}"
+
+    @property
+    def api_keys(self) -> str:
+        """Hash of an API key's name to its document, which has the key's hash; until revoked."""
+        return f"{self.prefix}:api-keys"
+
     @property
     def changes(self) -> str:
         """Pub/sub channel for the names of changed models; its messages are not stored."""

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import redis
-from pydantic import ValidationError
 
-from modstream.models.registry.errors import UnreadableCard
+from modstream.models.registry.cards import parse_card
 from modstream.models.registry.history import HistoryEntry
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.schema.card import ModelCard
+
+MAX_DIGITS = 18
+"""The most digits that a version number can have."""
 
 
 def decode_text(value: bytes | str | None) -> str:
@@ -50,12 +52,12 @@ class RegistryQueries:
     def alias(self, name: str, alias: str) -> int | None:
         """Return the version that an alias points at, None if there is no such alias."""
         version = self.client.hget(self.keys.aliases(name), alias)
-        return None if version is None else int(version)
+        return None if version is None else _version_number(version)
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return the version of each alias, sorted by alias."""
         found = self.client.hgetall(self.keys.aliases(name)).items()
-        return {decode_text(alias): int(version) for alias, version in sorted(found)}
+        return {decode_text(alias): _version_number(version) for alias, version in sorted(found)}
 
     def stored_artifacts(self, name: str) -> dict[int, str]:
         """Return the SHA-256 of each version whose artifact is still stored."""
@@ -75,18 +77,7 @@ class RegistryQueries:
         ]
 
 
-def parse_card(name: str, version: int, raw: bytes | str) -> ModelCard:
-    """Parse a stored card.
-
-    Raises:
-        UnreadableCard: the card is damaged, has a format unknown to this code, or belongs to
-            another version, whose valid signature must not vouch for this one.
-    """
-    try:
-        card = ModelCard.model_validate_json(raw)
-    except ValidationError as error:
-        raise UnreadableCard(name, version, str(error)) from error
-    if (card.name, card.version) != (name, version):
-        found = f"it is the card of {card.name} version {card.version}"
-        raise UnreadableCard(name, version, found)
-    return card
+def _version_number(raw: bytes | str) -> int:
+    """Return the version number of an alias; 0, an unused number, if it is not a number."""
+    text = decode_text(raw)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else 0

@@ -12,7 +12,13 @@ from modstream.models.registry.connection import (
     connect,
     translate_redis_errors,
 )
-from modstream.models.registry.errors import ArtifactDeleted, ModelNotFound, RegistryUnavailable
+from modstream.models.registry.errors import (
+    AliasMoved,
+    ArtifactDeleted,
+    BrokenAlias,
+    ModelNotFound,
+    RegistryUnavailable,
+)
 from modstream.models.registry.history import HistoryEntry
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.notifications import ChangeSubscription
@@ -56,17 +62,20 @@ class Registry:
         content: bytes,
         *,
         alias: str | None = CHAMPION,
+        expected: int | None = None,
         reason: str = "",
     ) -> ModelCard:
         """Publish the next version of a model: card, artifact, alias and history in one step.
 
-        The call may be repeated if its reply was lost: if the newest version has the same
-        artifact, parent and offsets, its card is returned and nothing changes, aliases included.
-        With `alias` None, no alias points at the new version and no history is written. `content`
-        is the serialized model; the history records `reason`.
+        The call may be repeated if its reply was lost: if the newest version has the same artifact
+        and description, its card is returned and nothing changes, aliases included. With `alias`
+        None, no alias points at the new version and no history is written. `expected` is the
+        version that the alias must point at now, 0 for no alias; by default it may be any.
+        `content` is the serialized model; the history records `reason`.
 
         Raises:
             InvalidAlias: the alias is not a plain word.
+            AliasMoved: the alias points at another version than the expected one.
             ArtifactTooLarge: the artifact is larger than a Redis value may be.
             VersionConflict: the registry never assigned the number of the spec's parent.
         """
@@ -74,36 +83,63 @@ class Registry:
             check_alias(alias)
         artifact = Artifact(content)
         card = self._transact(
-            spec.name, reason, lambda tx: tx.publish(spec, artifact, alias, self._key)
+            spec.name, reason, lambda tx: tx.publish(spec, artifact, alias, self._key, expected)
         )
         self._back_up(card, artifact)
         return card
 
     def promote(
-        self, name: str, version: int, alias: str = CHAMPION, *, reason: str = ""
+        self,
+        name: str,
+        version: int,
+        alias: str = CHAMPION,
+        *,
+        expected: int | None = None,
+        reason: str = "",
+        user: str = "",
     ) -> ModelCard:
         """Point an alias at a version; nothing changes if it points there already.
 
+        `expected` is the version that the alias must point at now, 0 for no alias; by default it
+        may be any. The history records `reason`, and `user`, the person who asked for it.
+
         Raises:
             InvalidAlias: the alias is not a plain word.
+            AliasMoved: the alias points at another version than the expected one.
             ModelNotFound: there is no such version.
             ArtifactDeleted: retention has left only the version's card.
         """
         check_alias(alias)
-        return self._transact(name, reason, lambda tx: tx.promote(name, version, alias))
+        return self._transact(
+            name, reason, lambda tx: tx.promote(name, version, alias, expected), user
+        )
 
-    def rollback(self, name: str, alias: str = CHAMPION, *, reason: str = "") -> ModelCard:
+    def rollback(
+        self,
+        name: str,
+        alias: str = CHAMPION,
+        *,
+        expected: int | None = None,
+        reason: str = "",
+        user: str = "",
+    ) -> ModelCard:
         """Point an alias at the version before its last move; two rollbacks go back two moves.
+
+        `expected` is the version that the alias must point at now; by default it may be any. The
+        history records `reason`, and `user`, the person who asked for it.
 
         Raises:
             ModelNotFound: there is no such model or alias.
             NothingToRollBack: the alias has no earlier version.
             ArtifactDeleted: retention has left only the card of the earlier version.
+            AliasMoved: the alias points at another version than the expected one.
             VersionConflict: another writer moved the alias at the same time.
         """
         check_alias(alias)
         current = self.resolve(name, alias)
-        return self._transact(name, reason, lambda tx: tx.rollback(name, alias, current))
+        if expected is not None and current != expected:
+            raise AliasMoved(name, alias, expected, current)
+        return self._transact(name, reason, lambda tx: tx.rollback(name, alias, current), user)
 
     def restore(self, card: ModelCard, artifact: Artifact) -> ModelCard:
         """Write back a version that Redis has lost; return the card that has its number now.
@@ -138,11 +174,14 @@ class Registry:
 
         Raises:
             ModelNotFound: there is no such model, version or alias.
+            BrokenAlias: the alias points at a version that is not registered.
             UnreadableCard: the stored card is damaged or has a newer format.
         """
         version = self.resolve(name, ref)
         with translate_redis_errors():
             card = self._queries.card(name, version)
+        if card is None and ref != version:
+            raise BrokenAlias(name, str(ref))
         if card is None:
             raise ModelNotFound(name, ref)
         return card
@@ -207,6 +246,11 @@ class Registry:
             ]
         return sorted(entries, key=lambda entry: entry.at)
 
+    def moves(self, name: str, alias: str) -> list[HistoryEntry]:
+        """Return the recorded moves of one alias of a model, oldest first."""
+        with translate_redis_errors():
+            return self._queries.history(name, alias)
+
     def subscribe(self) -> ChangeSubscription:
         """Return a subscription to the names of changed models; the caller closes it."""
         return ChangeSubscription(self._client, self._keys.changes)
@@ -225,7 +269,13 @@ class Registry:
         if self._backup is not None:
             self._backup.mirror(card, artifact, self.stored_versions)
 
-    def _transact(self, name: str, reason: str, operation: Callable[[RegistryTransaction], T]) -> T:
+    def _transact(
+        self,
+        name: str,
+        reason: str,
+        operation: Callable[[RegistryTransaction], T],
+        user: str = "",
+    ) -> T:
         """Run a transaction, again after each conflict with another writer, until the timeout."""
         deadline = time.monotonic() + self._settings.write_timeout_seconds
 
@@ -234,7 +284,8 @@ class Registry:
                 raise RegistryUnavailable(
                     f"the write to {name!r} lost against other writers until its timeout"
                 )
-            return operation(RegistryTransaction(pipeline, self._keys, self._settings, reason))
+            transaction = RegistryTransaction(pipeline, self._keys, self._settings, reason, user)
+            return operation(transaction)
 
         watched = self._keys.latest(name), self._keys.aliases(name)
         with translate_redis_errors():

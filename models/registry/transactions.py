@@ -8,6 +8,7 @@ from redis.client import Pipeline
 
 from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.errors import (
+    AliasMoved,
     ArtifactDeleted,
     ModelNotFound,
     NothingToRollBack,
@@ -34,11 +35,20 @@ class RegistryTransaction:
     keys: RegistryKeys
     settings: RegistrySettings
     reason: str
+    user: str = ""
 
     def publish(
-        self, spec: VersionSpec, artifact: Artifact, alias: str | None, key: SigningKey | None
+        self,
+        spec: VersionSpec,
+        artifact: Artifact,
+        alias: str | None,
+        key: SigningKey | None,
+        expected: int | None = None,
     ) -> ModelCard:
-        """Add the next version, signed if there is a key, and point the alias at it, if given."""
+        """Add the next version, signed if there is a key, and point the alias at it, if given.
+
+        The alias must point at the `expected` version, if that is given.
+        """
         name = spec.name
         latest = self._queries.latest(name)
         if spec.parent is not None and spec.parent > latest:
@@ -50,6 +60,8 @@ class RegistryTransaction:
         card = spec.make_card(latest + 1, artifact)
         signed = card if key is None else key.sign(card)
         move = None if alias is None else self._plan_move(name, alias, card.version, "publish")
+        if move is not None:
+            _check_expected(name, move, expected)
         stored = {**self._queries.stored_artifacts(name), card.version: card.sha256}
         kept = self._versions_to_keep(name, stored, move)
         self.pipeline.multi()
@@ -78,11 +90,17 @@ class RegistryTransaction:
         self.pipeline.set(self.keys.latest(name), str(highest))
         return highest
 
-    def promote(self, name: str, version: int, alias: str) -> ModelCard:
-        """Point an alias at a version whose artifact is still stored."""
+    def promote(
+        self, name: str, version: int, alias: str, expected: int | None = None
+    ) -> ModelCard:
+        """Point an alias at a version whose artifact is still stored.
+
+        The alias must point at the `expected` version before, if that is given.
+        """
         card = self._card_with_artifact(name, version)
         move = self._plan_move(name, alias, version, "promote")
         if move.old != version:
+            _check_expected(name, move, expected)
             self.pipeline.multi()
             self._move_and_notify(name, move)
         return card
@@ -109,7 +127,8 @@ class RegistryTransaction:
         return RegistryQueries(self.pipeline, self.keys)
 
     def _plan_move(self, name: str, alias: str, version: int, action: MoveAction) -> AliasMove:
-        return AliasMove(alias, self._queries.alias(name, alias), version, action, self.reason)
+        old = self._queries.alias(name, alias)
+        return AliasMove(alias, old, version, action, self.reason, self.user)
 
     def _card_with_artifact(self, name: str, version: int) -> ModelCard:
         card = self._queries.card(name, version)
@@ -164,3 +183,14 @@ class RegistryTransaction:
                 approximate=True,
             )
         self.pipeline.publish(self.keys.changes, name)
+
+
+def _check_expected(name: str, move: AliasMove, expected: int | None) -> None:
+    """Raise if an alias points at another version than a writer expects; 0 stands for none.
+
+    Raises:
+        AliasMoved: it does.
+    """
+    found = move.old or 0
+    if expected is not None and found != expected:
+        raise AliasMoved(name, move.alias, expected, found)

@@ -1,80 +1,60 @@
 """Runtime of ONNX models, on ONNX Runtime: https://onnxruntime.ai."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
 from modstream.models.errors import PredictError, UnreadableArtifact
 from modstream.models.runtimes.library_errors import translate_library_errors
-from modstream.models.runtimes.onnx_safety import sanitize_onnx
+from modstream.models.runtimes.onnx_named_runtime import OnnxNamedRuntime
+from modstream.models.runtimes.onnx_rows import RowRunner
+from modstream.models.runtimes.onnx_run_limit import PREDICT_LIMIT_SECONDS
+from modstream.models.runtimes.onnx_session import FLOAT_TYPES, OnnxSession, is_numeric
+from modstream.models.runtimes.onnx_tensor_runtime import OnnxTensorRuntime
 from modstream.models.runtimes.runtime import Outputs, output_shape
 from modstream.models.schema.card import ModelCard
-from modstream.models.schema.columns import FeatureColumn
 from modstream.models.schema.input_schema import Batch
 
-_DTYPES: Mapping[str, Any] = MappingProxyType(
-    {
-        "tensor(float)": np.float32,
-        "tensor(double)": np.float64,
-        "tensor(int64)": np.int64,
-        "tensor(int32)": np.int32,
-        "tensor(bool)": np.bool_,
-        "tensor(string)": np.object_,
-    }
-)
-_FLOAT_TYPES = frozenset({"tensor(float)", "tensor(double)"})
 ROUNDING_TOLERANCE = 1e-5
 """Distance outside 0 to 1 up to which a probability counts as a float32 rounding error."""
 
-Feeds = dict[str, FeatureColumn]
 
-
-def load(artifact: bytes, card: ModelCard) -> "OnnxRuntime":
+def load(
+    artifact: bytes, card: ModelCard, limit: float = PREDICT_LIMIT_SECONDS
+) -> "OnnxRuntime | OnnxNamedRuntime | OnnxTensorRuntime":
     """Open an ONNX Runtime session on an artifact.
 
-    The model's inputs have to be one [n, 1] tensor per feature, by name, or a single [n, k]
-    tensor. Predictions are read from the last float output, where scikit-learn's exporter puts the
-    probabilities of a classifier.
+    A model of rows has one input [n, 1] or [n] per feature, by name, or a single input [n, k]. Its
+    numbers are those of the last float output, where scikit-learn's exporter puts the scores of a
+    classifier; its labels are those of the first output of another kind. `limit` is the longest
+    time, in seconds, that one batch may take.
 
     Raises:
         ArtifactTooLarge: the artifact is larger than the largest one allowed.
         ExternalData: the model refers to files.
         UnreadableArtifact: it is damaged, or its inputs or outputs do not fit the card.
     """
-    checked = sanitize_onnx(artifact)
-    with translate_library_errors(partial(UnreadableArtifact, "onnx")):
-        session = ort.InferenceSession(checked, _options(), providers=["CPUExecutionProvider"])
-    return OnnxRuntime(session, artifact, card)
-
-
-def _options() -> ort.SessionOptions:
-    """Return options for one thread, as there are many workers, and for the ONNX format only.
-
-    ONNX Runtime would otherwise also load its own format, which `sanitize_onnx` does not check.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    return options
+    session = OnnxSession(artifact, limit)
+    if card.output_form == "tensors":
+        return OnnxTensorRuntime(session, card)
+    if card.output_form == "named":
+        return OnnxNamedRuntime(session, card)
+    return OnnxRuntime(session, card)
 
 
 class OnnxRuntime:
-    """An ONNX Runtime session and the artifact it was opened on."""
+    """A model whose outputs are one array of numbers."""
 
     name = "onnx"
 
-    def __init__(self, session: ort.InferenceSession, artifact: bytes, card: ModelCard) -> None:
+    def __init__(self, session: OnnxSession, card: ModelCard) -> None:
         self._session = session
-        self._artifact = artifact
         self._card = card
-        self._output = _select_output(session)
-        self._feed = _select_feed(session, card)
+        self._rows = RowRunner(session, card.input_schema.names)
+        self._output = _select_output(session.outputs)
+        self._is_probability = card.task in {"binary", "multiclass"}
 
     def predict(self, batch: Batch) -> Outputs:
         """Predict every row; see `Runtime.predict`."""
@@ -82,14 +62,19 @@ class OnnxRuntime:
         if not batch.size:
             return np.empty(shape)
         with translate_library_errors(partial(PredictError, self.name)):
-            (raw,) = self._session.run([self._output], self._feed(batch))
+            (raw,) = self._rows.run([self._output], batch)
             is_pair = self._card.task == "binary" and raw.shape == (batch.size, 2)
             outputs = np.asarray(raw[:, 1] if is_pair else raw, dtype=np.float64).reshape(shape)
-        return outputs if self._card.task == "regression" else _clip_rounding_errors(outputs)
+        return _clip_rounding_errors(outputs) if self._is_probability else outputs
 
     def snapshot(self) -> bytes:
         """Return the artifact; a session never changes."""
-        return self._artifact
+        return self._session.artifact
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the model exceeded its time limit so often that it should not be asked."""
+        return self._session.is_exhausted
 
 
 def _clip_rounding_errors(probabilities: Outputs) -> Outputs:
@@ -98,50 +83,12 @@ def _clip_rounding_errors(probabilities: Outputs) -> Outputs:
     return np.where(np.abs(probabilities - nearest) < ROUNDING_TOLERANCE, nearest, probabilities)
 
 
-def _select_output(session: ort.InferenceSession) -> str:
-    floats = [out.name for out in session.get_outputs() if out.type in _FLOAT_TYPES]
+def _select_output(outputs: Sequence[ort.NodeArg]) -> str:
+    """Return the name of the last float output, or of the only one if it has integers."""
+    floats = [out.name for out in outputs if out.type in FLOAT_TYPES]
+    if not floats and len(outputs) == 1 and is_numeric(outputs[0]):
+        floats = [outputs[0].name]
     if not floats:
         reason = "none of its outputs is a tensor of floats; export classifiers without zipmap"
         raise UnreadableArtifact("onnx", reason)
     return str(floats[-1])
-
-
-def _select_feed(session: ort.InferenceSession, card: ModelCard) -> Callable[[Batch], Feeds]:
-    """Return the function that feeds a batch to the session's inputs.
-
-    Raises:
-        UnreadableArtifact: the inputs do not fit the card's features.
-    """
-    inputs = {declared.name: declared for declared in session.get_inputs()}
-    unknown = {declared.type for declared in inputs.values()} - _DTYPES.keys()
-    if unknown:
-        raise UnreadableArtifact("onnx", f"inputs of type {', '.join(unknown)} are not supported")
-    names = card.input_schema.names
-    if inputs.keys() == set(names):
-        return partial(_feed_columns, list(inputs.values()))
-    if len(inputs) == 1:
-        return partial(_feed_matrix, next(iter(inputs.values())), names)
-    reason = f"its inputs {', '.join(inputs)} do not fit the card's features {', '.join(names)}"
-    raise UnreadableArtifact("onnx", reason)
-
-
-def _feed_columns(inputs: Sequence[ort.NodeArg], batch: Batch) -> Feeds:
-    return {
-        declared.name: _cast(batch.columns[declared.name], declared).reshape(
-            (-1, 1)[: len(declared.shape)]
-        )
-        for declared in inputs
-    }
-
-
-def _feed_matrix(declared: ort.NodeArg, names: Sequence[str], batch: Batch) -> Feeds:
-    if batch.matrix is not None:
-        return {declared.name: _cast(batch.matrix, declared)}
-    columns = [_cast(batch.columns[name], declared) for name in names]
-    return {declared.name: np.column_stack(columns)}
-
-
-def _cast(column: FeatureColumn, declared: ort.NodeArg) -> FeatureColumn:
-    """Cast to the input's type; values beyond float32's range become infinite, as in training."""
-    with np.errstate(over="ignore"):
-        return column.astype(_DTYPES[declared.type], copy=False)

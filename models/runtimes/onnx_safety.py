@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from onnx import ModelProto, TensorProto
 
 from modstream.models.errors import ExternalData, UnreadableArtifact
 from modstream.models.runtimes.library_errors import translate_library_errors
 from modstream.models.schema.artifact import check_artifact_size
+
+NOT_ONNX = "it is not an ONNX model, or only a part of one: copy or export it again"
 
 
 def sanitize_onnx(artifact: bytes) -> bytes:
@@ -28,15 +30,18 @@ def sanitize_onnx(artifact: bytes) -> bytes:
     """
     check_artifact_size(len(artifact))
     model = ModelProto()
-    with translate_library_errors(partial(UnreadableArtifact, "onnx")):
+    try:
         model.ParseFromString(artifact)
+    except DecodeError as error:
+        raise UnreadableArtifact("onnx", NOT_ONNX) from error
+    with translate_library_errors(partial(UnreadableArtifact, "onnx")):
         # Fields unknown to this onnx release cannot be checked, but a newer runtime may use them.
         model.DiscardUnknownFields()
     for message in _messages(model):
         if isinstance(message, TensorProto) and _is_external(message):
             raise ExternalData(message.name)
     if not model.graph.node:
-        raise UnreadableArtifact("onnx", "it has no graph")
+        raise UnreadableArtifact("onnx", f"it has no graph; {NOT_ONNX}")
     return cast(bytes, model.SerializeToString())
 
 

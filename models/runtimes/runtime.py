@@ -1,9 +1,11 @@
-"""The interface of a loaded model, and the table of the modules that implement it."""
+"""The interfaces of a loaded model, and the table of the modules that implement it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,12 @@ from modstream.models.schema.input_schema import Batch
 
 Outputs = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+Tensors = Mapping[str, npt.NDArray[Any]]
+"""Tensors by name."""
+NamedOutputs = list[dict[str, Any]]
+"""For each row the outputs by name: numbers, strings, bools, or mappings of names to these."""
+BatchOutputs = Outputs | NamedOutputs
+"""The outputs for a batch of n rows: an array (n,) or (n, k), or a list of n outputs by name."""
 
 
 @runtime_checkable
@@ -43,8 +51,71 @@ class Runtime(Protocol):
 
 
 @runtime_checkable
-class LearningRuntime(Runtime, Protocol):
-    """A runtime that also learns online, row by row, in the order given."""
+class NamedRuntime(Protocol):
+    """A loaded model whose outputs are not one array of numbers; predicting never changes it."""
+
+    name: str
+
+    def predict_rows(self, batch: Batch) -> NamedOutputs:
+        """Predict every row of a batch, in order.
+
+        Returns:
+            For each row its outputs by name. Classifications have `label`, and `margin` or
+            `margins` by class if the card's scores are margins. Clusterings have `label`, and
+            `distances` or `probabilities` by cluster. Multioutput models have `values` or `labels`
+            by target, transformations have `features`. Numbers that are not finite mean that the
+            row has no prediction.
+
+        Raises:
+            PredictError: the machine-learning library failed.
+        """
+
+    def snapshot(self) -> bytes:
+        """Serialize the model as an artifact that `load` reads."""
+
+
+@runtime_checkable
+class TensorRuntime(Protocol):
+    """A loaded model that takes and returns tensors of any rank; predicting never changes it."""
+
+    name: str
+
+    def predict_tensors(self, inputs: Tensors) -> Tensors:
+        """Predict one request: the tensors of the card's `output_tensors` for its `input_tensors`.
+
+        Raises:
+            PredictError: the machine-learning library failed.
+        """
+
+    def snapshot(self) -> bytes:
+        """Serialize the model as an artifact that `load` reads."""
+
+
+@runtime_checkable
+class CompositeRuntime(Protocol):
+    """A loaded pipeline, whose steps the inference engine runs with models of their own."""
+
+    name: str
+
+    @property
+    def models(self) -> Sequence[tuple[str, int | str]]:
+        """The models that the steps ask, each with its version or alias."""
+
+    def snapshot(self) -> bytes:
+        """Return the artifact that `load` reads."""
+
+
+AnyRuntime = Runtime | NamedRuntime | TensorRuntime | CompositeRuntime
+"""A loaded model; its card's `output_form` says which of the four it is."""
+
+
+def models_of_steps(runtime: AnyRuntime) -> Sequence[tuple[str, int | str]]:
+    """Return the models that the steps of a pipeline ask; other models ask none."""
+    return runtime.models if isinstance(runtime, CompositeRuntime) else ()
+
+
+class Learning(Protocol):
+    """What a runtime that learns online offers in addition: row by row, in the order given."""
 
     def learn(self, batch: Batch, labels: Sequence[Scalar]) -> None:
         """Learn from rows and their labels, one label per row.
@@ -61,6 +132,16 @@ class LearningRuntime(Runtime, Protocol):
         """
 
 
+@runtime_checkable
+class LearningRuntime(Learning, Runtime, Protocol):
+    """A runtime of arrays that also learns online."""
+
+
+@runtime_checkable
+class NamedLearningRuntime(Learning, NamedRuntime, Protocol):
+    """A runtime of named outputs that also learns online."""
+
+
 def output_shape(card: ModelCard, size: int) -> tuple[int, ...]:
     """Return the shape of `Runtime.predict`'s result for `size` rows."""
     if card.task == "multiclass":
@@ -74,19 +155,77 @@ def has_output(outputs: Outputs, task: Task) -> BoolArray:
     return np.asarray(np.isfinite(rows).all(axis=1), dtype=np.bool_)
 
 
+def have_outputs(rows: NamedOutputs) -> BoolArray:
+    """Return whether all numbers of each row's outputs are finite, (n,)."""
+    return np.array([_is_finite(row) for row in rows], dtype=np.bool_)
+
+
+def _is_finite(value: Any) -> bool:  # noqa: ANN401 - a value of JSON
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def predict_batch(
+    runtime: AnyRuntime, card: ModelCard, batch: Batch
+) -> tuple[BatchOutputs, BoolArray]:
+    """Predict a batch with a model that takes rows.
+
+    Returns:
+        The outputs, and whether each row has a prediction, (n,).
+
+    Raises:
+        PredictError: the machine-learning library failed.
+    """
+    if card.output_form == "named":
+        rows = cast(NamedRuntime, runtime).predict_rows(batch)
+        return rows, have_outputs(rows)
+    outputs = cast(Runtime, runtime).predict(batch)
+    return outputs, has_output(outputs, card.task)
+
+
+def usable_rows(runtime: AnyRuntime, card: ModelCard, batch: Batch) -> BoolArray:
+    """Return whether a model has a prediction for each row of a batch, (n,).
+
+    Raises:
+        PredictError: the machine-learning library failed.
+    """
+    return predict_batch(runtime, card, batch)[1]
+
+
 RUNTIMES: Mapping[str, str] = MappingProxyType(
     {
         "onnx": "modstream.models.runtimes.onnx_runtime:load",
         "sklearn": "modstream.models.runtimes.sklearn_runtime:load",
         "river": "modstream.models.runtimes.river.runtime:load",
+        "pipeline": "modstream.models.runtimes.pipeline_runtime:load",
     }
 )
 """The loader of each runtime, as "module:function"; it is imported when first needed."""
+USUAL_MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"river": ("river.linear_model", "river.preprocessing", "river.compose")}
+)
+"""Modules of a runtime's library that most of its artifacts need; importing them takes longer than
+loading an artifact."""
 LEARNING_RUNTIMES = frozenset({"river"})
-"""The runtimes whose models implement `LearningRuntime`."""
+"""The runtimes whose models implement `Learning`."""
 
 
-def load(artifact: Artifact, card: ModelCard) -> Runtime:
+def import_runtime(runtime: str) -> None:
+    """Import a runtime's libraries, so that its first load is quick.
+
+    Raises:
+        KeyError: the runtime is unknown.
+        ImportError: a library is not installed.
+    """
+    module, _, _ = RUNTIMES[runtime].partition(":")
+    for name in (module, *USUAL_MODULES.get(runtime, ())):
+        import_module(name)
+
+
+def load(artifact: Artifact, card: ModelCard) -> AnyRuntime:
     """Build a runtime from an artifact, after checking that it is the card's artifact.
 
     Raises:
@@ -97,11 +236,11 @@ def load(artifact: Artifact, card: ModelCard) -> Runtime:
     return _resolve_loader(card.runtime)(artifact.content, card)
 
 
-def _resolve_loader(runtime: str) -> Callable[[bytes, ModelCard], Runtime]:
+def _resolve_loader(runtime: str) -> Callable[[bytes, ModelCard], AnyRuntime]:
     if runtime not in RUNTIMES:
         raise RuntimeUnavailable(runtime, f"the known runtimes are {', '.join(sorted(RUNTIMES))}")
     try:
-        loader: Callable[[bytes, ModelCard], Runtime] = resolve_name(RUNTIMES[runtime])
+        loader: Callable[[bytes, ModelCard], AnyRuntime] = resolve_name(RUNTIMES[runtime])
     except ImportError as error:
         raise RuntimeUnavailable(runtime, str(error)) from error
     return loader

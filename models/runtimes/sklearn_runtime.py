@@ -6,7 +6,7 @@ that it trusts. `TRUSTED_TYPES` are added to those; every other type is rejected
 
 from functools import partial
 from io import BytesIO
-from zipfile import ZipFile
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 import skops.io
@@ -14,22 +14,14 @@ from sklearn.base import BaseEstimator
 
 from modstream.models.errors import ForbiddenGlobal, PredictError, UnreadableArtifact
 from modstream.models.runtimes.library_errors import translate_library_errors
-from modstream.models.runtimes.runtime import Outputs, output_shape
-from modstream.models.runtimes.sklearn_introspection import predict_array
+from modstream.models.runtimes.runtime import NamedOutputs, Outputs, output_shape
+from modstream.models.runtimes.sklearn_indices import check_indices
+from modstream.models.runtimes.sklearn_introspection import InputBuilder, array_outputs
+from modstream.models.runtimes.sklearn_outputs import NamedOutputReader, OutputSpec
+from modstream.models.runtimes.sklearn_types import TRUSTED_TYPES
 from modstream.models.schema.artifact import check_artifact_size
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import Batch
-
-TRUSTED_TYPES = (
-    "functools.partial",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-    "sklearn.utils.validation.check_array",
-)
-"""The types that an artifact may use in addition to those that skops itself trusts."""
 
 
 def pack(model: BaseEstimator) -> bytes:
@@ -39,25 +31,35 @@ def pack(model: BaseEstimator) -> bytes:
         ForbiddenGlobal: the model uses a type that `load` would reject.
         UnreadableArtifact: skops cannot describe the model.
     """
+    return pack_and_rebuild(model)[0]
+
+
+def pack_and_rebuild(model: BaseEstimator) -> tuple[bytes, BaseEstimator]:
+    """Return a model's artifact and the model rebuilt from it; raise the same errors as `pack`."""
     with translate_library_errors(partial(UnreadableArtifact, "sklearn")):
         artifact: bytes = skops.io.dumps(model)
-    unpack(artifact)
-    return artifact
+    return artifact, unpack(artifact)
 
 
-def load(artifact: bytes, card: ModelCard) -> "SklearnRuntime":
+def load(artifact: bytes, card: ModelCard) -> "SklearnRuntime | NamedSklearnRuntime":
     """Rebuild a scikit-learn model from its description.
 
     Raises:
         ArtifactTooLarge: its unpacked size is above the limit.
         ForbiddenGlobal: it uses a type that is not trusted.
-        UnreadableArtifact: it is damaged or not a scikit-learn model.
+        UnreadableArtifact: it is damaged or not a scikit-learn model that fits the card.
     """
-    return SklearnRuntime(unpack(artifact), artifact, card)
+    model = unpack(artifact)
+    kind = NamedSklearnRuntime if card.output_form == "named" else SklearnRuntime
+    with translate_library_errors(partial(UnreadableArtifact, "sklearn")):
+        return kind(model, artifact, card)
 
 
 def unpack(artifact: bytes) -> BaseEstimator:
     """Rebuild the estimator only; raise the same errors as `load`."""
+    if not is_zipfile(BytesIO(artifact)):
+        reason = "it is no skops file, or only a part of one: save it again with skops.io.dump"
+        raise UnreadableArtifact("sklearn", reason)
     with translate_library_errors(partial(UnreadableArtifact, "sklearn")):
         with ZipFile(BytesIO(artifact)) as packed:
             check_artifact_size(sum(entry.file_size for entry in packed.infolist()))
@@ -65,13 +67,14 @@ def unpack(artifact: bytes) -> BaseEstimator:
         if forbidden:
             raise ForbiddenGlobal(min(forbidden))
         model = skops.io.loads(artifact, trusted=list(TRUSTED_TYPES))
+        check_indices(model)
     if not isinstance(model, BaseEstimator):
         raise UnreadableArtifact("sklearn", f"it is a {type(model).__name__}, not an estimator")
     return model
 
 
 class SklearnRuntime:
-    """A fitted scikit-learn model and the artifact it was rebuilt from."""
+    """A fitted scikit-learn model with an array of outputs, and its artifact."""
 
     name = "sklearn"
 
@@ -79,6 +82,7 @@ class SklearnRuntime:
         self._model = model
         self._artifact = artifact
         self._card = card
+        self._inputs = InputBuilder(model)
 
     def predict(self, batch: Batch) -> Outputs:
         """Predict every row; see `Runtime.predict`."""
@@ -86,7 +90,31 @@ class SklearnRuntime:
         if not batch.size:
             return np.empty(shape)
         with translate_library_errors(partial(PredictError, self.name)):
-            return predict_array(self._model, batch, self._card.task).reshape(shape)
+            inputs = self._inputs.build(batch)
+            return array_outputs(self._model, inputs, self._card.task).reshape(shape)
+
+    def snapshot(self) -> bytes:
+        """Return the artifact; a fitted model never changes."""
+        return self._artifact
+
+
+class NamedSklearnRuntime:
+    """A fitted scikit-learn model with outputs by name, and its artifact."""
+
+    name = "sklearn"
+
+    def __init__(self, model: BaseEstimator, artifact: bytes, card: ModelCard) -> None:
+        self._artifact = artifact
+        self._inputs = InputBuilder(model)
+        spec = OutputSpec(card.task, card.scores, card.classes, card.targets)
+        self._reader = NamedOutputReader(model, spec)
+
+    def predict_rows(self, batch: Batch) -> NamedOutputs:
+        """Predict every row; see `NamedRuntime.predict_rows`."""
+        if not batch.size:
+            return []
+        with translate_library_errors(partial(PredictError, self.name)):
+            return self._reader.predict(self._inputs.build(batch))
 
     def snapshot(self) -> bytes:
         """Return the artifact; a fitted model never changes."""

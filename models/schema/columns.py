@@ -19,8 +19,8 @@ _DTYPES: Mapping[FeatureKind, Any] = MappingProxyType(
 )
 _EXACT_TYPES: Mapping[FeatureKind, frozenset[type]] = MappingProxyType(
     {
-        "float": frozenset({float, int}),
-        "int": frozenset({int}),
+        "float": frozenset({float, int, bool}),
+        "int": frozenset({int, bool}),
         "bool": frozenset({bool}),
         "string": frozenset({str}),
     }
@@ -31,8 +31,8 @@ _JSON_TYPE_NAMES: Mapping[type, str] = MappingProxyType(
 _INT64 = np.iinfo(np.int64)
 
 
-def build_column(kind: FeatureKind, values: Sequence[Scalar]) -> FeatureColumn:
-    """Return the column, shape (n,), of values that are known to be of the kind."""
+def build_column(kind: FeatureKind, values: Sequence[Scalar | None]) -> FeatureColumn:
+    """Return the column, shape (n,), of values that are known to be of the kind, or missing."""
     return np.array(values, dtype=_DTYPES[kind])
 
 
@@ -46,24 +46,22 @@ def clean_column(kind: FeatureKind, values: Sequence[object]) -> FeatureColumn |
         return None
     if kind == "float" and not np.isfinite(column).all():
         return None
-    if kind == "string" and not _is_valid_unicode("".join(column)):
+    if kind == "string" and not _is_valid_unicode("".join(values)):  # type: ignore[arg-type]
         return None
     return column
 
 
 def parse_value(feature: str, kind: FeatureKind, value: object) -> Scalar | InputError:
-    """Return one raw value as a Python scalar of the kind, or the error that rejects it."""
-    is_bool = isinstance(value, bool | np.bool_)
-    if (
-        kind == "float"
-        and isinstance(value, float | int | np.floating | np.integer)
-        and not is_bool
-    ):
-        return _parse_float(feature, value)
-    if kind == "int" and isinstance(value, int | np.integer) and not is_bool:
-        fits = _INT64.min <= value <= _INT64.max
-        return int(value) if fits else OutOfRange(feature, "int64")
-    if kind == "bool" and is_bool:
+    """Return one raw value as a Python scalar of the kind, or the error that rejects it.
+
+    JSON has one type of numbers: 3.0 is an integer. A bool counts as the number 0 or 1.
+    """
+    is_number = isinstance(value, float | int | np.floating | np.integer | np.bool_)
+    if kind == "float" and is_number:
+        return _parse_float(feature, value)  # type: ignore[arg-type]  # one of the types above
+    if kind == "int" and is_number:
+        return _parse_int(feature, value)  # type: ignore[arg-type]  # one of the types above
+    if kind == "bool" and isinstance(value, bool | np.bool_):
         return bool(value)
     if kind == "string" and isinstance(value, str):
         text = str(value)
@@ -77,6 +75,23 @@ def _parse_float(feature: str, value: SupportsFloat) -> float | InputError:
     except OverflowError:
         return OutOfRange(feature, "float64")
     return number if math.isfinite(number) else NotFinite(feature)
+
+
+def _parse_int(feature: str, value: SupportsFloat) -> int | InputError:
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if not math.isfinite(number):
+            return NotFinite(feature)
+        if not number.is_integer():
+            return WrongType(feature, "int", "a number with a fraction")
+    whole = int(value)  # type: ignore[call-overload]  # a float without a fraction, or an integer
+    fits = _INT64.min <= whole <= _INT64.max
+    return whole if fits else OutOfRange(feature, "int64")
+
+
+def is_nan(value: object) -> bool:
+    """Return whether a value is the float NaN."""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _is_valid_unicode(text: str) -> bool:

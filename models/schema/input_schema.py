@@ -1,31 +1,30 @@
 """The input schema of a model: converts rows or tensors into columns of valid values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from modstream.models.errors import InputError, MissingFeature, WrongShape, WrongType
-from modstream.models.schema.columns import (
-    FeatureColumn,
-    FeatureKind,
-    Scalar,
-    build_column,
-    clean_column,
-    parse_value,
-)
+from modstream.models.schema.columns import FeatureColumn, build_column, is_nan
+from modstream.models.schema.feature import Feature
+from modstream.models.schema.ranges import RANGES
 from modstream.models.schema.tensors import ACCEPTED_DATATYPES, InputTensor, flatten_tensor
+
+__all__ = ["Batch", "Feature", "InputSchema", "ParsedRows"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Valid rows by column: every column has shape (size,), in the order of the schema.
 
-    Floats are float64, ints int64, bools bool, and strings an object column of `str`. `matrix`
-    has shape (size, k) and is set only if the columns are views of one float64 matrix.
+    Floats are float64, ints int64, bools bool, and strings an object column of `str`. A missing
+    value is NaN in a float column and None in a string column. `matrix` has shape (size, k) and is
+    set only if the columns are views of one float64 matrix.
     """
 
     columns: dict[str, FeatureColumn]
@@ -53,7 +52,7 @@ class Batch:
         picked = np.asarray(indices, dtype=np.intp)
         return Batch({name: column[picked] for name, column in self.columns.items()}, len(picked))
 
-    def rows(self) -> list[dict[str, Scalar]]:
+    def rows(self) -> list[dict[str, Any]]:
         """Return the rows as dictionaries of Python scalars."""
         lists = [column.tolist() for column in self.columns.values()]
         return [dict(zip(self.columns, values, strict=True)) for values in zip(*lists, strict=True)]
@@ -68,55 +67,15 @@ class ParsedRows:
     errors: dict[int, InputError]
 
 
-class Feature(BaseModel):
-    """One named input of a model; `low` and `high` bound what is learned from, not predictions."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str = Field(min_length=1)
-    kind: FeatureKind
-    low: float | None = None
-    high: float | None = None
-
-    def parse(self, row: Mapping[str, object]) -> Scalar | InputError:
-        """Return this feature's value in a raw row, or the error that rejects it."""
-        if self.name not in row:
-            return MissingFeature(self.name)
-        return parse_value(self.name, self.kind, row[self.name])
-
-    def clean_column(self, rows: Sequence[Mapping[str, object]]) -> FeatureColumn | None:
-        """Return this feature's column of raw rows; None if they must be parsed one by one."""
-        try:
-            values = list(map(itemgetter(self.name), rows))
-        except KeyError:
-            return None
-        return clean_column(self.kind, values)
-
-    def build_column(self, values: Sequence[object]) -> FeatureColumn:
-        """Return this feature's column of raw values.
-
-        Raises:
-            InputError: the error of the first invalid value.
-        """
-        column = clean_column(self.kind, values)
-        if column is not None:
-            return column
-        return build_column(self.kind, list(self._valid_values(values)))
-
-    def _valid_values(self, values: Sequence[object]) -> Iterator[Scalar]:
-        for value in values:
-            scalar = parse_value(self.name, self.kind, value)
-            if isinstance(scalar, InputError):
-                raise scalar
-            yield scalar
-
-
 class InputSchema(BaseModel):
-    """The features of a model, in the order in which the model was fitted."""
+    """The features of a model, in the order in which the model was fitted.
+
+    Only a model that takes tensors has no features.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    features: tuple[Feature, ...] = Field(min_length=1)
+    features: tuple[Feature, ...]
 
     @field_validator("features")
     @classmethod
@@ -134,6 +93,59 @@ class InputSchema(BaseModel):
     def names(self) -> tuple[str, ...]:
         """The features' names, in order."""
         return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def sensitive_names(self) -> frozenset[str]:
+        """The names of the features whose values must not be logged."""
+        return frozenset(feature.name for feature in self.features if feature.sensitive)
+
+    @cached_property
+    def has_missing(self) -> bool:
+        """Whether a feature may be missing."""
+        return any(feature.missing for feature in self.features)
+
+    def raw_rows(self, batch: Batch) -> list[dict[str, Any]]:
+        """Return the rows of a batch as in a request, with None where a value is missing."""
+        rows = batch.rows()
+        if self.has_missing:
+            missing = [feature.name for feature in self.features if feature.missing]
+            for row in rows:
+                row.update((name, None) for name in missing if is_nan(row[name]))
+        return rows
+
+    def is_covered_by(self, names: Collection[str]) -> bool:
+        """Return whether a row with features of these names can be meant for this model.
+
+        It has all features that may not be missing, and at least one feature.
+        """
+        required = all(one.missing or one.name in names for one in self.features)
+        return required and any(name in names for name in self.names)
+
+    def rows_in_range(self, batch: Batch) -> NDArray[np.bool_] | None:
+        """Return whether each row of a batch fits the features' types, (n,); None if all do."""
+        if not self._limited:
+            return None
+        matrix, limit = batch.matrix, self._common_limit
+        if matrix is not None and limit is not None and np.abs(matrix).max(initial=0.0) <= limit:
+            return None
+        fits = np.ones(batch.size, np.bool_)
+        for feature in self._limited:
+            low, high = RANGES[feature.dtype or "float32"]
+            column = batch.columns[feature.name]
+            fits &= ~((column < low) | (column > high))
+        return None if fits.all() else fits
+
+    @cached_property
+    def _limited(self) -> tuple[Feature, ...]:
+        return tuple(feature for feature in self.features if feature.dtype is not None)
+
+    @cached_property
+    def _common_limit(self) -> float | None:
+        """The largest absolute value of all features, if they are all floats of one dtype."""
+        dtypes = {feature.dtype for feature in self.features}
+        (dtype, *others) = dtypes or {None}
+        is_float = not others and dtype is not None and dtype.startswith("float")
+        return RANGES[dtype].high if is_float and dtype is not None else None
 
     def parse_rows(self, rows: Sequence[Mapping[str, object]]) -> ParsedRows:
         """Parse raw rows; an invalid row becomes an error and does not affect the other rows.
@@ -154,7 +166,9 @@ class InputSchema(BaseModel):
         return self._parse_slow(rows, columns, slow_features)
 
     def parse_tensors(self, inputs: Sequence[InputTensor]) -> Batch:
-        """Parse a V2 request: one tensor of n values per feature, or one numeric [n, k] tensor.
+        """Parse a V2 request: one tensor of n values per feature, or one tensor of all k features.
+
+        The latter has the shape [n, k], or [k] for one row.
 
         Raises:
             InputError: any part of the request is invalid; there is no partial result.
@@ -174,7 +188,11 @@ class InputSchema(BaseModel):
             if datatype not in ACCEPTED_DATATYPES[feature.kind]:
                 raise WrongType(feature.name, feature.kind, datatype)
             columns[feature.name] = feature.build_column(data[feature.name])
-        return Batch(columns, len(data[self.names[0]]))
+        size = len(data[self.names[0]])
+        if not size:
+            tensor = sources[self.names[0]]
+            raise WrongShape(tensor.name, "at least one row", [*tensor.shape])
+        return Batch(columns, size)
 
     def _parse_slow(
         self,
@@ -204,14 +222,21 @@ class InputSchema(BaseModel):
 
     def _is_matrix(self, tensor: InputTensor) -> bool:
         """Return whether the only tensor of a request has one column per feature."""
-        all_numeric = all(feature.kind in ("float", "int") for feature in self.features)
-        return all_numeric and len(tensor.shape) == 2 and tensor.shape[1] == len(self.features)
+        kinds = {feature.kind for feature in self.features}
+        is_uniform = kinds <= {"float", "int"} or len(kinds) == 1
+        width = len(self.features)
+        fits = tensor.shape[1:] == (width,) or (width == 1 and len(tensor.shape) == 1)
+        is_one_row = tensor.shape == (width,) and tensor.name not in self.names
+        return is_uniform and (fits or is_one_row)
 
     def _tensors_by_feature(self, inputs: Sequence[InputTensor]) -> dict[str, InputTensor]:
         """Return the tensor of every feature; all must have shape [n] or [n, 1] with one n."""
         named = {tensor.name: tensor for tensor in inputs}
         missing = next((name for name in self.names if name not in named), None)
         if missing is not None:
+            if len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].name not in self.names:
+                (matrix,) = inputs
+                raise WrongShape(matrix.name, f"shape [n, {len(self.names)}]", [*matrix.shape])
             raise MissingFeature(missing)
         found = {name: named[name] for name in self.names}
         size = found[self.names[0]].shape[:1]

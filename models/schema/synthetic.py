@@ -1,9 +1,34 @@
-"""Synthetic rows that are valid under an input schema."""
+"""Rows that a model can predict: its samples, or synthetic rows that fit its input schema."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from modstream.models.schema.card import ModelCard
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch, Feature, InputSchema
+from modstream.models.schema.tensor_inputs import DTYPES
+
+
+def warm_up_batch(card: ModelCard, rows: int) -> Batch:
+    """Return rows that a version can predict: its card's samples, repeated, or synthetic rows."""
+    samples = card.sample_rows
+    if not samples:
+        return synthetic_batch(card.input_schema, rows)
+    return card.input_schema.parse_rows([samples[at % len(samples)] for at in range(rows)]).batch
+
+
+def synthetic_tensors(card: ModelCard) -> dict[str, NDArray[Any]]:
+    """Return zeros, or empty strings, for each tensor that a version takes; one row each."""
+    return {
+        spec.name: np.full(
+            [1 if length is None else length for length in spec.shape],
+            "" if spec.datatype == "BYTES" else 0,
+            dtype=DTYPES[spec.datatype],
+        )
+        for spec in card.input_tensors
+    }
 
 
 def synthetic_batch(schema: InputSchema, rows: int) -> Batch:

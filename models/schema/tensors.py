@@ -11,11 +11,11 @@ from modstream.models.errors import WrongShape, WrongType
 from modstream.models.schema.columns import FeatureColumn, FeatureKind
 
 _INTEGERS = frozenset(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
-_NUMBERS = _INTEGERS | {"FP16", "FP32", "FP64"}
+_NUMBERS = _INTEGERS | {"FP16", "BF16", "FP32", "FP64"}
 ACCEPTED_DATATYPES: Mapping[FeatureKind, frozenset[str]] = MappingProxyType(
     {
-        "float": _NUMBERS,
-        "int": _INTEGERS,
+        "float": _NUMBERS | {"BOOL"},
+        "int": _NUMBERS | {"BOOL"},
         "bool": frozenset({"BOOL"}),
         "string": frozenset({"BYTES"}),
     }
@@ -46,8 +46,10 @@ def flatten_tensor(tensor: InputTensor) -> list[object]:
     """
     data = tensor.data
     values: list[object] = data.ravel().tolist() if isinstance(data, np.ndarray) else list(data)
-    rows = [value for value in values if isinstance(value, list)]
-    if rows and len(rows) == len(values) and {len(row) for row in rows} == {tensor.shape[-1]}:
+    for length in tensor.shape[1:]:
+        rows = [value for value in values if isinstance(value, list)]
+        if len(rows) != len(values) or {len(row) for row in rows} != {length}:
+            break
         values = [value for row in rows for value in row]
     if len(values) != prod(tensor.shape):
         raise WrongShape(tensor.name, f"{prod(tensor.shape)} values", len(values))

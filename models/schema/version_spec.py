@@ -1,33 +1,17 @@
 """The description of a model version before the registry publishes it."""
 
+import json
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
-
 from modstream.models.schema.artifact import Artifact
-from modstream.models.schema.card import ModelCard, ModelName, Task
-from modstream.models.schema.columns import Scalar
-from modstream.models.schema.input_schema import InputSchema
+from modstream.models.schema.card import ModelCard, VersionFields
 
 
-class VersionSpec(BaseModel):
+class VersionSpec(VersionFields):
     """A model card without the fields that publishing adds.
 
     These are the version, the artifact's hash and size, the creation time and the signature.
     """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: ModelName
-    runtime: str
-    task: Task
-    classes: tuple[Scalar, ...] = ()
-    input_schema: InputSchema
-    parent: int | None = None
-    metrics: dict[str, FiniteFloat] = Field(default_factory=dict)
-    libraries: dict[str, str] = Field(default_factory=dict)
-    offsets: dict[str, int] = Field(default_factory=dict)
-    note: str = ""
 
     def make_card(self, version: int, artifact: Artifact) -> ModelCard:
         """Return the unsigned card of this spec as the given version, created now.
@@ -45,9 +29,25 @@ class VersionSpec(BaseModel):
         )
 
     def is_published_as(self, card: ModelCard, artifact: Artifact) -> bool:
-        """Return whether `card` was made from this spec and artifact."""
-        return (card.sha256, card.parent, card.offsets) == (
-            artifact.sha256,
-            self.parent,
-            self.offsets,
-        )
+        """Return whether `card` was made from this spec and artifact.
+
+        What a trial measured, sample rows, metrics and the libraries' releases do not matter: they
+        describe the same version.
+        """
+        return card.sha256 == artifact.sha256 and _description(card) == _description(self)
+
+
+_DESCRIBED = {
+    "runtime",
+    "task",
+    "classes",
+    "scores",
+    "targets",
+    "input_schema",
+    "input_tensors",
+} | {*("output_tensors", "parent", "offsets", "note")}
+
+
+def _description(version: VersionFields) -> str:
+    """Return what makes a version another one, as JSON: in Python the class 1 equals True."""
+    return json.dumps(version.model_dump(mode="json", include=_DESCRIBED), sort_keys=True)

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from threading import Lock
 
-from modstream.models.runtimes.runtime import Runtime
+from modstream.models.runtimes.runtime import AnyRuntime
 from modstream.models.schema.card import ModelCard
 
 ModelRef = tuple[str, int | str]
@@ -19,7 +19,12 @@ class LoadedModel:
     """A version that is ready to predict."""
 
     card: ModelCard
-    runtime: Runtime
+    runtime: AnyRuntime
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether predictions had to be stopped again and again; few runtimes can be stopped."""
+        return getattr(self.runtime, "is_exhausted", False)
 
     @property
     def key(self) -> ModelVersion:
@@ -52,6 +57,11 @@ class LoadedModels:
             self._loaded.move_to_end(key)
             return self._loaded[key]
 
+    def has_room(self, size: int) -> bool:
+        """Return whether a version of this size can be put without evicting another."""
+        with self._lock:
+            return sum(one.card.size for one in self._loaded.values()) + size <= self._max_bytes
+
     def entries(self) -> dict[ModelRef, LoadedModel]:
         """Return every reference with its version, without marking any as used."""
         with self._lock:
@@ -75,6 +85,13 @@ class LoadedModels:
             if is_known:
                 self._put(ref, loaded)
             return is_known
+
+    def discard(self, loaded: LoadedModel) -> None:
+        """Drop a version and every reference to it."""
+        with self._lock:
+            if self._loaded.get(loaded.key) is loaded:
+                del self._loaded[loaded.key]
+                self._refs = {ref: key for ref, key in self._refs.items() if key != loaded.key}
 
     def _put(self, ref: ModelRef, loaded: LoadedModel) -> None:
         self._loaded[loaded.key] = loaded

@@ -1,38 +1,37 @@
-"""The cache of loaded models that a worker serves from, refreshed by a background thread."""
+"""The cache of loaded models that a worker serves from, refreshed in the background."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from threading import Lock, Thread
+from contextlib import suppress
+from functools import partial
 from typing import Self
 
 import structlog
 
-from modstream.models.errors import ArtifactError, ModelError, UntrustedModel
-from modstream.models.registry.errors import RegistryError, RegistryUnavailable
-from modstream.models.registry.notifications import ChangeSubscription
+from modstream.models.errors import LoadTimedOut, ModelError, ModelLoading, VersionSetAside
+from modstream.models.registry.errors import RegistryError
 from modstream.models.registry.refs import DEFAULT_ALIAS, parse_ref
 from modstream.models.registry.registry import Registry
-from modstream.models.schema.artifact import check_artifact_size
-from modstream.models.schema.card import ModelCard
+from modstream.models.runtimes.runtime import models_of_steps
 from modstream.models.security.signing import Trust
+from modstream.models.serving.background_loads import BackgroundLoads, Load
 from modstream.models.serving.loaded_models import LoadedModel, LoadedModels, ModelRef
-from modstream.models.serving.loader import load_version
 from modstream.models.serving.negative_cache import NegativeCache
+from modstream.models.serving.refresher import ModelSwap, Refresher
+from modstream.models.serving.runtime_imports import RuntimeImports
 from modstream.models.serving.settings import ModelCacheSettings
+from modstream.models.serving.version_loader import VersionLoader
+from modstream.models.serving.wait_budget import WaitBudget
+from modstream.models.trial.process import TrialProcess
+
+__all__ = ["ModelCache", "ModelSwap"]
+
+CLOSE_SECONDS = 2.0
+"""How long `close` waits for loads that are running."""
+IMPORT_WAIT_SECONDS = 5.0
+"""How long requests wait while the libraries of their model's runtime are being imported."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSwap:
-    """A reference that now serves another version; `seconds` is the time it took to load."""
-
-    name: str
-    ref: int | str
-    old_version: int
-    new_version: int
-    seconds: float
 
 
 def ignore_swap(_swap: ModelSwap) -> None:
@@ -43,16 +42,18 @@ class ModelCache:
     """The models in a worker's memory, by name and version or alias.
 
     The serving thread calls `get` between two batches and uses what it returns for the whole
-    batch. One background thread watches the registry. It loads, verifies and warms up a new
-    version before the reference moves to it, so a batch sees either the old or the new version.
-    If a new version is bad, or Redis is unavailable, the last good version continues to serve.
+    batch. Everything else happens in other threads: one watches the registry, and loads run beside
+    both. A new version is verified, tried, loaded and warmed up before the reference moves to it,
+    so a batch sees either the old or the new version. If a new version is bad, or Redis is
+    unavailable, the last good version continues to serve.
 
     Args:
         registry: where the versions come from.
         trust: the keys whose models may be loaded.
-        settings: size limit and refresh times.
+        settings: size limit, refresh times, and limits of loads.
         clock: monotonic time in seconds, for the ages of failures.
-        on_swap: called from the background thread after each swap.
+        on_swap: called from the thread that loaded, after each swap.
+        trials: where versions are tried before they are loaded; None to load them untried.
     """
 
     def __init__(
@@ -62,38 +63,99 @@ class ModelCache:
         settings: ModelCacheSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_swap: Callable[[ModelSwap], None] = ignore_swap,
+        *,
+        trials: TrialProcess | None = None,
     ) -> None:
         self._registry = registry
-        self._trust = trust
-        self._settings = settings or ModelCacheSettings()
-        self._on_swap = on_swap
-        self._loaded_models = LoadedModels(self._settings.max_bytes, self._settings.pinned)
-        self._not_found: NegativeCache[ModelRef] = NegativeCache(
-            self._settings.not_found_ttl_seconds, clock
+        self._settings = chosen = settings or ModelCacheSettings()
+        self._loaded_models = LoadedModels(chosen.max_bytes, chosen.pinned)
+        self._imports = RuntimeImports(registry, trials if trust.is_unrestricted else None)
+        self._versions = VersionLoader(registry, trust, chosen, trials, self._loaded_models, clock)
+        self._not_loaded: NegativeCache[ModelRef] = NegativeCache(
+            chosen.not_found_ttl_seconds, clock
         )
-        self._rejected: NegativeCache[ModelRef] = NegativeCache(
-            self._settings.rejected_ttl_seconds, clock
+        self._budget = WaitBudget(chosen.first_load_burst_seconds, chosen.first_load_share)
+        # Apart from the loads of the refresher, so that requests cannot hold up a new version.
+        self._loads = BackgroundLoads[ModelRef, LoadedModel](
+            chosen.parallel_loads, chosen.load_limit
         )
-        self._load_lock = Lock()
-        self._background: tuple[ChangeSubscription, Thread] | None = None
-        self._is_registry_down = False
+        self._required: set[ModelRef] = set()
+        self._refresher = Refresher(
+            *(registry, self._versions, self._loaded_models, chosen),
+            on_swap=on_swap,
+            before_swap=self._load_models_of_steps,
+            after_refresh=self._retry_failed,
+        )
 
     def get(self, name: str, ref: int | str = DEFAULT_ALIAS) -> LoadedModel:
-        """Return the version that serves now; only the first call for a reference asks Redis.
+        """Return the version that serves now; a reference that is not loaded begins to be loaded.
+
+        The call waits for that a short time, which is bounded for each reference and for all of
+        them together.
 
         Raises:
+            ModelLoading: the reference is not loaded yet.
             ModelNotFound: there is no such model, version or alias.
             RegistryUnavailable: the model is not loaded and Redis does not answer.
             UntrustedModel: the model is not loaded and no trusted key has signed it.
-            ArtifactError: the model is not loaded and cannot be loaded.
+            ArtifactError: the model is not loaded and cannot be loaded, or was set aside.
+        """
+        loaded = self._loaded_models.get((name, ref))  # no other form of a reference is loaded
+        model_ref = name, ref
+        if loaded is None:
+            model_ref = name, parse_ref(name, ref)
+            loaded = self._loaded_models.get(model_ref)
+        if loaded is not None and not loaded.is_exhausted:
+            return loaded
+        if loaded is not None:
+            self._set_aside(loaded)
+        load = self._begin(model_ref)
+        if load is not None:
+            self._wait_within_budget(load)
+        return self._result(model_ref, load)
+
+    def load(
+        self, name: str, ref: int | str = DEFAULT_ALIAS, timeout: float | None = None
+    ) -> LoadedModel:
+        """Return the version that serves now, and wait for it if necessary; else like `get`.
+
+        Raises:
+            ModelLoading: it is not loaded after `timeout` seconds; by default, these are enough
+                for a trial and a load.
         """
         model_ref = name, parse_ref(name, ref)
-        return self._loaded_models.get(model_ref) or self._load_first(model_ref)
+        loaded = self._loaded_models.get(model_ref)
+        if loaded is not None:
+            return loaded
+        load = self._begin(model_ref)
+        if load is not None:
+            load.wait(self._settings.load_limit if timeout is None else timeout)
+        return self._result(model_ref, load)
+
+    def require(self, names: Collection[str]) -> None:
+        """Begin to load the champions of these models; what fails is tried again."""
+        refs = [(name, DEFAULT_ALIAS) for name in names]
+        self._required.update(refs)
+        for ref in refs:
+            self._loads.begin(ref, partial(self._load, ref))
+
+    def import_ahead(self) -> None:
+        """Begin to import the libraries that the registry's models need."""
+        self._imports.prepare_all()
+
+    def wait_for_imports(self, seconds: float) -> None:
+        """Wait for the imports that were begun, at most so long."""
+        self._imports.join(seconds)
 
     @property
     def rejections(self) -> Mapping[ModelRef, str]:
         """Why a version, or the target of an alias, does not serve, until it does."""
-        return self._rejected.reasons()
+        return self._versions.rejected.reasons()
+
+    @property
+    def problems(self) -> Mapping[ModelRef, str]:
+        """Why an alias points at a version that cannot be loaded, by model and alias."""
+        return self._versions.problems.reasons()
 
     @property
     def versions(self) -> Mapping[ModelRef, int]:
@@ -103,40 +165,21 @@ class ModelCache:
     def refresh(self, names: Collection[str] = ()) -> None:
         """Load what the registry has newer than the loaded versions of the named models.
 
-        Without names, all loaded models are refreshed. The background thread calls this after
-        each notification and poll; call it only if that thread is not running.
+        Without names, all loaded models are refreshed. The background thread does the same after
+        each notification and poll; call this only if that thread is not running.
         """
-        for ref, loaded in self._loaded_models.entries().items():
-            if names and ref[0] not in names:
-                continue
-            try:
-                self._update(ref, loaded)
-            except RegistryUnavailable as error:
-                self._note_registry_down(str(error))
-                return
-            except RegistryError as error:
-                self._reject(ref, error)
-            except (ArtifactError, UntrustedModel):
-                continue  # _load has recorded the rejection
-        self._note_registry_up()
+        for load in self._refresher.refresh(names):
+            load.wait(self._settings.load_limit)
 
     def start(self) -> None:
         """Start the background thread that refreshes the cache."""
         self.close()
-        changes = self._registry.subscribe()
-        thread = Thread(
-            target=self._watch_registry, args=[changes], name="model-cache", daemon=True
-        )
-        self._background = changes, thread
-        thread.start()
+        self._refresher.start()
 
     def close(self) -> None:
-        """Stop the background thread after its current load; loaded models remain usable."""
-        if self._background is not None:
-            changes, thread = self._background
-            changes.close()
-            thread.join()
-            self._background = None
+        """Stop the background thread, and wait a moment for running loads; models stay usable."""
+        self._refresher.close(CLOSE_SECONDS)
+        self._loads.join(CLOSE_SECONDS)
 
     def __enter__(self) -> Self:
         self.start()
@@ -145,80 +188,91 @@ class ModelCache:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _load_first(self, ref: ModelRef) -> LoadedModel:
-        """Load a reference that is not loaded yet; a recent failure is raised again instead."""
-        self._not_found.raise_if_recent(ref)
-        with self._load_lock:
-            found = self._loaded_models.get(ref)
-            if found is not None:
-                return found
-            try:
-                loaded = self._load(self._registry.card(*ref))
-            except RegistryError as error:
-                self._not_found.record(ref, error)
-                raise
-            self._loaded_models.put(ref, loaded)
-        self._not_found.discard(ref)
+    def _begin(self, ref: ModelRef) -> Load[LoadedModel] | None:
+        """Begin the load of a reference; raise its failure again instead if that is recent."""
+        self._not_loaded.raise_if_recent(ref)
+        return self._loads.begin(ref, partial(self._load, ref))
+
+    def _wait_within_budget(self, load: Load[LoadedModel]) -> None:
+        limit = self._settings.first_load_wait_seconds - load.waited_seconds
+        seconds = min(limit, self._budget.available())
+        if seconds <= 0 or load.is_done:
+            return
+        waited = load.timed_wait(seconds)
+        if not load.is_done and self._imports.are_running:
+            # A runtime is imported once. The wait for it is not the model's, and not counted.
+            self._imports.join(IMPORT_WAIT_SECONDS)
+            waited += load.timed_wait(seconds)
+        load.waited_seconds += waited
+        self._budget.spend(waited)
+
+    def _result(self, ref: ModelRef, load: Load[LoadedModel] | None) -> LoadedModel:
+        if load is not None and load.is_done:
+            return load.result()
+        if load is None or not self._loads.is_overdue(load):
+            raise ModelLoading(*ref)
+        error = LoadTimedOut(*ref, self._settings.load_limit)
+        self._versions.problems.record(ref, error)
+        raise error
+
+    def _load(self, ref: ModelRef) -> LoadedModel:
+        """Load a reference that is not loaded yet; runs in a thread of its own."""
+        try:
+            card = self._registry.card(*ref)
+            self._imports.begin(card.runtime)
+            loaded = self._versions.load(card)
+        except ModelError as error:
+            self._not_loaded.record(ref, error)
+            self._versions.problems.record(ref, error)
+            raise
+        self._load_models_of_steps(loaded)
+        self._loaded_models.put(ref, loaded)
+        self._not_loaded.discard(ref)
+        self._versions.problems.discard(ref)
         return loaded
 
-    def _update(self, ref: ModelRef, current: LoadedModel) -> None:
-        """Swap one reference to the version it has in the registry, if that is another one."""
-        card = self._registry.card(*ref)
-        if card == current.card:
-            self._rejected.discard(ref)
-            return
-        started = time.perf_counter()
-        with self._load_lock:
-            loaded = self._load(card)
-        if not self._loaded_models.replace(ref, loaded):
-            return
-        self._rejected.discard(ref)
-        log.info("model swapped", model=ref[0], ref=ref[1], version=card.version)
-        seconds = time.perf_counter() - started
-        self._on_swap(ModelSwap(*ref, current.card.version, card.version, seconds))
+    def _load_models_of_steps(self, loaded: LoadedModel) -> None:
+        """Load what the steps of a pipeline ask, so that its first requests need not wait for it.
 
-    def _load(self, card: ModelCard) -> LoadedModel:
-        """Load a version unless another reference has loaded it; the caller holds the load lock."""
-        found = self._loaded_models.find(card)
-        if found is not None:
-            return found
-        version = card.name, card.version
-        self._rejected.raise_if_recent(version)
-        try:
-            check_artifact_size(card.size, self._settings.max_bytes)
-            runtime = load_version(self._registry, self._trust, card, self._settings.warm_up_rows)
-        except (ArtifactError, UntrustedModel) as error:
-            self._reject(version, error)
-            raise
-        self._rejected.discard(version)
-        return LoadedModel(card, runtime)
+        A model that cannot be loaded fails its step, whose definition says what becomes of that.
+        """
+        for ref in models_of_steps(loaded.runtime):
+            with suppress(ModelError):
+                if self._loaded_models.get(ref) is None and not self._is_pipeline(*ref):
+                    self._load((ref[0], parse_ref(*ref)))
 
-    def _reject(self, ref: ModelRef, error: ModelError) -> None:
-        if self._rejected.record(ref, error):
-            log.warning("model rejected", model=ref[0], ref=ref[1], reason=str(error))
+    def _is_pipeline(self, name: str, ref: int | str) -> bool:
+        return self._registry.card(name, parse_ref(name, ref)).output_form == "pipeline"
 
-    def _note_registry_down(self, reason: str) -> None:
-        if not self._is_registry_down:
-            log.warning("registry unavailable, serving the loaded models", reason=reason)
-        self._is_registry_down = True
+    def _set_aside(self, loaded: LoadedModel) -> None:
+        """Drop a version that had to be stopped again and again, and refuse it for a while."""
+        error = VersionSetAside(*loaded.key)
+        refs = [ref for ref, one in self._loaded_models.entries().items() if one is loaded]
+        self._loaded_models.discard(loaded)
+        self._versions.rejected.record(loaded.key, error)
+        for ref in refs:
+            self._not_loaded.record(ref, error)
+            self._versions.problems.record(ref, error)
+        log.error("model set aside", model=loaded.key[0], version=loaded.key[1], reason=str(error))
 
-    def _note_registry_up(self) -> None:
-        if self._is_registry_down:
-            log.info("registry available again")
-        self._is_registry_down = False
+    def _retry_failed(self, names: Collection[str]) -> None:
+        """Begin what may succeed now: loads that are required or failed, imports of libraries."""
+        self._loads.poll()
+        loaded = self._loaded_models.entries().keys()
+        self._imports.prepare(set(names) - {name for name, _ in loaded})
+        missing = (self._required | self.problems.keys()) - loaded
+        for ref in missing:
+            if not names or ref[0] in names:
+                self._loads.begin(ref, partial(self._load, ref))
+        self._load_ahead(set(names) - {name for name, _ in loaded | missing})
 
-    def _watch_registry(self, changes: ChangeSubscription) -> None:
-        """Refresh the named models after each notification, and all models at each poll."""
-        poll_at = time.monotonic() + self._settings.poll_seconds
-        while True:
-            names = changes.wait(max(0.0, poll_at - time.monotonic()))
-            if changes.is_closed:
-                return
-            if not names or time.monotonic() >= poll_at:
-                names = set()
-                poll_at = time.monotonic() + self._settings.poll_seconds
-            try:
-                self.refresh(names)
-            except Exception:
-                # One failed refresh must not end the thread: the worker would serve old versions.
-                log.exception("refreshing the model cache failed")
+    def _load_ahead(self, names: Collection[str]) -> None:
+        """Begin to load the champions of models that were just published, if they evict nothing.
+
+        The first request to them would otherwise wait for the trial and the load.
+        """
+        for name in names:
+            ref = name, DEFAULT_ALIAS
+            with suppress(RegistryError):
+                if self._loaded_models.has_room(self._registry.card(*ref).size):
+                    self._loads.begin(ref, partial(self._load, ref))

@@ -10,6 +10,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from modstream.models.evaluation.metrics import PredictedValue
 from modstream.models.schema.card import ModelCard
+from modstream.models.schema.class_labels import ClassLabels
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch
 from modstream.models.training.errors import (
@@ -21,6 +22,8 @@ from modstream.models.training.errors import (
 )
 from modstream.models.training.settings import TrainSettings
 
+TRAINABLE_TASKS = frozenset({"binary", "multiclass", "regression"})
+"""The tasks of which a challenger can be trained offline."""
 MIN_CLASS_ROWS_PER_PART = 3
 """Smallest number of rows per class in every part of the data that is fitted or tested on."""
 
@@ -49,7 +52,12 @@ class LabelledDataset:
 
         Of two classes, the second is the positive one.
         """
-        return self.card.classes or ((False, True) if self.card.task == "binary" else ())
+        return self.class_labels.classes
+
+    @property
+    def class_labels(self) -> ClassLabels:
+        """The mapping of labels to classes; without classes for a regression."""
+        return ClassLabels.of(self.card.task, self.card.classes)
 
     def take(self, rows: Sequence[int] | RowIndices) -> "LabelledDataset":
         """Return the rows at the given positions, in that order."""
@@ -66,31 +74,46 @@ class LabelledDataset:
         """Return the labels (n,) as numbers: the index of the class, or a regression's value."""
         if self.card.task == "regression":
             return np.array([float(label) for label in self.labels])
-        index_of = {label: index for index, label in enumerate(self.classes)}
-        return np.array([index_of[label] for label in self.labels], dtype=np.int64)
+        classes = self.class_labels
+        return np.array([classes.index_of(label) for label in self.labels], dtype=np.int64)
 
     def metric_labels(self) -> list[Scalar]:
-        """Return the labels as `compute_metrics` expects them: 0 and 1 for a binary task."""
-        return list(self.targets().tolist() if self.card.task == "binary" else self.labels)
+        """Return the labels as `compute_metrics` expects them.
+
+        They are positions of classes, 0 and 1 for a binary task, or a regression's values.
+        """
+        targets: list[Scalar] = list(self.targets().tolist())
+        return list(map(str, targets)) if self.card.task == "multiclass" else targets
 
 
 def check_trainable(dataset: LabelledDataset, settings: TrainSettings) -> None:
     """Raise if no reliable model can be trained from the rows.
 
     Raises:
-        NotTrainable: models of this task learn online only.
+        NotTrainable: models of this task, or without probabilities, are not trained offline.
         TooManyRejectedRows: the guard rejected too large a share of the rows.
         TooFewRows: there are too few rows.
         TooFewRowsOfClass: a class has too few rows.
     """
     rows, rejected = len(dataset.labels), dataset.rejected.total()
-    if dataset.card.task in {"anomaly", "forecast"}:
-        raise NotTrainable(dataset.card.name, dataset.card.task)
+    check_task(dataset.card)
     if rejected > settings.max_rejected_share * (rows + rejected):
         raise TooManyRejectedRows(rejected, rows + rejected, dict(dataset.rejected.most_common()))
     if rows < settings.min_rows:
         raise TooFewRows(rows, settings.min_rows)
     _check_class_counts(dataset, settings.min_rows_per_class)
+
+
+def check_task(card: ModelCard) -> None:
+    """Raise if models of this kind are not trained in batch.
+
+    Raises:
+        NotTrainable: the task has no batch training, or the classifier no probabilities.
+    """
+    if card.task not in TRAINABLE_TASKS:
+        raise NotTrainable(card.name, card.task)
+    if card.output_form != "array":
+        raise NotTrainable(card.name, f"{card.task} without probabilities")
 
 
 def split_by_time(
@@ -138,7 +161,9 @@ def _has_every_class(targets: Targets, classes: int) -> bool:
 
 
 def _check_class_counts(dataset: LabelledDataset, required: int) -> None:
-    counts = Counter(dataset.labels)
-    for label in dataset.classes:
-        if counts[label] < required:
-            raise TooFewRowsOfClass(label, counts[label], required)
+    if not dataset.classes:
+        return
+    counts = Counter(dataset.targets().tolist())
+    for index, label in enumerate(dataset.classes):
+        if counts[index] < required:
+            raise TooFewRowsOfClass(label, counts[index], required)

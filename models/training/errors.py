@@ -2,7 +2,7 @@
 
 TrainingError
 ├── NoUsableFold        no time-ordered fold has enough classes to fit and score on
-├── NotTrainable        models of this task learn online only
+├── NotTrainable        models of this kind are not trained in batch
 ├── TooFewRows
 ├── TooFewRowsOfClass
 ├── TooManyRejectedRows
@@ -28,10 +28,10 @@ class NoUsableFold(TrainingError):
 
 
 class NotTrainable(TrainingError):
-    """Models of this task learn online, row by row; they have no batch training."""
+    """There is no batch training for models of this task, or without probabilities."""
 
     def __init__(self, name: str, task: str) -> None:
-        super().__init__(f"{name} is a model for {task}: such models learn online only")
+        super().__init__(f"{name} is a model for {task}: such models are not trained in batch")
         self.name, self.task = name, task
 
 

@@ -76,12 +76,15 @@ def fit(estimator: BaseEstimator, dataset: LabelledDataset) -> BaseEstimator:
 
 
 def predict_values(model: BaseEstimator, dataset: LabelledDataset) -> list[PredictedValue]:
-    """Return a fitted model's prediction for every row: a number, or probabilities by class."""
+    """Return a fitted model's prediction for every row.
+
+    It is a number, or probabilities by the class's position, as `metric_labels` names classes.
+    """
     outputs: list[Any] = predict_array(model, dataset.batch, dataset.card.task).tolist()
     if dataset.card.task != "multiclass":
         return outputs
-    names = [str(label) for label in dataset.classes]
-    return [dict(zip(names, row, strict=True)) for row in outputs]
+    positions = list(map(str, range(len(dataset.classes))))
+    return [dict(zip(positions, row, strict=True)) for row in outputs]
 
 
 def _run_trials(

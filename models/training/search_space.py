@@ -18,6 +18,7 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -35,24 +36,36 @@ STACKING_FOLDS = 3
 
 
 def with_encoder(estimator: BaseEstimator, schema: InputSchema) -> BaseEstimator:
-    """Return the estimator with a one-hot encoder of the schema's strings before it, if any.
+    """Return the estimator behind a one-hot encoder of the schema's strings, if there are any.
 
-    Numbers pass unchanged. They are scaled only inside the models that need it: trees compare them
-    in float32, and a scaler could move rows to the other side of a split in the ONNX export.
+    Numbers pass unchanged, except that missing ones are replaced by the median; a missing string is
+    a category. They are scaled only inside the models that need it: trees compare them in float32,
+    and a scaler could move rows to the other side of a split in the ONNX export.
     """
     strings = [feature.name for feature in schema.features if feature.kind == "string"]
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    is_missing = any(one.missing for one in schema.features if one.kind != "string")
     if not strings:
-        return estimator
+        return make_pipeline(imputer, estimator) if is_missing else estimator
     numbers = [name for name in schema.names if name not in strings]
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    columns = [("strings", encoder, strings), ("numbers", "passthrough", numbers)]
+    columns = [
+        ("strings", encoder, strings),
+        ("numbers", imputer if is_missing else "passthrough", numbers),
+    ]
     return make_pipeline(ColumnTransformer([column for column in columns if column[2]]), estimator)
 
 
 def fit_inputs(batch: Batch, schema: InputSchema) -> pd.DataFrame | FeatureColumn:
     """Return a batch to fit on: a DataFrame if the schema has strings, else a matrix (n, k)."""
     if any(feature.kind == "string" for feature in schema.features):
-        return pd.DataFrame(batch.columns)
+        # As objects, strings keep their missing values as None, which the encoder knows.
+        return pd.DataFrame(
+            {
+                name: pd.Series(column, dtype=object) if column.dtype == object else column
+                for name, column in batch.columns.items()
+            }
+        )
     return np.column_stack(list(batch.columns.values()))
 
 

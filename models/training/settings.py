@@ -5,29 +5,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How a challenger is trained, and what it has to reach in order to be published.
-
-    Rows: at most the newest `max_rows` feedback rows are used. Training is rejected with fewer than
-    `min_rows` rows, with fewer than `min_rows_per_class` rows of a class, or if the guard rejects
-    more than the share `max_rejected_share`, 0 to 1.
-
-    Search: the newest share `test_share`, 0 to 1, is used only by the acceptance test. The other
-    rows are cross-validated in `folds` time-ordered folds, for each of `trials` random sets of
-    hyperparameters.
-
-    Acceptance: `metric` decides; an empty string selects AUC, accuracy or R2 by the task. The
-    challenger has to reach `threshold`, if one is set, and the champion must not be significantly
-    better on `bootstrap_samples` bootstrap samples of the test rows.
-    """
+    """How a challenger is trained, and what it has to reach in order to be published."""
 
     max_rows: int = 20_000
+    """Maximum number of feedback rows that are used, the newest ones."""
     min_rows: int = 200
+    """Minimum number of rows; with fewer, nothing is trained."""
     min_rows_per_class: int = 10
+    """Minimum number of rows of each class; with fewer, nothing is trained."""
     max_rejected_share: float = 0.1
+    """Maximum share of the rows, 0 to 1, that the guard rejects; with more, nothing is trained."""
     test_share: float = 0.2
+    """Share of the rows, 0 to 1, that only the acceptance test uses: the newest ones."""
     folds: int = 4
+    """Number of time-ordered folds in which the other rows are cross-validated."""
     trials: int = 20
+    """Number of random sets of hyperparameters that are tried."""
     metric: str = ""
+    """The metric that decides; an empty string selects AUC, accuracy or R2 by the task."""
     threshold: float | None = None
+    """The value of the metric that the challenger must reach, if it is set."""
     bootstrap_samples: int = 200
+    """Number of bootstrap samples of the test rows on which the champion must not be significantly
+    better."""
     seed: int = 0
+    """Random seed; the same seed trains the same challenger on the same rows."""

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from modstream.models.errors import ArtifactError
 from modstream.models.evaluation.metrics import HIGHER_IS_BETTER, PredictedValue, compute_metrics
 from modstream.models.importers.sklearn import ExportedModel, export_model
+from modstream.models.importers.sklearn_samples import MAX_CARD_ROWS, card_rows, rows_of
 from modstream.models.schema.card import Task
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch
@@ -90,7 +91,7 @@ def train(
 
     Raises:
         TrainingError: there are too few rows or usable folds, too many rejected rows, the metric
-            does not fit the task, or models of the task learn online only.
+            does not fit the task, or models of its kind are not trained in batch.
         ArtifactError: no trial can be exported to a format that a worker loads.
     """
     check_trainable(dataset, settings)
@@ -124,12 +125,15 @@ def _challenger_spec(
     fitted: LabelledDataset, kind: str, exported: ExportedModel, metrics: Mapping[str, float]
 ) -> VersionSpec:
     packages = ("scikit-learn", "optuna", exported.library)
+    sample_count = min(fitted.batch.size, MAX_CARD_ROWS)
     return VersionSpec(
         name=fitted.card.name,
         runtime=exported.runtime,
         task=fitted.card.task,
         classes=fitted.classes,
-        input_schema=fitted.card.input_schema,
+        input_schema=exported.schema,
+        fidelity=exported.fidelity,
+        sample_rows=card_rows(rows_of(exported.schema, fitted.batch.take(range(sample_count)))),
         parent=fitted.card.version,
         metrics={**metrics, "trained_on": len(fitted.labels)},
         libraries={package: version(package) for package in packages},

@@ -1,10 +1,14 @@
 """The promotions and rollbacks that promotion gates decided, with their evidence."""
 
+from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from modstream.audit.event_tables import MAX_DECISIONS
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import read_to_end
+from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.model_contracts import DecisionEvidence, ModelEvent
 from modstream.broker.wire.topics import Topics
@@ -42,15 +46,20 @@ def gate_decisions(events: Iterable[ModelEvent]) -> tuple[GateDecision, ...]:
 def read_gate_decisions(
     connection: Connection, topics: Topics, model: str
 ) -> tuple[GateDecision, ...]:
-    """Read the decisions about one model from the topic of model events.
+    """Read the newest decisions about one model from the topic of model events.
 
     Raises:
         TopicMissing: the topic does not exist.
         BrokerError: reading failed.
     """
-    records = read_to_end(connection, [topics.model_events])
-    events = (decode(ModelEvent, record.value) for record in records)
-    return gate_decisions(event for event in events if event.model == model)
+    events: deque[ModelEvent] = deque(maxlen=MAX_DECISIONS)
+    for record in read_to_end(connection, [topics.model_events]):
+        # Another program may write to the topic as well.
+        with suppress(DecodeError):
+            event = decode(ModelEvent, record.value)
+            if event.model == model and event.decision is not None:
+                events.append(event)
+    return gate_decisions(events)
 
 
 def _decision(event: ModelEvent, evidence: DecisionEvidence) -> GateDecision:

@@ -1,13 +1,15 @@
 """The audit of delivery: exactly one response per request and model that it was sent to."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from modstream.audit.columns import BoolArray, IntArray
+from modstream.audit.columns import BoolArray
 from modstream.audit.stream_audit import StreamAudit
 from modstream.audit.tables import UNKNOWN_ID, ResponseColumns
+from modstream.models.evaluation.arrays import IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,13 @@ class ModelDelivery:
 class DeliveryAudit:
     """The requests of a stream and their outcomes.
 
-    `models` are those of the route, then those that requests name. `requests` counts records,
-    `unreadable_ids` those whose id is in neither the request nor a response. `repeated_ids` counts
-    the records after the first of an id; `deduplicated` of these are within the deduplication
-    window and get no response. `phantoms` are responses to no request: to an unknown record, or
-    from a model that the request was not sent to. `id_mismatches` are responses with the id of
-    another request.
+    `models` are those of the route, then those that requests name, some of them together as
+    `names.OTHERS`. `requests` counts records, `unreadable_ids` those whose id is in neither the
+    request nor a response. `repeated_ids` counts the records after the first of an id;
+    `deduplicated` of these are within the deduplication window and get no response. `waiting`
+    requests have been sent, but no worker has processed them yet. `phantoms` are responses to no
+    request: to an unknown record, or from a model that the request was not sent to, of which
+    `uninvited` are the models. `id_mismatches` are responses with the id of another request.
     """
 
     requests: int
@@ -48,6 +51,8 @@ class DeliveryAudit:
     dead_letters: Mapping[str, int]
     phantoms: int
     id_mismatches: int
+    waiting: int = 0
+    uninvited: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -115,8 +120,10 @@ def audit_delivery(audit: StreamAudit) -> DeliveryAudit:
     ids = table.id_row.int_array(size)[is_seen]
     known = ids[ids != UNKNOWN_ID]
     is_duplicate = table.is_duplicate.int_array(size) > 0
-    counts = _exit_counts(audit, is_seen & ~is_duplicate)
-    deliveries = {model: count.summarize(model) for model, count in counts.items()}
+    unrequested, deliveries = Counter[str](), {}
+    for model, counts in _exit_counts(audit, is_seen & ~is_duplicate):
+        deliveries[model] = counts.summarize(model)
+        unrequested[model] = counts.count_unrequested()
     named = [
         delivery
         for model, delivery in deliveries.items()
@@ -133,32 +140,33 @@ def audit_delivery(audit: StreamAudit) -> DeliveryAudit:
         models=(*(deliveries[model] for model in audit.route), *named),
         errors=dict(audit.errors.most_common()),
         dead_letters=dict(audit.dead_letters.most_common()),
-        phantoms=(
-            sum(count.count_unrequested() for count in counts.values())
-            + int(unknown.sum())
-            + audit.anomalies.foreign_sources
-        ),
+        phantoms=unrequested.total() + int(unknown.sum()) + audit.anomalies.foreign_sources,
         id_mismatches=audit.anomalies.id_mismatches,
+        waiting=audit.waiting.requests,
+        uninvited=tuple(model for model, count in unrequested.items() if count),
     )
 
 
-def _exit_counts(audit: StreamAudit, is_due: BoolArray) -> dict[str, ExitCounts]:
-    """Return the counts of the models that are on the route, named by requests or responding."""
+def _exit_counts(audit: StreamAudit, is_due: BoolArray) -> Iterator[tuple[str, ExitCounts]]:
+    """Yield the counts of the models that are on the route, named by requests or responding.
+
+    They are counted one by one: the counts of a model take some bytes for each request.
+    """
     table, size = audit.requests, len(is_due)
     errors, dead_letters = table.errors.int_array(size), table.dead_letters.int_array(size)
-    is_requested = {model: np.zeros(size, dtype=np.bool_) for model in audit.responses}
-    is_unnamed = is_due.copy()
+    named: dict[str, list[int]] = {}
     for row, model in table.named_models.items():
-        is_unnamed[row] = False
-        is_requested.setdefault(model, np.zeros(size, dtype=np.bool_))[row] = is_due[row]
-    for model in audit.route:
-        is_requested[model] |= is_unnamed
-    return {
-        model: ExitCounts(
-            requested, *_response_counts(audit.responses.get(model), size), errors, dead_letters
-        )
-        for model, requested in is_requested.items()
-    }
+        named.setdefault(model, []).append(row)
+    is_unnamed = is_due.copy()
+    is_unnamed[list(table.named_models)] = False
+    for model in dict.fromkeys((*audit.route, *audit.responses, *named)):
+        requested = np.zeros(size, dtype=np.bool_)
+        rows = named.get(model, [])
+        requested[rows] = is_due[rows]
+        if model in audit.route:
+            requested |= is_unnamed
+        counts = _response_counts(audit.responses.get(model), size)
+        yield model, ExitCounts(requested, *counts, errors, dead_letters)
 
 
 def _response_counts(responses: ResponseColumns | None, size: int) -> tuple[IntArray, IntArray]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modstream.audit.columns import BoolArray, IntArray
+from modstream.audit.columns import BoolArray
+from modstream.audit.names import OTHERS
+from modstream.audit.predictions import first_predictions, has_prediction
 from modstream.audit.stream_audit import StreamAudit
-from modstream.audit.tables import UNKNOWN_ID, JoinColumns, ResponseColumns
 from modstream.broker.wire.contracts import UnjoinedReason
-from modstream.models.evaluation.metrics import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class LabelAudit:
     prediction. `joins_without_label` are feedback records whose label was never sent,
     `altered_joins` joins that differ from the prediction or the label. `repeated_joins` and
     `repeated_unjoined` are outcomes written again, as a joiner may after a crash; learners
-    deduplicate them, so they are not faults. `delays` counts labels by the upper bound of their
+    deduplicate them, so they are not faults. `waiting` labels of a stream that runs on are not read
+    by the joiner yet, or have no prediction yet. `delays` counts labels by the upper bound of their
     delay (ms of event time since the request), from the newest metrics of the joiner.
     """
 
@@ -37,6 +38,7 @@ class LabelAudit:
     repeated_joins: int
     repeated_unjoined: int
     delays: Mapping[int, int]
+    waiting: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -54,81 +56,65 @@ class LabelAudit:
 
 def audit_labels(audit: StreamAudit) -> LabelAudit:
     """Count the outcomes of all labels."""
-    labels, size = audit.labels, len(audit.ids)
+    feedback, size = audit.feedback, len(audit.ids)
+    labels = feedback.labels
     sent, joined = labels.sent.int_array(size), labels.joined.int_array(size) > 0
     outcomes = joined + labels.unjoined.int_array(size)
     unaccounted = np.maximum(sent - outcomes, 0)
+    is_predicted, waiting = has_prediction(audit), audit.waiting.labels
+    if audit.scope is not None:
+        is_settled = is_predicted.copy()
+        is_settled[list(audit.waiting.label_rows)] = False
+        waiting += int(unaccounted[~is_settled].sum())
+        unaccounted = np.where(is_settled, unaccounted, 0)
+        # The labels of other joins were sent before the scope, or after it.
+        joined &= sent > 0
     return LabelAudit(
         sent=int(sent.sum()),
         unreadable=audit.anomalies.malformed[audit.topics.labels],
         joined=int(joined.sum()),
-        unjoined={reason.value: audit.unjoined[reason] for reason in UnjoinedReason},
+        unjoined={reason.value: feedback.unjoined[reason] for reason in UnjoinedReason},
         unaccounted=int(unaccounted.sum()),
-        without_prediction=int(unaccounted[~_has_prediction(audit, size)].sum()),
+        without_prediction=int(unaccounted[~is_predicted].sum()),
         joins_without_label=int((joined & (sent == 0)).sum()),
-        altered_joins=int(sum(_count_altered(audit, model) for model in audit.joins)),
-        repeated_joins=audit.repeated_joins,
+        altered_joins=int(
+            sum(_count_altered(audit, one) for one in feedback.joins if one != OTHERS)
+        ),
+        repeated_joins=feedback.repeated_joins,
         repeated_unjoined=int(np.maximum(outcomes - sent, 0)[sent > 0].sum()),
-        delays=_delays(audit),
+        delays=audit.events.delays,
+        waiting=waiting,
     )
-
-
-def first_prediction_rows(
-    audit: StreamAudit, responses: ResponseColumns
-) -> tuple[IntArray, IntArray]:
-    """Return the ids with a prediction, and the request row of each one's first, both (n,)."""
-    size = len(audit.requests.rows)
-    ids = audit.requests.id_row.int_array(size)
-    rows = np.flatnonzero((responses.predictions.int_array(size) > 0) & (ids != UNKNOWN_ID))
-    ids_found, first = np.unique(ids[rows], return_index=True)
-    return ids_found, rows[first]
-
-
-def _delays(audit: StreamAudit) -> dict[int, int]:
-    metrics = audit.metrics.get(("label_delay", None, None))
-    return {} if metrics is None else {int(le): int(count) for le, count in metrics.values.items()}
-
-
-def _has_prediction(audit: StreamAudit, size: int) -> BoolArray:
-    found = np.zeros(size, dtype=np.bool_)
-    for responses in audit.responses.values():
-        found[first_prediction_rows(audit, responses)[0]] = True
-    return found
 
 
 def _count_altered(audit: StreamAudit, model: str) -> int:
-    """Count the joins of one model whose version, value or label differs from the original."""
-    joins, labels, size = audit.joins[model], audit.labels, len(audit.ids)
-    responses = audit.responses.get(model, ResponseColumns())
-    rows = np.full(size, -1)
-    ids_found, first = first_prediction_rows(audit, responses)
-    rows[ids_found] = first
+    """Count the joins of one model whose version, output or label differs from the original.
+
+    With a scope, joins whose prediction or label is outside are not compared.
+    """
+    joins, labels, size = audit.feedback.joins[model], audit.feedback.labels, len(audit.ids)
     joined = joins.count.int_array(size) > 0
-    same_prediction = _repeats_prediction(responses, joins, rows, len(audit.requests.rows))
-    label = joins.label.float_array(size)
-    same_label = _equal_or_both_nan(label, labels.first.float_array(size)) | _equal_or_both_nan(
-        label, labels.last.float_array(size)
-    )
-    return int((joined & ~(same_prediction & same_label)).sum())
+    is_same = np.zeros(size, dtype=np.bool_)
+    if audit.scope is not None:
+        joined &= _is_comparable(audit, model, size)
+    if model in audit.responses:
+        made = first_predictions(audit, audit.responses[model])
+        keys = made.keys
+        value = joins.value.float_array(size)[keys]
+        is_same[keys] = (
+            (joins.version.int_array(size)[keys] == made.version)
+            & ((value == made.value) | (np.isnan(value) & np.isnan(made.value)))
+            & joins.predicted.array(size).take(keys).equals(made.predicted)
+        )
+    label = joins.label.array(size)
+    is_sent = label.equals(labels.first.array(size)) | label.equals(labels.last.array(size))
+    return int((joined & ~(is_same & is_sent)).sum())
 
 
-def _repeats_prediction(
-    responses: ResponseColumns, joins: JoinColumns, rows: IntArray, requests: int
-) -> BoolArray:
-    """Return whether each id's join equals the prediction in its request row; -1 means no row."""
-    size = len(rows)
-    if not requests:
-        return rows >= 0
-    version, value = (
-        responses.version.int_array(requests)[rows],
-        responses.value.float_array(requests)[rows],
-    )
-    same: BoolArray = (joins.version.int_array(size) == version) & _equal_or_both_nan(
-        joins.value.float_array(size), value
-    )
-    return same & (rows >= 0)
-
-
-def _equal_or_both_nan(ours: FloatArray, theirs: FloatArray) -> BoolArray:
-    equal: BoolArray = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
-    return equal
+def _is_comparable(audit: StreamAudit, model: str, size: int) -> BoolArray:
+    """Return which rows have a label and a prediction of a model inside the scope, (size,)."""
+    found = np.zeros(size, dtype=np.bool_)
+    if model in audit.responses:
+        found[first_predictions(audit, audit.responses[model]).keys] = True
+    is_labelled: BoolArray = audit.feedback.labels.sent.int_array(size) > 0
+    return found & is_labelled

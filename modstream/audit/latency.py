@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modstream.audit.columns import IntArray
 from modstream.audit.stream_audit import StreamAudit
+from modstream.models.evaluation.arrays import IntArray
 
 MAX_BINS = 240
 CURVE_PERCENTILES = (0, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99)
@@ -87,9 +87,9 @@ def measure_performance(audit: StreamAudit) -> Performance:
         ),
         _throughput(sent[seen], times_by_model, (start, end), width),
         tuple(
-            LagSample((metrics.event_time - start) / 1000, metrics.values)
-            for metrics in audit.lag_samples
-            if metrics.event_time is not None
+            LagSample((time - start) / 1000, waiting)
+            for time, waiting in audit.events.lag
+            if audit.scope is None or start <= time <= end
         ),
     )
 

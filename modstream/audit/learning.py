@@ -1,13 +1,14 @@
 """The audit of learning: each joined row is learned once along the chain of versions."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from modstream.audit.event_tables import LearningEvent
+from modstream.audit.names import OTHERS
 from modstream.audit.stream_audit import StreamAudit
-from modstream.broker.wire.model_contracts import ModelEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,21 @@ class ParentLink:
     is_orphan: bool = False
 
 
+NO_OFFSETS = np.empty(0, dtype=np.int64)
+
+
 class ExpectedRows:
     """The feedback rows that a learner must learn: all but those that its guard rejected."""
 
     def __init__(self, audit: StreamAudit, model: str) -> None:
-        rejected: dict[str, list[int]] = {}
-        for name, partition, offset in audit.quarantined:
-            if name == model:
-                rejected.setdefault(partition, []).append(offset)
-        self._offsets = {
-            partition: np.setdiff1d(np.array(offsets, dtype=np.int64), rejected.get(partition, []))
-            for partition, offsets in audit.training_offsets.offsets_for(model).items()
-        }
+        feedback = audit.feedback
+        self._offsets = dict(feedback.training_offsets.sorted_offsets())
+        for partition, released in feedback.training_offsets.released.get(model, {}).items():
+            known = self._offsets.get(partition, NO_OFFSETS)
+            self._offsets[partition] = np.sort(np.concatenate([known, np.array(released)]))
+        for partition, rejected in feedback.quarantined.of_model(model):
+            known = self._offsets.get(partition, NO_OFFSETS)
+            self._offsets[partition] = np.setdiff1d(known, list(rejected))
 
     def count_between(self, start: Mapping[str, int], stop: Mapping[str, int]) -> int:
         """Return the number of rows from `start` to before `stop`, offsets by "topic:partition"."""
@@ -88,27 +92,34 @@ class ExpectedRows:
 
 def audit_learning(audit: StreamAudit) -> tuple[LearningAudit, ...]:
     """Audit each model that was published with offsets of this stream's feedback."""
-    prefix = f"{audit.topics.feedback}:"
-    models = {
-        event.model
-        for event in audit.events
-        if any(partition.startswith(prefix) for partition in (*event.offsets, *event.first_offsets))
-    }
-    return tuple(_audit_model(audit, model) for model in sorted(models))
+    by_model: dict[str, list[LearningEvent]] = {}
+    for event in audit.events.events:
+        by_model.setdefault(event.model, []).append(event)
+    return tuple(
+        _audit_model(audit, model, events)
+        for model, events in sorted(by_model.items())
+        if model != OTHERS and any(one.offsets and one.action == "publish" for one in events)
+    )
 
 
-def _audit_model(audit: StreamAudit, model: str) -> LearningAudit:
-    actions = Counter(event.action for event in audit.events if event.model == model)
-    versions = {
-        event.version: event
-        for event in audit.events
-        if event.model == model and event.action == "publish"
-    }
+def _audit_model(audit: StreamAudit, model: str, events: Sequence[LearningEvent]) -> LearningAudit:
+    actions = Counter(event.action for event in events)
+    versions = {event.version: event for event in events if event.action == "publish"}
     learned = [event for event in versions.values() if event.offsets]
     newest = max(learned, key=lambda event: event.version)
     rows = ExpectedRows(audit, model)
-    links = [_check_link(rows, versions.get(event.parent or 0), event) for event in learned]
-    rules = Counter(rule for (name, _, _), rule in audit.quarantined.items() if name == model)
+    # The parent of the oldest version that is known may be among the events that were dropped.
+    first = min(versions) if audit.events.dropped else 0
+    links = [
+        _check_link(rows, versions.get(event.parent or 0), event)
+        for event in learned
+        if event.version > first and _is_inside(audit, event)
+    ]
+    rules = Counter(
+        rule
+        for _, rejected in audit.feedback.quarantined.of_model(model)
+        for rule in rejected.values()
+    )
     return LearningAudit(
         model=model,
         versions=len(versions),
@@ -125,7 +136,15 @@ def _audit_model(audit: StreamAudit, model: str) -> LearningAudit:
     )
 
 
-def _check_link(rows: ExpectedRows, parent: ModelEvent | None, child: ModelEvent) -> ParentLink:
+def _is_inside(audit: StreamAudit, event: LearningEvent) -> bool:
+    """Return whether the feedback that a version has learned is inside the audit's scope."""
+    topic, scope = audit.topics.feedback, audit.scope
+    return scope is None or scope.covers(event.first_offsets, event.offsets, topic)
+
+
+def _check_link(
+    rows: ExpectedRows, parent: LearningEvent | None, child: LearningEvent
+) -> ParentLink:
     """Compare a version's range of the feedback with the end of its parent's range."""
     parent_end = parent.offsets if parent else {}
     overlap, gap = (

@@ -6,14 +6,16 @@ from math import nan
 
 import numpy as np
 
-from modstream.audit.columns import BoolArray, IntArray
-from modstream.audit.labels import first_prediction_rows
+from modstream.audit.scored_predictions import (
+    LabelledPredictions,
+    ScoredPredictions,
+)
 from modstream.audit.stream_audit import StreamAudit
 from modstream.audit.tables import ResponseColumns
-from modstream.models.evaluation.metrics import FloatArray, auc, compute_metrics, log_loss
+from modstream.models.evaluation.arrays import FloatArray
+from modstream.models.evaluation.metrics import auc, log_loss
+from modstream.models.evaluation.monitoring.periods import DAY_MS, HOUR_MS
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
 MIN_BIN_ROWS = 30
 """Minimum number of labelled predictions in a bin; metrics of fewer are mostly chance."""
@@ -55,8 +57,9 @@ class ModelQuality:
 
     `predictions` counts ids with a prediction, `labelled` those of them that also have a label in
     the topics, and `joined` those that the joiner joined. `auc` and `log_loss` (nats) are NaN
-    unless predictions are probabilities and labels are 0 and 1. `metrics` are those of other
-    tasks, by name.
+    unless predictions are probabilities of two classes. `metrics` are those of other tasks, by
+    name. Labelled predictions are left out if the classes of their version are unknown
+    (`unknown_classes`), or if the label is none of them (`foreign_labels`).
     """
 
     model: str
@@ -69,6 +72,8 @@ class ModelQuality:
     event_times: EventTimeBins
     bins: tuple[QualityBin, ...]
     versions: tuple[ServedVersion, ...]
+    unknown_classes: int = 0
+    foreign_labels: int = 0
 
     @property
     def coverage(self) -> float:
@@ -81,31 +86,15 @@ class ModelQuality:
         return max(len(self.versions) - 1, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledPredictions:
-    """Labels, predictions, and event times (ms) of the requests; each of shape (n,)."""
-
-    labels: FloatArray
-    predictions: FloatArray
-    event_times: IntArray
-
-    def select(self, mask: BoolArray) -> "LabelledPredictions":
-        """Return the rows that a mask of shape (n,) selects."""
-        return LabelledPredictions(
-            self.labels[mask], self.predictions[mask], self.event_times[mask]
-        )
-
-
-def measure_quality(audit: StreamAudit) -> tuple[ModelQuality, ...]:
-    """Compute the metrics of each model on the route."""
-    by_model = {model: _binary_predictions(audit, audit.responses[model]) for model in audit.route}
-    times = np.concatenate([labelled.event_times for labelled in by_model.values()])
+def measure_quality(
+    audit: StreamAudit, scored: Mapping[str, ScoredPredictions]
+) -> tuple[ModelQuality, ...]:
+    """Compute the metrics of each model on the route from its scored predictions."""
+    times = np.concatenate([one.binary.event_times for one in scored.values()])
     first, last = (int(times.min()), int(times.max())) if len(times) else (0, 0)
     width = choose_bin_width(last - first)
     event_times = EventTimeBins(first, last, first - first % min(width, DAY_MS), width)
-    return tuple(
-        _measure_model(audit, model, labelled, event_times) for model, labelled in by_model.items()
-    )
+    return tuple(_measure_model(audit, model, one, event_times) for model, one in scored.items())
 
 
 def choose_bin_width(duration: int) -> int:
@@ -116,52 +105,22 @@ def choose_bin_width(duration: int) -> int:
 
 
 def _measure_model(
-    audit: StreamAudit, model: str, labelled: LabelledPredictions, event_times: EventTimeBins
+    audit: StreamAudit, model: str, scored: ScoredPredictions, event_times: EventTimeBins
 ) -> ModelQuality:
-    joins = audit.joins.get(model)
+    joins, binary = audit.feedback.joins.get(model), scored.binary
     return ModelQuality(
         model=model,
-        predictions=len(first_prediction_rows(audit, audit.responses[model])[0]),
-        labelled=len(labelled.labels),
+        predictions=scored.predictions,
+        labelled=len(binary.labels),
         joined=int((joins.count.int_array(len(audit.ids)) > 0).sum()) if joins else 0,
-        auc=auc(labelled.labels, labelled.predictions),
-        log_loss=log_loss(labelled.labels, labelled.predictions),
-        metrics=_other_metrics(audit, audit.responses[model]),
+        auc=auc(binary.labels, binary.predictions),
+        log_loss=log_loss(binary.labels, binary.predictions),
+        metrics=scored.metrics,
         event_times=event_times,
-        bins=_bins(labelled, event_times),
+        bins=_bins(binary, event_times),
         versions=_served_versions(audit, audit.responses[model]),
-    )
-
-
-def _binary_predictions(audit: StreamAudit, responses: ResponseColumns) -> LabelledPredictions:
-    """Return the predictions that are probabilities and whose labels are 0 or 1."""
-    labelled = _labelled_predictions(audit, responses)
-    is_binary = (
-        np.isin(labelled.labels, (0.0, 1.0))
-        & (labelled.predictions >= 0)
-        & (labelled.predictions <= 1)
-    )
-    return labelled.select(is_binary & (responses.task in {None, "binary"}))
-
-
-def _other_metrics(audit: StreamAudit, responses: ResponseColumns) -> dict[str, float]:
-    """Return the metrics of regression values, anomaly scores and numeric classes."""
-    labelled = _labelled_predictions(audit, responses)
-    finite = labelled.select(np.isfinite(labelled.labels) & np.isfinite(labelled.predictions))
-    if responses.task in {"regression", "anomaly"}:
-        return compute_metrics(finite.labels.tolist(), finite.predictions.tolist(), responses.task)
-    if responses.task == "multiclass" and len(finite.labels):
-        return {"accuracy": float(np.mean(finite.labels == finite.predictions))}
-    return {}
-
-
-def _labelled_predictions(audit: StreamAudit, responses: ResponseColumns) -> LabelledPredictions:
-    size = len(audit.requests.rows)
-    ids, rows = first_prediction_rows(audit, responses)
-    return LabelledPredictions(
-        audit.labels.last.float_array(len(audit.ids))[ids],
-        responses.value.float_array(size)[rows],
-        audit.requests.event_time.int_array(size)[rows],
+        unknown_classes=scored.unknown_classes,
+        foreign_labels=scored.foreign_labels,
     )
 
 

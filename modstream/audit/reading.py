@@ -4,6 +4,7 @@ from modstream.audit.stream_audit import StreamAudit
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.topics import Topics
+from modstream.models.evaluation.version_classes import FindCard, VersionClasses, no_card
 
 
 def audited_topics(topics: Topics) -> tuple[str, ...]:
@@ -16,15 +17,21 @@ def audited_topics(topics: Topics) -> tuple[str, ...]:
 
 
 def audit_stream(
-    connection: Connection, topics: Topics, route: tuple[str, ...], dedup_window: int = 0
+    connection: Connection,
+    topics: Topics,
+    route: tuple[str, ...],
+    dedup_window: int = 0,
+    find_card: FindCard = no_card,
 ) -> StreamAudit:
     """Read and add all committed records of a stream, from the beginning to the current end.
+
+    `find_card` finds the cards of the versions that predicted, by whose classes they are scored.
 
     Raises:
         TopicMissing: a topic of the stream does not exist.
         BrokerError: reading failed.
     """
-    audit = StreamAudit(topics, route, dedup_window)
+    audit = StreamAudit(topics, route, dedup_window, VersionClasses(find_card))
     for record in read_to_end(connection, audited_topics(topics)):
         audit.add(record)
     return audit

@@ -13,8 +13,11 @@ from modstream.audit.delivery import DeliveryAudit, audit_delivery
 from modstream.audit.labels import LabelAudit, audit_labels
 from modstream.audit.latency import Performance, measure_performance
 from modstream.audit.learning import LearningAudit, audit_learning
+from modstream.audit.monitoring import StreamMonitoring, monitor_stream
 from modstream.audit.quality import ModelQuality, measure_quality
+from modstream.audit.scored_predictions import score_model
 from modstream.audit.stream_audit import StreamAudit
+from modstream.models.evaluation.monitoring.model_monitoring import MonitoringSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class AuditResult:
     labels: LabelAudit
     learning: tuple[LearningAudit, ...]
     quality: tuple[ModelQuality, ...]
+    monitoring: StreamMonitoring
     decisions: tuple[GateDecision, ...]
     performance: Performance
     malformed: Mapping[str, int]
@@ -49,8 +53,9 @@ class AuditResult:
         return not self.faults
 
 
-def evaluate(audit: StreamAudit) -> AuditResult:
-    """Compute the result of an audit."""
+def evaluate(audit: StreamAudit, monitoring: MonitoringSettings | None = None) -> AuditResult:
+    """Compute the result of an audit; `monitoring` says what is monitored of its models."""
+    scored = {model: score_model(audit, model) for model in audit.route}
     # A label that cannot be decoded is a fault of its sender; the joiner counts it.
     malformed = {t: n for t, n in audit.anomalies.malformed.items() if t != audit.topics.labels}
     return AuditResult(
@@ -59,8 +64,9 @@ def evaluate(audit: StreamAudit) -> AuditResult:
         delivery=audit_delivery(audit),
         labels=audit_labels(audit),
         learning=audit_learning(audit),
-        quality=measure_quality(audit),
-        decisions=gate_decisions(audit.events),
+        quality=measure_quality(audit, scored),
+        monitoring=monitor_stream(audit, scored, monitoring),
+        decisions=gate_decisions(audit.events.decisions),
         performance=measure_performance(audit),
         malformed=malformed,
     )

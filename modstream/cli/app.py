@@ -1,5 +1,10 @@
 """The `modstream` command with all its subcommands, their help panels and overview lines."""
 
+from typing import Annotated
+
+import typer
+
+from modstream import __version__
 from modstream.cli.lazy import LazyCommand, lazy_group
 
 RUN = "Run"
@@ -14,9 +19,17 @@ COMMANDS = {
         RUN,
     ),
     "up": LazyCommand(
-        "modstream.cli.system:up", "Run the whole system on this machine until Ctrl-C.", RUN
+        "modstream.cli.up:up", "Run the whole system on this machine until Ctrl-C.", RUN
     ),
     "worker": LazyCommand("modstream.cli.worker:worker", "Answer a stream's requests.", RUN),
+    "gateway": LazyCommand(
+        "modstream.cli.gateway:gateway",
+        "Answer requests over HTTP and gRPC by a stream's workers.",
+        RUN,
+    ),
+    "dashboard": LazyCommand(
+        "modstream.cli.dashboard:dashboard", "Serve the pages of a stream to browsers.", RUN
+    ),
     "joiner": LazyCommand(
         "modstream.cli.joiner:joiner", "Join late labels with their predictions.", RUN
     ),
@@ -28,8 +41,41 @@ COMMANDS = {
         "Retrain a model when its metrics decay or it is rolled back.",
         RUN,
     ),
+    "materializer": LazyCommand(
+        "modstream.cli.materializer:materializer",
+        "Keep the newest prediction of each key in a store.",
+        RUN,
+    ),
+    "calibrator": LazyCommand(
+        "modstream.cli.calibrator:calibrator",
+        "Learn the thresholds of conformal sets from labels.",
+        RUN,
+    ),
     "train": LazyCommand(
-        "modstream.cli.train:train", "Train a challenger on recent feedback.", MANAGE
+        "modstream.cli.train:train",
+        "Train a challenger on recent feedback.",
+        MANAGE,
+        checks_servers=True,
+    ),
+    "package": LazyCommand(
+        "modstream.cli.package:package", "Build a serverless function of a version.", MANAGE
+    ),
+    "predict": LazyCommand(
+        "modstream.cli.predict:predict", "Ask for predictions and print them.", PRODUCE_CONSUME
+    ),
+    "precompute": LazyCommand(
+        "modstream.cli.precompute:precompute",
+        "Predict all rows of a file, a topic or a query, each once.",
+        PRODUCE_CONSUME,
+    ),
+    "lookup": LazyCommand(
+        "modstream.cli.lookup:lookup", "Print the newest prediction of a key.", PRODUCE_CONSUME
+    ),
+    "label": LazyCommand(
+        "modstream.cli.label:label",
+        "Send true labels and show whether they were joined.",
+        PRODUCE_CONSUME,
+        allows_negative_numbers=True,
     ),
     "produce": LazyCommand(
         "modstream.cli.produce_consume:produce", "Send requests or labels.", PRODUCE_CONSUME
@@ -43,21 +89,41 @@ COMMANDS = {
         PRODUCE_CONSUME,
     ),
     "verify": LazyCommand(
-        "modstream.cli.verify:verify", "Check that every request is answered once.", INSPECT
+        "modstream.cli.verify:verify",
+        "Check that every request is answered once.",
+        INSPECT,
+        checks_servers=True,
     ),
-    "trace": LazyCommand("modstream.cli.trace:trace", "Show the history of one request.", INSPECT),
+    "trace": LazyCommand(
+        "modstream.cli.trace:trace",
+        "Show the history of one request.",
+        INSPECT,
+        checks_servers=True,
+    ),
     "backtest": LazyCommand(
         "modstream.cli.backtest:backtest",
         "Score recorded requests with another model version.",
         INSPECT,
+        checks_servers=True,
     ),
     "versions": LazyCommand(
         "modstream.cli.trace:versions",
         "List which model version answers from which offset on.",
         INSPECT,
     ),
+    "watch": LazyCommand(
+        "modstream.cli.watch:watch", "Show a running stream: rates, lag, labels, quality.", INSPECT
+    ),
+    "report": LazyCommand(
+        "modstream.cli.report:report",
+        "Account for a stream's requests and labels; write a page with plots.",
+        INSPECT,
+    ),
     "config": LazyCommand(
         "modstream.cli.diagnostics:config", "Print the effective settings.", INSPECT
+    ),
+    "asyncapi": LazyCommand(
+        "modstream.cli.asyncapi:asyncapi", "Print the AsyncAPI document of the topics.", INSPECT
     ),
     "health": LazyCommand(
         "modstream.cli.diagnostics:health", "Show the health of the running services.", INSPECT
@@ -70,10 +136,14 @@ COMMANDS = {
 }
 MODELS = {
     "publish": LazyCommand(
-        "modstream.cli.publish:publish", "Publish a model file as a new version."
+        "modstream.cli.publish:publish",
+        "Publish a model file as a new version.",
+        checks_servers=True,
     ),
     "seed": LazyCommand(
-        "modstream.cli.publish:seed", "Train and publish the two models of the demo."
+        "modstream.cli.publish:seed",
+        "Train and publish the two models of the demo.",
+        checks_servers=True,
     ),
     "list": LazyCommand("modstream.cli.registry:list_", "List models, versions and aliases."),
     "show": LazyCommand(
@@ -85,7 +155,26 @@ MODELS = {
         "modstream.cli.registry:rollback", "Move an alias back to its previous version."
     ),
     "restore": LazyCommand(
-        "modstream.cli.restore:restore", "Restore lost versions and aliases from backups."
+        "modstream.cli.restore:restore",
+        "Restore lost versions and aliases from backups.",
+        checks_servers=True,
+    ),
+}
+PIPELINES = {
+    "list": LazyCommand(
+        "modstream.cli.pipelines:list_", "List the definitions, and what is published of them."
+    ),
+    "check": LazyCommand(
+        "modstream.cli.pipelines:check",
+        "Check definitions against the models that they ask.",
+    ),
+    "show": LazyCommand(
+        "modstream.cli.pipelines:show", "Show a pipeline as text, or draw it as SVG."
+    ),
+    "publish": LazyCommand(
+        "modstream.cli.pipelines:publish",
+        "Check a definition and publish it as a new version.",
+        checks_servers=True,
     ),
 }
 TOPICS = {
@@ -114,9 +203,47 @@ QUARANTINE = {
         "modstream.cli.quarantine:release", "Send rows back to be learned, each once."
     ),
 }
+LOG = {
+    "export": LazyCommand(
+        "modstream.cli.inference_log:export",
+        "Write the inference log to Parquet files, each record once.",
+    ),
+    "query": LazyCommand("modstream.cli.inference_log:query", "Query the exported log by SQL."),
+    "erase": LazyCommand(
+        "modstream.cli.inference_log:erase_", "Erase the rows of some keys or requests."
+    ),
+    "expire": LazyCommand(
+        "modstream.cli.inference_log:expire_", "Remove the files of the days before a date."
+    ),
+}
+KEYS = {
+    "create": LazyCommand("modstream.cli.keys:create", "Create an API key, which is shown once."),
+    "list": LazyCommand("modstream.cli.keys:list_", "List the API keys and what they permit."),
+    "revoke": LazyCommand("modstream.cli.keys:revoke", "Revoke an API key."),
+}
+
+
+def print_version(is_asked: bool) -> None:  # noqa: FBT001 - the signature is typer's
+    """Print the version and exit, if the option is given."""
+    if is_asked:
+        typer.echo(f"modstream {__version__}")
+        raise typer.Exit
+
+
+def accept_options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Accept the options that precede the name of a command."""
+
 
 app = lazy_group(
     COMMANDS,
+    callback=accept_options,
     name="modstream",
     help="Serve predictions over Kafka, each request answered once, by models that learn from"
     " late labels.",
@@ -127,6 +254,11 @@ app = lazy_group(
 app.add_typer(
     lazy_group(MODELS, help="Publish models and move the aliases that are served."),
     name="models",
+    rich_help_panel=MANAGE,
+)
+app.add_typer(
+    lazy_group(PIPELINES, help="Check, show and publish pipelines of several models."),
+    name="pipelines",
     rich_help_panel=MANAGE,
 )
 app.add_typer(
@@ -142,5 +274,15 @@ app.add_typer(
 app.add_typer(
     lazy_group(QUARANTINE, help="Inspect the rows that the guard rejected and release them."),
     name="quarantine",
+    rich_help_panel=MANAGE,
+)
+app.add_typer(
+    lazy_group(LOG, help="Export, query and erase the log of a stream's requests."),
+    name="log",
+    rich_help_panel=INSPECT,
+)
+app.add_typer(
+    lazy_group(KEYS, help="Create and revoke the API keys of the gateway."),
+    name="keys",
     rich_help_panel=MANAGE,
 )

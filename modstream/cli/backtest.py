@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
-from modstream.cli.options import JsonOption, StreamArgument
-from modstream.cli.output import print_json, print_rows, stderr, stdout
+from modstream.cli.names import open_models, require_model
+from modstream.cli.options import JsonOption, StreamArgument, check_model
+from modstream.cli.output import open_progress, print_json, print_rows, stderr, stdout
+from modstream.cli.servers import require_stream
 from modstream.cli.time_options import SinceOption, UntilOption
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.models.registry.refs import DEFAULT_ALIAS
 from modstream.models.serving.model_cache import ModelCache
 from modstream.operations.backtest.backtest import Backtest, BacktestResult, TimeRange, flatten_rows
 from modstream.operations.backtest.compare import is_changed
-from modstream.registry.access import load_trust, open_registry
+from modstream.registry.access import load_trust
+from modstream.registry.card_lookup import card_finder
 from modstream.settings import load_settings
 
 CSV = ".csv"
@@ -27,7 +30,12 @@ def backtest(
     stream: StreamArgument = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="The model to score with; by default the primary."),
+        typer.Option(
+            "--model",
+            "-m",
+            help="The model to score with; by default the primary.",
+            callback=check_model,
+        ),
     ] = None,
     version: Annotated[
         str, typer.Option("--version", "-v", help="A version number or an alias.")
@@ -56,18 +64,23 @@ def backtest(
     writes no record. Metrics are computed like the learner's, over the labels known by now.
     """
     settings = load_settings(stream=stream)
+    require_stream(settings)
     chosen = model or settings.models[0]
     other = baseline or (chosen if chosen in settings.models else settings.models[0])
-    with open_registry(settings) as registry, Progress(console=stderr, transient=True) as progress:
+    with open_models(settings) as registry, open_progress() as progress:
         task = progress.add_task("loading", total=None)
 
         def show_progress(topic: str, count: int, total: int) -> None:
             progress.update(task, description=topic, completed=count, total=total)
 
+        if baseline is not None:
+            require_model(registry, baseline)
         cache = ModelCache(registry, load_trust(settings), settings.model_cache)
-        loaded = cache.get(chosen, version)
+        loaded = cache.load(chosen, version)
         run = Backtest(
-            settings.connection, settings.topics(), settings.max_request_bytes, show_progress
+            *(settings.connection, settings.topics(), settings.max_request_bytes, show_progress),
+            versions=VersionClasses(card_finder(registry)),
+            steps=cache,
         )
         result = run.run(loaded, other, TimeRange(since, until), threshold)
     if output is not None:
@@ -78,7 +91,7 @@ def backtest(
 
 def rows_with_differences(result: BacktestResult, threshold: float) -> Iterable[dict[str, object]]:
     """Return every compared row with the difference of the two outputs, as flat mappings."""
-    task = result.card.task
+    task = result.comparison.task
     is_numeric = task != "multiclass"
     for row, fields in zip(result.rows, flatten_rows(result.rows), strict=True):
         difference = float(row.backtested) - float(row.served) if is_numeric else None
@@ -124,7 +137,8 @@ def to_document(result: BacktestResult, threshold: float) -> dict[str, Any]:
         "requests": result.requests,
         "answered": result.answered,
         "refused": result.refused,
-        "unmatched": result.unmatched,
+        "unmatched": sum(result.unmatched.values()),
+        "unmatched_reasons": result.unmatched,
         **asdict(result.comparison),
     }
 
@@ -135,12 +149,14 @@ def to_tables(result: BacktestResult) -> dict[str, list[dict[str, Any]]]:
     counts = {
         "requests": result.requests,
         "answered": result.answered,
-        "refused": sum(result.refused.values()),
-        "unmatched": result.unmatched,
-        "compared": comparison.rows,
-        "equal": comparison.equal,
+        "unmatched": sum(result.unmatched.values()),
+        "compared_rows": comparison.rows,
+        "equal_rows": comparison.equal,
     }
     tables: dict[str, list[dict[str, Any]]] = {"requests": [counts]}
+    reasons = {name: count for name, count in result.unmatched.items() if count}
+    if reasons:
+        tables["requests that are not compared"] = [reasons]
     if comparison.decisions is not None:
         changes = {
             name: count for name, count in asdict(comparison.decisions).items() if count is not None
@@ -151,7 +167,10 @@ def to_tables(result: BacktestResult) -> dict[str, list[dict[str, Any]]]:
         shift = asdict(comparison.shift)
         quantiles = {f"q{share}": value for share, value in shift.pop("quantiles").items()}
         tables["backtested minus served output"] = [{**shift, **quantiles}]
-    tables[f"metrics over {comparison.labelled:,} labelled rows"] = [
+    rows = (
+        "1 labelled row" if comparison.labelled == 1 else f"{comparison.labelled:,} labelled rows"
+    )
+    tables[f"metrics over {rows}"] = [
         {"metric": name, "served": value, "backtested": comparison.backtested.get(name)}
         for name, value in comparison.served.items()
     ]

@@ -1,19 +1,35 @@
 """`modstream config`, `modstream doctor` and `modstream health`."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from modstream.cli.masked_settings import mask_secrets
 from modstream.cli.options import JsonOption
-from modstream.cli.output import print_json, print_rows
+from modstream.cli.output import print_json, print_rows, stdout
+from modstream.cli.settings_reference import settings_reference
 from modstream.process.health import HealthFiles
-from modstream.settings import load_settings, read_running_stack
+from modstream.running_stack import read_running_stack
+from modstream.settings import load_settings
 from modstream.stack.doctor import run_checks
+from modstream.telemetry.discovery import read_addresses
 
 
-def config() -> None:
-    """Print the effective settings as JSON, from environment, file, running stack and defaults."""
-    print_json(load_settings().model_dump(mode="json"))
+def config(
+    reference: Annotated[
+        bool,
+        typer.Option("--reference", help="Print what each setting means instead, as Markdown."),
+    ] = False,
+) -> None:
+    """Print the effective settings as JSON, from environment, file, running stack and defaults.
+
+    Passwords and other secrets are printed as ***.
+    """
+    if reference:
+        stdout.out(settings_reference(), highlight=False, end="")
+        return
+    print_json(mask_secrets(load_settings().model_dump(mode="json")))
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -45,17 +61,19 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def health(as_json: JsonOption = False) -> None:
-    """Show the health of the services that run from this home directory.
+    """Show the health of the services that run from this home directory, and their metrics.
 
     Exits with code 1 if a service is unhealthy or if there is no health report at all.
     """
-    reports = HealthFiles(load_settings().home).read()
+    home = load_settings().home
+    reports, addresses = HealthFiles(home).read(), read_addresses(home)
     rows = [
         {
             "name": report.name,
             "healthy": report.is_healthy,
             "lag": report.lag,
             "reason": report.reason,
+            **({"metrics": addresses.get(report.name, "")} if addresses else {}),
         }
         for report in reports
     ]

@@ -4,12 +4,27 @@ import typer
 
 from modstream import logs
 from modstream.cli.options import StreamArgument
+from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.services.joiner import run_joiner
-from modstream.settings import load_settings
+from modstream.settings import Settings, load_settings
+from modstream.telemetry.open import open_metrics
+from modstream.telemetry.traces.open import open_tracing
 
 
 def joiner(stream: StreamArgument = None) -> None:
     """Join late labels with the predictions they belong to, until Ctrl-C or SIGTERM."""
-    settings = load_settings(stream=stream)
-    logs.configure(settings)
-    raise typer.Exit(run_joiner(settings))
+
+    def load() -> Settings:
+        return load_settings(stream=stream)
+
+    logs.configure(load())
+    if (settings := wait_until_ready(load)) is None:
+        return
+    instance = settings.joiner.instance_id or ""
+    with (
+        follow_stack(settings, load),
+        open_metrics(settings, "joiner", instance) as metrics,
+        open_tracing(settings, "joiner", instance) as tracing,
+    ):
+        code = run_joiner(settings, metrics, tracing)
+    raise typer.Exit(code)

@@ -1,18 +1,34 @@
 """Helpers that the commands for dead letters and for quarantined rows share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.progress import Progress
 
 from modstream.broker.client.transactional_publisher import TransactionalPublisher
+from modstream.broker.errors import BrokerError
 from modstream.broker.wire.topics import Topics
 from modstream.cli.output import print_json, print_rows, stderr
+from modstream.cli.servers import require_stream
+from modstream.errors import UnknownName
+from modstream.models.errors import ModelError
+from modstream.name_hints import nearest_names
 from modstream.operations.redrive import LetterKind, Redrive, RedriveResult, dead_letters
-from modstream.processors.redrive.selection import LetterFilter
+from modstream.processors.errors import ProcessorError
+from modstream.processors.redrive.selection import DeadLetter, LetterFilter
 from modstream.settings import Settings
+
+RULES = frozenset(
+    {
+        *("time", "unknown_features", "label_domain", "outlier", "loss", "source"),
+        *("duplicate_id", "unlearnable", "model_full"),
+    }
+)
+"""The guard's rules that are not codes of errors (docs/learning.md)."""
+MAX_REASONS = 20
+"""Reasons that are printed, one for each letter."""
 
 MaxAttemptsOption = Annotated[
     int, typer.Option(min=1, help="Leave out what has been attempted at least this often.")
@@ -25,6 +41,17 @@ DryRunOption = Annotated[
 ]
 
 
+class LetterTerms(NamedTuple):
+    """How messages call a letter of one kind, and its cause."""
+
+    letter: str
+    cause: str
+
+
+DEAD_LETTER_TERMS = LetterTerms("dead letter", "cause")
+QUARANTINE_TERMS = LetterTerms("quarantined row", "rule")
+
+
 @contextmanager
 def open_redrive(
     settings: Settings,
@@ -32,7 +59,9 @@ def open_redrive(
     activity: str = "reading dead letters",
 ) -> Iterator[Redrive]:
     """Open the stream's letters of one kind and show the progress of reading and sending them."""
-    with Progress(console=stderr, transient=True) as progress:
+    require_stream(settings)
+    is_shown = stderr.is_terminal
+    with Progress(console=stderr, transient=True, disable=not is_shown) as progress:
         task = progress.add_task(activity, total=None)
 
         def show_progress(activity: str, count: int) -> None:
@@ -42,13 +71,72 @@ def open_redrive(
 
 
 def send_back(
-    redrive: Redrive, selection: LetterFilter, transactional_id: str, *, dry_run: bool
+    redrive: Redrive,
+    selection: LetterFilter,
+    transactional_id: str,
+    terms: LetterTerms,
+    *,
+    dry_run: bool,
 ) -> RedriveResult:
-    """Send the selected letters back, or only count them if it is a dry run."""
-    if dry_run:
-        return RedriveResult(0, redrive.scan(selection.max_attempts).count_states(selection))
+    """Send the selected letters back, or only count them if it is a dry run.
+
+    Raises:
+        UnknownName: a cause or a position that no letter has is given.
+    """
+    if dry_run or selection.cause is not None or selection.position is not None:
+        letters = redrive.scan(selection.max_attempts)
+        if not letters.matching(selection):
+            check_unmatched(letters.all, selection, redrive.kind.topic, terms)
+        if dry_run:
+            refused = tuple(letters.refused(selection))
+            return RedriveResult(0, letters.count_states(selection), refused)
     with TransactionalPublisher(redrive.connection, transactional_id) as publisher:
         return redrive.run(selection, publisher)
+
+
+def check_unmatched(
+    letters: Iterable[DeadLetter], selection: LetterFilter, topic: str, terms: LetterTerms
+) -> None:
+    """Check that a cause or a position is not a typing error, though it selects no letter.
+
+    Args:
+        letters: all letters of the topic.
+        selection: selects none of them.
+        topic: the topic of the letters.
+        terms: the words for the message.
+
+    Raises:
+        UnknownName: no letter is at the position, or the cause is none that modstream has, and none
+            of these letters'.
+    """
+    if selection.position is not None:
+        near = f"{topic}:{selection.position.partition(':')[2]}"
+        positions = {one.position for one in letters} & {near}
+        remedy = f"the topic is {topic}"
+        raise UnknownName(terms.letter, selection.position, positions, remedy)
+    letters = list(letters)
+    present, errors = {one.cause for one in letters}, {one.error for one in letters}
+    known = present | known_causes()
+    if selection.cause is None or not letters or selection.cause in known | errors:
+        return
+    nearest = nearest_names(selection.cause, known) or nearest_names(selection.cause, errors)
+    raise UnknownName(terms.cause, selection.cause, nearest or present)
+
+
+def known_causes() -> set[str]:
+    """Return the codes of all errors, and the rules of the guard."""
+    classes: list[type] = [BrokerError, ModelError, ProcessorError]
+    for one in classes:
+        classes.extend(one.__subclasses__())
+    return {code for one in classes if isinstance(code := getattr(one, "code", ""), str)} | RULES
+
+
+def print_refused(result: RedriveResult) -> None:
+    """Say on standard error which letters cannot be sent back, and why."""
+    for reason in result.refused[:MAX_REASONS]:
+        stderr.print(f"not sent: {reason}", highlight=False, markup=False)
+    if len(result.refused) > MAX_REASONS:
+        stderr.print(f"not sent: {len(result.refused) - MAX_REASONS:,} more", highlight=False)
 
 
 def print_counts(counts: dict[str, int], *, as_json: bool) -> None:

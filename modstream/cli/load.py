@@ -1,18 +1,23 @@
 """`modstream load`: sends an open-loop load that fits a model's schema and reports the result."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 from uuid import uuid4
 
 import typer
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
-from modstream.cli.options import JsonOption, StreamArgument
-from modstream.cli.output import print_json, print_rows, stderr
+from modstream.cli.names import open_models
+from modstream.cli.options import JsonOption, StreamArgument, check_model
+from modstream.cli.output import open_progress, print_json, print_rows
+from modstream.cli.servers import require_stream
 from modstream.process.signals import stop_signals
 from modstream.producers.load.report import LoadReport
 from modstream.producers.load.run import run_load
 from modstream.producers.load.schedule import CRAYFISH, STEADY, LoadPlan
 from modstream.producers.records.random_rows import parse_feature_specs
-from modstream.registry.access import open_registry
 from modstream.settings import Settings, load_settings
 
 
@@ -27,6 +32,7 @@ def load(
             "-m",
             help="The model that requests name and whose schema they follow; by default they name"
             " none and follow the primary model's schema.",
+            callback=check_model,
         ),
     ] = None,
     bursts: Annotated[
@@ -47,7 +53,8 @@ def load(
 ) -> None:
     """Send an open-loop load for a model's schema and report latencies from intended send times."""
     settings = load_settings(stream=stream)
-    with open_registry(settings) as registry:
+    require_stream(settings)
+    with open_models(settings) as registry:
         card = registry.card(model or settings.models[0])
     plan = LoadPlan(
         run_id=f"load-{uuid4().hex[:8]}",
@@ -64,9 +71,33 @@ def load(
         model=model,
     )
     features = parse_feature_specs([feature.model_dump() for feature in card.input_schema.features])
-    with stop_signals() as stop, stderr.status(f"sending {rate:g} requests/s for {seconds:g} s"):
+    with stop_signals() as stop, show_schedule(plan):
         report = run_load(settings.connection, settings.topics(), plan, features, stop)
     print_load_report(settings, report, as_json=as_json)
+
+
+@contextmanager
+def show_schedule(plan: LoadPlan) -> Iterator[None]:
+    """Show on a terminal how far the schedule is, which does not depend on the responses."""
+    columns = (TextColumn("{task.description}"), BarColumn(), ScheduleColumn(plan.seconds))
+    with open_progress(*columns) as progress:
+        progress.add_task(f"{plan.rate:g} requests/s", total=None)
+        yield
+
+
+class ScheduleColumn(ProgressColumn):
+    """The seconds since the start, of those that the load takes; then what is waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def render(self, task: Task) -> Text:
+        """Return the cell of a task."""
+        elapsed = task.elapsed or 0.0
+        if elapsed > self._seconds:
+            return Text("waiting for the last responses")
+        return Text(f"{elapsed:.0f} of {self._seconds:g} s")
 
 
 def print_load_report(settings: Settings, report: LoadReport, *, as_json: bool) -> None:

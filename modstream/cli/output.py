@@ -1,39 +1,92 @@
 """Output of the commands: tables for people, JSON for programs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.progress import Progress, ProgressColumn
+from rich.text import Text
+
+from modstream.report.text_table import TableColumn, fit_columns, render_table
 
 stdout = Console()
 stderr = Console(stderr=True)
 """Console for everything that is not the result, so that the result can be piped."""
 
+MAX_PLAIN_NUMBER = 1e15
+"""Larger floats are written with an exponent."""
+
 
 def print_rows(
-    records: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str, title: str | None = None
-) -> None:
+    records: Sequence[Mapping[str, Any]],
+    *,
+    as_json: bool,
+    empty: str,
+    title: str | None = None,
+    drop: Sequence[str] = (),
+    is_noted: bool = True,
+) -> tuple[str, ...]:
     """Print mappings that have the same keys as a table, or as a JSON array.
 
-    `empty` is the message on standard error if there are no rows; JSON then is an empty array.
+    In a narrow terminal, texts wrap and the least important columns are left out. A figure is
+    never cut.
+
+    Args:
+        records: the rows, by column.
+        as_json: whether JSON is printed.
+        empty: the message on standard error if there are no rows; JSON then is an empty array.
+        title: the line above the table.
+        drop: columns that are left out first, the least important one first. Columns that are
+            not named are left out from the right, the first one never.
+        is_noted: whether standard error names the columns that are left out.
+
+    Returns:
+        The names of the columns that are left out.
     """
     if as_json:
         print_json(list(records))
-        return
+        return ()
     if not records:
         stderr.print(empty)
-        return
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold")
+        return ()
+    layout = fit_columns(to_columns(records), stdout.width, drop)
+    if title is not None:
+        stdout.print(Text(title, "bold"))
+    stdout.print(render_table(layout))
+    if layout.hidden and is_noted:
+        print_hidden(layout.hidden)
+    stdout.print()
+    return layout.hidden
+
+
+def print_hidden(columns: Iterable[str]) -> None:
+    """Name the columns for which the terminal has no room, on standard error."""
+    names = ", ".join(columns)
+    stderr.print(Text(f"no room for {names}: a wider terminal or --json shows all", "dim"))
+
+
+def open_progress(*columns: ProgressColumn) -> Progress:
+    """Return a progress display on standard error; nothing is shown if that is no terminal."""
+    is_hidden = not stderr.is_terminal
+    return Progress(*columns, console=stderr, transient=True, disable=is_hidden)
+
+
+def to_columns(records: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
+    """Return the columns of rows that have the same keys."""
+    columns = []
     for name in records[0]:
-        is_numeric = all(isinstance(record[name], int | float) for record in records)
-        table.add_column(name.replace("_", " "), justify="right" if is_numeric else "left")
-    for record in records:
-        table.add_row(*(_cell(value) for value in record.values()))
-    stdout.print(table)
+        values = [record[name] for record in records]
+        is_numeric = all(isinstance(value, int | float | None) for value in values)
+        columns.append(TableColumn(name, tuple(map(format_cell, values)), is_numeric))
+    return columns
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters escaped: a name must not steer the terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def print_json(value: object) -> None:
@@ -41,12 +94,14 @@ def print_json(value: object) -> None:
     stdout.print_json(json.dumps(value, default=str))
 
 
-def _cell(value: object) -> str:
+def format_cell(value: object) -> str:
+    """Return a value as the text of a table's cell."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    # Text from records could contain rich's markup.
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1000 <= abs(value) < MAX_PLAIN_NUMBER else f"{value:.4g}"
+    return "\n".join(map(printable, str(value).splitlines()))

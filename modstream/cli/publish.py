@@ -1,34 +1,47 @@
 """`modstream models publish` and `seed`, which need the machine-learning libraries."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
-from modstream.cli.options import ModelArgument
-from modstream.cli.output import stderr
+from modstream.cli.names import open_models
+from modstream.cli.options import JsonOption, ModelArgument, check_alias
+from modstream.cli.output import open_progress, print_json, stderr, stdout
+from modstream.cli.publication_text import describe_publication
+from modstream.cli.publish_options import (
+    ClassesOption,
+    FeaturesOption,
+    SampleOption,
+    ScoresOption,
+    TaskOption,
+    describe_model,
+)
+from modstream.cli.servers import require_kafka, require_redis
+from modstream.cli.trial_card import print_trial, trial_document
 from modstream.demo.seed import seed as seed_models
+from modstream.models.errors import TrialFailed
 from modstream.models.importers.import_file import import_file
-from modstream.models.importers.river import RiverDescription
+from modstream.models.importers.imported_model import ImportedModel
 from modstream.models.registry.refs import CHAMPION
-from modstream.models.schema.columns import Scalar
-from modstream.models.schema.input_schema import Feature
+from modstream.models.trial.process import TrialProcess
 from modstream.producers.replay.flights import load_flights
-from modstream.registry.access import open_registry
-from modstream.registry.events import publish_event
-from modstream.settings import load_settings
+from modstream.registry.publishing import TriedModel, publish_model, try_model
+from modstream.settings import Settings, load_settings
 
 
 def publish(
     name: ModelArgument,
     file: Annotated[
         Path,
-        typer.Argument(exists=True, dir_okay=False, help=".onnx, .skops, .river, .joblib or .pkl"),
+        typer.Argument(
+            exists=True,
+            help=".onnx, .skops, .river, .joblib or .pkl; a file of XGBoost, LightGBM or CatBoost;"
+            " or the folder of an MLflow model.",
+        ),
     ],
     alias: Annotated[
-        str | None, typer.Option(help="The alias to move to the new version.")
+        str | None, typer.Option(help="The alias to move to the new version.", callback=check_alias)
     ] = CHAMPION,
     no_alias: Annotated[
         bool, typer.Option("--no-alias", help="Publish the version without moving an alias to it.")
@@ -39,71 +52,69 @@ def publish(
             "--trust", help="Allow unpickling a .joblib or .pkl file, which can run any code here."
         ),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Try the model and show its card; publish nothing.")
+    ] = False,
     note: Annotated[str, typer.Option(help="A note that is kept with the version.")] = "",
-    features: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--feature",
-            "-f",
-            metavar="NAME:KIND[:LOW:HIGH]",
-            help="A feature of a River model, of kind float, int, bool or string; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--class",
-            help="A class of a River model, as JSON; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    task: TaskOption = None,
+    scores: ScoresOption = None,
+    features: FeaturesOption = None,
+    classes: ClassesOption = None,
+    sample: SampleOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Publish a model file as the next version; workers serve it in seconds, without a restart.
 
-    A scikit-learn model is exported to ONNX and compared with the original on golden rows. If it
-    cannot be exported, it is stored as skops. A pickle is never stored in the registry.
+    The model is loaded in a process of its own, as a worker would, and predicts sample rows one by
+    one and as a batch. Its card and its answers are shown. Only if it passes is it published. What
+    the file does not record is given by --task, --scores, --class, --feature and --sample; an
+    option that contradicts the file is an error.
+
+    A scikit-learn model is exported to ONNX if the export predicts what the original predicts, or
+    else stored as skops. A pickle is never stored in the registry.
     """
+    moved = None if no_alias else alias
     settings = load_settings()
-    description = RiverDescription(
-        tuple(map(parse_feature, features or ())), tuple(map(parse_class_label, classes or ()))
-    )
-    draft, artifact = import_file(
-        name, file, trust_pickle=trust, note=note, description=description
-    )
-    with open_registry(settings) as registry:
-        card = registry.publish(draft, artifact, alias=None if no_alias else alias)
-        publish_event(settings, card, "publish", None if no_alias else alias)
-    size = f"{card.size:,} bytes"
-    stderr.print(f"published {card.name} version {card.version} ({card.runtime}, {size})")
+    if not dry_run:
+        require_kafka(settings)
+        require_redis(settings)
+    description = describe_model(task, scores, classes or (), features or (), sample)
+    with stderr.status("trying the model"):
+        imported = import_file(name, file, trust_pickle=trust, note=note, description=description)
+        tried = _try(imported, settings, has_sample=sample is not None)
+    if not as_json:
+        print_trial(tried, stdout)
+    if dry_run:
+        if as_json:
+            print_json({"published": None, **trial_document(tried)})
+        stderr.print("a dry run: nothing was published")
+        return
+    with open_models(settings) as registry:
+        published = publish_model(settings, registry, tried, moved)
+    card = published.card
+    if as_json:
+        document = {"published": card.version, "is_new": published.is_new}
+        print_json({**document, **trial_document(tried)})
+    stderr.print(describe_publication(published, moved), soft_wrap=True)
 
 
-def parse_feature(text: str) -> Feature:
-    """Parse a feature given as NAME:KIND, or with its bounds as NAME:KIND:LOW:HIGH.
-
-    Raises:
-        typer.BadParameter: the text has neither form.
-    """
-    parts = dict(zip(("name", "kind", "low", "high"), text.split(":"), strict=False))
+def _try(imported: ImportedModel, settings: Settings, *, has_sample: bool) -> TriedModel:
+    """Try a model; if it fails on rows that were made up for it, say how to give others."""
     try:
-        return Feature.model_validate(parts)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not NAME:KIND or NAME:KIND:LOW:HIGH") from error
-
-
-def parse_class_label(text: str) -> Scalar:
-    """Parse a class label given as JSON; text that is not a JSON scalar is the label itself."""
-    try:
-        label = json.loads(text)
-    except ValueError:
-        return text
-    return label if isinstance(label, bool | int | float | str) else text
+        with TrialProcess(settings.model_cache.trial_limits) as trials:
+            return try_model(imported, trials)
+    except TrialFailed as error:
+        if has_sample or not error.is_about_rows:
+            raise
+        reason = f"{error.reason}: give rows of its own data with --sample FILE"
+        raise TrialFailed(error.name, reason) from error
 
 
 def seed() -> None:
     """Create the stream's topics; train and publish the demo's two models if they are missing."""
     settings = load_settings()
-    with open_registry(settings) as registry, Progress(console=stderr, transient=True) as progress:
+    require_kafka(settings)
+    with open_models(settings) as registry, open_progress() as progress:
         task = progress.add_task("starting", total=1.0)
         published = seed_models(
             settings,

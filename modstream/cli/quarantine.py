@@ -11,15 +11,18 @@ from modstream.broker.wire.dead_letters import read_attempts
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
 from modstream.cli.letters import (
+    QUARANTINE_TERMS,
     DryRunOption,
     MaxAttemptsOption,
     MaxBytesOption,
+    check_unmatched,
     escape_bytes,
     open_redrive,
     print_counts,
+    print_refused,
     send_back,
 )
-from modstream.cli.options import JsonOption, StreamArgument
+from modstream.cli.options import MAX_LIMIT, JsonOption, StreamArgument
 from modstream.cli.output import print_json, print_rows, stderr
 from modstream.cli.time_options import format_time
 from modstream.operations.redrive import quarantined_rows
@@ -52,18 +55,22 @@ def list_(
             "released": group.redriven,
             "exhausted": group.exhausted,
             "final": group.foreign,
+            "unsendable": group.unsendable,
             "first": format_time(group.first),
             "last": format_time(group.last),
         }
         for group in group_letters(letters.all, letters.classifier)
     ]
-    print_rows(groups, as_json=as_json, empty=f"no rows in {settings.topics().quarantine}")
+    empty = f"no rows in {settings.topics().quarantine}"
+    print_rows(groups, as_json=as_json, empty=empty, drop=("first", "last"))
 
 
 def show(
     which: Annotated[str, typer.Argument(help="A rule, or one row as `topic:partition:offset`.")],
     stream: StreamArgument = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows to show.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_LIMIT, help="Maximum number of rows to show.")
+    ] = 20,
     max_bytes: MaxBytesOption = 500,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,6 +79,8 @@ def show(
     selection = LetterFilter.parse(which)
     with open_redrive(settings, quarantined_rows, ACTIVITY) as redrive:
         records = list(islice(redrive.records(selection), limit))
+        if not records:
+            check_unmatched(redrive.scan().all, selection, redrive.kind.topic, QUARANTINE_TERMS)
     rows = [describe_row(record, max_bytes) for record in records]
     if as_json:
         print_json(rows)
@@ -107,8 +116,9 @@ def release(
     selection = LetterFilter(rule, row, max_attempts)
     transactional_id = settings.topics().group("release")
     with open_redrive(settings, quarantined_rows, ACTIVITY) as redrive:
-        result = send_back(redrive, selection, transactional_id, dry_run=dry_run)
+        result = send_back(redrive, selection, transactional_id, QUARANTINE_TERMS, dry_run=dry_run)
     states = dict(result.states_before)
+    print_refused(result)
     renamed = {"released": states.pop("redriven"), "final": states.pop("foreign")}
     print_counts({"sent": result.sent, **states, **renamed}, as_json=as_json)
 

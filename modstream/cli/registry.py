@@ -1,26 +1,32 @@
 """`modstream models`: list, show, promote, rollback."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from modstream.audit.decisions import read_gate_decisions
-from modstream.cli.options import JsonOption, ModelArgument, ReasonOption
-from modstream.cli.output import print_json, print_rows, stderr
+from modstream.cli.names import open_models
+from modstream.cli.options import JsonOption, ModelArgument, ReasonOption, check_alias
+from modstream.cli.output import format_cell, print_json, print_rows, printable, stderr
+from modstream.cli.output_names import describe_outputs
+from modstream.cli.servers import require_kafka, require_stream
 from modstream.cli.time_options import format_time
 from modstream.models.registry.refs import CHAMPION, DEFAULT_ALIAS
 from modstream.models.registry.registry import Registry
-from modstream.registry.access import open_registry
-from modstream.registry.events import publish_event
+from modstream.models.schema.card import ModelCard
+from modstream.registry import alias_moves
+from modstream.registry.alias_moves import AliasChange
 from modstream.settings import Settings, load_settings
 
-AliasOption = Annotated[str, typer.Option(help="The alias to move.")]
+AliasOption = Annotated[str, typer.Option(help="The alias to move.", callback=check_alias)]
 
 
 def list_(as_json: JsonOption = False) -> None:
     """List the models with their newest version and their aliases."""
-    with open_registry(load_settings()) as registry:
+    with open_models(load_settings()) as registry:
         models = [summarize_model(registry, name) for name in registry.names()]
     print_rows(
         models, as_json=as_json, empty="no models yet; publish one: modstream models publish"
@@ -43,9 +49,10 @@ def show(
     """Show the card of a version, the history of the aliases, or the gate's decisions."""
     settings = load_settings()
     if decisions:
+        require_stream(settings)
         print_gate_decisions(settings, name, as_json=as_json)
         return
-    with open_registry(settings) as registry:
+    with open_models(settings) as registry:
         if history:
             moves = [
                 {
@@ -54,6 +61,7 @@ def show(
                     "alias": move.alias,
                     "from": move.old,
                     "to": move.new,
+                    "user": move.user,
                     "reason": move.reason,
                 }
                 for move in registry.history(name)
@@ -64,11 +72,23 @@ def show(
     if as_json:
         print_json(card.model_dump(mode="json"))
         return
-    fields = card.model_dump(mode="json", exclude={"input_schema", "signature"})
-    fields["features"] = ", ".join(f"{f.name}: {f.kind}" for f in card.input_schema.features)
-    fields["signed"] = card.signature is not None
-    rows = [{"": key.replace("_", " "), "card": _short(value)} for key, value in fields.items()]
+    rows = [{"": key, "card": value} for key, value in describe_card(card)]
     print_rows(rows, as_json=False, empty="")
+
+
+def describe_card(card: ModelCard) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a card that say something, as text."""
+    fields = card.model_dump(mode="json", exclude={"input_schema", "signature", "sample_rows"})
+    fields["outputs"] = [f"{name}: {meaning}" for name, meaning in describe_outputs(card)]
+    fields["features"] = [
+        f"{one.name}: {one.kind}{', may be missing' if one.missing else ''}"
+        for one in card.input_schema.features
+    ]
+    fields["example"] = json.dumps(card.sample_rows[0]) if card.sample_rows else None
+    fields["signed"] = card.signature is not None
+    for key, value in fields.items():
+        if value or key in {"signed", "parent"}:
+            yield key.replace("_", " "), printable(_short(value))
 
 
 def print_gate_decisions(settings: Settings, name: str, *, as_json: bool) -> None:
@@ -97,20 +117,22 @@ def promote(
     alias: AliasOption = CHAMPION,
     reason: ReasonOption = "",
 ) -> None:
-    """Move an alias to a version."""
+    """Move an alias to a version, once it has passed a trial in a process of its own."""
     settings = load_settings()
-    with open_registry(settings) as registry:
-        card = registry.promote(name, version, alias, reason=reason)
-        publish_event(settings, card, "promote", alias, reason)
+    require_kafka(settings)
+    with open_models(settings) as registry:
+        change = AliasChange(name, alias, reason=reason)
+        card = alias_moves.promote(settings, registry, change, version)
     stderr.print(f"{alias} of {name} is version {card.version} now")
 
 
 def rollback(name: ModelArgument, alias: AliasOption = CHAMPION, reason: ReasonOption = "") -> None:
     """Move an alias back to its previous version; repeated rollbacks go back further."""
     settings = load_settings()
-    with open_registry(settings) as registry:
-        card = registry.rollback(name, alias, reason=reason)
-        publish_event(settings, card, "rollback", alias, reason)
+    require_kafka(settings)
+    with open_models(settings) as registry:
+        change = AliasChange(name, alias, reason=reason)
+        card = alias_moves.roll_back(settings, registry, change)
     stderr.print(f"{alias} of {name} is version {card.version} again")
 
 
@@ -129,7 +151,15 @@ def summarize_model(registry: Registry, name: str) -> dict[str, object]:
 
 def _short(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {found}" for key, found in value.items())
+        return ", ".join(f"{key}: {_figure(key, found)}" for key, found in value.items())
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return "; ".join(_short(one) for one in value)
     return "–" if value in (None, "") else str(value)
+
+
+def _figure(name: str, value: object) -> str:
+    """Return a metric or another field of a mapping; `event_time` is a time in ms."""
+    if name == "event_time" and isinstance(value, float):
+        return format_time(int(value))
+    is_whole = isinstance(value, float) and value.is_integer()
+    return format_cell(value) if is_whole else str(value)

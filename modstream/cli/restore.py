@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
+from modstream.cli.names import open_models
 from modstream.cli.options import JsonOption
-from modstream.cli.output import print_rows, stderr
+from modstream.cli.output import open_progress, print_rows
+from modstream.cli.servers import require_kafka
 from modstream.models.registry.backup import ArtifactBackup
 from modstream.operations.restore import (
     RestoreFinding,
@@ -16,7 +17,7 @@ from modstream.operations.restore import (
     merge_findings,
     read_published_state,
 )
-from modstream.registry.access import backup_folder, open_registry
+from modstream.registry.backups import backup_folder
 from modstream.settings import load_settings
 
 
@@ -37,7 +38,8 @@ def restore(
     the version that an alias pointed to is lost.
     """
     settings = load_settings()
-    with open_registry(settings) as registry, Progress(console=stderr, transient=True) as progress:
+    require_kafka(settings)
+    with open_models(settings) as registry, open_progress() as progress:
         task = progress.add_task("reading model-events", total=None)
         published = read_published_state(settings.connection, settings.topics())
         restorer = Restorer(registry, ArtifactBackup(folder or backup_folder(settings)), dry_run)

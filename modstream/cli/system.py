@@ -1,4 +1,4 @@
-"""`modstream demo` and `modstream up`: run the whole system with one command."""
+"""`modstream demo`: replays real flights through the whole system and reports the results."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,8 +11,14 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from modstream import logs
 from modstream.broker.client.admin import Admin
-from modstream.cli.options import RouteOption, StreamArgument
 from modstream.cli.output import stderr, stdout
+from modstream.cli.servers import require_servers
+from modstream.cli.up import (
+    choose_dashboard_port,
+    choose_gateway_ports,
+    print_dashboard,
+    print_gateway,
+)
 from modstream.demo.drain import wait_until_ready
 from modstream.demo.learner_progress import LearnerProgress
 from modstream.demo.plan import FULL, SHORT
@@ -22,9 +28,12 @@ from modstream.demo.seed import BATCH_CANDIDATE, CANDIDATE_PIPELINES, seed, seed
 from modstream.live.follower import LagSampler, TopicFollower
 from modstream.live.rolling_stats import RollingStats
 from modstream.live.view import LiveView, ViewSources
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.process.signals import stop_signals
 from modstream.producers.replay.flights import load_flights
 from modstream.registry.access import open_registry
+from modstream.registry.card_lookup import card_finder
+from modstream.running_stack import lock_home
 from modstream.settings import Settings, advertise_stack, load_settings, uses_external_kafka
 from modstream.stack.doctor import require_python
 from modstream.stack.local_stack import LocalStack, run_local_stack
@@ -70,18 +79,26 @@ def demo(
         bad_share=bad,
         chaos=chaos,
     )
-    settings = demo_settings((*CANDIDATE_PIPELINES, BATCH_CANDIDATE) if candidates else ())
-    logs.configure(settings, min_level="warning")
-    folder = settings.home / "demo"
-    stderr.print("starting Kafka and Redis", style="dim")
-    with run_local_stack(settings, folder, fresh=True) as running:
-        flights = prepare(running)
-        with stop_signals() as stop:
-            running.start(plan.workers, LEARNER)
-            outcome = run_demo(running, DemoReplay(running, plan, flights, stop))
-        if stop.is_set():
-            raise typer.Exit(130)
-        report = report_demo(running.settings, outcome, folder, stdout, stderr)
+    with lock_home(load_settings().home) as lock:
+        settings = demo_settings((*CANDIDATE_PIPELINES, BATCH_CANDIDATE) if candidates else ())
+        logs.configure(settings, min_level="warning")
+        folder = settings.home / "demo"
+        if uses_external_kafka(settings):
+            require_servers()
+        else:
+            stderr.print("starting Kafka and Redis", style="dim")
+        with run_local_stack(settings, folder, lock, fresh=True) as running:
+            flights = prepare(running)
+            with stop_signals() as stop, advertise_stack(running.settings, lock):
+                gateway = choose_gateway_ports(None)
+                dashboard = choose_dashboard_port(None)
+                running.start(plan.workers, LEARNER, gateway, dashboard=dashboard)
+                print_gateway(running, gateway)
+                print_dashboard(running, dashboard)
+                outcome = run_demo(running, DemoReplay(running, plan, flights, stop))
+            if stop.is_set():
+                raise typer.Exit(130)
+            report = report_demo(running.settings, outcome, folder, stdout, stderr)
     raise typer.Exit(0 if report.is_sound else 1)
 
 
@@ -123,55 +140,25 @@ def prepare(running: LocalStack) -> pd.DataFrame:
 def run_demo(running: LocalStack, replay: DemoReplay) -> DemoOutcome:
     """Replay the flights with the live view; return when all records have been processed."""
     settings, topics = running.settings, running.settings.topics()
-    stats = RollingStats(topics, settings.models)
     with (
+        open_registry(settings) as registry,
         (running.supervisor.logs / "demo.log").open("a") as log,
         LearnerProgress(settings.connection, topics, LEARNER) as learner_progress,
-        TopicFollower(settings.connection, topics, stats),
+        TopicFollower(
+            *(settings.connection, topics),
+            stats := RollingStats(
+                topics, settings.models, versions=VersionClasses(card_finder(registry))
+            ),
+        ),
         LagSampler(settings.connection, topics) as sampler,
     ):
         logs.configure(settings, log)
         wait_until_ready(Admin(settings.connection), topics, replay.plan.workers, replay.stop)
         future = replay.start(learner_progress.event_time)
         sources = ViewSources(
-            stats, lambda: replay.progress, lambda: sampler.latest, replay.event_time_range()
+            stats, lambda: sampler.latest, lambda: replay.progress, replay.event_time_range()
         )
         with LiveView(sources, stdout):
             outcome = future.result()
     logs.configure(settings, min_level="warning")
     return outcome
-
-
-def up(
-    stream: StreamArgument = None,
-    models: RouteOption = None,
-    workers: Annotated[int, typer.Option(min=1, help="Number of workers.")] = 1,
-    learner: Annotated[
-        str | None,
-        typer.Option(help="The model that learns; by default no learner runs.", show_default=False),
-    ] = None,
-    kafka_port: Annotated[int, typer.Option(help="Kafka's port; 0: any free one.")] = 0,
-    redis_port: Annotated[int, typer.Option(help="Redis's port; 0: any free one.")] = 0,
-) -> None:
-    """Run the whole system until Ctrl-C: servers, topics, workers, joiner and learner.
-
-    Other commands find it automatically if they run in the same directory. Requests are answered
-    once the models of the route are published: `modstream models publish` or
-    `modstream models seed`.
-    """
-    require_python()
-    settings = load_settings(stream=stream, route=tuple(models) if models else None)
-    logs.configure(settings, min_level="warning")
-    stderr.print("starting Kafka and Redis", style="dim")
-    ports = (kafka_port, redis_port)
-    with run_local_stack(settings, settings.home / "stack", ports=ports) as running:
-        settings = running.settings
-        Admin(settings.connection).create(settings.topic_specs())
-        with stop_signals() as stop, advertise_stack(settings):
-            running.start(workers, learner)
-            stderr.print(f"Kafka   [bold]{settings.bootstrap}[/]")
-            stderr.print(f"Redis   [bold]{settings.redis}[/]")
-            stderr.print(f"logs    {running.supervisor.logs}")
-            stderr.print(f"stream  {settings.stream}, answered by {', '.join(settings.models)}")
-            stderr.print("Ctrl-C stops everything", style="dim")
-            stop.wait()

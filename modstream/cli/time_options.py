@@ -1,4 +1,4 @@
-"""Options that take a point in time, and times as text."""
+"""Options that take a point in time or a duration, and times as text."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -21,17 +21,39 @@ def parse_time(text: str) -> int:
     Raises:
         typer.BadParameter: the text has none of the supported formats.
     """
+    try:
+        milliseconds = _parse_time(text)
+    except (ValueError, OverflowError):
+        milliseconds = -1
+    if not 0 <= milliseconds < YEAR_10000_MS:
+        raise typer.BadParameter(f"{text!r} is not a time; write {TIME_FORMATS}")
+    return milliseconds
+
+
+def _parse_time(text: str) -> int:
     relative = RELATIVE_TIME.fullmatch(text)
     if relative:
         age = timedelta(**{UNITS[relative[2]]: int(relative[1])})
         return round((datetime.now(UTC) - age).timestamp() * 1000)
     if text.isdecimal() and len(text) > 8:
         return int(text)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a time; write {TIME_FORMATS}") from None
+    time = datetime.fromisoformat(text)
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def parse_duration(text: str) -> int:
+    """Return a duration such as 30d, 12h, 90m or 15s in ms.
+
+    Raises:
+        typer.BadParameter: the text is none, or is 0.
+    """
+    found = RELATIVE_TIME.fullmatch(text)
+    seconds = (
+        0.0 if found is None else timedelta(**{UNITS[found[2]]: int(found[1])}).total_seconds()
+    )
+    if not seconds:
+        raise typer.BadParameter(f"{text!r} is not a duration; write 30d, 12h, 90m or 15s")
+    return round(seconds * 1000)
 
 
 def format_time(timestamp_ms: int) -> str:

@@ -3,12 +3,15 @@
 from modstream.broker.client.admin import Admin
 from modstream.cli.options import JsonOption, StreamArgument
 from modstream.cli.output import print_rows, stderr
+from modstream.cli.servers import require_kafka, require_stream
+from modstream.live.lag import input_topics, service_lags
 from modstream.settings import load_settings
 
 
 def create(stream: StreamArgument = None) -> None:
     """Create the topics of a stream that are missing, and wait until they are ready."""
     settings = load_settings(stream=stream)
+    require_kafka(settings)
     created = Admin(settings.connection).create(settings.topic_specs())
     stderr.print(f"created {', '.join(created)}" if created else "all topics exist already")
 
@@ -16,6 +19,7 @@ def create(stream: StreamArgument = None) -> None:
 def list_(as_json: JsonOption = False) -> None:
     """List the topics of this installation with their partitions and records."""
     settings = load_settings()
+    require_kafka(settings)
     topics = [
         {"topic": state.name, "partitions": state.partitions, "records": state.records}
         for state in Admin(settings.connection).topics(settings.prefix)
@@ -38,17 +42,27 @@ def describe(stream: StreamArgument = None, as_json: JsonOption = False) -> None
 
 
 def lag(stream: StreamArgument = None, as_json: JsonOption = False) -> None:
-    """Show the lag of worker, joiner and learner in records, by partition."""
+    """Show the lag of worker, joiner and learner in records, by partition, and whether they run.
+
+    A service that has never read the stream has no lag. It is not listed, but named.
+    """
     settings = load_settings(stream=stream)
-    admin, topics = Admin(settings.connection), settings.topics()
-    inputs = {
-        "worker": [topics.requests],
-        "joiner": [topics.predictions, topics.labels],
-        "learner": [topics.feedback],
-    }
+    require_stream(settings)
+    topics = settings.topics()
+    services = service_lags(settings.connection, topics)
     lags = [
-        {"service": service, "topic": home.topic, "partition": home.partition, "lag": records}
-        for service, names in inputs.items()
-        for home, records in sorted(admin.lag(topics.group(service), names).items())
+        {
+            "service": one.service,
+            "running": one.is_running,
+            "topic": partition.topic,
+            "partition": partition.partition,
+            "lag": records,
+        }
+        for one in services
+        for partition, records in sorted(one.records.items())
     ]
-    print_rows(lags, as_json=as_json, empty="")
+    print_rows(lags, as_json=as_json, empty=f"no service has read {topics.stream} yet")
+    absent = set(input_topics(topics)) - {one.service for one in services}
+    if absent and services:
+        names = " and ".join(sorted(absent))
+        stderr.print(f"not listed, has not read {topics.stream} yet: {names}", highlight=False)

@@ -4,24 +4,44 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from modstream import logs
-from modstream.cli.options import JsonOption, ReasonOption, StreamArgument
-from modstream.cli.output import print_json, print_rows, stderr, stdout
+from modstream.cli.names import open_models
+from modstream.cli.options import (
+    JsonOption,
+    ReasonOption,
+    StreamArgument,
+    check_alias,
+    check_model,
+    check_stream,
+)
+from modstream.cli.output import open_progress, print_json, print_rows, stderr, stdout
+from modstream.cli.servers import require_stream
+from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.models.registry.refs import CHALLENGER
 from modstream.process.signals import stop_signals
-from modstream.registry.access import open_registry
+from modstream.process.slots import claim_model
 from modstream.retrain.retrain import RetrainResult, retrain
 from modstream.services.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
+from modstream.telemetry.open import open_metrics
 
 
 def train(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="The model; by default the stream's primary model.", show_default=False
+            help="The model; by default the stream's primary model.",
+            show_default=False,
+            callback=check_model,
+        ),
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            help="The stream whose feedback it learns; by default the one in the settings.",
+            show_default=False,
+            callback=check_stream,
         ),
     ] = None,
     trials: Annotated[
@@ -36,7 +56,11 @@ def train(
         float | None, typer.Option(help="The value that the metric must reach.", show_default=False)
     ] = None,
     alias: Annotated[
-        str, typer.Option(help="The alias of the new version, such as that of a batch candidate.")
+        str,
+        typer.Option(
+            help="The alias of the new version, such as that of a batch candidate.",
+            callback=check_alias,
+        ),
     ] = CHALLENGER,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train and report; publish nothing.")
@@ -51,9 +75,10 @@ def train(
     serving.
     """
     settings = override_train_settings(
-        load_settings(), {"trials": trials, "metric": metric, "threshold": threshold}
+        load_settings(stream=stream), {"trials": trials, "metric": metric, "threshold": threshold}
     )
-    with open_registry(settings) as registry, Progress(console=stderr, transient=True) as progress:
+    require_stream(settings)
+    with open_models(settings) as registry, open_progress() as progress:
         task = progress.add_task("starting", total=1.0)
         result = retrain(
             settings,
@@ -74,21 +99,41 @@ def retrainer(
     stream: StreamArgument = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="The model to watch; by default the primary model."),
+        typer.Option(
+            "--model",
+            "-m",
+            help="The model to watch; by default the primary model.",
+            callback=check_model,
+        ),
     ] = None,
     alias: Annotated[
         str | None,
-        typer.Option(help="The alias of new challengers, such as that of a batch candidate."),
+        typer.Option(
+            help="The alias of new challengers, such as that of a batch candidate.",
+            callback=check_alias,
+        ),
     ] = None,
 ) -> None:
     """Watch a model's metrics and its gate; train a challenger when the model needs retraining."""
-    settings = load_settings(stream=stream)
-    if alias is not None:
+
+    def load() -> Settings:
+        settings = load_settings(stream=stream)
+        if alias is None:
+            return settings
         retrain_settings = replace(settings.retrain, alias=alias)
-        settings = settings.model_copy(update={"retrain": retrain_settings})
-    logs.configure(settings)
-    with stop_signals() as stop:
-        run_retrainer(settings, model or settings.models[0], stop)
+        return settings.model_copy(update={"retrain": retrain_settings})
+
+    logs.configure(load())
+    with claim_model(load(), "retrainer", model or load().models[0]):
+        if (settings := wait_until_ready(load)) is None:
+            return
+        name = model or settings.models[0]
+        with (
+            follow_stack(settings, load),
+            stop_signals() as stop,
+            open_metrics(settings, "retrainer", name) as metrics,
+        ):
+            run_retrainer(settings, name, stop, metrics)
 
 
 def override_train_settings(settings: Settings, options: dict[str, Any]) -> Settings:

@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from modstream.broker.client.admin import Admin
 from modstream.cli.options import JsonOption, StreamArgument
-from modstream.cli.output import print_json, print_rows, stderr, stdout
+from modstream.cli.output import open_progress, print_json, print_rows, stdout
+from modstream.cli.servers import require_redis, require_stream
 from modstream.operations.verify.audit import VerificationResult
-from modstream.operations.verify.echo import ECHO_MODEL, publish_echo
+from modstream.operations.verify.echo import ECHO_MODEL, publish_echo, wait_for_echo
 from modstream.operations.verify.load import VerificationPlan
 from modstream.operations.verify.outcomes import DEAD_LETTER, ERROR_RESPONSE, PREDICTION
 from modstream.operations.verify.run import VerificationRun
@@ -34,12 +34,15 @@ def verify(
     with 1. Other traffic on the stream is ignored.
     """
     settings = load_settings(stream=stream)
+    require_stream(settings)
+    require_redis(settings)
     Admin(settings.connection).end_offsets([settings.topics().requests])
     publish_echo(settings)
+    wait_for_echo(settings, idle_timeout)
     plan = VerificationPlan(number, ECHO_MODEL, keys=keys, rate=rate)
     with (
         VerificationRun(settings, plan) as run,
-        Progress(console=stderr, transient=True) as progress,
+        open_progress() as progress,
     ):
         task = progress.add_task("answered", total=number)
         for answered in run.progress(idle_timeout):

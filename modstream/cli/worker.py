@@ -6,9 +6,13 @@ import typer
 
 from modstream import logs
 from modstream.cli.options import RouteOption, StreamArgument
+from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.process.signals import stop_signals
+from modstream.process.slots import claim_worker
 from modstream.services.worker import run_worker
-from modstream.settings import load_settings
+from modstream.settings import Settings, load_settings
+from modstream.telemetry.open import open_metrics
+from modstream.telemetry.traces.open import open_tracing
 
 
 def worker(
@@ -27,12 +31,23 @@ def worker(
     ] = None,
 ) -> None:
     """Answer a stream's requests with the models of its route, until Ctrl-C or SIGTERM."""
-    settings = load_settings(
-        stream=stream,
-        route=tuple(models) if models else None,
-        instance_id=instance_id,
-        delivery=delivery,
-    )
-    logs.configure(settings)
-    with stop_signals() as stop:
-        run_worker(settings, stop)
+
+    def load() -> Settings:
+        return load_settings(
+            stream=stream,
+            route=tuple(models) if models else None,
+            instance_id=instance_id,
+            delivery=delivery,
+        )
+
+    logs.configure(load())
+    with claim_worker(load()):
+        if (settings := wait_until_ready(load)) is None:
+            return
+        with (
+            follow_stack(settings, load),
+            stop_signals() as stop,
+            open_metrics(settings, "worker", settings.instance_name) as metrics,
+            open_tracing(settings, "worker", settings.instance_name) as tracing,
+        ):
+            run_worker(settings, stop, metrics=metrics, tracing=tracing)

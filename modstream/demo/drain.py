@@ -5,7 +5,7 @@ from time import monotonic
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.wire.topics import Topics
-from modstream.live.follower import read_lag
+from modstream.live.lag import read_lag
 
 POLL_INTERVAL_S = 0.25
 REQUIRED_ZERO_POLLS = 3

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-HOUR_MS = 3600 * 1000
+from modstream.models.evaluation.monitoring.periods import HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from rich.console import Console
 from modstream.audit.reading import audit_stream
 from modstream.audit.result import AuditResult, evaluate, to_json
 from modstream.demo.run import DemoOutcome
+from modstream.registry.access import open_registry
+from modstream.registry.card_lookup import card_finder
 from modstream.report.console import print_report
 from modstream.report.page import write_page
 from modstream.settings import Settings
@@ -16,9 +18,10 @@ def report_demo(
     settings: Settings, outcome: DemoOutcome, folder: Path, out: Console, err: Console
 ) -> AuditResult:
     """Audit the stream, print the report, and write it to `folder` as HTML and JSON."""
-    with err.status("reading all topics"):
+    with err.status("reading all topics"), open_registry(settings) as registry:
         audit = audit_stream(
-            settings.connection, settings.topics(), settings.models, settings.dedup_window
+            *(settings.connection, settings.topics(), settings.models, settings.dedup_window),
+            find_card=card_finder(registry),
         )
         result = evaluate(audit)
     print_report(result, out)

@@ -16,6 +16,7 @@ from modstream.broker.wire.codec import encode
 from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
+from modstream.live.lag import read_known_lag
 from modstream.live.rolling_stats import RollingStats
 from modstream.process.background import BackgroundThread
 
@@ -35,15 +36,6 @@ def followed_topics(topics: Topics) -> tuple[str, ...]:
         topics.unjoined,
         topics.model_events,
     )
-
-
-def lag_topics(topics: Topics) -> dict[str, str]:
-    """Return the input topic by which the lag of each service is measured, by service.
-
-    The joiner's lag is measured by its labels: the predictions are written in transactions, whose
-    markers occupy offsets that a consumer group never commits.
-    """
-    return {"worker": topics.requests, "joiner": topics.labels, "learner": topics.feedback}
 
 
 class TopicFollower:
@@ -81,21 +73,32 @@ class TopicFollower:
 
 
 class LagSampler:
-    """A background thread that publishes the lag of each service every `interval` seconds.
+    """A background thread that measures the lag of each service every `interval` seconds.
 
-    The report needs the samples, since lag cannot be computed from the topics afterwards. `latest`
-    is the newest lag, by service.
+    `latest` is the newest lag, by service; services that have not read the stream are left out.
+    With `publishes`, each sample is written to the topic of metrics for the report, since lag
+    cannot be computed from the topics afterwards.
     """
 
-    def __init__(self, connection: Connection, topics: Topics, interval: float = 2.0) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        topics: Topics,
+        interval: float = 2.0,
+        *,
+        publishes: bool = True,
+    ) -> None:
         self.latest: Mapping[str, int] = {}
+        self._publishes = publishes
         self._connection = connection
         self._topics = topics
         self._interval = interval
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        publisher = self._exit.enter_context(Publisher(self._connection, "modstream-lag"))
+        publisher = None
+        if self._publishes:
+            publisher = self._exit.enter_context(Publisher(self._connection, "modstream-lag"))
         target = partial(self._run, publisher)
         # A broker that restarts is unavailable for some seconds only.
         thread = BackgroundThread(
@@ -107,20 +110,13 @@ class LagSampler:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def _run(self, publisher: Publisher, stop: Event) -> None:
+    def _run(self, publisher: Publisher | None, stop: Event) -> None:
         admin = Admin(self._connection)
         while not stop.is_set():
-            self.latest = read_lag(admin, self._topics)
-            publisher.send(lag_record(self._topics, self.latest, int(time() * 1000)))
+            self.latest = read_known_lag(admin, self._topics)
+            if publisher is not None:
+                publisher.send(lag_record(self._topics, self.latest, int(time() * 1000)))
             stop.wait(self._interval)
-
-
-def read_lag(admin: Admin, topics: Topics) -> dict[str, int]:
-    """Return the number of records that each service has not processed yet, by service."""
-    return {
-        service: sum(admin.lag(topics.group(service), [topic]).values())
-        for service, topic in lag_topics(topics).items()
-    }
 
 
 def lag_record(topics: Topics, lag: Mapping[str, int], sampled_at: int) -> ProducerRecord:

@@ -1,4 +1,4 @@
-"""The live view of a running stream: updated in index on a terminal, else plain lines."""
+"""The live view of a running stream: updated in place on a terminal, else plain lines."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -17,7 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from modstream.broker.wire.model_contracts import ModelEvent
-from modstream.live.rolling_stats import LiveSnapshot, RollingStats
+from modstream.live.remarks import describe_absent, has_labels
+from modstream.live.rolling_stats import RollingStats
+from modstream.live.snapshot import LiveSnapshot
 from modstream.process.background import BackgroundThread
 from modstream.producers.replay.pacing import ReplayProgress
 from modstream.report.formatting import (
@@ -33,19 +35,29 @@ LINE_INTERVAL_S = 5.0
 """Time between two lines if the console is not a terminal."""
 BARS = "▁▂▃▄▅▆▇█"
 SPEED_WINDOW_S = 10
+MIN_BAR_WIDTH, TEXT_WIDTH = 8, 68
+"""Characters of the progress bar at least, and of what is beside it at most."""
+MAX_MODELS = 10
+"""Models that are shown; others have responded, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewSources:
     """The data sources of a live view.
 
-    `event_time_range` is the first and last event time (ms) of the replay, if it is known.
+    Attributes:
+        stats: the statistics of the stream.
+        lag: returns the lag by service; a service that has not read the stream has none.
+        progress: returns the progress of a replay, None if there is no replay.
+        event_time_range: the first and last event time (ms) of the replay, if it is known.
+        title: what is shown instead of a replay.
     """
 
     stats: RollingStats
-    progress: Callable[[], ReplayProgress]
     lag: Callable[[], Mapping[str, int]]
+    progress: Callable[[], ReplayProgress] | None = None
     event_time_range: tuple[int, int] | None = None
+    title: str = ""
 
 
 class LiveView:
@@ -76,40 +88,58 @@ class LiveView:
 
     def render(self) -> RenderableType:
         """Return the current view."""
-        snapshot, progress = self._sources.stats.snapshot(time()), self._sources.progress()
+        snapshot, lag = self._sources.stats.snapshot(time()), self._sources.lag()
         return Group(
             *(
-                self._render_progress(progress),
+                self._render_head(),
                 "",
-                self._render_stats(snapshot),
+                self._render_stats(snapshot, lag),
                 "",
                 self._render_models(snapshot),
             ),
             *(Text(format_decision(event), "bold") for event in snapshot.decisions),
+            *(Text(remark, "dim") for remark in describe_absent(snapshot, lag)),
         )
 
     def render_line(self) -> str:
         """Return the current view as one line."""
-        snapshot, progress = self._sources.stats.snapshot(time()), self._sources.progress()
-        scores = (
-            f"{model} v{snapshot.versions.get(model, 0)}"
-            f" AUC {format_score(snapshot.auc.get(model, nan))}"
-            for model in self._sources.stats.route
-        )
+        snapshot = self._sources.stats.snapshot(time())
         swaps = sum(snapshot.swaps.values())
         return "  ".join(
             (
-                PLACEHOLDER if progress.event_time is None else format_date(progress.event_time),
+                self._line_head(),
                 f"{format_count(snapshot.requests)} requests",
                 f"{format_count(snapshot.request_rate)}/s",
                 f"p50 {_format_latency(snapshot.p50)} p99 {_format_latency(snapshot.p99)}",
                 f"{format_count(snapshot.joined)} joined",
-                *scores,
+                *(self._line_of(model, snapshot) for model in self._models(snapshot)),
                 f"{format_count(swaps)} swaps",
                 *(format_decision(event) for event in snapshot.decisions[-1:]),
                 f"lag {_format_lag(self._sources.lag())}",
             )
         )
+
+    def _line_head(self) -> str:
+        """Return the event time of the replay, else the title."""
+        if self._sources.progress is None:
+            return self._sources.title
+        at = self._sources.progress().event_time
+        return PLACEHOLDER if at is None else format_date(at)
+
+    def _line_of(self, model: str, snapshot: LiveSnapshot) -> str:
+        score = snapshot.auc.get(model, nan)
+        quality = f" AUC {format_score(score)}" if isfinite(score) else ""
+        return f"{model} v{snapshot.versions.get(model, 0)}{quality}"
+
+    def _models(self, snapshot: LiveSnapshot) -> list[str]:
+        """Return the models of the route, then others that have responded."""
+        found = dict.fromkeys((*self._sources.stats.route, *snapshot.predictions))
+        return list(found)[:MAX_MODELS]
+
+    def _render_head(self) -> RenderableType:
+        if self._sources.progress is None:
+            return Text(self._sources.title, "bold")
+        return self._render_progress(self._sources.progress())
 
     def _print_lines(self, stop: Event) -> None:
         while not stop.wait(LINE_INTERVAL_S):
@@ -122,7 +152,8 @@ class LiveView:
         cells: list[RenderableType] = [Text(PLACEHOLDER if at is None else format_date(at), "bold")]
         if self._sources.event_time_range is not None and at is not None:
             first, last = self._sources.event_time_range
-            cells.append(ProgressBar(total=max(last - first, 1), completed=at - first, width=30))
+            width = max(MIN_BAR_WIDTH, min(30, self._console.width - TEXT_WIDTH))
+            cells.append(ProgressBar(total=max(last - first, 1), completed=at - first, width=width))
         cells.append(
             Text(
                 f"{format_count(progress.requests)} requests,"
@@ -142,7 +173,7 @@ class LiveView:
             return ""
         return f"{format_count((last - first) / 1000 / (now - since))} x real time"
 
-    def _render_stats(self, snapshot: LiveSnapshot) -> Table:
+    def _render_stats(self, snapshot: LiveSnapshot, lag: Mapping[str, int]) -> Table:
         window = self._sources.stats.window
         table = Table.grid(padding=(0, 3))
         rows = (
@@ -158,10 +189,10 @@ class LiveView:
             ),
             (
                 "labels",
-                f"{format_count(snapshot.joined)} joined of {format_count(snapshot.labels)}",
+                f"{format_count(snapshot.labels)} sent, {format_count(snapshot.joined)} joined",
                 f"{format_count(snapshot.unjoined)} unjoined",
             ),
-            ("lag", _format_lag(self._sources.lag()), "records"),
+            ("lag", _format_lag(lag), "records"),
             (
                 "errors",
                 f"{format_count(snapshot.errors)} responses",
@@ -169,26 +200,27 @@ class LiveView:
             ),
         )
         for name, value, note in rows:
-            table.add_row(Text(name, "dim"), value, Text(note, "dim"))
+            if name != "labels" or has_labels(snapshot):
+                table.add_row(Text(name, "dim"), value, Text(note, "dim"))
         return table
 
     def _render_models(self, snapshot: LiveSnapshot) -> Table:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="dim")
+        has_scores = any(map(isfinite, snapshot.auc.values()))
         score_column = f"AUC, last {format_count(self._sources.stats.window.labels)} labels"
-        for index, column in enumerate(
-            ("model", "predictions", "version", "hot swaps", score_column)
-        ):
-            table.add_column(column, justify="right" if index else "left")
-        for model in self._sources.stats.route:
-            table.add_row(
-                model,
+        columns = ["model", "predictions", "version", "hot swaps", *[score_column] * has_scores]
+        for index, column in enumerate(columns):
+            table.add_column(column, justify="right" if index else "left", overflow="fold")
+        for model in self._models(snapshot):
+            version = snapshot.versions.get(model)
+            cells = (
+                Text(model),
                 format_count(snapshot.predictions.get(model, 0)),
-                f"v{snapshot.versions.get(model, 0)}"
-                if model in snapshot.versions
-                else PLACEHOLDER,
+                PLACEHOLDER if version is None else f"v{version}",
                 format_count(snapshot.swaps.get(model, 0)),
                 format_score(snapshot.auc.get(model, nan)),
             )
+            table.add_row(*cells[: len(columns)])
         return table
 
 

@@ -1,6 +1,7 @@
 """Reading of offset ranges of topics without a consumer group, for questions about the past."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
@@ -30,10 +31,28 @@ def find_ranges(
     return {partition: (starts.get(partition, 0), end) for partition, end in ends.items()}
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How far a topic is read."""
+
+    topic: str
+    count: int
+    total: int
+    on_progress: ReadProgressCallback
+
+    def show(self) -> None:
+        """Report the progress."""
+        self.on_progress(self.topic, self.count, self.total)
+
+
 def read_ranges(
     connection: Connection, ranges: OffsetRanges, on_progress: ReadProgressCallback
 ) -> Iterator[Record]:
-    """Yield the committed records of some ranges by topic, in the order of each partition."""
+    """Yield the committed records of some ranges by topic, in the order of each partition.
+
+    `on_progress` is called at each topic, every 1,000 records, and several times a second while no
+    record arrives: an exception that it raises ends the read.
+    """
     filled = {partition: bounds for partition, bounds in ranges.items() if bounds[1] > bounds[0]}
     total, count = sum(end - start for start, end in filled.values()), 0
     for topic in dict.fromkeys(partition.topic for partition in filled):
@@ -41,8 +60,10 @@ def read_ranges(
             partition: bounds for partition, bounds in filled.items() if partition.topic == topic
         }
         on_progress(topic, count, total)
-        for record in read_offset_ranges(connection, topic, own):
-            count += 1
-            if count % PROGRESS_INTERVAL == 0:
-                on_progress(topic, count, total)
+        progress = _Progress(topic, count, total, on_progress)
+        for record in read_offset_ranges(connection, topic, own, progress.show):
+            progress.count += 1
+            if progress.count % PROGRESS_INTERVAL == 0:
+                progress.show()
             yield record
+        count = progress.count

@@ -7,12 +7,14 @@ from typing import NamedTuple, Protocol
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.reader import Reader, read_to_end
+from modstream.broker.client.reader import Reader, read_offset_ranges, read_to_end
 from modstream.broker.errors import TransactionAborted
 from modstream.broker.wire.batches import split_batches
 from modstream.broker.wire.dead_letters import build_redriven_request
+from modstream.broker.wire.originals import Original
 from modstream.broker.wire.quarantine import build_released_feedback
-from modstream.broker.wire.records import ProducerRecord, Record
+from modstream.broker.wire.record_size import fits, record_size
+from modstream.broker.wire.records import Headers, Offsets, ProducerRecord, Record
 from modstream.broker.wire.topics import Header, Topics
 from modstream.processors.redrive.release import read_quarantined_row
 from modstream.processors.redrive.selection import (
@@ -52,7 +54,8 @@ class LetterKind:
     topic: str
     destinations: tuple[str, ...]
     read: Callable[[Record], DeadLetter]
-    build_original: Callable[[Record], ProducerRecord]
+    build_original: Callable[[Record, Record | None], ProducerRecord]
+    """Returns the record to send of a letter, and of its original if the letter was cut."""
 
 
 def dead_letters(topics: Topics) -> LetterKind:
@@ -83,12 +86,21 @@ class LetterScan(NamedTuple):
         counts = Counter(self.classifier.classify(letter) for letter in self.matching(selection))
         return {state.value: counts[state] for state in LetterState}
 
+    def refused(self, selection: LetterFilter) -> list[str]:
+        """Return the reasons of the selected letters that cannot be sent back."""
+        reasons = map(self.classifier.explain_unsendable, self.matching(selection))
+        return [reason for reason in reasons if reason is not None]
+
 
 class RedriveResult(NamedTuple):
-    """The number of letters sent back, and the number of selected letters by previous state."""
+    """The number of letters sent back, and the number of selected letters by previous state.
+
+    `refused` says of each selected letter that cannot be sent back why.
+    """
 
     sent: int
     states_before: dict[str, int]
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,8 @@ class Redrive:
     on_progress: RedriveProgressCallback = lambda _activity, _count: None
     max_records: int = 500
     """Maximum number of records in one transaction."""
+    headers: Headers = ()
+    """Further headers of each record that is sent."""
 
     def scan(self, max_attempts: int = MAX_ATTEMPTS) -> LetterScan:
         """Read all letters, and find the ones that were redriven before."""
@@ -124,7 +138,11 @@ class Redrive:
             for record in resent
             if (position := record.header(Header.REDRIVE_OF)) is not None
         }
-        return LetterScan(letters, LetterClassifier(destinations, redriven, max_attempts))
+        retained: Offsets = {}
+        if any(letter.original for letter in letters):
+            retained = Admin(self.connection).first_offsets(destinations)
+        classifier = LetterClassifier(destinations, redriven, max_attempts, retained)
+        return LetterScan(letters, classifier)
 
     def run(self, selection: LetterFilter, publisher: AtomicPublisher) -> RedriveResult:
         """Send back every selected letter that is due.
@@ -142,19 +160,42 @@ class Redrive:
             if letters.classifier.classify(letter) is LetterState.DUE
         }
         sent = 0
+        refused = letters.refused(selection)
         records = (record for record in self._read_letters() if record.position in due)
-        for batch in split_batches(records, self.max_records):
-            originals = [self.kind.build_original(record) for record in batch]
-            publish_with_retries(publisher, originals)  # Step 4.
+        for batch in split_batches(self._build_originals(records, refused), self.max_records):
+            publish_with_retries(publisher, batch)  # Step 4.
             sent += len(batch)
             self.on_progress("sending", sent)
-        return RedriveResult(sent, letters.count_states(selection))
+        return RedriveResult(sent, letters.count_states(selection), tuple(refused))
 
     def records(self, selection: LetterFilter) -> Iterator[Record]:
         """Yield the records of the selected letters."""
         return (
             record for record in self._read_letters() if selection.matches(self.kind.read(record))
         )
+
+    def _build_originals(
+        self, letters: Iterable[Record], refused: list[str]
+    ) -> Iterator[ProducerRecord]:
+        """Yield the records to send; the reasons of letters that cannot be sent go to `refused`."""
+        for letter in letters:
+            place, original = self.kind.read(letter).original, None
+            if place is not None and (original := self._read_original(place)) is None:
+                refused.append(f"{letter.position}: the original at {place} cannot be read")
+                continue
+            built = self.kind.build_original(letter, original)
+            built = built._replace(headers=(*built.headers, *self.headers))
+            if fits(built):
+                yield built
+            else:
+                size = record_size(built)
+                refused.append(f"{letter.position}: {size:,} bytes are more than a topic takes")
+
+    def _read_original(self, place: Original) -> Record | None:
+        """Return the original of a cut letter; None if it is not there any more."""
+        ranges = {place.partition: (place.offset, place.offset + 1)}
+        found = read_offset_ranges(self.connection, place.partition.topic, ranges)
+        return next((record for record in found if place.matches(record)), None)
 
     def _read_letters(self) -> Iterator[Record]:
         return read_to_end(self.connection, [self.kind.topic])

@@ -23,6 +23,7 @@ class BackgroundThread:
         retry_on: tuple[type[Exception], ...] = (),
         retry_seconds: float = 1.0,
     ) -> None:
+        self.name = name
         self._target = target
         self._retry_on = retry_on
         self._retry_seconds = retry_seconds
@@ -44,6 +45,11 @@ class BackgroundThread:
     def join(self, timeout: float | None = None) -> None:
         """Wait until the target has returned or failed, at most `timeout` seconds."""
         self._thread.join(timeout)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether an exception has ended the thread."""
+        return self._error is not None
 
     def raise_if_failed(self) -> None:
         """Raise the exception that ended the thread, if one did."""

@@ -35,7 +35,10 @@ def module_command(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def spawn(
-    argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process in its own session and append its output to `log`.
 
@@ -43,13 +46,14 @@ def spawn(
         argv: the command, run without a shell.
         log: the file for stdout and stderr; created with its folder if missing.
         env: the complete environment; by default this process's.
+        inherited: file descriptors that stay open in the process.
 
     Raises:
         OSError: the command does not exist or cannot be run.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
-        process = _forker().submit(_start, list(argv), sink, env).result()
+        process = _forker().submit(_start, list(argv), sink, env, inherited).result()
     if not LINUX:
         atexit.register(kill, process)
     return process
@@ -72,6 +76,12 @@ def kill(process: subprocess.Popen[bytes]) -> int:
     return process.wait()
 
 
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what a process has started and left behind, once it has ended itself."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def tail(log: Path, since: int = 0, lines: int = 15) -> str:
     """Return the last lines of a log from byte `since` on, without Java's stack frames."""
     with log.open("rb") as source:
@@ -87,7 +97,7 @@ def _forker() -> ThreadPoolExecutor:
 
 
 def _start(
-    argv: list[str], sink: BinaryIO, env: Mapping[str, str] | None
+    argv: list[str], sink: BinaryIO, env: Mapping[str, str] | None, inherited: Sequence[int]
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         argv,
@@ -96,6 +106,7 @@ def _start(
         stderr=subprocess.STDOUT,
         env=env,
         start_new_session=True,
+        pass_fds=inherited,
         # Takes no lock and allocates almost nothing, so it is safe with other threads running.
         preexec_fn=partial(_set_parent_death_signal, os.getpid()) if LINUX else None,  # noqa: PLW1509
     )

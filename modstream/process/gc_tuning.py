@@ -11,8 +11,10 @@ have no reference cycles and are freed without the collector."""
 
 
 @contextmanager
-def relaxed_gc() -> Iterator[None]:
+def relaxed_gc(threshold: int = YOUNG_THRESHOLD) -> Iterator[None]:
     """Exclude all existing objects, such as libraries and models, and collect less often.
+
+    `threshold` is the number of allocations before a collection.
 
     By default the collector runs every 700 allocations, and over all objects once the young ones
     are a quarter of them: in a saturated worker that took more than a quarter of the processor
@@ -21,7 +23,7 @@ def relaxed_gc() -> Iterator[None]:
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_THRESHOLD, *before[1:])
+    gc.set_threshold(threshold, *before[1:])
     try:
         yield
     finally:

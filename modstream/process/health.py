@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import time
@@ -21,14 +22,25 @@ class HealthReport:
     at: float
 
 
-class HealthFiles:
-    """The health reports of all services that run from a home folder, one file each."""
+def ignore_report(_report: HealthReport) -> None:
+    """Do nothing: the default observer of reports."""
 
-    def __init__(self, home: Path) -> None:
+
+class HealthFiles:
+    """The health reports of all services that run from a home folder, one file each.
+
+    `on_write` is called with each report that this process writes.
+    """
+
+    def __init__(
+        self, home: Path, on_write: Callable[[HealthReport], None] = ignore_report
+    ) -> None:
         self._folder = home / "health"
+        self._on_write = on_write
 
     def write(self, report: HealthReport) -> None:
         """Replace a service's report atomically: readers see the old or the new one."""
+        self._on_write(report)
         self._folder.mkdir(parents=True, exist_ok=True)
         temporary = self._folder / f".{report.name}"
         temporary.write_text(json.dumps(asdict(report)))

@@ -12,6 +12,7 @@ from typing import Protocol, Self
 import structlog
 
 from modstream.broker.errors import BrokerError
+from modstream.broker.loop.crash_journal import CrashJournal
 from modstream.broker.loop.progress import EXIT_STALLED, ProgressTracker
 from modstream.broker.wire.records import OffsetRanges, TopicPartition
 from modstream.process.background import BackgroundThread
@@ -45,27 +46,41 @@ class WorkProbe(Protocol):
         """Return a counter that increases whenever a poll left nothing more to read."""
 
 
+def no_problems() -> str:
+    """Return no problems: the default of a process whose health is its progress alone."""
+    return ""
+
+
 class StallWatchdog:
     """Ends a process whose partitions have pending records but no deliveries; reports its health.
 
+    A process that makes progress is unhealthy nevertheless while `problems` returns a text.
+
     After `timeout_seconds` without progress the process exits with code 75. While the broker does
-    not answer, a restart would not help: the process is reported as unhealthy and continues.
+    not answer, a restart would not help: the process is reported as unhealthy and continues. The
+    crash journal gets the reason of the end, since records in hand may have caused it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each collaborator
         self,
         name: str,
         probe: WorkProbe,
         timeout_seconds: float,
         health_files: HealthFiles,
+        *,
+        journal: CrashJournal | None = None,
         exit_process: Callable[[int], None] = exit_process,
+        problems: Callable[[], str] = no_problems,
     ) -> None:
         self._name = name
         self._probe = probe
         self._timeout_seconds = timeout_seconds
         self._health_files = health_files
+        self._journal = journal
         self._exit_process = exit_process
+        self._problems = problems
         self._tracker: ProgressTracker[TopicPartition] = ProgressTracker()
+        self._outage = ""
         # A health file that cannot be written must not end the watch.
         self._thread = BackgroundThread("stall-watchdog", self._watch, retry_on=(OSError,))
 
@@ -89,13 +104,26 @@ class StallWatchdog:
                 stalled = self._find_stalled(pending, is_busy=is_busy)
             except BrokerError as error:
                 self._tracker.reset()
+                self._note_outage(str(error))
                 self._report(None, is_healthy=False, reason=str(error))
                 continue
+            self._note_outage("")
             if stalled:
                 self._terminate(stalled)
                 return
             lag = count_offsets(pending)
             self._report(lag, is_healthy=True, reason="records wait" if lag else "nothing waits")
+
+    def _note_outage(self, reason: str) -> None:
+        """Log once that the broker does not answer, and once that it answers again."""
+        if bool(reason) == bool(self._outage):
+            return
+        self._outage = reason
+        log = structlog.get_logger(__name__)
+        if reason:
+            log.warning("Kafka does not answer", name=self._name, reason=reason)
+        else:
+            log.info("Kafka answers again", name=self._name)
 
     def _find_stalled(self, pending: OffsetRanges, *, is_busy: bool) -> OffsetRanges:
         """Return the ranges that have waited too long, if they hold a record."""
@@ -118,9 +146,14 @@ class StallWatchdog:
         self._report(lag, is_healthy=False, reason=reason)
         structlog.get_logger(__name__).error("process stalled", name=self._name, reason=reason)
         faulthandler.dump_traceback()  # The only evidence of where the threads are blocked.
+        if self._journal is not None:
+            self._journal.note_stall(f"stalled: {reason}", self._timeout_seconds)
         self._exit_process(EXIT_STALLED)
 
     def _report(self, lag: int | None, *, is_healthy: bool, reason: str) -> None:
+        problems = self._problems()
+        if is_healthy and problems:
+            is_healthy, reason = False, problems
         self._health_files.write(HealthReport(self._name, is_healthy, reason, lag, time()))
 
 

@@ -1,20 +1,20 @@
 """Access to the registry by the settings, and waiting for a model to be published."""
 
 from collections.abc import Callable
-from pathlib import Path
 from threading import Event
 from typing import TypeVar
-from urllib.parse import quote
 
 import structlog
 
-from modstream.models.registry.backup import default_backup_folder
+from modstream.models.errors import ModelLoading
 from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.errors import ModelNotFound, RegistryUnavailable
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.runtime import LEARNING_RUNTIMES
 from modstream.models.schema.card import ModelCard
 from modstream.models.security.signing import SigningKey, Trust
+from modstream.name_hints import nearest_names, suggest_names
+from modstream.registry.backups import backup_folder
 from modstream.settings import Settings
 
 T = TypeVar("T")
@@ -27,12 +27,6 @@ def open_registry(settings: Settings) -> Registry:
         prefix=f"{settings.prefix}modstream", backup_dir=backup_folder(settings)
     )
     return Registry(settings.redis, registry_settings, key)
-
-
-def backup_folder(settings: Settings) -> Path:
-    """Return the folder of the backups of this installation's models."""
-    folder = settings.backup_dir or default_backup_folder(settings.home)
-    return folder / quote(f"{settings.prefix}modstream", safe="")
 
 
 def load_trust(settings: Settings) -> Trust:
@@ -52,6 +46,16 @@ def newest_learning_version(registry: Registry, name: str) -> ModelCard | None:
     return next((card for card in older if card.runtime in LEARNING_RUNTIMES), newest)
 
 
+def suggest_model(registry: Registry, name: str) -> dict[str, str]:
+    """Return a hint for the log if a published model is called almost like a missing one."""
+    try:
+        names = registry.names()
+    except RegistryUnavailable:
+        return {}
+    near = [] if name in names else nearest_names(name, names)
+    return {"hint": suggest_names(name, near)} if near else {}
+
+
 def wait_for_model(
     registry: Registry, stop: Event, name: str, find: Callable[[], T | None]
 ) -> T | None:
@@ -66,12 +70,13 @@ def wait_for_model(
                 if (found := find()) is not None:
                     return found
                 cause: Exception = ModelNotFound(name, "newest")
-            except (ModelNotFound, RegistryUnavailable) as error:
+            except (ModelLoading, ModelNotFound, RegistryUnavailable) as error:
                 cause = error
             if type(cause).__name__ != logged:
                 logged = type(cause).__name__
+                hint = suggest_model(registry, name) if type(cause) is ModelNotFound else {}
                 structlog.get_logger(__name__).info(
-                    "waiting for model", model=name, cause=str(cause)
+                    "waiting for model", model=name, cause=str(cause), **hint
                 )
             changes.wait_for(name, 0.5)
     return None

@@ -9,6 +9,8 @@ from modstream.broker.wire.codec import encode
 from modstream.broker.wire.model_contracts import ModelEvent
 from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
+from modstream.lineage.emitter import open_lineage
+from modstream.lineage.runs import JobKind, change_run
 from modstream.models.registry.refs import CHAMPION
 from modstream.models.schema.card import ModelCard
 from modstream.processors.promote.decision import Decision
@@ -17,7 +19,7 @@ from modstream.settings import Settings
 EventAction = Literal["publish", "promote", "rollback"]
 
 
-def model_event(
+def model_event(  # noqa: PLR0913 - the facts of the event
     topics: Topics,
     card: ModelCard,
     action: EventAction,
@@ -25,6 +27,7 @@ def model_event(
     alias: str | None = None,
     first_offsets: Mapping[str, int] | None = None,
     reason: str = "",
+    user: str = "",
 ) -> ProducerRecord:
     """Build the event of a version, or of an alias that moved to it.
 
@@ -38,8 +41,10 @@ def model_event(
         alias: the alias that moved, if any.
         first_offsets: the offsets from which this version learned beyond its parent.
         reason: why the event happened.
+        user: the person who asked for it, empty if none did or the name is not known.
     """
     key = f"{card.name}/{card.version}" if action == "publish" else f"{card.name}@{alias}"
+    at = card.created.timestamp() if action == "publish" else time()
     event = ModelEvent(
         model=card.name,
         version=card.version,
@@ -47,12 +52,13 @@ def model_event(
         alias=alias,
         sha256=card.sha256,
         parent=card.parent,
-        at=int(card.created.timestamp() * 1000),
+        at=int(at * 1000),
         event_time=int(card.metrics["event_time"]) if "event_time" in card.metrics else None,
         rows_learned=int(card.metrics.get("learned", 0)),
         first_offsets=dict(first_offsets or {}),
         offsets=card.offsets,
         reason=reason,
+        user=user or None,
     )
     return ProducerRecord(topics.model_events, key.encode(), encode(event))
 
@@ -84,10 +90,17 @@ def decision_event(
 
 
 def publish_event(
-    settings: Settings, card: ModelCard, action: EventAction, alias: str | None, reason: str = ""
+    settings: Settings,
+    card: ModelCard,
+    action: EventAction,
+    alias: str | None,
+    reason: str = "",
+    user: str = "",
 ) -> None:
     """Publish the event of a version, or of an alias that moved to it."""
     with Publisher(settings.connection, "modstream-models") as publisher:
         topics = settings.topics()
-        publisher.send(model_event(topics, card, action, alias=alias, reason=reason))
+        publisher.send(model_event(topics, card, action, alias=alias, reason=reason, user=user))
         publisher.flush()
+    with open_lineage(settings) as lineage:
+        lineage.record(change_run(topics, card, JobKind(action), alias, reason=reason, user=user))

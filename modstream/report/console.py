@@ -1,20 +1,28 @@
 """The report of a stream's audit in the terminal."""
 
-from rich import box
+from collections.abc import Iterable
+
 from rich.console import Console, Group
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from modstream.audit.result import AuditResult
+from modstream.report.absent_parts import absent_parts
 from modstream.report.formatting import format_verdict
-from modstream.report.report_table import Cell, ExpectedZero, ReportTable
+from modstream.report.report_table import ExpectedZero, ReportTable
 from modstream.report.tables import report_tables
+from modstream.report.text_table import TableColumn, fit_columns, render_table
 
 
 def print_report(result: AuditResult, console: Console) -> None:
     """Print the verdict and the tables, for a terminal of at least 80 columns."""
-    console.print(Group(_render_verdict(result), *map(_render_table, report_tables(result)), ""))
+    absent = [Text(sentence, "dim") for sentence in absent_parts(result)]
+    tables = (_render_table(table, console.width) for table in report_tables(result))
+    console.print(Group(_render_verdict(result), *tables, "", *absent, *[""] * bool(absent)))
+
+
+def print_tables(tables: Iterable[ReportTable], console: Console) -> None:
+    """Print tables one below the other."""
+    console.print(Group(*(_render_table(table, console.width) for table in tables)))
 
 
 def _render_verdict(result: AuditResult) -> Text:
@@ -22,17 +30,28 @@ def _render_verdict(result: AuditResult) -> Text:
     return Text.assemble((word, "bold green" if result.is_sound else "bold red"), "  ", reason)
 
 
-def _render_table(data: ReportTable) -> Group:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="default")
-    for index, column in enumerate(data.columns):
-        table.add_column(column, justify="right" if index else "left", overflow="fold")
-    for row in data.rows:
-        table.add_row(*map(_render_cell, row))
-    notes = [Padding(Text(note, "dim"), (0, 0, 0, 1)) for note in data.notes]
+def _render_table(data: ReportTable, width: int) -> Group:
+    columns = [
+        TableColumn(name, tuple(str(row[index]) for row in data.rows), is_numeric=index > 0)
+        for index, name in enumerate(data.columns)
+    ]
+
+    def style(row: int, column: str) -> str:
+        cell = data.rows[row][data.columns.index(column)]
+        if not isinstance(cell, ExpectedZero):
+            return ""
+        return "bold red" if cell.count else "green"
+
+    # A column of counts that must be zero says most when it is zero.
+    must_be_zero = {
+        name
+        for row in data.rows
+        for name, cell in zip(data.columns, row, strict=True)
+        if isinstance(cell, ExpectedZero)
+    }
+    drop = [name for name in reversed(data.columns) if name not in must_be_zero]
+    layout = fit_columns(columns, width, drop, drops_empty=False)
+    hidden = [f"no room for {', '.join(layout.hidden)}"] if layout.hidden else []
+    notes = [Text(note, "dim") for note in (*data.notes, *hidden)]
+    table = render_table(layout, header_style="default", cell_style=style)
     return Group("", Text(data.title, "bold"), "", table, *notes)
-
-
-def _render_cell(cell: Cell) -> Text:
-    if isinstance(cell, ExpectedZero):
-        return Text(str(cell), "bold red" if cell.count else "green")
-    return Text(cell)

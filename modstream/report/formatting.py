@@ -68,7 +68,8 @@ def format_verdict(result: AuditResult) -> tuple[str, str]:
     models = " and ".join(result.route)
     requests, sent = format_count(result.delivery.requests), format_count(result.labels.sent)
     reason = f"Each of {requests} requests has exactly one response per model ({models})"
-    reason += f"; each of {sent} labels is accounted for"
+    if result.labels.sent:
+        reason += f"; each of {sent} labels is accounted for"
     if result.learning:
         reason += "; no row was learned twice or skipped"
     return "SOUND", f"{reason}."

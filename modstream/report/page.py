@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
-from typing import TypeVar
 
 from matplotlib.axes import Axes
 
-from modstream.audit.quality import DAY_MS, HOUR_MS, WEEK_MS
+from modstream.audit.quality import WEEK_MS
 from modstream.audit.result import AuditResult
+from modstream.models.evaluation.monitoring.periods import DAY_MS, HOUR_MS
 from modstream.report import plots
+from modstream.report.absent_parts import absent_parts, has_labels, has_quality
 from modstream.report.formatting import (
     format_count,
     format_date,
@@ -18,7 +19,8 @@ from modstream.report.formatting import (
     format_score,
     format_verdict,
 )
-from modstream.report.report_table import Cell, ExpectedZero, ReportTable
+from modstream.report.html_parts import render_plot, render_table
+from modstream.report.monitoring_page import monitoring_sections
 from modstream.report.style import CSS
 from modstream.report.tables import report_tables
 
@@ -27,8 +29,6 @@ FOOTER = (
     "Computed from all committed records in the topics of the stream. Only the lag was sampled"
     " while the stream ran."
 )
-
-T = TypeVar("T")
 
 
 def write_page(result: AuditResult, path: Path) -> None:
@@ -42,7 +42,9 @@ def render_page(result: AuditResult) -> str:
     body = f"""<dl class="key">{"".join(_headline_numbers(result))}</dl>
 <p class="models">{"".join(_legend(result))}</p>
 {"".join(_plots(result))}
-{"".join(map(render_table, report_tables(result)))}"""
+{"".join(map(render_table, report_tables(result)))}
+{"".join(monitoring_sections(result.monitoring))}
+{"".join(f'<p class="lines">{escape(one)}</p>' for one in absent_parts(result))}"""
     return render_verdict_document(
         title=f"Stream {result.stream}",
         subtitle=_subtitle(result),
@@ -120,11 +122,12 @@ def _headline_numbers(result: AuditResult) -> Iterable[str]:
         yield render_headline_number(
             "latency p50 / p99", f"{format_ms(first.p50)} / {format_ms(first.p99)} ms"
         )
-    yield render_headline_number("labels joined", format_count(result.labels.joined))
+    if has_labels(result):
+        yield render_headline_number("labels joined", format_count(result.labels.joined))
     yield render_headline_number(
         "hot swaps", format_count(sum(one.swaps for one in result.quality))
     )
-    for one in result.quality:
+    for one in result.quality if has_quality(result) else ():
         yield render_headline_number(f"AUC {one.model}", format_score(one.auc))
 
 
@@ -139,16 +142,16 @@ def _legend(result: AuditResult) -> Iterable[str]:
 
 
 def _plots(result: AuditResult) -> Iterable[str]:
-    marks = _marker_note(result)
-    yield _result_plot("AUC over event time", marks, "auc", plots.plot_auc, result)
-    yield _result_plot("Log loss over event time", marks, "loss", plots.plot_log_loss, result)
+    if has_quality(result):
+        marks = _marker_note(result)
+        yield _result_plot("AUC over event time", marks, "auc", plots.plot_auc, result)
+        yield _result_plot("Log loss over event time", marks, "loss", plots.plot_log_loss, result)
     yield '<div class="pair">'
-    note = "p50 solid, p99 dashed; from the request's timestamp to the response's append"
-    yield _result_plot("Latency over the run", note, "latency", plots.plot_latency, result)
-    note = "all responses of the run; each step of the scale is another nine"
-    yield _result_plot(
-        "Latency by percentile", note, "curve", plots.plot_latency_percentiles, result
-    )
+    if result.performance.latency:
+        note = "p50 solid, p99 dashed; from the request's timestamp to the response's append"
+        yield _result_plot("Latency over the run", note, "latency", plots.plot_latency, result)
+        note, draw = "each step of the scale is another nine", plots.plot_latency_percentiles
+        yield _result_plot("Latency by percentile", note, "curve", draw, result)
     note = "requests sent, and responses of all models appended"
     yield _result_plot("Throughput", note, "throughput", plots.plot_throughput, result)
     if result.performance.lag:
@@ -174,33 +177,3 @@ def _result_plot(
 ) -> str:
     size = WIDE_PLOT if name in ("auc", "loss") else HALF_PLOT
     return render_plot(title, note, name, draw, result, size)
-
-
-def render_plot(
-    title: str,
-    note: str,
-    name: str,
-    draw: Callable[[Axes, T], None],
-    data: T,
-    size: tuple[float, float],
-) -> str:
-    """Return a plot with its caption as HTML; `name` makes the ids in it unique on the page."""
-    drawing = plots.draw_svg(name, draw, data, size)
-    caption = f"<figcaption><b>{escape(title)}</b> {escape(note)}</figcaption>"
-    return f"<figure>{caption}{drawing}</figure>"
-
-
-def render_table(table: ReportTable) -> str:
-    """Return a table with its title and notes as HTML."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
-    rows = "".join(f"<tr>{''.join(map(_render_cell, row))}</tr>" for row in table.rows)
-    notes = "<br>".join(map(escape, table.notes))
-    return f"""<section><h2>{escape(table.title)}</h2>
-<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
-<p class="lines">{notes}</p></section>"""
-
-
-def _render_cell(cell: Cell) -> str:
-    if isinstance(cell, ExpectedZero):
-        return f'<td class="{"fault" if cell.count else "zero"}">{escape(str(cell))}</td>'
-    return f"<td>{escape(cell)}</td>"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Any, TypeVar
+from warnings import catch_warnings, filterwarnings
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -11,8 +12,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from modstream.audit.quality import DAY_MS, ModelQuality, QualityBin
+from modstream.audit.quality import ModelQuality, QualityBin
 from modstream.audit.result import AuditResult
+from modstream.models.evaluation.monitoring.periods import DAY_MS
 
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
 MODEL_COLOURS = ("#040401", "#040402", "#040403", "#040404")
@@ -25,6 +27,8 @@ CSS_COLOURS = {
     **{colour: f"var(--service-{index})" for index, colour in enumerate(SERVICE_COLOURS)},
 }
 """The placeholder colours in matplotlib's output, and the CSS variables that replace them."""
+LAST_DATE = 200_000.0
+"""The last date that is drawn, in the year 2517: the axis needs room beyond it."""
 MAX_VERSION_MARKS = 80
 """Maximum number of version marks; of more, only every k-th is drawn."""
 STYLE: Any = {
@@ -55,7 +59,9 @@ T = TypeVar("T")
 
 def draw_svg(name: str, draw: Callable[[Axes, T], None], data: T, size: tuple[float, float]) -> str:
     """Return a plot of `size` inches as an SVG element; `name` makes its ids unique on the page."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), catch_warnings():
+        # The browser has the glyphs that matplotlib's own font lacks.
+        filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         draw(axes, data)
@@ -196,5 +202,5 @@ def _legend(axes: Axes) -> None:
 
 
 def to_plot_date(event_time: int) -> float:
-    """Return an event time (ms) as a matplotlib date: days since 1970."""
-    return event_time / DAY_MS
+    """Return an event time (ms) as a matplotlib date: days since 1970, not beyond `LAST_DATE`."""
+    return min(max(event_time / DAY_MS, 0.0), LAST_DATE)

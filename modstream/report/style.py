@@ -26,7 +26,11 @@ body {
   color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif;
 }
 h1 { margin: 0; font-size: 1.75rem; letter-spacing: -0.015em; }
-h2 { margin: 2.25rem 0 0.5rem; font-size: 1.05rem; }
+h2, h3 { margin: 2.25rem 0 0.5rem; font-size: 1.05rem; }
+h2.part { margin: 3rem 0 0; padding-top: 1.25rem; border-top: 1px solid var(--grid);
+  font-size: 1.3rem; }
+.part + .lines { margin: 0.1rem 0 1rem; }
+details { margin: 1rem 0; } summary { cursor: pointer; font-size: 0.95rem; }
 .span { margin: 0.1rem 0 1rem; color: var(--muted); }
 .verdict { margin: 0; padding: 0.75rem 1rem; border-left: 4px solid; background: var(--card); }
 .verdict strong { margin-right: 0.5rem; letter-spacing: 0.04em; }

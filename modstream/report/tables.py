@@ -6,6 +6,7 @@ from math import nan
 from modstream.audit.quality import ModelQuality
 from modstream.audit.result import AuditResult
 from modstream.processors.join.label_stats import delay_quantile
+from modstream.report.absent_parts import has_labels
 from modstream.report.decision_table import decision_table
 from modstream.report.formatting import (
     PLACEHOLDER,
@@ -18,12 +19,13 @@ from modstream.report.formatting import (
     format_percent,
     format_score,
 )
-from modstream.report.report_table import ExpectedZero, ReportTable
+from modstream.report.report_table import Cell, ExpectedZero, ReportTable
 
 DELIVERY_COLUMNS = ("requests", "predicted", "errors", "dead letters", "duplicate", "missing")
 LEARNING_COLUMNS = ("versions", "rows learned", "twice", "skipped", "pending", "quarantined")
 UNJOINED_COLUMNS = ("late", "orphan", "duplicate", "revised")
-"""Reasons for unjoined labels. `missing` counts predictions, so it has its own line."""
+"""Reasons for unjoined labels that have columns; the others share a line. `missing` counts
+predictions, so it has its own line."""
 
 METRIC_TITLES = {
     "auc": "AUC of anomaly scores",
@@ -98,20 +100,21 @@ def _label_table(result: AuditResult) -> ReportTable:
         "joins with altered content": audit.altered_joins,
         "unreadable": audit.unreadable,
     }
+    others = {
+        reason: count
+        for reason, count in audit.unjoined.items()
+        if reason not in (*UNJOINED_COLUMNS, "missing")
+    }
     reasons = (format_count(audit.unjoined[reason]) for reason in UNJOINED_COLUMNS)
+    outcomes = (format_count(audit.sent), format_count(audit.joined), *reasons)
+    row: tuple[Cell, ...] = (*outcomes, ExpectedZero(audit.unaccounted))
     return ReportTable(
         "Labels by outcome",
         ("labels sent", "joined", *UNJOINED_COLUMNS, "missing"),
-        (
-            (
-                format_count(audit.sent),
-                format_count(audit.joined),
-                *reasons,
-                ExpectedZero(audit.unaccounted),
-            ),
-        ),
+        (row,) if has_labels(result) else (),
         _non_empty(
             f"predictions whose label never arrived: {format_count(audit.unjoined['missing'])}",
+            f"labels that cannot be joined: {format_counts(others)}",
             f"labels arrived within: {_format_delays(audit.delays)}",
             f"repeated after a crash: {format_counts(repeated)}",
             format_counts(anomalies),
@@ -166,17 +169,19 @@ def _quality_table(result: AuditResult) -> ReportTable:
         difference = "" if value is None else format_difference(value(pair[0]) - value(pair[1]))
         return (*cells, difference)
 
+    labelled_rows = (
+        row("labelled predictions", lambda one: format_count(one.labelled)),
+        row("share of all predictions", lambda one: format_percent(one.coverage)),
+        row("joined by the joiner", lambda one: format_count(one.joined)),
+        row("AUC", lambda one: format_score(one.auc), lambda one: one.auc),
+        row("log loss (nats)", lambda one: format_score(one.log_loss), lambda one: one.log_loss),
+    )
+    title = "Quality: predictions compared with labels by id"
     return ReportTable(
-        "Quality: predictions compared with labels by id",
+        title if has_labels(result) else "Versions",
         ("", *result.route, *(("difference",) if pair else ())),
         (
-            row("labelled predictions", lambda one: format_count(one.labelled)),
-            row("share of all predictions", lambda one: format_percent(one.coverage)),
-            row("joined by the joiner", lambda one: format_count(one.joined)),
-            row("AUC", lambda one: format_score(one.auc), lambda one: one.auc),
-            row(
-                "log loss (nats)", lambda one: format_score(one.log_loss), lambda one: one.log_loss
-            ),
+            *(labelled_rows if has_labels(result) else ()),
             *(
                 row(title, lambda one, name=name: format_score(one.metrics.get(name, nan)))  # type: ignore[misc]
                 for name, title in METRIC_TITLES.items()
@@ -185,7 +190,17 @@ def _quality_table(result: AuditResult) -> ReportTable:
             row("versions that served", lambda one: format_count(len(one.versions))),
             row("hot swaps", lambda one: format_count(one.swaps)),
         ),
+        _non_empty(*map(_unscored_note, result.quality)),
     )
+
+
+def _unscored_note(quality: ModelQuality) -> str:
+    """Return why labelled predictions of a model are in no metric."""
+    reasons = {
+        "classes of the version unknown": quality.unknown_classes,
+        "label is none of the classes": quality.foreign_labels,
+    }
+    return f"labelled predictions of {quality.model} not scored: {format_counts(reasons)}"
 
 
 def _latency_table(result: AuditResult) -> ReportTable:

@@ -11,11 +11,10 @@ from modstream.models.training.dataset import LabelledDataset
 from modstream.models.training.settings import TrainSettings
 from modstream.models.training.train import TrainingResult
 from modstream.report.formatting import PLACEHOLDER, format_count, format_counts, format_score
+from modstream.report.html_parts import render_plot, render_table
 from modstream.report.page import (
     HALF_PLOT,
     render_headline_number,
-    render_plot,
-    render_table,
     render_verdict_document,
 )
 from modstream.report.report_table import ReportTable

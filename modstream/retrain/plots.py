@@ -1,27 +1,30 @@
 """Plots of a training report: confusion and calibration of classes, errors of values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from modstream.models.evaluation.metrics import FloatArray, PredictedValue
+from modstream.models.evaluation.arrays import FloatArray
+from modstream.models.evaluation.metrics import PredictedValue, most_probable
+from modstream.models.schema.class_labels import show_label
 from modstream.models.training.train import TrainingResult
 from modstream.report.plots import INK, MODEL_COLOURS, MUTED
 
 BINS = 10
+MAX_NAME_LENGTH = 20
+"""Maximum length of a class' name at an axis."""
 MAX_CLASSES = 20
 """Maximum number of classes for which the confusion matrix is drawn."""
 
 
 def plot_confusion(axes: Axes, training: TrainingResult) -> None:
     """Draw the numbers of test rows by true class and by predicted class."""
-    names = [str(label) for label in training.spec.classes]
+    names = [show_label(one, quote=False)[:MAX_NAME_LENGTH] for one in training.spec.classes]
     counts = np.zeros((len(names), len(names)), dtype=int)
     for label, prediction in zip(training.labels, training.predictions, strict=True):
-        row = int(label) if training.spec.task == "binary" else names.index(str(label))
-        counts[row, predicted_class(names, prediction)] += 1
+        counts[int(label), predicted_class(prediction)] += 1
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shades = LinearSegmentedColormap.from_list("shades", ["#ffffff00", "#0072b2aa"])
     axes.imshow(shares, cmap=shades, vmin=0, vmax=1, aspect="auto")
@@ -60,10 +63,10 @@ def plot_residuals(axes: Axes, training: TrainingResult) -> None:
     axes.set_ylabel("true")
 
 
-def predicted_class(names: Sequence[str], prediction: PredictedValue) -> int:
+def predicted_class(prediction: PredictedValue) -> int:
     """Return the index of the most likely class; of two, the second from probability 0.5 on."""
     if isinstance(prediction, Mapping):
-        return names.index(max(prediction, key=lambda name: prediction[name]))
+        return int(most_probable(prediction))
     return int(isinstance(prediction, int | float) and prediction >= 0.5)
 
 

@@ -7,6 +7,8 @@ import structlog
 
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
+from modstream.lineage.emitter import open_lineage
+from modstream.lineage.training import TrainingRun
 from modstream.models.registry.refs import CHALLENGER
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
@@ -56,17 +58,21 @@ def retrain(
         TrainingError: if there are too few valid rows; no report is written.
         BrokerError: if the topic cannot be read.
     """
-    topics = settings.topics()
-    champion = registry.card(model)
-    on_progress("reading feedback", 0.0)
-    records = read_to_end(settings.connection, [topics.feedback])
-    dataset = collect(records, champion, settings.train.max_rows)
-    training = train(dataset, settings.train, on_progress)
-    report = settings.home / "reports" / f"train-{model}.html"
-    write_page(dataset, training, settings.train, report)
-    card = None
-    if alias is not None and training.is_accepted:
-        card = _publish(settings, registry, training, alias, reason)
+    topics, champion = settings.topics(), registry.card(model)
+    with (
+        open_lineage(settings) as lineage,
+        TrainingRun(lineage, topics, champion, reason) as run,
+    ):
+        on_progress("reading feedback", 0.0)
+        records = run.reading(read_to_end(settings.connection, [topics.feedback]))
+        dataset = collect(records, champion, settings.train.max_rows)
+        training = train(dataset, settings.train, on_progress)
+        report = settings.home / "reports" / f"train-{model}.html"
+        write_page(dataset, training, settings.train, report)
+        card = None
+        if alias is not None and training.is_accepted:
+            card = _publish(settings, registry, training, alias, reason)
+            run.published(card, alias)
     _log(dataset, training, card)
     return RetrainResult(training, card, report)
 

@@ -5,21 +5,25 @@ under its own alias. Each version's note names its candidate. A batch model is p
 own alias by a retrainer or an operator. The alias `last-good` points at the last-good version.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import structlog
 
 from modstream.errors import RuntimeCannotLearn
 from modstream.models.errors import UnreadableArtifact
+from modstream.models.evaluation.version_classes import VersionClasses, VersionLabels
 from modstream.models.registry.refs import LAST_GOOD
 from modstream.models.registry.registry import Registry
-from modstream.models.runtimes.runtime import LearningRuntime
 from modstream.models.schema.card import ModelCard
 from modstream.models.serving.loader import load_version
+from modstream.processors.learn.atomic_update import AnyLearningRuntime
 from modstream.processors.learn.learner import Learner
 from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.gate import PromotionGate
 from modstream.processors.promote.losses import COMPARABLE_TASKS
 from modstream.processors.promote.state_rollback import FrozenModel
 from modstream.registry.access import load_trust, newest_learning_version
+from modstream.registry.card_lookup import card_finder
 from modstream.services.relearn import make_learner, rebuild
 from modstream.settings import Settings
 
@@ -55,7 +59,10 @@ def resume(settings: Settings, registry: Registry, model: str) -> ChampionChalle
     """
     names = settings.candidates or (SINGLE,)
     cards = {name: newest_version(registry, model, name) for name in names}
-    loaded = {name: load_candidate(settings, registry, card) for name, card in cards.items()}
+    versions = VersionClasses(card_finder(registry))
+    loaded = {
+        name: load_candidate(settings, registry, card, versions) for name, card in cards.items()
+    }
     learners = {name: one for name, one in loaded.items() if isinstance(one, Learner)}
     frozen = {name: one for name, one in loaded.items() if isinstance(one, FrozenModel)}
     if not learners:
@@ -69,8 +76,24 @@ def resume(settings: Settings, registry: Registry, model: str) -> ChampionChalle
         champion = next(iter(learners))
     first_test = max(last_test_number(card) for card in cards.values()) + 1
     gate = PromotionGate(champion, settings.gate, first_test)
-    is_gated = all(card.task in COMPARABLE_TASKS for card in cards.values())
+    is_gated = are_comparable(cards.values())
+    if not is_gated:
+        structlog.get_logger(__name__).warning("candidates are not compared", model=model)
     return ChampionChallenger(learners, gate, frozen, is_gated=is_gated)
+
+
+def are_comparable(cards: Iterable[ModelCard]) -> bool:
+    """Return whether candidates can be compared: by a loss, on the same labels.
+
+    They must have a task with a loss, probabilities or values, and the same classes in the same
+    order.
+    """
+    first, *others = cards
+    classes = VersionLabels.of(first).classes
+    return all(
+        card.task in COMPARABLE_TASKS and card.output_form == "array" and card.task == first.task
+        for card in (first, *others)
+    ) and all(VersionLabels.of(card).classes.agrees_with(classes) for card in others)
 
 
 def last_test_number(card: ModelCard) -> int:
@@ -81,15 +104,15 @@ def last_test_number(card: ModelCard) -> int:
 
 
 def load_candidate(
-    settings: Settings, registry: Registry, card: ModelCard
+    settings: Settings, registry: Registry, card: ModelCard, versions: VersionClasses
 ) -> Learner | FrozenModel:
     """Return a candidate as its newest version left it; relearn it if that cannot be read."""
     try:
         model = load_model(settings, registry, card)
     except UnreadableArtifact:
-        return rebuild(settings, registry, card)
-    if isinstance(model.runtime, LearningRuntime):
-        return make_learner(settings, model.card, model.runtime)
+        return rebuild(settings, registry, card, versions)
+    if isinstance(model.runtime, AnyLearningRuntime):
+        return make_learner(settings, model.card, model.runtime, versions)
     return model
 
 

@@ -11,25 +11,42 @@ from modstream.broker.client.reader import read_offset_ranges
 from modstream.broker.wire.records import TopicPartition
 from modstream.errors import NoReadableVersion
 from modstream.models.errors import ArtifactError
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.models.registry.errors import ArtifactDeleted, ModelNotFound
 from modstream.models.registry.registry import Registry
-from modstream.models.runtimes.runtime import LearningRuntime
 from modstream.models.schema.card import ModelCard
 from modstream.models.serving.loader import load_version
-from modstream.processors.learn.learner import Learner, LearnerCounts
+from modstream.processors.learn.atomic_update import AnyLearningRuntime
+from modstream.processors.learn.counts import LearnerCounts
+from modstream.processors.learn.learner import Learner
 from modstream.registry.access import load_trust
 from modstream.settings import Settings
 
 BATCH_RECORDS = 1000
 
 
-def make_learner(settings: Settings, card: ModelCard, runtime: LearningRuntime) -> Learner:
-    """Return a learner that continues from a version."""
-    counts = LearnerCounts(learned=int(card.metrics.get("learned", 0)))
-    return Learner(card, runtime, settings.topics(), settings.learn, dict(card.offsets), counts)
+def make_learner(
+    settings: Settings,
+    card: ModelCard,
+    runtime: AnyLearningRuntime,
+    versions: VersionClasses | None = None,
+) -> Learner:
+    """Return a learner that continues from a version; `versions` are the classes of all models."""
+    counts = LearnerCounts.of_version(card.metrics)
+    return Learner(
+        card,
+        runtime,
+        settings.topics(),
+        settings.learn,
+        dict(card.offsets),
+        counts,
+        versions=versions,
+    )
 
 
-def rebuild(settings: Settings, registry: Registry, card: ModelCard) -> Learner:
+def rebuild(
+    settings: Settings, registry: Registry, card: ModelCard, versions: VersionClasses | None = None
+) -> Learner:
     """Return a learner that has learned what an unreadable version had learned.
 
     Feedback that the topic has deleted meanwhile is missing.
@@ -38,7 +55,7 @@ def rebuild(settings: Settings, registry: Registry, card: ModelCard) -> Learner:
         NoReadableVersion: if no older version can be read either.
     """
     log = structlog.get_logger(__name__)
-    learner = make_learner(settings, *nearest_readable(settings, registry, card))
+    learner = make_learner(settings, *nearest_readable(settings, registry, card), versions)
     log.warning("relearning", model=card.name, unreadable=card.version, base=learner.card.version)
     relearn(settings, learner, card)
     had = int(card.metrics.get("learned", 0))
@@ -48,7 +65,7 @@ def rebuild(settings: Settings, registry: Registry, card: ModelCard) -> Learner:
 
 def nearest_readable(
     settings: Settings, registry: Registry, card: ModelCard
-) -> tuple[ModelCard, LearningRuntime]:
+) -> tuple[ModelCard, AnyLearningRuntime]:
     """Return the nearest ancestor of a version that can be read and can learn.
 
     Raises:
@@ -64,7 +81,7 @@ def nearest_readable(
             break
         except (ArtifactError, ArtifactDeleted):
             continue
-        if isinstance(runtime, LearningRuntime):
+        if isinstance(runtime, AnyLearningRuntime):
             return ancestor, runtime
     raise NoReadableVersion(card.name, card.version)
 

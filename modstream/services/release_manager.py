@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from modstream.broker.wire.records import Record
+from modstream.broker.loop.crash_guard import CrashGuard
+from modstream.broker.wire.records import ProducerRecord, Record
+from modstream.lineage.runs import JobKind, change_run
 from modstream.models.errors import ModelError
-from modstream.models.registry.errors import RegistryError
+from modstream.models.registry.errors import AliasMoved, RegistryError
 from modstream.models.registry.refs import CHALLENGER, CHAMPION, CHECKPOINT, LAST_GOOD
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
@@ -15,6 +17,8 @@ from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.decision import Decision
 from modstream.processors.promote.state_rollback import FrozenModel
 from modstream.registry.events import decision_event
+from modstream.services.alias_follower import AliasFollower
+from modstream.services.candidates import SINGLE
 from modstream.services.version_publisher import VersionPublisher
 
 CHALLENGER_PUBLISH_EVERY = 10
@@ -31,28 +35,35 @@ class ReleaseManager:
     """Publishes the candidates' versions and applies the gate's decisions to the registry.
 
     A decision that the registry does not accept is kept, and tried again before anything else is
-    published. Not thread-safe: one thread calls all methods.
+    published, unless somebody else has moved the alias `champion` meanwhile. The aliases of the
+    learners move only from the versions that `follower` last saw there. Not thread-safe: one thread
+    calls all methods.
 
     Attributes:
         registry: the model registry.
         candidates: the candidates and their gate.
         publishers: the publishers of the learners, by candidate name; the lead first.
+        follower: lets learners continue from versions to which somebody else moves their aliases.
         find_batch_updates: returns the batch models with a newer version than those it is given.
+        guard: sets aside the records on which learning fails or the process dies; None in tests.
     """
 
     registry: Registry
     candidates: ChampionChallenger
     publishers: Mapping[str, VersionPublisher]
+    follower: AliasFollower
     find_batch_updates: Callable[[Mapping[str, FrozenModel]], Mapping[str, FrozenModel]] = (
         no_updates
     )
+    guard: CrashGuard | None = None
     _champion: str | None = None
+    _serving: str = ""
     _pending: list[Decision] = field(default_factory=list)
     _publish_count: int = 0
 
     def __post_init__(self) -> None:
         """Publish the champion under its alias from the start."""
-        self._champion = self.candidates.gate.champion
+        self._champion = self._serving = self.candidates.gate.champion
 
     @property
     def lead(self) -> VersionPublisher:
@@ -60,7 +71,8 @@ class ReleaseManager:
         return next(iter(self.publishers.values()))
 
     def announce_resumed(self) -> None:
-        """Send the events of the versions resumed from again."""
+        """Send the events of the versions resumed from again, after a look at the aliases."""
+        self.follow_aliases()
         for name, publisher in self.publishers.items():
             publisher.announce_resumed(self._alias_of(name))
 
@@ -71,15 +83,38 @@ class ReleaseManager:
         """
         size = self.candidates.gate.settings.chunk_rows
         for start in range(0, len(records), size):
-            self.lead.send(self.candidates.learn(records[start : start + size]))
+            for rejected in self._learn_chunk(records[start : start + size]):
+                self.lead.send(rejected)
             self._apply_decisions()
+
+    def _learn_chunk(self, records: Sequence[Record]) -> list[list[ProducerRecord]]:
+        if self.guard is None:
+            return [self.candidates.learn(records)]
+        return self.guard.run(self.candidates.learn, records, self.candidates.set_aside)
 
     def is_behind(self) -> bool:
         """Return whether a learner has read feedback since its version, or a decision waits."""
         return bool(self._pending) or any(one.is_behind() for one in self.publishers.values())
 
+    def follow_aliases(self) -> None:
+        """Let learners continue from the versions to which somebody else has moved their aliases.
+
+        Raises:
+            AnotherLearner: a second learner of the same model has read more feedback.
+            RegistryUnavailable: the registry does not answer.
+        """
+        serving = self.follower.follow(self._serving)
+        if serving is not None:
+            self._champion = self._serving = serving
+            self._pending.clear()  # Their evidence is against another champion.
+
     def publish(self) -> bool:
-        """Publish the learners that are due; return False if Kafka or Redis is unavailable."""
+        """Publish the learners that are due; return False if this must be tried again.
+
+        That is the case if Kafka or Redis is unavailable, or if an alias was moved meanwhile.
+        """
+        if not self._try_to_follow():
+            return False
         self._apply_decisions()
         if self._pending:
             return False
@@ -92,28 +127,54 @@ class ReleaseManager:
 
     def publish_all(self) -> None:
         """Publish all learners that have read feedback since their newest versions."""
+        self._try_to_follow()
         self._apply_decisions()
         for name, publisher in self.publishers.items():
             if publisher.is_behind():
                 self._publish(name)
 
     def publish_metrics(self) -> None:
-        """Send the lead's metrics, and load new versions of batch models."""
+        """Send the lead's metrics, look at the aliases, and load new versions of batch models."""
         self.lead.publish_metrics()
         try:
+            self.follow_aliases()
             for name, model in self.find_batch_updates(self.candidates.frozen).items():
                 self.candidates.replace_frozen(name, model)
         except ModelError as error:
-            structlog.get_logger(__name__).warning("batch models not checked", cause=str(error))
+            structlog.get_logger(__name__).warning("aliases not checked", cause=str(error))
 
-    def _alias_of(self, name: str) -> str:
-        """Return the alias under which a learner is published."""
-        return CHAMPION if name == self._champion else name
+    def _alias_of(self, name: str) -> str | None:
+        """Return the alias under which a learner is published; None if none may move."""
+        left = self.follower.left
+        if name == self._champion and CHAMPION not in left:
+            return CHAMPION
+        return None if name == SINGLE or name in left else name
 
     def _publish(self, name: str, reason: str = "") -> bool:
-        test_number = self.candidates.gate.test_number
-        publisher = self.publishers[name]
-        return publisher.publish(self._alias_of(name), test_number=test_number, reason=reason)
+        alias, seen = self._alias_of(name), self.follower.seen
+        try:
+            is_published = self.publishers[name].publish(
+                alias,
+                expected=None if alias is None else seen.get(alias),
+                test_number=self.candidates.gate.test_number,
+                reason=reason,
+            )
+        except AliasMoved as error:
+            structlog.get_logger(__name__).info("version not published", cause=str(error))
+            self._try_to_follow()
+            return False
+        if is_published and alias is not None:
+            seen[alias] = self.publishers[name].learner.card.version
+        return is_published
+
+    def _try_to_follow(self) -> bool:
+        """Look at the aliases; return False if the registry is unavailable."""
+        try:
+            self.follow_aliases()
+        except RegistryError as error:
+            structlog.get_logger(__name__).warning("aliases not checked", cause=str(error))
+            return False
+        return True
 
     def _due(self) -> Iterator[str]:
         """Yield the champion and the lead, and the other challengers once in a while."""
@@ -123,7 +184,12 @@ class ReleaseManager:
                 yield name
 
     def _update_aliases(self) -> None:
-        """Move the aliases `checkpoint`, `last-good` and `challenger` to their present versions."""
+        """Move the aliases `checkpoint`, `last-good` and `challenger` to their present versions.
+
+        None of them moves while a version serves that is none of the candidates'.
+        """
+        if CHAMPION in self.follower.left:
+            return
         checkpoint = self.candidates.checkpoint()
         if checkpoint is not None:
             self._move_alias(checkpoint.card, CHECKPOINT, "serves")
@@ -142,6 +208,10 @@ class ReleaseManager:
         """Apply decisions, oldest first, until one is not accepted; announce those applied."""
         self._pending += self.candidates.decisions
         self.candidates.decisions.clear()
+        if self._pending and CHAMPION in self.follower.left:
+            log = structlog.get_logger(__name__)
+            log.warning("decision dropped", reason=self.follower.left[CHAMPION])
+            self._pending.clear()
         while self._pending and self._apply(self._pending[0]):
             self._announce(self._pending.pop(0))
 
@@ -153,25 +223,46 @@ class ReleaseManager:
             if not self._publish(former):
                 return False
         self._champion = chosen
-        if chosen in self.publishers:
-            return self._publish(chosen, decision.reason)
+        is_applied = (
+            self._publish(chosen, decision.reason)
+            if chosen in self.publishers
+            else self._promote_frozen(chosen, decision.reason)
+        )
+        if is_applied:
+            self._serving = chosen
+        return is_applied
+
+    def _promote_frozen(self, chosen: str, reason: str) -> bool:
+        """Move the alias `champion` to a candidate that does not learn."""
         card = self.candidates.frozen[chosen].card
-        if chosen == LAST_GOOD and not self._move_alias(card, LAST_GOOD, decision.reason):
+        if chosen == LAST_GOOD and not self._move_alias(card, LAST_GOOD, reason):
             return False
-        return self._move_alias(card, CHAMPION, decision.reason)
+        seen = self.follower.seen
+        is_moved = self._move_alias(card, CHAMPION, reason, expected=seen.get(CHAMPION))
+        if is_moved:
+            seen[CHAMPION] = card.version
+        return is_moved
 
     def _announce(self, decision: Decision) -> None:
         card, lead = self._card_of(decision.evidence.candidate), self.lead
         event_time = lead.learner.event_time
         lead.send([decision_event(lead.topics, card, decision, event_time)])
+        kind = JobKind(decision.action)
+        lead.lineage.record(change_run(lead.topics, card, kind, CHAMPION, reason=decision.reason))
         structlog.get_logger(__name__).info(
             decision.action, model=card.name, reason=decision.reason
         )
 
-    def _move_alias(self, card: ModelCard, alias: str, reason: str) -> bool:
+    def _move_alias(
+        self, card: ModelCard, alias: str, reason: str, expected: int | None = None
+    ) -> bool:
         """Move an alias; return False if the registry does not accept it."""
         try:
-            self.registry.promote(card.name, card.version, alias, reason=reason)
+            self.registry.promote(card.name, card.version, alias, expected=expected, reason=reason)
+        except AliasMoved as error:
+            structlog.get_logger(__name__).info("alias not moved", cause=str(error))
+            self._try_to_follow()
+            return False
         except RegistryError as error:
             structlog.get_logger(__name__).warning(
                 "alias not moved", alias=alias, cause=str(error), reason=reason

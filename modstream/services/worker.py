@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from socket import gethostname
 from threading import Event
 
 import structlog
@@ -12,21 +11,35 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.consumer import GroupConsumer
 from modstream.broker.client.delivery import AtLeastOnce, ExactlyOnce
 from modstream.broker.client.reader import read_offset_ranges
+from modstream.broker.client.topic_limits import read_record_limits
 from modstream.broker.loop.batch_sizing import AdaptiveBatchSize
+from modstream.broker.loop.crash_guard import TRIAL_SECONDS, CrashGuard
+from modstream.broker.loop.crash_journal import JOURNAL_FOLDER, CrashJournal
 from modstream.broker.loop.loop import Loop
 from modstream.broker.loop.ports import Delivery, Handler
 from modstream.broker.wire.records import OffsetRanges
 from modstream.models.serving.model_cache import ModelCache
+from modstream.models.trial.process import TrialProcess
 from modstream.process.gc_tuning import relaxed_gc
 from modstream.process.health import HealthFiles
+from modstream.process.native_faults import NativeFaultHandler
 from modstream.process.watchdog import StallWatchdog
 from modstream.processors.predict.deduplication import Deduplicator
+from modstream.processors.predict.guarded_handler import GuardedHandler
 from modstream.processors.predict.handler import request_handler
+from modstream.processors.predict.inference_log import InferenceLog
+from modstream.processors.predict.model_resolver import FindThresholds, no_thresholds
+from modstream.processors.predict.responses import ResponseWriter
 from modstream.processors.predict.settings import InferenceSettings
 from modstream.processors.predict.version_markers import VersionMarkers
 from modstream.registry.access import load_trust, open_registry, wait_for_model
+from modstream.registry.conformal import ThresholdFollower
+from modstream.services.route_models import describe_problems, is_settled
 from modstream.services.worker_hooks import HookList, WorkerHooks, WorkerStats
 from modstream.settings import Settings
+from modstream.telemetry.process import NO_METRICS, ProcessMetrics
+from modstream.telemetry.traces.ports import NO_TRACING, ProcessTracing
+from modstream.telemetry.worker import PrometheusHooks
 
 
 def consumer(settings: Settings, client_id: str) -> GroupConsumer:
@@ -45,15 +58,15 @@ def delivery(settings: Settings, client_id: str, source: GroupConsumer) -> Deliv
 
 
 def handler(
-    settings: Settings, models: ModelCache, source: GroupConsumer, hooks: WorkerHooks
+    settings: Settings,
+    models: ModelCache,
+    source: GroupConsumer,
+    hooks: WorkerHooks,
+    thresholds: FindThresholds = no_thresholds,
 ) -> Handler:
     """Return the handler of requests, composed of its steps."""
     topics, max_bytes = settings.topics(), settings.max_request_bytes
-    inference = InferenceSettings(
-        settings.models,
-        record_features=settings.record_features,
-        challenger_share=settings.challenger_share,
-    )
+    inference = inference_settings(settings)
     read_back = partial(read_offset_ranges, settings.connection, topics.requests)
     epoch = source.assignment_epoch
     deduplicator = Deduplicator(settings.dedup_window, read_back, epoch, max_bytes)
@@ -65,7 +78,44 @@ def handler(
         deduplicator=deduplicator if settings.dedup_window else None,
         markers=VersionMarkers(topics.version_markers, epoch),
         on_refusal=hooks.on_refusal,
+        limits=source.limits,
+        log=inference_log(settings, source),
+        answer_events=settings.answer_events,
+        thresholds=thresholds,
     )
+
+
+def inference_settings(settings: Settings) -> InferenceSettings:
+    """Return how the requests of the stream are answered."""
+    return InferenceSettings(
+        settings.models,
+        record_features=settings.record_features,
+        challenger_share=settings.challenger_share,
+    )
+
+
+def inference_log(settings: Settings, source: GroupConsumer) -> InferenceLog | None:
+    """Return the inference log, if the settings ask for one."""
+    if not settings.inference_log.enabled:
+        return None
+    inference = inference_settings(settings)
+    return InferenceLog(settings.topics(), settings.inference_log, inference, source.limits)
+
+
+def guarded(
+    handle: Handler,
+    settings: Settings,
+    journal: CrashJournal,
+    source: GroupConsumer,
+    hooks: WorkerHooks,
+) -> Handler:
+    """Return a handler that sets aside the records on which the given one fails, or dies."""
+    topics = settings.topics()
+    trial = min(TRIAL_SECONDS, settings.stall_timeout / 2)
+    guard = CrashGuard(journal, topics.requests, source.assignment_epoch, trial, rereads=False)
+    writer = ResponseWriter(topics, hooks.on_refusal, source.limits)
+    log = inference_log(settings, source)
+    return GuardedHandler(handle, guard, writer, hooks.on_refusal, log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +124,15 @@ class WorkerFactories:
 
     consumer: Callable[[Settings, str], GroupConsumer] = consumer
     delivery: Callable[[Settings, str, GroupConsumer], Delivery] = delivery
-    handler: Callable[[Settings, ModelCache, GroupConsumer, WorkerHooks], Handler] = handler
+    handler: Callable[
+        [Settings, ModelCache, GroupConsumer, WorkerHooks, FindThresholds], Handler
+    ] = handler
 
 
 DEFAULT_FACTORIES = WorkerFactories()
+IMPORT_SECONDS = 10.0
+"""How long a worker's start waits for the libraries of models that are not on its route: without
+them, the first requests to these models would get the error `model_loading`."""
 
 
 def run_worker(
@@ -85,42 +140,70 @@ def run_worker(
     stop: Event,
     factories: WorkerFactories = DEFAULT_FACTORIES,
     hooks: Sequence[WorkerHooks] = (),
+    metrics: ProcessMetrics = NO_METRICS,
+    tracing: ProcessTracing = NO_TRACING,
 ) -> None:
     """Answer requests until `stop` is set; the batch in hand is finished first.
 
-    Requests wait in their topic until every model of the route has been published.
+    Requests wait in their topic until every model of the route has been published. One that cannot
+    be loaded does not end the worker: see `is_settled`.
 
     Raises:
-        TopicMissing: the topic of version markers does not exist; `modstream topics create`
-            creates it.
+        TopicMissing: the topic of version markers, or of the inference log if there is one, does
+            not exist; `modstream topics create` creates it.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
     stats = WorkerStats()
-    hook = HookList([stats, *hooks])
+    measured = metrics.add(PrometheusHooks())
+    hook = HookList([stats, *((measured,) if metrics.is_on else ()), *hooks])
     with (
         open_registry(settings) as registry,
+        TrialProcess(settings.model_cache.trial_limits) as trials,
         ModelCache(
-            registry, load_trust(settings), settings.model_cache, on_swap=hook.on_swap
+            *(registry, load_trust(settings), settings.model_cache),
+            on_swap=hook.on_swap,
+            trials=trials,
         ) as models,
+        ThresholdFollower(settings) as follower,
     ):
+        measured.watch(models)
+        models.require(settings.models)
+        models.import_ahead()
         for model in settings.models:
-            wait_for_model(registry, stop, model, partial(models.get, model))
+            wait_for_model(registry, stop, model, partial(is_settled, models, model))
         if stop.is_set():
             return
-        Admin(settings.connection).wait_ready([topics.version_markers])
-        instance = gethostname() if settings.instance_id == "auto" else settings.instance_id
+        models.wait_for_imports(IMPORT_SECONDS)
+        admin = Admin(settings.connection)
+        logged = [topics.inferences] if settings.inference_log.enabled else []
+        admin.wait_ready([topics.version_markers, *logged])
+        instance = settings.instance_name
         client_id = f"{topics.group('worker')}-{instance}"
         source = factories.consumer(settings, client_id)
+        written = [topics.predictions, topics.dlq, topics.version_markers, *logged]
+        source.limits.update(read_record_limits(admin, written))
         deliver = factories.delivery(settings, client_id, source)
         batch_size = AdaptiveBatchSize(settings.batch.max_records, settings.batch.max_seconds)
-        handle = factories.handler(settings, models, source, hook)
-        probe = WorkerProbe(settings, source, stats)
+        journal = CrashJournal(settings.home / JOURNAL_FOLDER / topics.group("worker"))
+        own_handler = factories.handler(settings, models, source, hook, follower.thresholds)
+        handle = guarded(own_handler, settings, journal, source, hook)
+        handle = measured.handler(handle, topics.dlq) if metrics.is_on else handle
+        handle, deliver = tracing.worker(handle, deliver, topics.group("worker"))
+        probe = metrics.probe(WorkerProbe(settings, source, stats))
         watchdog = StallWatchdog(
-            client_id, probe, settings.stall_timeout, HealthFiles(settings.home)
+            *(
+                client_id,
+                probe,
+                settings.stall_timeout,
+                HealthFiles(settings.home, metrics.on_health),
+            ),
+            problems=partial(describe_problems, models),
+            journal=journal,
         )
         log.info("worker ready", stream=topics.stream, models=settings.models, instance=instance)
         try:
-            with relaxed_gc(), watchdog:
+            timeout = settings.stall_timeout
+            with relaxed_gc(), journal, watchdog, NativeFaultHandler(timeout, journal.report):
                 Loop(source, handle, deliver, hook, batch_size=batch_size).run(stop)
         finally:
             deliver.close()

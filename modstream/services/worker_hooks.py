@@ -1,18 +1,21 @@
 """Hooks of a worker: the one place where telemetry attaches."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+import structlog
 
 from modstream.broker.loop.ports import BatchStats, LoopHooks
 from modstream.models.serving.model_cache import ModelSwap
+from modstream.process.activity import ActivityLog
 
 
 class WorkerHooks(LoopHooks, Protocol):
     """Called at the events of a worker, from the thread where each happens. A hook must not raise.
 
     `on_batch` and `on_delivery` are called by the loop's thread, `on_refusal` by the handler's,
-    `on_swap` by the thread that refreshes the model cache.
+    `on_swap` by a thread that loads models.
     """
 
     def on_swap(self, swap: ModelSwap, /) -> None:
@@ -23,7 +26,7 @@ class WorkerHooks(LoopHooks, Protocol):
 
 
 class HookList:
-    """Calls several hooks, in their order."""
+    """Calls several hooks, in their order. A hook that raises is logged, and the others go on."""
 
     def __init__(self, hooks: Sequence[WorkerHooks]) -> None:
         self._hooks = hooks
@@ -31,22 +34,30 @@ class HookList:
     def on_batch(self, batch: BatchStats) -> None:
         """Call every hook's `on_batch`."""
         for hook in self._hooks:
-            hook.on_batch(batch)
+            call_safely(hook.on_batch, batch)
 
     def on_delivery(self, batch: BatchStats, seconds: float) -> None:
         """Call every hook's `on_delivery`."""
         for hook in self._hooks:
-            hook.on_delivery(batch, seconds)
+            call_safely(hook.on_delivery, batch, seconds)
 
     def on_swap(self, swap: ModelSwap, /) -> None:
         """Call every hook's `on_swap`."""
         for hook in self._hooks:
-            hook.on_swap(swap)
+            call_safely(hook.on_swap, swap)
 
     def on_refusal(self, code: str, model: str | None, /) -> None:
         """Call every hook's `on_refusal`."""
         for hook in self._hooks:
-            hook.on_refusal(code, model)
+            call_safely(hook.on_refusal, code, model)
+
+
+def call_safely(call: Callable[..., None], *event: object) -> None:
+    """Call a hook's method; no exception of it stops a worker."""
+    try:
+        call(*event)
+    except Exception:  # noqa: BLE001 - telemetry is foreign code
+        structlog.get_logger(__name__).exception("hook failed", hook=repr(call))
 
 
 class WorkerStats:
@@ -59,6 +70,7 @@ class WorkerStats:
         self.delivery_seconds = 0.0
         self.swaps = 0
         self.refusals: Counter[str] = Counter()
+        self._activity = ActivityLog("requests answered")
 
     def on_batch(self, batch: BatchStats) -> None:
         """Count nothing: a batch counts once it is delivered."""
@@ -69,6 +81,7 @@ class WorkerStats:
         self.records += batch.records
         self.handling_seconds += batch.handling_seconds
         self.delivery_seconds += seconds
+        self._activity.update(lambda: {"requests": self.records, "refused": self.refusals.total()})
 
     def on_swap(self, _swap: ModelSwap, /) -> None:
         """Count a swap."""

@@ -23,7 +23,6 @@ MIN_CORES = 2
 MIN_FREE_MEMORY_BYTES = 2_000_000_000
 CONNECT_TIMEOUT_S = 2.0
 JAVA_TIMEOUT_S = 20.0
-DEFAULT_REDIS_PORT = 6379
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def _check_kafka(bootstrap: str) -> Iterator[Check]:
 def _check_redis(url: str) -> Iterator[Check]:
     if url:
         address = urlsplit(url)
-        port = address.port or DEFAULT_REDIS_PORT
+        port = address.port or ports.DEFAULT_REDIS_PORT
         yield _check_reachable("redis", [f"{address.hostname}:{port}"])
         return
     try:

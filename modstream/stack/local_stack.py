@@ -7,15 +7,27 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from modstream.metrics_settings import METRICS_OFF
 from modstream.models.registry.backup import default_backup_folder
 from modstream.process.children import module_command
+from modstream.process.slots import free_instances
 from modstream.process.supervisor import Backoff, Command, Supervisor
+from modstream.running_stack import HomeLock
+from modstream.setting_names import variable_name
 from modstream.settings import Settings, load_settings, uses_external_kafka
 from modstream.stack.embedded.stack import EmbeddedServers
 from modstream.stack.signing_keys import ensure_signing_key
 
 RESTART_BACKOFF = Backoff(initial_seconds=0.2, max_seconds=10.0, reset_after_seconds=20.0)
+
+
+class GatewayPorts(NamedTuple):
+    """The ports of a gateway."""
+
+    http: int
+    grpc: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +41,38 @@ class LocalStack:
     servers: EmbeddedServers | None
     supervisor: Supervisor
 
-    def start(self, workers: int, learner: str | None) -> None:
-        """Start workers, a joiner and optionally a learner; each waits for what it needs."""
-        environment = child_environment(self.settings)
-        for number in range(workers):
-            self._start(f"worker-{number}", environment, "worker", "--instance-id", str(number))
+    def start(
+        self,
+        workers: int,
+        learner: str | None,
+        gateway: GatewayPorts | None = None,
+        *,
+        dashboard: int | None = None,
+        materializer: bool = False,
+    ) -> None:
+        """Start workers, a joiner, and optionally a learner and other services.
+
+        `gateway` and `dashboard` are their ports; None starts none.
+
+        If answers are to have conformal sets, a calibrator is started, too. Each waits for what it
+        needs. The workers get instance ids that no other worker of this home
+        directory has.
+        """
+        environment = child_environment(self.settings) | metrics_port(self.settings)
+        for number, instance in enumerate(free_instances(self.settings, workers)):
+            self._start(f"worker-{number}", environment, "worker", "--instance-id", instance)
         self._start("joiner", environment, "joiner")
         if learner is not None:
             self._start("learner", environment, "learner", "--model", learner)
+        if gateway is not None:
+            ports = ("--port", str(gateway.http), "--grpc-port", str(gateway.grpc))
+            self._start("gateway", environment, "gateway", *ports)
+        if dashboard is not None:
+            self._start("dashboard", environment, "dashboard", "--port", str(dashboard))
+        if self.settings.conformal.coverage:
+            self._start("calibrator", environment, "calibrator")
+        if materializer:
+            self._start("materializer", environment, "materializer")
 
     def _start(self, name: str, environment: dict[str, str], *arguments: str) -> None:
         argv = module_command("modstream", *arguments)
@@ -45,12 +81,18 @@ class LocalStack:
 
 @contextmanager
 def run_local_stack(
-    settings: Settings, folder: Path, *, fresh: bool = False, ports: tuple[int, int] = (0, 0)
+    settings: Settings,
+    folder: Path,
+    lock: HomeLock,
+    *,
+    fresh: bool = False,
+    ports: tuple[int, int] = (0, 0),
 ) -> Iterator[LocalStack]:
     """Start the servers and a supervisor, and stop everything at the end of the context.
 
     Servers named in the settings are used as they are. Otherwise Kafka and Redis are started from
-    `folder` on `ports` (0 chooses a free port); with `fresh` the folder is emptied first.
+    `folder` on `ports` (0 chooses a free port); with `fresh` the folder is emptied first. `lock` is
+    that of the home directory; without it, the data of a running stack could be damaged.
 
     Raises:
         StackError: the servers cannot be started.
@@ -61,7 +103,7 @@ def run_local_stack(
         else:
             if fresh:
                 shutil.rmtree(folder, ignore_errors=True)
-            servers = undo.enter_context(EmbeddedServers(folder, *ports))
+            servers = undo.enter_context(EmbeddedServers(folder, *ports, lock.descriptor))
             key, public = ensure_signing_key(settings.home)
             settings = load_settings(
                 **settings.model_dump(
@@ -77,10 +119,17 @@ def run_local_stack(
         yield LocalStack(settings, servers, undo.enter_context(Supervisor(folder, RESTART_BACKOFF)))
 
 
+def metrics_port(settings: Settings) -> dict[str, str]:
+    """Return variables for several processes, which cannot share a port: any free one for each."""
+    if settings.metrics.port == METRICS_OFF:
+        return {}
+    return {variable_name("metrics.port"): "0"}
+
+
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return this process's environment with all settings as variables, for a child process."""
     variables = {
-        f"MODSTREAM_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        variable_name(name): value if isinstance(value, str) else json.dumps(value)
         for name, value in settings.model_dump(mode="json").items()
         if value is not None
     }

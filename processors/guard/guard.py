@@ -11,15 +11,22 @@ another row. A row released from quarantine by an operator is checked by the har
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from modstream.broker.wire.feedback_codec import AnyFeedback
 from modstream.broker.wire.records import Record
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.models.schema.card import ModelCard
+from modstream.models.schema.class_labels import show_label
 from modstream.processors.guard.budgets import SourceBreaker, TokenBucket
 from modstream.processors.guard.hard_rules import Reason, ValidatedBatch, Violation, validate
+from modstream.processors.guard.label_domain import LabelDomain
 from modstream.processors.guard.settings import GuardSettings
 from modstream.processors.guard.soft_rules import LossRule, OutlierRule
+
+MAX_SOURCE_CHARACTERS = 100
+"""Maximum length of a source's name."""
 
 
 class TrainingExample(NamedTuple):
@@ -33,12 +40,15 @@ class TrainingExample(NamedTuple):
 class FeedbackGuard:
     """Decides which rows a learner may learn; remembers recent rows and recent violations."""
 
-    def __init__(self, card: ModelCard, settings: GuardSettings) -> None:
+    def __init__(
+        self, card: ModelCard, settings: GuardSettings, versions: VersionClasses | None = None
+    ) -> None:
         share = settings.max_soft_share
         self._card = card
         self._settings = settings
+        self._domain = LabelDomain.of(card)
         self._outlier_rule = OutlierRule(card, settings)
-        self._loss_rule = LossRule(card, settings)
+        self._loss_rule = LossRule(card, settings, versions)
         self._soft_budget = TokenBucket(share, share * settings.window)
         self._breaker = SourceBreaker(
             settings.source_budget, settings.source_window, settings.source_penalty_rows
@@ -51,6 +61,7 @@ class FeedbackGuard:
             [example.feedback.features or {} for example in examples],
             [example.feedback.label for example in examples],
             self._settings.max_unknown_features,
+            self._domain,
         )
         soft = self._soft_violations(examples, valid)
         violations = {violation.position: violation for violation in valid.violations}
@@ -103,5 +114,15 @@ class FeedbackGuard:
         name = self._settings.source_field
         header = record.header(name) if name else None
         if header is not None:
-            return header.decode(errors="replace")
-        return str(row[name]) if name in row else f"partition {record.partition}"
+            return bounded_source(header.decode(errors="replace"))
+        if name in row:
+            return bounded_source(show_label(row[name], quote=False))
+        return f"partition {record.partition}"
+
+
+def bounded_source(name: str) -> str:
+    """Return the name of a source; clients choose it, so that a long one is cut, with its hash."""
+    if len(name) <= MAX_SOURCE_CHARACTERS:
+        return name
+    digest = sha256(name.encode(errors="replace")).hexdigest()[:16]
+    return f"{name[:MAX_SOURCE_CHARACTERS]}... ({digest})"

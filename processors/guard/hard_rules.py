@@ -7,7 +7,6 @@ pipeline for good, and a label of the wrong type breaks a tree on every later ca
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from sys import maxsize
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch, InputSchema
+from modstream.processors.guard.label_domain import LabelDomain
 
 YEAR_10000 = 253_402_300_800_000
 """The start of the year 10000, in milliseconds since the epoch."""
@@ -54,32 +54,39 @@ class ValidatedBatch:
 def validate(
     card: ModelCard,
     rows: Sequence[Mapping[str, object]],
-    labels: Sequence[Scalar],
+    labels: Sequence[object],
     max_unknown: int = 0,
+    domain: LabelDomain | None = None,
 ) -> ValidatedBatch:
     """Split labelled rows into valid rows and violations; no row raises an exception.
 
     Features unknown to the schema are dropped. A row with more than `max_unknown` of them is a
-    violation; 0 sets no limit.
+    violation; 0 sets no limit. `domain` is that of the card, if the caller has it already. Valid
+    labels are returned as the model's own classes.
     """
+    domain = domain or LabelDomain.of(card)
     checked = card.input_schema.parse_rows(rows)
     violations = [Violation(at, error.code, str(error)) for at, error in checked.errors.items()]
     outside = out_of_range(card.input_schema, checked.batch)
     max_features = len(card.input_schema.features) + (max_unknown or maxsize)
     valid: list[int] = []
+    learned: list[Scalar] = []
     for index, position in enumerate(checked.valid_positions):
-        reason = outside.get(index) or check_label(card, labels[position])
-        count = len(rows[position])
+        label, count = domain.canonical(labels[position]), len(rows[position])
         if count > max_features:
-            reason = ("unknown_features", f"{count} features, allowed are {max_features}")
-        if reason is None:
-            valid.append(index)
+            found = ("unknown_features", f"{count} features, allowed are {max_features}")
+        elif index in outside:
+            found = outside[index]
+        elif label is None:
+            found = ("label_domain", domain.reject(labels[position]))
         else:
-            violations.append(Violation(position, *reason))
+            valid.append(index)
+            learned.append(label)
+            continue
+        violations.append(Violation(position, *found))
     kept = [checked.valid_positions[index] for index in valid]
     batch = checked.batch if len(valid) == checked.batch.size else checked.batch.take(valid)
-    classes = [as_class(card, labels[position]) for position in kept]
-    return ValidatedBatch(batch, classes, kept, sorted(violations))
+    return ValidatedBatch(batch, learned, kept, sorted(violations))
 
 
 def out_of_range(schema: InputSchema, batch: Batch) -> dict[int, Reason]:
@@ -102,26 +109,3 @@ def check_times(event_time: int, label_time: int) -> Reason | None:
     if 0 <= event_time < YEAR_10000 and 0 <= label_time < YEAR_10000:
         return None
     return ("time", f"times {event_time} and {label_time} are not both ms since the epoch")
-
-
-def check_label(card: ModelCard, label: Scalar) -> Reason | None:
-    """Return a violation if a label is outside the task's domain, else None."""
-    if card.task in {"regression", "forecast"}:
-        if isinstance(label, int | float) and not isinstance(label, bool) and isfinite(label):
-            return None
-        return ("label_domain", f"{label!r} is not a finite number")
-    has_two_classes = card.task in {"binary", "anomaly"}
-    if has_two_classes and isinstance(label, bool):
-        return None
-    # 1 == True in Python, so the type of the label is compared as well.
-    classes = {(type(one), one) for one in card.classes}
-    if (type(label), label) in classes or (has_two_classes and label in (0, 1)):
-        return None
-    return ("label_domain", f"{label!r} is not one of {list(card.classes or (False, True))}")
-
-
-def as_class(card: ModelCard, label: Scalar) -> Scalar:
-    """Return a binary label as the class in the card, so that 1 and True are the same class."""
-    if card.task == "binary" and card.classes and isinstance(label, bool | int):
-        return card.classes[int(label)] if label in (0, 1) else label
-    return label

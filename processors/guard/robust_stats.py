@@ -8,7 +8,7 @@ without moving the median or the MAD far.
 
 import numpy as np
 
-from modstream.models.evaluation.metrics import FloatArray
+from modstream.models.evaluation.arrays import FloatArray
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation divided by MAD, for a normal distribution."""
@@ -19,7 +19,8 @@ REFRESH_PARTS = 20
 class RobustWindow:
     """A window of the newest `size` vectors of `width` numbers, and distances from their median.
 
-    Where more than half of the numbers are equal, the MAD is 0 and every distance is 0.
+    Where more than half of the numbers are equal, the MAD is 0 and every distance is 0. A missing
+    number (NaN) does not count, and its distance is 0.
     """
 
     def __init__(self, size: int, width: int, min_rows: int) -> None:
@@ -43,8 +44,9 @@ class RobustWindow:
         if self._seen + len(values) - self._estimated >= size // REFRESH_PARTS:
             self._estimate(np.concatenate([known, values])[-size:])
             self._estimated = self._seen + len(values)
-        with np.errstate(over="ignore"):
-            return np.abs(values - self._median) / self._deviation
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.abs(values - self._median) / self._deviation
+        return np.nan_to_num(found, nan=0.0, posinf=np.inf)
 
     def add(self, values: FloatArray) -> None:
         """Add vectors (n, width) to the window."""
@@ -54,7 +56,16 @@ class RobustWindow:
         self._seen += len(values)
 
     def _estimate(self, values: FloatArray) -> None:
-        self._median = np.median(values, axis=0)
+        self._median = _median(values)
         with np.errstate(over="ignore"):
-            deviation = MAD_TO_SIGMA * np.median(np.abs(values - self._median), axis=0)
+            deviation = MAD_TO_SIGMA * _median(np.abs(values - self._median))
         self._deviation = np.where(deviation > 0, deviation, np.inf)
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """Return the median of each column of values (n, width), without missing ones; 0 if all are."""
+    is_missing = np.isnan(values)
+    if not is_missing.any():
+        return np.median(values, axis=0)
+    known = np.where(is_missing.all(axis=0), 0.0, values)
+    return np.nanmedian(known, axis=0)

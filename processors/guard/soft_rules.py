@@ -11,8 +11,10 @@ from math import log
 import numpy as np
 
 from modstream.broker.wire.feedback_codec import AnyFeedback, AnyJoinedPrediction
-from modstream.models.evaluation.metrics import FloatArray
+from modstream.models.evaluation.arrays import FloatArray
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.models.schema.card import ModelCard
+from modstream.models.schema.class_labels import ClassLabels, finite_number
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch
 from modstream.processors.guard.hard_rules import Reason
@@ -59,8 +61,12 @@ class OutlierRule:
 class LossRule:
     """Finds rows whose label was all but impossible under the version that predicted it."""
 
-    def __init__(self, card: ModelCard, settings: GuardSettings) -> None:
+    def __init__(
+        self, card: ModelCard, settings: GuardSettings, versions: VersionClasses | None = None
+    ) -> None:
         self._card = card
+        self._versions = versions or VersionClasses()
+        self._classes = ClassLabels.of(card.task, card.classes)
         self._max_loss = settings.max_loss
         self._errors = RobustWindow(settings.window, 1, settings.min_rows)
 
@@ -68,11 +74,11 @@ class LossRule:
         """Return the rows with too great a loss, by index; `labels` are classes of the card."""
         if not self._max_loss:
             return {}
-        outputs = [served_outputs(self._card.name, row.predictions) for row in rows]
+        outputs = [self._served_outputs(row.predictions) for row in rows]
         if self._card.task == "regression":
             return self._check_regression(outputs, labels)
         losses = (
-            negative_log_likelihood(self._card, output, label)
+            negative_log_likelihood(self._classes, output, label)
             for output, label in zip(outputs, labels, strict=True)
         )
         return {
@@ -81,14 +87,30 @@ class LossRule:
             if loss > self._max_loss
         }
 
+    def _served_outputs(self, predictions: Sequence[AnyJoinedPrediction]) -> Mapping[str, object]:
+        """Return this model's outputs, or those of the route's first model if it did not predict.
+
+        Outputs of another model are left out unless its classes are known to be the same.
+        """
+        own = next((one for one in predictions if one.model == self._card.name), None)
+        if own is not None:
+            return own.outputs
+        if not predictions:
+            return {}
+        first = predictions[0]
+        other = self._versions.get(first.model, first.version)
+        is_alike = other is not None and other.classes.agrees_with(self._classes)
+        return first.outputs if is_alike else {}
+
     def _check_regression(
         self, outputs: Sequence[Mapping[str, object]], labels: Sequence[Scalar]
     ) -> dict[int, Reason]:
         """Return the rows whose error is far from the median of recent errors."""
         errors_by_row = {
-            index: value - float(labels[index])
+            index: value - label
             for index, output in enumerate(outputs)
-            if isinstance(value := output.get("value"), int | float)
+            if (value := finite_number(output.get("value"))) is not None
+            and (label := finite_number(labels[index])) is not None
         }
         rows = list(errors_by_row)
         errors = np.array(list(errors_by_row.values()), dtype=np.float64).reshape(-1, 1)
@@ -105,22 +127,20 @@ class LossRule:
         }
 
 
-def served_outputs(model: str, predictions: Sequence[AnyJoinedPrediction]) -> Mapping[str, object]:
-    """Return this model's outputs, or those of the route's first model if it did not predict."""
-    own = next((prediction for prediction in predictions if prediction.model == model), None)
-    if own is not None:
-        return own.outputs
-    return predictions[0].outputs if predictions else {}
-
-
-def negative_log_likelihood(card: ModelCard, outputs: Mapping[str, object], label: Scalar) -> float:
+def negative_log_likelihood(
+    classes: ClassLabels, outputs: Mapping[str, object], label: Scalar
+) -> float:
     """Return the negative log-likelihood of a label, in nats; 0 if the outputs do not give it."""
-    likelihood = outputs.get("probability")
-    if likelihood is None:
-        classes = outputs.get("probabilities")
-        likelihood = classes.get(str(label)) if isinstance(classes, Mapping) else None
-    elif label != (card.classes[1] if len(card.classes) > 1 else True):
-        likelihood = 1.0 - likelihood if isinstance(likelihood, int | float) else None
-    if not isinstance(likelihood, int | float) or not 0 <= likelihood <= 1:
+    index = classes.index_of(label)
+    if index is None:
+        return 0.0
+    positive, by_class = finite_number(outputs.get("probability")), outputs.get("probabilities")
+    if positive is not None:
+        likelihood: float | None = positive if index == 1 else 1.0 - positive
+    elif isinstance(by_class, Mapping):
+        likelihood = finite_number(by_class.get(classes.names[index]))
+    else:
+        return 0.0
+    if likelihood is None or not 0 <= likelihood <= 1:
         return 0.0
     return -log(max(likelihood, MIN_PROBABILITY))

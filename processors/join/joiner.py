@@ -1,45 +1,32 @@
 """The joiner: the partitions it owns, and the order in which its results become durable."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from time import monotonic
-from typing import NamedTuple, Protocol
+from collections import Counter
+from collections.abc import Collection, Sequence
+from time import monotonic, time_ns
 
+from modstream.broker.errors import InternalError
+from modstream.broker.loop.crash_guard import CrashGuard
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.model_contracts import Metrics
-from modstream.broker.wire.records import Record, TopicPartition
+from modstream.broker.wire.partitioner import partition_for_key
+from modstream.broker.wire.record_limits import RecordLimits
+from modstream.broker.wire.records import ProducerRecord, Record, TopicPartition
 from modstream.broker.wire.topics import Topics
 from modstream.processors.join.metrics import join_metrics
 from modstream.processors.join.partition import JoinOutput, PartitionJoin
+from modstream.processors.join.ports import (
+    FetchedChunk,
+    JoinedBatch,
+    JoinerIO,
+    OnJoined,
+    Protection,
+    ignore_joined,
+)
 from modstream.processors.join.settings import JoinerSettings
+from modstream.processors.join.waiting import WaitingLabels, WaitingLabelsMonitor
 
-KeyValue = tuple[bytes | None, bytes | None]
 MetricsKey = tuple[str, str | None, int | None]
-
-
-class FetchedChunk(NamedTuple):
-    """Consecutive committed records of one partition.
-
-    `start` is the offset at which the fetch continued, None if unknown; `end` is the next offset
-    to fetch. The offsets between them without a record are markers and aborted records.
-    """
-
-    start: int | None
-    end: int
-    records: Sequence[Record]
-
-
-class JoinerIO(Protocol):
-    """The Kafka operations that the joiner needs."""
-
-    async def send_rows(self, topic: str, partition: int, rows: Iterable[KeyValue]) -> None:
-        """Send rows to one partition and wait until they are acknowledged."""
-
-    def at_end(self, tp: TopicPartition) -> bool:
-        """Return whether everything committed in this partition was fetched and processed."""
-
-    def set_paused(self, tp: TopicPartition, *, is_paused: bool) -> None:
-        """Pause fetching from this partition, or resume it."""
 
 
 class Joiner:
@@ -52,23 +39,47 @@ class Joiner:
       4. advance `durable_positions`, to which the consumer commits and seeks
     A crash between 2 and 3 repeats outputs and never loses one. A failure ends the process, so
     that the state in memory is never ahead of the changelog.
+
+    With `protection`, a record over which processes die is set aside. `on_joined` is called with
+    each batch after step 3.
     """
 
     def __init__(
-        self, topics: Topics, settings: JoinerSettings, changelog: str, io: JoinerIO
+        self,
+        topics: Topics,
+        settings: JoinerSettings,
+        changelog: str,
+        io: JoinerIO,
+        protection: Protection | None = None,
+        on_joined: OnJoined = ignore_joined,
     ) -> None:
         self.partitions: dict[int, PartitionJoin] = {}
         self.restored_rows = 0
+        self.waiting_labels: WaitingLabels | None = None
         self._topics = topics
         self._settings = settings
         self._changelog = changelog
         self._io = io
+        self._on_joined = on_joined
         self._positions: dict[TopicPartition, int] = {}
         self._idle_ms = int(settings.timer_interval_seconds * 1000 * settings.idle_rate)
         self._lock = asyncio.Lock()
+        self._assignments: Counter[int] = Counter()
+        self._guards: dict[str, CrashGuard] = {}
+        self._record_limits = RecordLimits()
+        if protection is not None:
+            self._record_limits = protection.limits
+            for topic in (topics.predictions, topics.labels):
+                self._guards[topic] = CrashGuard(protection.journal, topic, self._assignment_epoch)
         self._is_active = False
         self._last_input_at: dict[TopicPartition, float] = {}
         self._published: dict[MetricsKey, Metrics] = {}
+        self._monitor = WaitingLabelsMonitor()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the partitions are restored, and their records are joined."""
+        return self._is_active
 
     def durable_positions(self) -> dict[TopicPartition, int]:
         """Return, for each input, the next offset that is not covered by the changelog."""
@@ -86,8 +97,15 @@ class Joiner:
             del self.partitions[number]
         for number in partitions - self.partitions.keys():
             settings = self._settings
+            self._assignments[number] += 1
             self.partitions[number] = PartitionJoin(
-                self._topics, settings.horizon_ms, settings.out_of_orderness_ms
+                self._topics,
+                settings.horizon_ms,
+                settings.out_of_orderness_ms,
+                settings.limits,
+                self._record_limits,
+                number=number,
+                partitions=settings.partitions if settings.forward_labels else 1,
             )
 
     def restore(self, number: int, rows: Sequence[Record]) -> None:
@@ -116,30 +134,72 @@ class Joiner:
             is_contiguous = chunk.start is None or chunk.start <= position
             if self._is_active and is_contiguous and tp.partition in self.partitions:
                 self._last_input_at[tp] = monotonic()
-                partition = self.partitions[tp.partition]
-                output = partition.process(tp.topic, chunk.end, chunk.records)
+                started = time_ns()
+                output = self._join(tp, chunk)
                 await self._store(tp.partition, output)
+                self._on_joined(JoinedBatch(chunk.records, output.records, started))
                 self._align_inputs(tp.partition)
 
     async def advance_time(self) -> None:
-        """Advance event time in every partition, and publish the metrics that changed."""
+        """Advance event time in every partition, and publish the metrics that changed.
+
+        Afterwards, `waiting_labels` are the labels that have waited too long, or None.
+        """
         async with self._lock:
             for number, partition in self.partitions.items() if self._is_active else ():
-                output = partition.advance_time(self._idle_inputs(number), self._idle_ms)
-                if len(output.changelog_rows) > 1:
+                idle_inputs = self._idle_inputs(number)
+                output = partition.advance_time(idle_inputs, self._idle_ms, tell=True)
+                if output.records or len(output.changelog_rows) > 1:
                     await self._store(number, output)
                 self._align_inputs(number)
+            if self._is_active:
+                finished = [n for n in self.partitions if self._has_read_predictions(n)]
+                self.waiting_labels = self._monitor.find(self.partitions, finished, monotonic())
             if self._is_active and self._positions:
                 await self._publish_metrics()
 
+    def _join(self, tp: TopicPartition, chunk: FetchedChunk) -> JoinOutput:
+        """Join the records of a chunk; those that no process survives are set aside."""
+        partition, guard = self.partitions[tp.partition], self._guards.get(tp.topic)
+        if guard is None or not chunk.records:
+            return partition.process(tp.topic, chunk.end, chunk.records)
+
+        def join(records: Sequence[Record]) -> JoinOutput:
+            return partition.process(tp.topic, records[-1].offset + 1, records)
+
+        def set_aside(record: Record, cause: InternalError) -> JoinOutput:
+            return partition.set_aside(tp.topic, record, cause)
+
+        outputs = guard.run(join, chunk.records, set_aside)
+        # The position behind the last record, and behind markers that follow it.
+        outputs.append(partition.process(tp.topic, chunk.end, ()))
+        return JoinOutput(
+            [record for output in outputs for record in output.records],
+            list(dict(row for output in outputs for row in output.changelog_rows).items()),
+        )
+
+    def _assignment_epoch(self, tp: TopicPartition) -> int:
+        """Return how often a partition was assigned to this process."""
+        return self._assignments[tp.partition]
+
     async def _store(self, number: int, output: JoinOutput) -> None:
-        rows_by_topic: dict[str, list[KeyValue]] = {}
+        sent: dict[TopicPartition, list[ProducerRecord]] = {}
         for record in output.records:
-            rows_by_topic.setdefault(record.topic, []).append((record.key, record.value))
-        sends = [self._io.send_rows(topic, number, rows) for topic, rows in rows_by_topic.items()]
-        await asyncio.gather(*sends)
+            topic, home = record.topic, number
+            if topic == self._topics.labels:  # A copy for the partition of its prediction.
+                home = partition_for_key(record.key or b"", self._settings.partitions)
+            sent.setdefault(TopicPartition(topic, home), []).append(record)
+        await asyncio.gather(*(self._send(tp, records) for tp, records in sent.items()))
         await self._io.send_rows(self._changelog, number, output.changelog_rows)
         self._update_positions(number)
+
+    async def _send(self, tp: TopicPartition, records: Sequence[ProducerRecord]) -> None:
+        if tp.topic in {self._topics.labels, self._topics.dlq} or any(
+            record.headers for record in records
+        ):
+            await self._io.send_records(*tp, records)
+        else:
+            await self._io.send_rows(*tp, [(record.key, record.value) for record in records])
 
     def _update_positions(self, number: int) -> None:
         for topic, progress in self.partitions[number].state.inputs.items():
@@ -159,6 +219,9 @@ class Joiner:
 
     def _input_partitions(self, number: int) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for topic in self.partitions[number].state.inputs]
+
+    def _has_read_predictions(self, number: int) -> bool:
+        return self._io.at_end(TopicPartition(self._topics.predictions, number))
 
     def _idle_inputs(self, number: int) -> list[str]:
         """Return the topics that were read to their end for at least `idle_seconds`."""

@@ -11,6 +11,8 @@ BUCKETS_PER_DOUBLING = 4
 """Delay buckets between a duration and twice that duration: each is 19% wider than the previous
 one, as in an exponential histogram of scale 2,
 https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram"""
+MAX_DELAY_MS = 2**53
+"""Longer delays, of labels with impossible times, count as this one."""
 MAX_VERSIONS = 100
 """Number of versions that are tracked: the ones that predicted most recently."""
 
@@ -51,7 +53,7 @@ class LabelStats:
     delays: Counter[int] = field(default_factory=Counter)
     versions: dict[str, LabelCoverage] = field(default_factory=dict)
 
-    def count_prediction(self, prediction: Prediction) -> None:
+    def count_prediction(self, prediction: JoinedPrediction | Prediction) -> None:
         """Count a prediction that can be joined with a label."""
         name = f"{prediction.model}/{prediction.version}"
         coverage = self.versions.pop(name, None) or LabelCoverage()
@@ -91,7 +93,8 @@ def delay_bucket(milliseconds: int) -> int:
     """Return the inclusive upper bound (ms) of a delay's bucket; 0 if the label came first."""
     if milliseconds <= 0:
         return 0
-    return int(2 ** (ceil(log2(milliseconds) * BUCKETS_PER_DOUBLING) / BUCKETS_PER_DOUBLING))
+    bounded = min(milliseconds, MAX_DELAY_MS)
+    return int(2 ** (ceil(log2(bounded) * BUCKETS_PER_DOUBLING) / BUCKETS_PER_DOUBLING))
 
 
 def delay_quantile(delays: Mapping[int, float], share: float) -> int | None:

@@ -7,7 +7,7 @@ from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import TopicPartition
 from modstream.processors.join.label_stats import LabelStats
 from modstream.processors.join.partition import PartitionJoin
-from modstream.processors.join.state_machine import JoinCounter
+from modstream.processors.join.transitions import JoinCounter
 
 
 def join_metrics(
@@ -22,10 +22,11 @@ def join_metrics(
     event_time = min(partition.state.watermark for partition in partitions)
     offsets = {str(tp): position for tp, position in positions.items()}
     open_count = sum(partition.open_count for partition in partitions)
+    waiting = sum(partition.waiting_label_count for partition in partitions)
     yield Metrics(
         kind="joiner",
         event_time=event_time,
-        values={**counts, "open": open_count},
+        values={**counts, "open": open_count, "waiting": waiting},
         offsets=offsets,
     )
     if stats.delays:

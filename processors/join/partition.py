@@ -4,59 +4,40 @@ Records go in; records to publish and rows for the changelog come out. The same 
 from the changelog. The rows of a batch end with the partition's state row: how far each input was
 read is stored with the entries that resulted, and the last row of the changelog is always live,
 so compaction keeps it.
+
+Each record is processed on its own: it changes everything that it should, or nothing. A record
+that cannot be read, or that raises an unforeseen exception, becomes a dead letter.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from modstream.broker.errors import DecodeError
-from modstream.broker.wire.codec import KIND_ERROR, decode, encode
-from modstream.broker.wire.contracts import Feedback, Label, Prediction, Unjoined, UnjoinedReason
+from modstream.broker.errors import DecodeError, InternalError, UnforeseenException
+from modstream.broker.loop.isolation import RecordFault, is_fault, log_faults, place_of
+from modstream.broker.wire.dead_letters import build_dead_letter
+from modstream.broker.wire.record_limits import RecordLimits
 from modstream.broker.wire.records import ProducerRecord, Record
-from modstream.broker.wire.topics import Header, Topics
-from modstream.processors.join.label_stats import LabelStats
-from modstream.processors.join.state_machine import (
-    Arrival,
-    JoinCounter,
-    JoinEntry,
-    JoinState,
-    Transition,
-    either,
-    expire,
-    expiry_time,
-    on_label,
-    on_prediction,
-)
+from modstream.broker.wire.topics import MAX_RECORD_BYTES, Topics
+from modstream.processors.join.arrivals import Arrivals
+from modstream.processors.join.changes import Changes
+from modstream.processors.join.entries import Entries
+from modstream.processors.join.entry import JoinEntry
+from modstream.processors.join.partition_state import InputProgress, PartitionState
+from modstream.processors.join.routing import LabelRouter
+from modstream.processors.join.settings import EntryLimits
+from modstream.processors.join.state_machine import evict, expire
+from modstream.processors.join.transitions import JoinCounter, Transition
 
 STATE_KEY = b""
 """Changelog key of the partition's state row; ids are never empty, so no entry has this key."""
 MAX_CHANGES = 5000
 """Once a batch has changed this many entries, the other expired entries wait for the next one."""
-
-
-@dataclass(slots=True)
-class InputProgress:
-    """The progress of one input topic: the next offset to read, and the newest event time."""
-
-    position: int | None = None
-    max_event_time: Annotated[int | None, either("max_event_time", "newest")] = None
-
-
-@dataclass(slots=True)
-class PartitionState:
-    """A partition's state row: its inputs by topic, its watermark, its counters since creation."""
-
-    inputs: dict[str, InputProgress] = field(default_factory=dict)
-    watermark: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    label_stats: Annotated[LabelStats, either("label_stats", "figures")] = field(
-        default_factory=LabelStats
-    )
+MEASURED_BYTES = 1024 * 1024
+"""Estimated size from which an entry's changelog row is measured before the entry is kept."""
+MAX_ROW_BYTES = MAX_RECORD_BYTES - 64 * 1024
+"""Maximum size of an entry in the changelog."""
 
 
 class JoinOutput(NamedTuple):
@@ -74,172 +55,224 @@ class PartitionJoin:
     """The join of one partition. Its output must be made durable, or the process must end.
 
     `horizon` and `out_of_orderness` are milliseconds of event time: how long a prediction waits
-    for its label, and how far the records of one input may be out of order.
+    for its label, and how far the records of one input may be out of order. `limits` bound what is
+    kept, `record_limits` what is published. `number` is that of the partition, among `partitions`
+    of each topic.
     """
 
-    def __init__(self, topics: Topics, horizon: int, out_of_orderness: int) -> None:
-        self.entries: dict[str, JoinEntry] = {}
+    def __init__(  # noqa: PLR0913 - limits that have defaults, and a place among the partitions
+        self,
+        topics: Topics,
+        horizon: int,
+        out_of_orderness: int,
+        limits: EntryLimits = EntryLimits(),  # noqa: B008 - a tuple
+        record_limits: RecordLimits | None = None,
+        *,
+        number: int = 0,
+        partitions: int = 1,
+    ) -> None:
         inputs = {topics.predictions: InputProgress(), topics.labels: InputProgress()}
         self.state = PartitionState(inputs)
-        self.open_count = 0
         self._topics = topics
+        self._record_limits = record_limits or RecordLimits()
+        self._number = number
         self._horizon = horizon
         self._out_of_orderness = out_of_orderness
-        self._expiries: list[tuple[int, str]] = []
-        self._changed_ids: set[str] = set()
+        self._entries = Entries(horizon, limits)
+        router = LabelRouter(number, partitions, self._record_limits)
+        self._arrivals = Arrivals(self._entries, router)
+        self._untold: set[str] = set()
+        self._changed: set[str] = set()
         self._records: list[ProducerRecord] = []
+        self._faults: list[RecordFault] = []
+
+    @property
+    def entries(self) -> dict[str, JoinEntry]:
+        """The entries by the key of their row."""
+        return self._entries.by_key
+
+    @property
+    def open_count(self) -> int:
+        """The number of rows of which one side has arrived."""
+        return self._entries.open_count
+
+    @property
+    def waiting_label_count(self) -> int:
+        """The number of labels that wait for their prediction."""
+        return self._entries.orphan_count
+
+    def oldest_waiting_label(self) -> JoinEntry | None:
+        """Return the label that has waited longest for its prediction, or None."""
+        return self._entries.oldest_orphan()
+
+    def answered(self, request_id: str) -> JoinEntry | None:
+        """Return the first row of a request that has a response here, or None."""
+        entry = self.entries.get(request_id)
+        return entry if entry is not None and entry.has_response else None
 
     def process(self, topic: str, position: int, records: Sequence[Record]) -> JoinOutput:
         """Join the next records of one input, which was read up to `position`."""
         progress = self.state.inputs[topic]
-        is_prediction = topic == self._topics.predictions
-        process = self._process_prediction if is_prediction else self._process_label
         for record in records:
             if progress.position is not None and record.offset < progress.position:
                 self.state.counts[JoinCounter.REPLAYED] += 1
             else:
-                process(record, progress)
+                self._process_record(record, progress)
         progress.position = max(position, progress.position or 0)
         return self.advance_time(())
 
-    def advance_time(self, finished_inputs: Collection[str], idle_ms: int = 0) -> JoinOutput:
-        """Advance the watermark, and expire every entry whose horizon has passed.
+    def set_aside(self, topic: str, record: Record, cause: InternalError) -> JoinOutput:
+        """Step over a record that must not be joined, because no process survives it."""
+        progress = self.state.inputs[topic]
+        if record.offset < (progress.position or 0):
+            self.state.counts[JoinCounter.REPLAYED] += 1
+        else:
+            self._apply(self._set_aside(record, cause, JoinCounter.INTERNAL_ERROR))
+            progress.position = record.offset + 1
+        return self._flush()
 
-        Inputs in `finished_inputs` have been read to their end and do not hold the watermark
-        back. With both inputs finished, the watermark also advances by `idle_ms`.
+    def advance_time(
+        self, finished_inputs: Collection[str], idle_ms: int = 0, *, tell: bool = False
+    ) -> JoinOutput:
+        """Advance the watermark, expire every entry whose horizon has passed, and evict.
+
+        Args:
+            finished_inputs: inputs that were read to their end; they do not hold the watermark
+                back. With both inputs finished, the watermark also advances by `idle_ms`.
+            idle_ms: milliseconds of event time.
+            tell: publish why labels cannot be joined that wait for the response of another model.
         """
-        self._advance_watermark(finished_inputs, idle_ms)
+        self.state.advance_watermark(finished_inputs, idle_ms, self._out_of_orderness)
+        if tell:
+            self._tell_waiting_labels()
         watermark = self.state.watermark
-        while self._has_expired(watermark) and len(self._changed_ids) < MAX_CHANGES:
-            time, entry_id = heappop(self._expiries)
-            entry = self.entries.get(entry_id)
-            if entry is not None and expiry_time(entry, self._horizon) == time:
-                self._apply(entry_id, expire(entry, watermark, self._horizon))
+        while len(self._changed) < MAX_CHANGES and (due := self._entries.pop_due(watermark)):
+            self._change_entry(due, expire(due, watermark, self._horizon))
+        while (found := self._entries.next_evicted()) is not None:
+            self._change_entry(found[0], evict(*found))
+            self.state.counts[JoinCounter.EVICTED] += 1
         return self._flush()
 
     def is_ahead(self, topic: str) -> bool:
         """Return whether an input's event time leads by more than the out-of-orderness."""
-        inputs = self.state.inputs
-        own = inputs[topic].max_event_time
-        others = [progress.max_event_time for name, progress in inputs.items() if name != topic]
-        if own is None:
-            return False
-        return any(time is None or own > time + self._out_of_orderness for time in others)
+        return self.state.is_ahead(topic, self._out_of_orderness)
 
     def restore(self, key: bytes | None, value: bytes | None) -> None:
         """Restore one row of the changelog; rows must come in the order they were written."""
         if key:
             entry = None if value is None else ENTRY_ADAPTER.validate_json(value)
-            self._set_entry(key.decode(), entry)
+            self._entries.put(key.decode(errors="surrogateescape"), entry)
+            if entry is not None and entry.unlabellable is not None:
+                self._untold.add(entry.id)
         elif value is not None:
             self.state = STATE_ADAPTER.validate_json(value)
 
-    def _has_expired(self, watermark: int) -> bool:
-        return bool(self._expiries) and self._expiries[0][0] < watermark
-
-    def _advance_watermark(self, finished_inputs: Collection[str], idle_ms: int) -> None:
-        """Set the watermark to that of the slower input; finished inputs are ignored.
-
-        This is Flink's rule for several inputs and idle ones:
-        https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/event-time/generating_watermarks/
-        """
-        inputs = self.state.inputs
-        active = [progress for topic, progress in inputs.items() if topic not in finished_inputs]
-        seen = [p.max_event_time for p in inputs.values() if p.max_event_time is not None]
-        times = [p.max_event_time for p in active if p.max_event_time is not None]
-        if not seen or len(times) < len(active):
-            return
-        if not active:
-            self.state.watermark += idle_ms
-        newest = min(times, default=max(seen))
-        self.state.watermark = max(self.state.watermark, newest - self._out_of_orderness)
-
-    def _process_prediction(self, record: Record, progress: InputProgress) -> None:
-        if record.header(Header.KIND) == KIND_ERROR:
-            self.state.counts[JoinCounter.REFUSED] += 1
-            return
+    def _process_record(self, record: Record, progress: InputProgress) -> None:
+        """Join one record, or set it aside; nothing is changed before all changes are known."""
+        changes = self._new_changes()
+        newest, arrivals = progress.max_event_time, self._arrivals
         try:
-            prediction = decode(Prediction, record.value)
-        except DecodeError:
-            self.state.counts[JoinCounter.MALFORMED] += 1
-            return
-        arrival = Arrival(record.offset, record.key, record.timestamp)
-        before = self.entries.get(prediction.id)
-        transition = on_prediction(before, prediction, arrival)
-        if transition.entry is not before and not _is_given_up(before):
-            self.state.label_stats.count_prediction(prediction)
-        self._apply(prediction.id, transition)
-        event_time = record.timestamp if prediction.event_time is None else prediction.event_time
-        self._note_event_time(progress, event_time, record)
+            if record.topic == self._topics.labels:
+                event_time = arrivals.add_label(changes, record, newest, self.state.now)
+            else:
+                event_time = arrivals.add_response(changes, record, newest)
+            self._bound_rows(changes)
+        except DecodeError as error:
+            changes = self._set_aside(record, error, JoinCounter.MALFORMED)
+            event_time = None
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            place = place_of(error)
+            self._faults.append(RecordFault(record, error, place))
+            cause = UnforeseenException(type(error).__qualname__, place)
+            changes = self._set_aside(record, cause, JoinCounter.INTERNAL_ERROR)
+            event_time = None
+        self._apply(changes)
+        if event_time is not None:
+            progress.note_event_time(event_time, record.timestamp + self._out_of_orderness)
 
-    def _process_label(self, record: Record, progress: InputProgress) -> None:
+    def _set_aside(self, record: Record, cause: Exception, counter: JoinCounter) -> Changes:
+        """Return the changes by a record that cannot be joined: a dead letter."""
+        changes = self._new_changes()
+        changes.counts[counter] += 1
+        topic, stage = self._topics.dlq, "VALUE_CONVERTER"
+        letter = build_dead_letter(record, topic, cause, stage, self._record_limits.of(topic))
+        changes.records.append(letter)
+        return changes
+
+    def _change_entry(self, entry: JoinEntry, transition: Transition) -> None:
+        """Apply a change that the passing of time makes; an entry that cannot change is dropped."""
+        changes = self._new_changes()
         try:
-            label = decode(Label, record.value)
-        except DecodeError:
-            self.state.counts[JoinCounter.MALFORMED] += 1
-            return
-        arrival = Arrival(record.offset, record.key, record.timestamp)
-        self._apply(label.id, on_label(self.entries.get(label.id), label, arrival))
-        self._note_event_time(progress, label.event_time, record)
+            changes.add(entry.row_key, transition)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            self._add_fault(entry, error)
+            changes = self._new_changes()
+            changes.changed[entry.row_key] = None
+            changes.counts[JoinCounter.INTERNAL_ERROR] += 1
+        self._apply(changes)
 
-    def _note_event_time(self, progress: InputProgress, event_time: int, record: Record) -> None:
-        """Update an input's newest event time, capped near the record's own timestamp.
+    def _new_changes(self) -> Changes:
+        return Changes(self._topics, self.entries, self._record_limits, self._number)
 
-        Without the cap, one sender with a wrong clock or unit would expire the entries of all.
-        """
-        capped = min(event_time, record.timestamp + self._out_of_orderness)
-        newest = progress.max_event_time
-        progress.max_event_time = capped if newest is None else max(capped, newest)
+    def _tell_waiting_labels(self) -> None:
+        untold, self._untold = self._untold, set()
+        for request_id in untold:
+            for entry, transition in self._arrivals.waiting_labels(request_id):
+                self._change_entry(entry, transition)
 
-    def _apply(self, entry_id: str, transition: Transition) -> None:
-        before = self.entries.get(entry_id)
-        if transition.counter is not None:
-            self.state.counts[transition.counter] += 1
-        known = transition.entry or before
-        for output in transition.outputs:
-            is_feedback = isinstance(output, Feedback)
-            topic = self._topics.feedback if is_feedback else self._topics.unjoined
-            key = None if known is None else known.key
-            self._records.append(ProducerRecord(topic, key, encode(output)))
-            if before is not None:
-                self._update_label_stats(output, before)
-        if transition.entry is not before:
-            self._changed_ids.add(entry_id)
-            self._set_entry(entry_id, transition.entry)
+    def _bound_rows(self, changes: Changes) -> None:
+        """Drop what an entry holds if the changelog cannot hold it."""
+        for key, entry in tuple(changes.changed.items()):
+            if entry is not None and entry.size > MEASURED_BYTES:
+                size = len(_encode_entry(entry))
+                if size > MAX_ROW_BYTES:
+                    self._arrivals.drop_content(changes, key, size)
 
-    def _update_label_stats(self, output: Feedback | Unjoined, before: JoinEntry) -> None:
-        """Count the predictions that a message labels or gives up, and its label's delay."""
-        stats = self.state.label_stats
-        if isinstance(output, Feedback) and output.revises is None:
-            stats.count_labelled(output.predictions)
-            if before.state is JoinState.OPEN:
-                stats.count_delay(output.label_time - output.event_time)
-        elif isinstance(output, Unjoined) and output.reason is UnjoinedReason.MISSING:
-            stats.count_missing(before.predictions)
-
-    def _set_entry(self, entry_id: str, entry: JoinEntry | None) -> None:
-        before = self.entries.pop(entry_id, None)
-        self.open_count += _is_open(entry) - _is_open(before)
-        if entry is not None:
-            self.entries[entry_id] = entry
-            time = expiry_time(entry, self._horizon)
-            if before is None or expiry_time(before, self._horizon) != time:
-                heappush(self._expiries, (time, entry_id))
+    def _apply(self, changes: Changes) -> None:
+        state = self.state
+        if changes.counts:
+            state.counts.update(changes.counts)
+        changes.apply_to_stats(state.label_stats)
+        self._records += changes.records
+        for key, entry in changes.changed.items():
+            self._entries.put(key, entry)
+            self._changed.add(key)
+        self._untold |= changes.untold
 
     def _flush(self) -> JoinOutput:
+        changed, self._changed = self._changed, set()
+        rows = [
+            (key.encode(errors="surrogateescape"), self._changelog_value(key)) for key in changed
+        ]
         records, self._records = self._records, []
-        changed, self._changed_ids = self._changed_ids, set()
-        rows = [(entry_id.encode(), self._changelog_value(entry_id)) for entry_id in changed]
+        if self._faults:
+            log_faults(self._faults)
+            self._faults = []
         return JoinOutput(records, [*rows, (STATE_KEY, STATE_ADAPTER.dump_json(self.state))])
 
-    def _changelog_value(self, entry_id: str) -> bytes | None:
-        entry = self.entries.get(entry_id)
-        return None if entry is None else ENTRY_ADAPTER.dump_json(entry, exclude_defaults=True)
+    def _changelog_value(self, key: str) -> bytes | None:
+        """Return the changelog row of an entry; an entry that cannot be written is dropped."""
+        entry = self.entries.get(key)
+        if entry is None:
+            return None
+        try:
+            return _encode_entry(entry)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            self._add_fault(entry, error)
+            self._entries.put(key, None)
+            self.state.counts[JoinCounter.INTERNAL_ERROR] += 1
+            return None
+
+    def _add_fault(self, entry: JoinEntry, error: BaseException) -> None:
+        place = Record(self._topics.labels, 0, entry.last_label_offset, entry.key, None)
+        self._faults.append(RecordFault(place, error, place_of(error)))
 
 
-def _is_open(entry: JoinEntry | None) -> bool:
-    return entry is not None and entry.state is JoinState.OPEN
-
-
-def _is_given_up(entry: JoinEntry | None) -> bool:
-    return entry is not None and entry.state is JoinState.GIVEN_UP
+def _encode_entry(entry: JoinEntry) -> bytes:
+    return ENTRY_ADAPTER.dump_json(entry, exclude_defaults=True)

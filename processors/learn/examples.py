@@ -2,11 +2,16 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from modstream.broker.wire.feedback_codec import AnyFeedback
+from modstream.broker.wire.identifiers import row_key
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
 from modstream.models.schema.card import ModelCard
+
+MAX_KEY_LENGTH = 64
+"""Length up to which a row's key is remembered itself, and not by its hash."""
 
 
 def is_training_example(feedback: AnyFeedback) -> bool:
@@ -18,12 +23,12 @@ def belongs_to(card: ModelCard, feedback: AnyFeedback) -> bool:
     """Return whether a row belongs to this model, and not to another model on the same stream.
 
     A row belongs to another model if only other models predicted it and it lacks this model's
-    features.
+    features, apart from those that may be missing.
     """
     models = {prediction.model for prediction in feedback.predictions}
     if not models or card.name in models:
         return True
-    return (feedback.features or {}).keys() >= set(card.input_schema.names)
+    return card.input_schema.is_covered_by(feedback.features or {})
 
 
 def is_released(record: Record) -> bool:
@@ -36,15 +41,20 @@ def fingerprint(feedback: AnyFeedback) -> int:
 
     The label is left out: after a crash the joiner may repeat a row with its revised label.
     """
-    return hash(tuple((feedback.features or {}).values()))
+    values = (feedback.features or {}).values()
+    # Two NaNs are neither equal nor do they have the same hash.
+    return hash(tuple(None if value != value else value for value in values))  # noqa: PLR0124
 
 
 @dataclass(slots=True)
 class SeenIds:
-    """The newest `capacity` ids of rows, each with the fingerprint of its row."""
+    """The newest `capacity` rows by id and row number, each with the fingerprint of its row.
+
+    A long id is remembered by its hash, so that it takes no more memory than a short one.
+    """
 
     capacity: int
-    _fingerprints: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _fingerprints: OrderedDict[str | bytes, int] = field(default_factory=OrderedDict)
 
     def __len__(self) -> int:
         """Return the number of ids."""
@@ -52,16 +62,24 @@ class SeenIds:
 
     def add(self, feedback: AnyFeedback) -> bool:
         """Remember the id of a row; return whether it is new."""
-        if feedback.id in self._fingerprints:
+        key = _key(feedback)
+        if key in self._fingerprints:
             return False
-        self._fingerprints[feedback.id] = fingerprint(feedback)
+        self._fingerprints[key] = fingerprint(feedback)
         if len(self._fingerprints) > self.capacity:
             self._fingerprints.popitem(last=False)
         return True
 
     def is_reused_by(self, feedback: AnyFeedback) -> bool:
         """Return whether a training example has the id of an earlier, different row."""
-        seen = self._fingerprints.get(feedback.id)
+        seen = self._fingerprints.get(_key(feedback))
         if seen is None or not is_training_example(feedback):
             return False
         return seen != fingerprint(feedback)
+
+
+def _key(feedback: AnyFeedback) -> str | bytes:
+    text = row_key(feedback.id, feedback.row)
+    if len(text) <= MAX_KEY_LENGTH:
+        return text
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent
 from modstream.models.registry.refs import CHALLENGER
@@ -60,7 +61,10 @@ class RetrainPolicy:
             self._alarm = shift or self._alarm
         if (metrics.kind, metrics.model, metrics.version) != ("prequential", self.model, None):
             return ""
-        self.labels = int(metrics.values["labelled"])
+        labelled = metrics.values.get("labelled", 0.0)
+        if not isfinite(labelled):
+            return ""
+        self.labels = int(labelled)
         if self.labels < self._min_labels:
             return ""
         return self._alarm or self._decay_reason(metrics.values)
@@ -75,7 +79,7 @@ class RetrainPolicy:
 
     def _decay_reason(self, values: Mapping[str, float]) -> str:
         value = values.get(self.metric)
-        if value is None or values["window"] < self.settings.min_window:
+        if value is None or not values.get("window", 0.0) >= self.settings.min_window:
             return ""
         sign = -1 if self.is_loss else 1
         if self.threshold is not None and sign * value < sign * self.threshold:

@@ -10,10 +10,16 @@ from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from modstream.broker.errors import ContractViolated, DecodeError
+from modstream.broker.loop.isolation import is_fault
+from modstream.broker.wire.cloud_events import EventContext
 from modstream.broker.wire.codec import check_size, decode
 from modstream.broker.wire.contracts import Contract
+from modstream.broker.wire.event_requests import open_event, request_record
 from modstream.broker.wire.identifiers import RequestId
+from modstream.broker.wire.record_batch import parse_headers
 from modstream.broker.wire.records import OffsetRanges, Offsets, Record, TopicPartition
 from modstream.broker.wire.tensor_binary import split_payload
 from modstream.broker.wire.topics import Header
@@ -125,17 +131,25 @@ class Deduplicator:
         Args:
             first_offsets: the first offset of the batch in each of its partitions.
         """
-        ranges = {}
-        for partition, first in first_offsets.items():
+        fresh: dict[TopicPartition, int] = {}
+        for partition in first_offsets:
             epoch = self._assignment_epoch(partition)
             known = self._windows.get(partition)
             if known is None or known[0] != epoch:
-                self._windows[partition] = (epoch, DedupWindow(self._size))
-                if first > 0:
-                    ranges[partition] = (max(0, first - self._size), first)
-        if ranges:
-            records = list(self._read_back(ranges))
-            self._add(records, [read_id(record, self._max_request_bytes) for record in records])
+                fresh[partition] = epoch
+        if not fresh:
+            return
+        firsts = {partition: first_offsets[partition] for partition in fresh}
+        ranges = {p: (max(0, first - self._size), first) for p, first in firsts.items() if first}
+        records = self._read_window(ranges) if ranges else []
+        for partition, epoch in fresh.items():
+            self._windows[partition] = (epoch, DedupWindow(self._size))
+        self._add(records, [self._read_id(record) for record in records])
+
+    def note(self, record: Record) -> None:
+        """Add the id of a record that was answered without `find_duplicates`, if it is readable."""
+        self.backfill({record.topic_partition: record.offset})
+        self._add([record], [self._read_id(record)])
 
     def find_duplicates(self, batch: Sequence[Record], ids: Sequence[str | None]) -> set[int]:
         """Add the ids of a batch, and return the positions of duplicates.
@@ -149,6 +163,29 @@ class Deduplicator:
         }
         self.duplicates += len(duplicates)
         return duplicates
+
+    def _read_window(self, ranges: OffsetRanges) -> list[Record]:
+        """Read offset ranges; those that the client cannot read are left out."""
+        records: list[Record] = []
+        try:
+            records.extend(self._read_back(ranges))
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            # The window is incomplete, and a request in it may be answered again. Without this, the
+            # worker would fail at every start, as long as the record is within the window.
+            structlog.get_logger(__name__).exception("dedup window not read", ranges=len(ranges))
+        return records
+
+    def _read_id(self, record: Record) -> str | None:
+        """Return a request's id; None where reading it fails, whatever the record contains."""
+        try:
+            return read_dedup_id(record, self._max_request_bytes)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            structlog.get_logger(__name__).exception("id not read", position=record.position)
+            return None
 
     def _add(self, batch: Sequence[Record], ids: Sequence[str | None]) -> list[int]:
         """Add ids partition by partition, and return the positions of those that repeat others."""
@@ -169,6 +206,32 @@ class Deduplicator:
 
 def read_id(record: Record, max_bytes: int | None = None) -> str | None:
     """Return the id of a request record, valid or not; None where none can be read."""
+    return _read_plain_id(request_record(record, max_bytes), max_bytes)
+
+
+def read_dedup_id(record: Record, max_bytes: int | None = None) -> str | None:
+    """Return the id by which a request record is a duplicate; None where none can be read."""
+    event = parse_headers(record.headers).event if record.headers else None
+    if event is None:
+        return _read_plain_id(record, max_bytes)
+    opened = open_event(record, event, max_bytes)
+    found = None if opened.error is not None else _read_plain_id(opened.record)
+    context = opened.context
+    return dedup_id(found or (None if context is None else context.request_id), context)
+
+
+def dedup_id(request_id: str | None, event: EventContext | None) -> str | None:
+    """Return the id by which a request is a duplicate.
+
+    If an event's own id is that of its request, its source counts, too: CloudEvents of two sources
+    are two events, even with equal ids.
+    """
+    if event is None or request_id != event.request_id:
+        return request_id
+    return event.identity
+
+
+def _read_plain_id(record: Record, max_bytes: int | None = None) -> str | None:
     try:
         check_size(record.value, max_bytes)
         return decode(IdOnly, split_payload(record)[0]).id

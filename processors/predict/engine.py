@@ -6,40 +6,57 @@ Kafka's handler, a backtest and any other entry point call it with the same valu
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from modstream.broker.wire.contracts import Request, Tensor
+from modstream.broker.wire.contracts import Request, StepResult, Tensor
 from modstream.models.errors import PredictError
-from modstream.models.runtimes.runtime import Outputs, has_output
+from modstream.models.runtimes.runtime import (
+    BatchOutputs,
+    Outputs,
+    Runtime,
+    has_output,
+    predict_batch,
+)
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import Batch
 from modstream.processors.errors import NoOutput, Refusal
+from modstream.processors.pipeline.executor_cache import ExecutorCache
+from modstream.processors.pipeline.records import StepRecords
 from modstream.processors.predict.batching import ModelRequest, RowRange, assemble, take_ranges
 from modstream.processors.predict.model_resolver import (
+    FindThresholds,
     ModelProvider,
     ModelResolver,
     ServableModel,
+    no_thresholds,
 )
-from modstream.processors.predict.outputs import as_tensors, by_name
+from modstream.processors.predict.outputs import as_tensors, by_name, named_tensors
 from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.tensor_requests import predict_tensors
 
 ResponseOutputs = dict[str, Any] | tuple[dict[str, Any], ...] | tuple[Tensor, ...]
 """Outputs by name for a row, a tuple of them for several rows, tensors for tensors."""
+RecordedFeatures = dict[str, Any] | Sequence[dict[str, Any]]
+"""The features of the only row of a request, or of each of its several rows."""
 
 
 class Inference(NamedTuple):
     """The outputs of one model version for one request.
 
-    `features` are those of a single row by name, as they were predicted on; None where the
-    settings do not record them, for several rows, and for models other than the primary.
+    `features` are the row by name, or the rows of a request of several, as they were predicted on;
+    None where the settings do not record them, and for models other than the primary.
+    `features_omitted` is the reason why the rows of this request cannot be recorded. `steps` tells
+    of each step of a pipeline.
     """
 
     request: Request
     card: ModelCard
     outputs: ResponseOutputs
-    features: dict[str, Any] | None
+    features: RecordedFeatures | None
+    features_omitted: str | None = None
+    steps: tuple[StepResult, ...] | None = None
 
 
 class Rejection(NamedTuple):
@@ -51,6 +68,7 @@ class Rejection(NamedTuple):
 
 
 InferenceResponse = Inference | Rejection
+NO_ROWS = "the model takes tensors, not rows of features"
 ModelGroups = dict[tuple[str, int | str], list[ModelRequest]]
 """Requests by the model and the version or alias that they ask for."""
 
@@ -58,9 +76,16 @@ ModelGroups = dict[tuple[str, int | str], list[ModelRequest]]
 class InferenceEngine:
     """Answers requests with the models of a provider."""
 
-    def __init__(self, models: ModelProvider, settings: InferenceSettings) -> None:
+    def __init__(
+        self,
+        models: ModelProvider,
+        settings: InferenceSettings,
+        thresholds: FindThresholds = no_thresholds,
+    ) -> None:
         self._models = models
+        self._thresholds = thresholds
         self._settings = settings
+        self._pipelines = ExecutorCache()
 
     def infer(
         self, requests: Sequence[Request], keys: Sequence[bytes] | None = None
@@ -79,13 +104,14 @@ class InferenceEngine:
         numbered = zip(range(len(requests)), requests, keys, strict=True)
         responses: list[dict[int, InferenceResponse]] = [{} for _ in requests]
         for (model, ref), asked in self.group(numbered, resolver).items():
-            for one, response in self.infer_group(model, resolver.resolve(model, ref), asked):
+            for one, response in self.infer_group(model, ref, asked, resolver):
                 responses[one.position][one.number] = response
         return [[response for _, response in sorted(found.items())] for found in responses]
 
     def resolver(self) -> ModelResolver:
         """Return a resolver of models for one batch."""
-        return ModelResolver(self._models, self._settings.challenger_share)
+        share = self._settings.challenger_share
+        return ModelResolver(self._models, share, self._thresholds())
 
     def group(
         self, requests: Iterable[tuple[int, Request, bytes]], resolver: ModelResolver
@@ -100,16 +126,24 @@ class InferenceEngine:
         return groups
 
     def infer_group(
-        self, model: str, found: ServableModel | Refusal, requests: Sequence[ModelRequest]
+        self, model: str, ref: int | str, requests: Sequence[ModelRequest], resolver: ModelResolver
     ) -> Iterator[tuple[ModelRequest, InferenceResponse]]:
-        """Answer requests to one model, in any order, by the version that was resolved."""
+        """Answer requests to one model, in any order, by the version that their batch sees."""
+        found = resolver.resolve(model, ref)
         if isinstance(found, Refusal):
             yield from ((asked, Rejection(asked.request, model, found)) for asked in requests)
+            return
+        if found.card.output_form == "tensors":
+            yield from _infer_tensors(found, requests)
             return
         assembled = assemble(found.card.input_schema, requests)
         for asked, reason in assembled.rejected:
             yield asked, Rejection(asked.request, model, reason)
-        if assembled.batch is not None:
+        if assembled.batch is None:
+            return
+        if found.card.output_form == "pipeline":
+            yield from self._run_pipeline(found, assembled.batch, assembled.ranges, resolver)
+        else:
             yield from self._predict(found, assembled.batch, assembled.ranges)
 
     def _predict(
@@ -118,7 +152,7 @@ class InferenceEngine:
         """Predict all ranges at once; if the runtime fails, bisect down to the row that fails."""
         card = model.card
         try:
-            outputs = model.runtime.predict(batch)
+            outputs, finite = predict_batch(model.runtime, card, batch)
         except PredictError as error:
             if len(ranges) == 1:
                 asked = ranges[0].asked
@@ -129,20 +163,69 @@ class InferenceEngine:
             yield from self._predict(model, *take_ranges(batch, ranges[:half]))
             yield from self._predict(model, *take_ranges(batch, ranges[half:]))
             return
-        finite = has_output(outputs, card.task)
-        rows = batch.rows() if self._settings.record_features else None
+        rows = card.input_schema.raw_rows(batch) if self._settings.record_features else None
         for asked, start, stop in ranges:
             if not finite[start:stop].all():
                 reason = NoOutput(card.name, card.version, "the output is not finite")
                 yield asked, Rejection(asked.request, card.name, reason)
                 continue
-            features = rows[start] if rows and asked.number == 0 and stop - start == 1 else None
             formatted = format_outputs(asked.request, card, outputs[start:stop])
-            yield asked, Inference(asked.request, card, formatted, features)
+            features, omitted = self._recorded(rows, asked, start, stop)
+            yield asked, Inference(asked.request, card, formatted, features, omitted)
+
+    def _run_pipeline(
+        self,
+        model: ServableModel,
+        batch: Batch,
+        ranges: Sequence[RowRange],
+        resolver: ModelResolver,
+    ) -> Iterator[tuple[ModelRequest, InferenceResponse]]:
+        """Run a pipeline's steps on all ranges, with the models that their batch sees."""
+        card = model.card
+        result = self._pipelines.executor(model).run(batch, resolver.resolve)
+        records = StepRecords(result)
+        rows = card.input_schema.raw_rows(batch) if self._settings.record_features else None
+        for asked, start, stop in ranges:
+            failure = result.first_failure(start, stop)
+            if failure is not None:
+                reason = failure.refusal(card.name, card.version)
+                yield asked, Rejection(asked.request, card.name, reason)
+                continue
+            formatted = format_outputs(asked.request, card, result.outputs[start:stop])
+            features, omitted = self._recorded(rows, asked, start, stop)
+            steps = records.of(start, stop, is_row=isinstance(asked.request.features, dict))
+            yield asked, Inference(asked.request, card, formatted, features, omitted, steps)
+
+    def _recorded(
+        self, rows: list[dict[str, Any]] | None, asked: ModelRequest, start: int, stop: int
+    ) -> tuple[RecordedFeatures | None, str | None]:
+        """Return the features to record, or the reason why they are not recorded."""
+        limit = self._settings.max_recorded_rows
+        if stop - start > limit:
+            return None, f"{stop - start} rows; the features of at most {limit} are recorded"
+        if rows is None or asked.number != 0:
+            return None, None
+        return (rows[start] if stop - start == 1 else rows[start:stop]), None
 
 
-def format_outputs(request: Request, card: ModelCard, outputs: Outputs) -> ResponseOutputs:
-    """Return a runtime's outputs, (n,) or (n, k), in the format of the request."""
+def _infer_tensors(
+    model: ServableModel, requests: Sequence[ModelRequest]
+) -> Iterator[tuple[ModelRequest, InferenceResponse]]:
+    """Answer requests to a model that takes tensors, each on its own."""
+    for asked in requests:
+        found = predict_tensors(model, asked.request)
+        if isinstance(found, Refusal):
+            yield asked, Rejection(asked.request, model.card.name, found)
+        else:
+            yield asked, Inference(asked.request, model.card, found, None, NO_ROWS)
+
+
+def format_outputs(request: Request, card: ModelCard, outputs: BatchOutputs) -> ResponseOutputs:
+    """Return a runtime's outputs, for n rows, in the format of the request."""
+    if isinstance(outputs, list):
+        if request.inputs is not None:
+            return named_tensors(outputs)
+        return outputs[0] if isinstance(request.features, dict) else tuple(outputs)
     if request.inputs is not None:
         return as_tensors(card, outputs)
     if isinstance(request.features, dict):
@@ -151,17 +234,20 @@ def format_outputs(request: Request, card: ModelCard, outputs: Outputs) -> Respo
 
 
 def predict_finite(model: ServableModel, batch: Batch) -> tuple[Outputs, list[int] | None]:
-    """Predict a batch of requests with one row each.
+    """Predict a batch of requests with one row each, by a model with an array of outputs.
 
     Returns:
-        The outputs of the rows that have finite ones, and the positions of those rows; None
-        stands for all rows.
+        The outputs of the rows that have finite ones and fit the model's types, and the positions
+        of those rows; None stands for all rows.
 
     Raises:
         PredictError: the runtime failed on the batch.
     """
-    outputs = model.runtime.predict(batch)
+    outputs = cast(Runtime, model.runtime).predict(batch)
     finite = has_output(outputs, model.card.task)
+    fitting = model.card.input_schema.rows_in_range(batch)
+    if fitting is not None:
+        finite &= fitting
     if finite.all():
         return outputs, None
     positions = np.flatnonzero(finite).tolist()

@@ -20,6 +20,7 @@ from modstream.broker.wire.record_batch import RecordBatch
 from modstream.broker.wire.records import response_key
 from modstream.broker.wire.tensor_binary import split_at
 from modstream.models.errors import PredictError
+from modstream.models.evaluation.served_sets import ServedThreshold
 from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import ModelCard
 from modstream.processors.errors import Refusal
@@ -76,6 +77,7 @@ class FastBatch:
 
     `ref` is the version or alias that they ask for; `number` is the model's among those they ask.
     `positions` are those of the records in the batch; positions, heads and values are parallel.
+    `threshold` is that of conformal sets in the answers, None if they have none.
     """
 
     model: ServableModel
@@ -85,6 +87,7 @@ class FastBatch:
     positions: list[int]
     heads: list[RequestHead]
     values: list[Any]
+    threshold: ServedThreshold | None = None
 
     def excluding(self, positions: Collection[int]) -> "FastBatch":
         """Return the requests at other positions."""
@@ -179,9 +182,8 @@ class FastPath:
             if isinstance(found, Refusal) or form is None:
                 return []
             values = form.decode(group.heads, group.tails)
-            batches.append(
-                FastBatch(found, form, effective, number, group.positions, group.heads, values)
-            )
+            parts = (found, form, effective, number, group.positions, group.heads, values)
+            batches.append(FastBatch(*parts, threshold=resolver.threshold(found.card)))
         if all(all(batch.values) for batch in batches):
             return batches
         rows = zip(*(batch.values for batch in batches), strict=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import repeat
 from operator import itemgetter
+from typing import NamedTuple
 
 from modstream.broker.wire.codec import KIND_PREDICTION
 from modstream.broker.wire.fast_codec import (
@@ -13,6 +14,13 @@ from modstream.broker.wire.fast_codec import (
     json_strings,
 )
 from modstream.broker.wire.record_batch import RecordBatch
+from modstream.broker.wire.record_size import (
+    HEADER_OVERHEAD,
+    MAX_HEADER_BYTES,
+    MAX_KEY_BYTES,
+    RECORD_OVERHEAD,
+    record_size,
+)
 from modstream.broker.wire.records import (
     OFFSET,
     TOPIC_PARTITION,
@@ -22,19 +30,43 @@ from modstream.broker.wire.records import (
     producer_record_of,
     response_key,
 )
-from modstream.broker.wire.topics import Header
+from modstream.broker.wire.topics import MAX_RECORD_BYTES, Header
 from modstream.models.runtimes.runtime import Outputs
 from modstream.processors.predict.fast_path import FastBatch
 from modstream.processors.predict.outputs import JsonColumns
 
 PASSED_THROUGH = itemgetter(2)
 """Returns the headers of a request that are passed through."""
+MAX_OVERHEAD = RECORD_OVERHEAD + MAX_HEADER_BYTES + 2 * HEADER_OVERHEAD + 512
+"""Upper bound of the bytes that a prediction needs besides its key and value."""
+
+
+class FastResponses(NamedTuple):
+    """The predictions for a fast batch, and the indices of those that must not be produced."""
+
+    records: list[ProducerRecord]
+    oversize: list[int]
 
 
 def encode_fast(
-    topic: str, fast: FastBatch, outputs: Outputs, batch: RecordBatch, *, record_features: bool
-) -> list[ProducerRecord]:
-    """Return the predictions for the requests of a fast batch, given their finite outputs."""
+    topic: str,
+    fast: FastBatch,
+    outputs: Outputs,
+    batch: RecordBatch,
+    limit: int = MAX_RECORD_BYTES,
+    *,
+    record_features: bool,
+) -> FastResponses:
+    """Return the predictions for the requests of a fast batch, given their finite outputs.
+
+    Args:
+        topic: the topic of predictions.
+        fast: the requests.
+        outputs: an output for each of them.
+        batch: the batch that they come from.
+        limit: the maximum record size of the topic in bytes.
+        record_features: whether the primary's predictions carry the features.
+    """
     card = fast.model.card
     records = list(map(batch.records.__getitem__, fast.positions))
     passed = map(PASSED_THROUGH, map(batch.headers.__getitem__, fast.positions))
@@ -47,7 +79,7 @@ def encode_fast(
             b'{"schema_version":1,"id":"',
             json_strings(ids),
             b'","model":%b,"version":%d,"outputs":' % (json_document(card.name), card.version),
-            *fast.format.outputs(outputs),
+            *fast.format.outputs(outputs, fast.threshold),
             *features,
             *event_times(fast.heads),
             sources(records),
@@ -62,7 +94,21 @@ def encode_fast(
     headers = [(*shared, *more) if more else shared for more in passed]
     keys = list(map(response_key, records, ids))
     fields = zip(repeat(topic), keys, values, headers, repeat(None), strict=False)
-    return list(map(producer_record_of, fields))
+    made = list(map(producer_record_of, fields))
+    longest_key = max(map(len, keys), default=0)
+    longest = longest_key + max(map(len, values), default=0)
+    if longest_key <= MAX_KEY_BYTES and longest + MAX_OVERHEAD <= limit:
+        return FastResponses(made, [])
+    return FastResponses(made, find_oversize(made, limit))
+
+
+def find_oversize(records: Sequence[ProducerRecord], limit: int) -> list[int]:
+    """Return the indices of the records that are larger than `limit`, or whose key is too large."""
+    return [
+        index
+        for index, record in enumerate(records)
+        if len(record.key or b"") > MAX_KEY_BYTES or record_size(record) > limit
+    ]
 
 
 def event_times(heads: Sequence[RequestHead]) -> JsonColumns:

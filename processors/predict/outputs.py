@@ -1,19 +1,24 @@
 """The outputs of a response, made of a runtime's numbers in the format of the request."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from msgspec import Raw
 
-from modstream.broker.wire.contracts import Tensor
+from modstream.broker.wire.bounds import INT64_MAX, INT64_MIN
+from modstream.broker.wire.contracts import ColumnNames, OutputTensor, Tensor
 from modstream.broker.wire.fast_codec import json_document, json_numbers
+from modstream.broker.wire.features import JsonScalar
 from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import OUTPUT_NAMES, ModelCard
 
 JsonColumns = Sequence[bytes | Sequence[bytes | Raw]]
 """The parts that many JSON documents are joined from: constant bytes, and columns of values."""
+ValueDatatype = Literal["BOOL", "INT64", "FP64", "BYTES"]
+"""The datatypes of outputs that are classes, or values by name."""
 
 
 def by_name(card: ModelCard, score: Any) -> dict[str, Any]:  # noqa: ANN401 - a float or k floats
@@ -40,7 +45,9 @@ def as_tensors(card: ModelCard, scores: Outputs) -> tuple[Tensor, ...]:
     """Return all rows' outputs as Open Inference Protocol V2 tensors.
 
     `scores` have the shape (n,), (n, k) for k classes, or (n, 1 + h) for forecasts of at most h
-    periods. Forecasts are as wide as the longest of them; shorter ones end in NaN.
+    periods. Forecasts are as wide as the longest of them; shorter ones end in NaN. Probabilities
+    name their classes, so that the outputs by name can be read from the tensors again. Labels have
+    the type of the classes: BOOL, INT64, FP64, or BYTES for texts and for classes of several types.
     """
     if card.task == "forecast":
         asked = int(np.isfinite(scores).sum(axis=1).max(initial=1))
@@ -50,8 +57,10 @@ def as_tensors(card: ModelCard, scores: Outputs) -> tuple[Tensor, ...]:
     numbers = _numbers(card, scores)
     if card.task != "multiclass":
         return (numbers,)
-    labels = [str(card.classes[index]) for index in scores.argmax(axis=1).tolist()]
-    return (numbers, Tensor(name="label", shape=(len(labels),), datatype="BYTES", data=labels))
+    datatype, classes = _typed(card.classes)
+    labels = [classes[index] for index in scores.argmax(axis=1).tolist()]
+    numbers = _with_columns(numbers, card.classes)
+    return (numbers, Tensor(name="label", shape=(len(labels),), datatype=datatype, data=labels))
 
 
 def _numbers(card: ModelCard, scores: Outputs) -> Tensor:
@@ -61,6 +70,10 @@ def _numbers(card: ModelCard, scores: Outputs) -> Tensor:
         datatype="FP64",
         data=scores.ravel().tolist(),
     )
+
+
+def _with_columns(tensor: Tensor, columns: Iterable[JsonScalar]) -> OutputTensor:
+    return OutputTensor(**dict(tensor), parameters=ColumnNames(columns=tuple(columns)))
 
 
 def row_columns(card: ModelCard, scores: Outputs) -> JsonColumns:
@@ -82,11 +95,13 @@ def tensor_columns(card: ModelCard, scores: Outputs) -> JsonColumns:
         opening = b'[{"name":"%b","shape":[1],"datatype":"FP64","data":[' % name
         return (opening, json_numbers(scores.tolist()), b"]}]")
     opening = b'[{"name":"%b","shape":[1,%d],"datatype":"FP64","data":[' % (name, len(card.classes))
+    datatype, classes = _typed(card.classes)
     return (
         opening,
         *_separated((column,) for column in _columns(scores)),
-        b']},{"name":"label","shape":[1],"datatype":"BYTES","data":[',
-        _labels(scores, [str(label) for label in card.classes]),
+        b'],"parameters":{"columns":%b}},{"name":"label",' % json_document(card.classes),
+        b'"shape":[1],"datatype":"%b","data":[' % datatype.encode(),
+        _labels(scores, classes),
         b"]}]",
     )
 
@@ -103,3 +118,40 @@ def _columns(scores: Outputs) -> Iterator[list[bytes]]:
 def _separated(groups: Iterable[Sequence[bytes | Sequence[bytes]]]) -> JsonColumns:
     """Return groups of parts with commas between them."""
     return list(chain.from_iterable((b",", *group) for group in groups))[1:]
+
+
+def named_tensors(rows: Sequence[Mapping[str, Any]]) -> tuple[Tensor, ...]:
+    """Return outputs by name as tensors: [n] for values, [n, k] for mappings of k values.
+
+    The values of a mapping are in the order of their names in the first row that has each name; a
+    number that a row does not have is NaN.
+    """
+    return tuple(_named_tensor(name, [row.get(name) for row in rows]) for name in rows[0])
+
+
+def _named_tensor(name: str, values: Sequence[Any]) -> Tensor:
+    keys: list[str] = []
+    if isinstance(values[0], Mapping):
+        keys = list(dict.fromkeys(chain.from_iterable(values)))
+        flat = [value.get(key, math.nan) for value in values for key in keys]
+        shape: tuple[int, ...] = (len(values), len(keys))
+    else:
+        flat, shape = list(values), (len(values),)
+    datatype, data = _typed(flat)
+    tensor = Tensor(name=name, shape=shape, datatype=datatype, data=data)
+    return _with_columns(tensor, keys) if len(shape) > 1 else tensor
+
+
+def _typed(values: Sequence[Any]) -> tuple[ValueDatatype, list[Any]]:
+    """Return the datatype of outputs, and the outputs as values of it: texts if their types differ.
+
+    Integers beyond 64 bits are texts as well.
+    """
+    types = {type(value) for value in values}
+    if types <= {bool}:
+        return "BOOL", list(values)
+    if types <= {int} and all(INT64_MIN <= value <= INT64_MAX for value in values):
+        return "INT64", list(values)
+    if types <= {int, float} and float in types:
+        return "FP64", list(map(float, values))
+    return "BYTES", list(map(str, values))

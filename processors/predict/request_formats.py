@@ -16,10 +16,13 @@ from modstream.broker.wire.fast_codec import (
     RowDecoder,
     json_document,
 )
+from modstream.models.evaluation.served_sets import ServedThreshold
+from modstream.models.evaluation.version_classes import VersionLabels
 from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.columns import FeatureColumn, build_column
 from modstream.models.schema.input_schema import Batch, InputSchema
+from modstream.processors.predict.conformal_columns import add_columns
 from modstream.processors.predict.outputs import JsonColumns, row_columns, tensor_columns
 
 FormatName = Literal["row", "matrix", "raw"]
@@ -38,8 +41,8 @@ class RequestFormat(Protocol):
     def features(self, heads: Sequence[RequestHead], values: Sequence[Any]) -> JsonColumns:
         """Return the features of each request as JSON, in the received bytes where possible."""
 
-    def outputs(self, scores: Outputs) -> JsonColumns:
-        """Return the outputs for each request as JSON."""
+    def outputs(self, scores: Outputs, threshold: ServedThreshold | None = None) -> JsonColumns:
+        """Return the outputs for each request as JSON, by name with conformal sets if given."""
 
 
 class RowFormat:
@@ -48,6 +51,7 @@ class RowFormat:
     def __init__(self, card: ModelCard) -> None:
         self._card = card
         self._schema = card.input_schema
+        self._labels = VersionLabels.of(card)
         self._decoder = RowDecoder([(one.name, one.kind) for one in self._schema.features])
 
     def decode(
@@ -73,9 +77,12 @@ class RowFormat:
         """Return the features by name."""
         return (self._decoder.to_json(values, [head.features for head in heads]),)
 
-    def outputs(self, scores: Outputs) -> JsonColumns:
+    def outputs(self, scores: Outputs, threshold: ServedThreshold | None = None) -> JsonColumns:
         """Return outputs by name."""
-        return row_columns(self._card, scores)
+        columns = row_columns(self._card, scores)
+        if threshold is None:
+            return columns
+        return add_columns(columns, self._labels, scores, threshold)
 
 
 class MatrixFormat:
@@ -100,8 +107,8 @@ class MatrixFormat:
         data = self._decoder.data_json([head.inputs for head in heads])
         return self._names + b'"data":', data or list(map(json_document, values)), b"}"
 
-    def outputs(self, scores: Outputs) -> JsonColumns:
-        """Return outputs as tensors."""
+    def outputs(self, scores: Outputs, _threshold: ServedThreshold | None = None) -> JsonColumns:
+        """Return outputs as tensors, which have no conformal sets."""
         return tensor_columns(self._card, scores)
 
 
@@ -137,13 +144,20 @@ class RawMatrixFormat(MatrixFormat):
 
 def format_for(card: ModelCard, name: FormatName) -> RequestFormat | None:
     """Return a model version's format; None if the fast path does not support it."""
-    if card.task == "forecast":
+    if card.task == "forecast" or card.output_form != "array":
+        return None
+    if not all(map(is_plain, card.input_schema.names)):
         return None
     if name == "row":
         return RowFormat(card)
     if not are_floats(card.input_schema):
         return None
     return MatrixFormat(card) if name == "matrix" else RawMatrixFormat(card)
+
+
+def is_plain(name: str) -> bool:
+    """Return whether JSON writes a name without escapes; msgspec has no fields of other names."""
+    return json_document(name)[1:-1] == name.encode()
 
 
 def are_floats(schema: InputSchema) -> bool:

@@ -11,14 +11,15 @@ class InferenceSettings:
     """How the requests of a stream are answered.
 
     `route` lists the models that answer a request without a model name; the first is the primary.
-    `record_features` keeps the features of a single row with the primary's prediction, for the
-    learner. `challenger_share` of the keys, 0 to 1, are answered by the challenger where there is
-    one, if the request names neither a model nor a version.
+    `record_features` keeps the features of a request of up to `max_recorded_rows` rows with the
+    primary's prediction, for the learner. `challenger_share` of the keys, 0 to 1, are answered by
+    the challenger where there is one, if the request names neither a model nor a version.
     """
 
     route: tuple[str, ...]
     record_features: bool = True
     challenger_share: float = 0.0
+    max_recorded_rows: int = 1000
 
     def models_for(self, model: str | None) -> tuple[str, ...]:
         """Return the models that answer a request for this model, or for none."""

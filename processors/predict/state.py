@@ -1,19 +1,31 @@
 """A batch while the steps of the request path work on it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from modstream.broker.errors import DecodeError
 from modstream.broker.loop.ports import HandlerResult, ModelCost
 from modstream.broker.wire.contracts import Request
+from modstream.broker.wire.event_requests import EventRequest
 from modstream.broker.wire.record_batch import RecordBatch
 from modstream.broker.wire.records import Record
 from modstream.processors.predict.batching import ModelRequest
 from modstream.processors.predict.fast_path import FastBatch, RequestHeads
 from modstream.processors.predict.model_resolver import ModelResolver
 from modstream.processors.predict.responses import ResponseBuffer
+
+
+class AskedModel(NamedTuple):
+    """The id of a request, and the model and the version or alias that it asks for.
+
+    All are None where the record is not a valid request; the id may be readable nevertheless.
+    """
+
+    id: str | None = None
+    model: str | None = None
+    version: int | str | None = None
 
 
 @dataclass(slots=True)
@@ -23,7 +35,10 @@ class BatchState:
     Positions are those of the records in the batch. Each pending request is in exactly one of
     `fast` (in one batch for each model it asks), `requests` and `undecodable`. `leftover` holds
     the requests that the fast path could not answer for a model, by model and reference; `served`
-    the positions of predictions by model, reference, and the model's number in the route.
+    the positions of predictions by model, reference, and the model's number in the route. `undo`
+    reverts what steps remember beyond this batch; it is called if a later step fails. `begun` (ms
+    since the epoch) and `asked`, what the requests without a head ask for, are noted only if there
+    is an inference log. `events` has the requests that are CloudEvents.
     """
 
     batch: RecordBatch
@@ -40,6 +55,10 @@ class BatchState:
         default_factory=lambda: defaultdict(list)
     )
     costs: list[ModelCost] = field(default_factory=list)
+    undo: list[Callable[[], None]] = field(default_factory=list)
+    begun: int = 0
+    asked: dict[int, AskedModel] = field(default_factory=dict)
+    events: Mapping[int, EventRequest] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, records: Sequence[Record], resolver: ModelResolver) -> Self:
@@ -66,6 +85,11 @@ class BatchState:
         for position in positions:
             self.requests.pop(position, None)
             self.undecodable.pop(position, None)
+
+    def revert(self) -> None:
+        """Revert what the steps remember beyond this batch, the last change first."""
+        while self.undo:
+            self.undo.pop()()
 
     def result(self) -> HandlerResult:
         """Return the responses in the order of their requests, and what the models cost."""

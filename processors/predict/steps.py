@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -9,17 +10,19 @@ from modstream.broker.errors import DecodeError
 from modstream.broker.loop.ports import ModelCost
 from modstream.broker.wire.codec import decode_request
 from modstream.broker.wire.contracts import Request
+from modstream.broker.wire.event_requests import decode_opened, open_events, with_opened
 from modstream.broker.wire.fast_codec import RequestHead
 from modstream.broker.wire.records import TOPIC_PARTITION, response_key
 from modstream.broker.wire.request_codec import decode_head
 from modstream.processors.errors import Refusal
 from modstream.processors.predict.batching import ModelRequest
+from modstream.processors.predict.conformal_outputs import with_conformal
 from modstream.processors.predict.deadlines import expired
-from modstream.processors.predict.deduplication import Deduplicator
+from modstream.processors.predict.deduplication import Deduplicator, dedup_id
 from modstream.processors.predict.engine import Inference, InferenceEngine
 from modstream.processors.predict.fast_path import FastBatch, FastPath
 from modstream.processors.predict.fast_responses import encode_fast
-from modstream.processors.predict.responses import ResponseWriter
+from modstream.processors.predict.responses import ResponseWriter, is_prediction
 from modstream.processors.predict.state import BatchState
 from modstream.processors.predict.version_markers import VersionMarkers
 
@@ -33,8 +36,12 @@ class Decode:
 
     def __call__(self, state: BatchState) -> None:
         """Fill `fast`, `requests` and `undecodable`."""
-        state.heads = self.fast_path.decode_heads(state.batch)
-        state.fast = self.fast_path.decode(state.heads, state.batch, state.resolver)
+        batch = state.batch
+        if batch.events:
+            state.events = open_events(batch, self.max_request_bytes)
+            batch = with_opened(batch, state.events)
+        state.heads = self.fast_path.decode_heads(batch)
+        state.fast = self.fast_path.decode(state.heads, batch, state.resolver)
         decoded = {position for fast in state.fast for position in fast.positions}
         if len(decoded) == len(state.batch.records):
             return
@@ -47,6 +54,8 @@ class Decode:
 
     def _decode(self, state: BatchState, position: int) -> Request:
         head = state.heads.heads[position]
+        if (event := state.events.get(position)) is not None:
+            return decode_opened(event)
         if head is None:
             return decode_request(state.batch.records[position], self.max_request_bytes)
         return request_at(state, position, head)
@@ -61,7 +70,10 @@ class Deduplicate:
     def __call__(self, state: BatchState) -> None:
         """Drop duplicates; a partition that was just assigned is read back from Kafka first."""
         self.deduplicator.backfill(state.batch.first_offsets)
-        state.drop(self.deduplicator.find_duplicates(state.batch.records, state.ids()))
+        ids = state.ids()
+        for position, event in state.events.items():
+            ids[position] = dedup_id(ids[position], event.context)
+        state.drop(self.deduplicator.find_duplicates(state.batch.records, ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +128,25 @@ class InferFast:
                 start = perf_counter()
                 done = self._infer(fast, state)
                 seconds = perf_counter() - start
-                state.costs.append(ModelCost(fast.model.card.name, len(done), seconds))
+                card = fast.model.card
+                state.costs.append(ModelCost(card.name, len(done), seconds, card.version))
 
     def _infer(self, fast: FastBatch, state: BatchState) -> Sequence[int]:
         done, outputs = fast.predict()
         model, ref, number = fast.model.card.name, fast.ref, fast.number
         if outputs is not None and done.positions:
-            records = encode_fast(
-                self.writer.predictions,
+            topic = self.writer.predictions
+            records, oversize = encode_fast(
+                topic,
                 done,
                 outputs,
                 state.batch,
+                self.writer.limits.of(topic),
                 record_features=self.record_features,
             )
+            if oversize:
+                kept = sorted(set(range(len(records))) - set(oversize))
+                done, records = done.select(kept), list(map(records.__getitem__, kept))
             state.responses.add(done.positions, number, records)
             state.served[model, ref, number] += done.positions
         if done is not fast:
@@ -161,17 +179,20 @@ class Infer:
         for (model, ref), requests in groups.items():
             start = perf_counter()
             self._answer(state, model, ref, requests)
-            state.costs.append(ModelCost(model, len(requests), perf_counter() - start))
+            seconds, found = perf_counter() - start, state.resolver.resolve(model, ref)
+            version = None if isinstance(found, Refusal) else found.card.version
+            state.costs.append(ModelCost(model, len(requests), seconds, version))
 
     def _answer(
         self, state: BatchState, model: str, ref: int | str, requests: Sequence[ModelRequest]
     ) -> None:
-        found = state.resolver.resolve(model, ref)
-        for asked, response in self.engine.infer_group(model, found, requests):
+        for asked, response in self.engine.infer_group(model, ref, requests, state.resolver):
             position, number = asked.position, asked.number
             if isinstance(response, Inference):
-                record = self.writer.prediction(state.batch, position, response)
-                state.served[model, ref, number].append(position)
+                found = with_conformal(response, state.resolver.threshold(response.card))
+                record = self.writer.prediction(state.batch, position, found)
+                if is_prediction(record):
+                    state.served[model, ref, number].append(position)
             else:
                 record = self.writer.error(
                     state.batch, position, asked.request.id, response.reason, model
@@ -202,6 +223,8 @@ class MarkVersions:
                 for at in first.values()
             }
             for position, marker in self.markers.new_markers(found.card, ref, firsts):
+                partition = batch.records[position].partition
+                state.undo.append(partial(self.markers.forget, found.card, ref, partition))
                 state.responses.add_after(position, number, marker)
 
 

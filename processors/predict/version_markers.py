@@ -70,10 +70,17 @@ class VersionMarkers:
         for position, (record, key) in firsts.items():
             # At or before the known offset the batch is handled again: that marker was aborted.
             if record.offset <= known.get(record.partition, record.offset):
+                marker = self._marker(card, ref, record, key)
                 known[record.partition] = record.offset
                 partition = record.topic_partition
                 self._epochs[partition] = self._assignment_epoch(partition)
-                yield position, self._marker(card, ref, record, key)
+                yield position, marker
+
+    def forget(self, card: ModelCard, ref: int | str, partition: int) -> None:
+        """Forget where a version begins in a partition, so that its next prediction is marked."""
+        active = self._active.get((card.name, ref))
+        if active is not None:
+            active.first_offsets.pop(partition, None)
 
     def _activate(self, card: ModelCard, ref: int | str) -> ActiveVersion:
         pair = card.name, ref

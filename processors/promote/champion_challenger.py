@@ -8,25 +8,29 @@ what it could know. docs/adr/0012 gives the reasons.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
-import numpy as np
-
+from modstream.broker.errors import InternalError
 from modstream.broker.wire.records import ProducerRecord, Record
-from modstream.models.evaluation.metrics import FloatArray
+from modstream.models.evaluation.arrays import FloatArray
+from modstream.models.evaluation.version_classes import VersionLabels
 from modstream.models.registry.refs import LAST_GOOD
 from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch
-from modstream.processors.learn.learner import BatchHook, Learner, no_hook
+from modstream.processors.learn.atomic_update import AnyLearningRuntime
+from modstream.processors.learn.learner import Learner
+from modstream.processors.learn.trainer import BatchHook, no_hook
 from modstream.processors.promote.decision import Decision
 from modstream.processors.promote.gate import NO_ERRORS, PromotionGate
-from modstream.processors.promote.label_flip import LabelledScores
 from modstream.processors.promote.losses import (
     RankErrors,
     binary_labels,
+    labelled_scores,
     losses,
     predict_or_none,
+    scores_or_nan,
 )
 from modstream.processors.promote.state_history import StateHistory, frozen_copy
 from modstream.processors.promote.state_rollback import FrozenModel, StateRollback
@@ -94,6 +98,14 @@ class ChampionChallenger:
                 learner.learn_batch(unlearned(learner, records))
         return rejected
 
+    def set_aside(self, record: Record, error: InternalError) -> list[ProducerRecord]:
+        """Let no learner learn a record that cannot be handled; return its quarantine record."""
+        rejected = self.lead.set_aside(record, error)
+        for learner in self.learners.values():
+            if learner is not self.lead:
+                learner.set_aside(record, error)
+        return rejected
+
     def update_last_good(self) -> FrozenModel | None:
         """Return the new last-good version, if one has just become stable.
 
@@ -126,6 +138,31 @@ class ChampionChallenger:
         self.frozen[candidate] = model
         self.gate.reset(candidate)
 
+    def continue_from(self, candidate: str, model: FrozenModel) -> None:
+        """Let a learner continue from another version, which it owns from now on.
+
+        The version's runtime must learn. The candidate's test restarts.
+        """
+        self.learners[candidate].continue_from(model.card, cast(AnyLearningRuntime, model.runtime))
+        self._histories.pop(candidate, None)
+        self.gate.reset(candidate)
+        self._rollback.unpin()
+
+    def appoint(self, champion: str) -> None:
+        """Begin the term of a candidate that an operator has made the champion.
+
+        Decisions that were not taken yet are dropped: their evidence is against another champion.
+        """
+        self.gate.appoint(champion)
+        self.decisions.clear()
+        self._restart_comparison()
+
+    def _restart_comparison(self) -> None:
+        """Forget what was compared with the former champion."""
+        self._next_last_good = None
+        self._stable_at = self._label_count + self.gate.settings.stable_after
+        self._rank_errors = RankErrors()
+
     def _evaluate(
         self, batch: Batch, labels: Sequence[Scalar], request_times: Sequence[int]
     ) -> None:
@@ -144,9 +181,7 @@ class ChampionChallenger:
         decision = self.gate.update(candidate_losses, errors, labelled, batch.size)
         self._react(decision, batch, labels)
         if decision is not None:
-            self._next_last_good = None
-            self._stable_at = self._label_count + self.gate.settings.stable_after
-            self._rank_errors = RankErrors()
+            self._restart_comparison()
             self.decisions.append(decision)
 
     def _react(self, decision: Decision | None, batch: Batch, labels: Sequence[Scalar]) -> None:
@@ -178,11 +213,18 @@ class ChampionChallenger:
             history.record(learner.event_time, learner.runtime)
 
     def _comparable(self) -> Iterator[tuple[str, Learner | FrozenModel]]:
-        """Yield the candidates, without those that learned these rows before the lead."""
+        """Yield the candidates that can be compared now.
+
+        Left out are those that learned these rows before the lead, and frozen ones with another
+        task or other classes, to which the labels mean something else.
+        """
         for name, learner in self.learners.items():
             if not is_ahead(learner, self.lead):
                 yield name, learner
-        yield from self.frozen.items()
+        labels = VersionLabels.of(self.lead.card)
+        for name, model in self.frozen.items():
+            if model.card.output_form == "array" and VersionLabels.of(model.card).is_like(labels):
+                yield name, model
 
     def _losses_and_errors(
         self,
@@ -207,20 +249,6 @@ class ChampionChallenger:
             for name in outputs
         }
         return scored, (ranked or scored).get(champion, NO_ERRORS)
-
-
-def labelled_scores(
-    card: ModelCard | None, outputs: Outputs | None, labels: Sequence[Scalar]
-) -> LabelledScores | None:
-    """Return the labels and scores of a binary task; None for other tasks or without scores."""
-    if card is None or outputs is None or card.task != "binary":
-        return None
-    return LabelledScores(binary_labels(card, labels), outputs)
-
-
-def scores_or_nan(outputs: Outputs | None, labels: Sequence[Scalar]) -> FloatArray:
-    """Return the scores, (n,), or NaN for each label if there are none."""
-    return np.full(len(labels), np.nan) if outputs is None else outputs
 
 
 def is_ahead(learner: Learner, lead: Learner) -> bool:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from modstream.broker.wire.model_contracts import DecisionEvidence
+from modstream.models.evaluation.arrays import FloatArray
 from modstream.models.evaluation.drift import DriftDetector, MeanShift
-from modstream.models.evaluation.metrics import FloatArray
 from modstream.models.registry.refs import LAST_GOOD
 from modstream.processors.promote.decision import Decision
 from modstream.processors.promote.label_flip import FlipEvent, LabelFlipDetector, LabelledScores
@@ -127,6 +127,10 @@ class PromotionGate:
         """Start a candidate's next test, because the candidate is now a different version."""
         if candidate in self._tests:
             self._tests[candidate].reset()
+
+    def appoint(self, champion: str) -> None:
+        """Begin the term of a candidate that an operator has made the champion."""
+        self._start_term(champion)
 
     def _count_labels(self, labels: int) -> None:
         self.labels_in_term += labels

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from modstream.models.evaluation.metrics import FloatArray
+from modstream.models.evaluation.arrays import FloatArray
 
 RECENT_WEIGHT = 1 / 20
 """Weight of the newest label in the recent share of positive labels."""

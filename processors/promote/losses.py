@@ -7,11 +7,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from modstream.models.errors import PredictError
-from modstream.models.evaluation.metrics import FloatArray
-from modstream.models.runtimes.runtime import Outputs, Runtime
+from modstream.models.evaluation.arrays import FloatArray
+from modstream.models.runtimes.runtime import (
+    AnyRuntime,
+    CompositeRuntime,
+    NamedRuntime,
+    Outputs,
+    TensorRuntime,
+)
 from modstream.models.schema.card import ModelCard
+from modstream.models.schema.class_labels import ClassLabels, finite_number
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch
+from modstream.processors.promote.label_flip import LabelledScores
 
 COMPARABLE_TASKS = frozenset({"binary", "multiclass", "regression"})
 """Tasks for which `losses` is defined."""
@@ -23,8 +31,10 @@ MAX_UNPAIRED = 50
 """Maximum number of rows of one class that wait for a partner; the oldest are dropped."""
 
 
-def predict_or_none(runtime: Runtime, batch: Batch) -> Outputs | None:
-    """Return the model's outputs for a batch, or None if the prediction fails."""
+def predict_or_none(runtime: AnyRuntime, batch: Batch) -> Outputs | None:
+    """Return the model's outputs for a batch, or None if it has no such outputs or fails."""
+    if isinstance(runtime, NamedRuntime | TensorRuntime | CompositeRuntime):
+        return None
     try:
         return runtime.predict(batch)
     except PredictError:
@@ -38,25 +48,55 @@ def losses(
 
     The loss is the Brier score (G. W. Brier, Monthly Weather Review 78, 1950) for a binary task,
     half of it for several classes, and for a regression the absolute error in units of
-    `error_scale`, at most 1. A missing or non-finite prediction has a loss of 1.
+    `error_scale`, at most 1. A missing or non-finite prediction has a loss of 1, and so has a label
+    that is none of the classes of this version.
     """
     if outputs is None:
         return np.ones(len(labels))
     if card.task == "regression":
-        raw = np.abs(outputs - np.asarray(labels, np.float64)) / error_scale
+        with np.errstate(over="ignore"):
+            raw = np.abs(outputs - numeric_labels(labels)) / error_scale
     elif card.task == "binary":
         raw = np.square(outputs - binary_labels(card, labels))
     else:
-        truths = np.array([[known == label for known in card.classes] for label in labels])
+        indices = class_indices(card, labels)
+        truths = indices[:, None] == np.arange(outputs.shape[1])
         raw = np.square(outputs - truths).sum(axis=1) / 2
+        raw[np.isnan(indices)] = 1.0
     clipped: FloatArray = np.where(np.isfinite(raw), np.clip(raw, 0.0, 1.0), 1.0)
     return clipped
 
 
 def binary_labels(card: ModelCard, labels: Sequence[Scalar]) -> FloatArray:
-    """Return the labels of a binary task as 0 and 1, of shape (n,)."""
-    positive = card.classes[1] if card.classes else True
-    return np.array([float(label == positive) for label in labels])
+    """Return the labels of a binary task as 0 and 1, of shape (n,); NaN if it is no class."""
+    return class_indices(card, labels)
+
+
+def class_indices(card: ModelCard, labels: Sequence[Scalar]) -> FloatArray:
+    """Return the positions of the labels' classes, of shape (n,); NaN if a label is no class."""
+    classes = ClassLabels.of(card.task, card.classes)
+    found = (classes.index_of(label) for label in labels)
+    return np.array([np.nan if index is None else index for index in found], np.float64)
+
+
+def numeric_labels(labels: Sequence[Scalar]) -> FloatArray:
+    """Return the labels of a regression, of shape (n,); NaN if a label is no finite number."""
+    found = map(finite_number, labels)
+    return np.array([np.nan if one is None else one for one in found], np.float64)
+
+
+def labelled_scores(
+    card: ModelCard | None, outputs: Outputs | None, labels: Sequence[Scalar]
+) -> LabelledScores | None:
+    """Return the labels and scores of a binary task; None for other tasks or without scores."""
+    if card is None or outputs is None or card.task != "binary":
+        return None
+    return LabelledScores(binary_labels(card, labels), outputs)
+
+
+def scores_or_nan(outputs: Outputs | None, labels: Sequence[Scalar]) -> FloatArray:
+    """Return the scores, (n,), or NaN for each label if there are none."""
+    return np.full(len(labels), np.nan) if outputs is None else outputs
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from math import log, pi
 import numpy as np
 import numpy.typing as npt
 
-from modstream.models.evaluation.metrics import FloatArray
+from modstream.models.evaluation.arrays import FloatArray
 
 BETS: FloatArray = np.geomspace(0.005, 0.95, 16)
 PENALTIES: FloatArray = -np.log1p(-BETS) - BETS

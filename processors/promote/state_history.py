@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from modstream.models.errors import ArtifactTooLarge
-from modstream.models.runtimes.runtime import LearningRuntime, Outputs
+from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.input_schema import Batch
+from modstream.processors.learn.atomic_update import AnyLearningRuntime
 from modstream.processors.promote.losses import predict_or_none
 
 MINUTE_MS = 60_000
@@ -23,16 +24,16 @@ class StateHistory:
 
     interval_ms: int = 10 * MINUTE_MS
     max_states: int = 144
-    _states: deque[tuple[int, LearningRuntime]] = field(default_factory=deque)
+    _states: deque[tuple[int, AnyLearningRuntime]] = field(default_factory=deque)
 
-    def record(self, time: int, runtime: LearningRuntime) -> None:
+    def record(self, time: int, runtime: AnyLearningRuntime) -> None:
         """Record the state that has learned all labels up to `time`, if the interval has passed."""
         if not self._states or time >= self._states[-1][0] + self.interval_ms:
             self._states.append((time, frozen_copy(runtime)))
             if len(self._states) > self.max_states:
                 self._states.popleft()
 
-    def at(self, time: int) -> LearningRuntime:
+    def at(self, time: int) -> AnyLearningRuntime:
         """Return the newest state that had learned nothing after `time`, else the oldest state."""
         oldest = self._states[0][1]
         for recorded, runtime in reversed(self._states):
@@ -50,7 +51,7 @@ class StateHistory:
 
         None is returned if a state fails on its rows.
         """
-        by_state: dict[int, tuple[LearningRuntime, list[int]]] = {}
+        by_state: dict[int, tuple[AnyLearningRuntime, list[int]]] = {}
         for row, time in enumerate(times):
             state = self.at(time)
             by_state.setdefault(id(state), (state, []))[1].append(row)
@@ -60,7 +61,7 @@ class StateHistory:
         return np.concatenate(outputs)[order] if len(outputs) == len(parts) else None
 
 
-def frozen_copy(runtime: LearningRuntime) -> LearningRuntime:
+def frozen_copy(runtime: AnyLearningRuntime) -> AnyLearningRuntime:
     """Return a copy that does not change while the learner goes on.
 
     A learner that has grown too large to be copied learns no more, so it is returned itself.

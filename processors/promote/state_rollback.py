@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from modstream.models.evaluation.metrics import FloatArray, auc
-from modstream.models.runtimes.runtime import LearningRuntime, Runtime
+from modstream.models.evaluation.arrays import FloatArray
+from modstream.models.evaluation.metrics import auc
+from modstream.models.runtimes.runtime import AnyRuntime
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.columns import Scalar
 from modstream.models.schema.input_schema import Batch
+from modstream.processors.learn.atomic_update import AnyLearningRuntime
 from modstream.processors.learn.learner import Learner
 from modstream.processors.promote.label_flip import FlipEvent
 from modstream.processors.promote.losses import binary_labels, predict_or_none
@@ -31,14 +33,14 @@ class FrozenModel(NamedTuple):
     """A version that does not learn: a batch model or a copy of a served version."""
 
     card: ModelCard
-    runtime: Runtime
+    runtime: AnyRuntime
 
 
 class SoundState(NamedTuple):
     """Each learner's state at event time `time` (ms), before labels looked flipped."""
 
     time: int
-    states: Mapping[str, LearningRuntime]
+    states: Mapping[str, AnyLearningRuntime]
 
 
 class RestoredState(NamedTuple):
@@ -46,7 +48,7 @@ class RestoredState(NamedTuple):
 
     name: str
     time: int
-    state: LearningRuntime
+    state: AnyLearningRuntime
 
 
 class ComparisonChunk(NamedTuple):
@@ -141,7 +143,7 @@ class StateRollback:
         return restored
 
 
-def scores_or_half(runtime: Runtime, batch: Batch) -> FloatArray:
+def scores_or_half(runtime: AnyRuntime, batch: Batch) -> FloatArray:
     """Return a model's scores for a binary task, (n,); 0.5 where the prediction fails."""
     outputs = predict_or_none(runtime, batch)
     return np.full(batch.size, 0.5) if outputs is None else np.nan_to_num(outputs, nan=0.5)

@@ -4,6 +4,7 @@ from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import Quarantined
 from modstream.broker.wire.dead_letters import read_attempts
+from modstream.broker.wire.originals import read_original
 from modstream.broker.wire.records import Record
 from modstream.processors.redrive.selection import DeadLetter
 
@@ -20,6 +21,16 @@ def read_quarantined_row(record: Record) -> DeadLetter:
         return DeadLetter(record.position, error.code, "", "", "", record.timestamp, attempts)
     rule = quarantined.rule
     topic = "" if rule in UNRELEASABLE_RULES else quarantined.source.topic
+    source = quarantined.source
+    position = f"{source.topic}:{source.partition}:{source.offset}"
+    original = read_original(record)
     return DeadLetter(
-        record.position, rule, "", quarantined.model, topic, record.timestamp, attempts
+        record.position,
+        rule,
+        "",
+        quarantined.model,
+        topic,
+        record.timestamp,
+        attempts,
+        original if str(original) == position else None,
     )

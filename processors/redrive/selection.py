@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from modstream.broker.wire.dead_letters import read_attempts, read_cause
-from modstream.broker.wire.records import Record
+from modstream.broker.wire.originals import Original, read_original
+from modstream.broker.wire.records import Offsets, Record
+from modstream.broker.wire.topics import MAX_RECORD_BYTES, Header
 
 MAX_ATTEMPTS = 5
 
@@ -17,7 +19,8 @@ class DeadLetter(NamedTuple):
 
     `position` is the letter's own `topic:partition:offset`; `topic` is the topic its request came
     from, "" if unknown; `timestamp` is the request's (ms since the epoch); `attempts` includes the
-    one that produced this letter.
+    one that produced this letter. `original` is set if the letter has only the head of its value;
+    `is_empty` letters stand for records that could not be read.
     """
 
     position: str
@@ -27,6 +30,8 @@ class DeadLetter(NamedTuple):
     topic: str
     timestamp: int
     attempts: int
+    original: Original | None = None
+    is_empty: bool = False
 
 
 class LetterState(StrEnum):
@@ -40,6 +45,8 @@ class LetterState(StrEnum):
     """The letter's request has reached the maximum number of attempts."""
     FOREIGN = "foreign"
     """The letter's request came from a topic that this stream must not write to."""
+    UNSENDABLE = "unsendable"
+    """The letter has not the whole request, and the original cannot be sent back either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class LetterGroup(NamedTuple):
     redriven: int
     exhausted: int
     foreign: int
+    unsendable: int
     first: int
     last: int
 
@@ -88,12 +96,14 @@ class LetterClassifier:
     """Determines the state of letters.
 
     `topics` are the topics that letters may be sent back to; `redriven` are the positions of
-    letters whose requests were sent back before.
+    letters whose requests were sent back before; `retained` are the first offsets that their
+    topics still have.
     """
 
     topics: Collection[str]
     redriven: AbstractSet[str]
     max_attempts: int
+    retained: Offsets = field(default_factory=dict)
 
     def classify(self, letter: DeadLetter) -> LetterState:
         """Return the state of a letter."""
@@ -101,13 +111,31 @@ class LetterClassifier:
             return LetterState.FOREIGN
         if letter.position in self.redriven:
             return LetterState.REDRIVEN
+        if self.explain_unsendable(letter) is not None:
+            return LetterState.UNSENDABLE
         is_exhausted = letter.attempts >= self.max_attempts
         return LetterState.EXHAUSTED if is_exhausted else LetterState.DUE
+
+    def explain_unsendable(self, letter: DeadLetter) -> str | None:
+        """Return the reason why the request of a letter cannot be sent back; None if it can."""
+        if letter.is_empty:
+            return f"{letter.position}: its records could not be read, so there is nothing to send"
+        original = letter.original
+        if original is None:
+            return None
+        start = f"{letter.position}: its value was cut, and the original at {original} "
+        if original.offset < self.retained.get(original.partition, 0):
+            return f"{start}is no longer retained"
+        if original.size > MAX_RECORD_BYTES:
+            return f"{start}has {original.size:,} bytes, more than a topic takes"
+        return None
 
 
 def read_dead_letter(record: Record) -> DeadLetter:
     """Read the metadata of a record in a dead-letter topic."""
     cause = read_cause(record)
+    position = ":".join(cause.get(name, "") for name in ("topic", "partition", "offset"))
+    original = read_original(record)
     return DeadLetter(
         record.position,
         cause.get("class.name", "unknown"),
@@ -116,6 +144,8 @@ def read_dead_letter(record: Record) -> DeadLetter:
         cause.get("topic", ""),
         record.timestamp,
         read_attempts(record),
+        original if str(original) == position else None,
+        record.value is None and record.header(Header.SKIPPED) is not None,
     )
 
 

@@ -1,6 +1,6 @@
 """A small client: send a request, wait for its prediction, send the true label later."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Event, Thread
 from typing import Self
 from uuid import uuid4
@@ -16,9 +16,11 @@ from modstream.broker.wire.contracts import ErrorResponse, Label, Prediction, Re
 from modstream.broker.wire.features import FeatureRow, JsonScalar
 from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.broker.wire.topics import Topics
+from modstream.broker.wire.trace_context import trace_headers
+from modstream.producers.client.label_records import label_record
 from modstream.producers.client.pending_requests import PendingRequest, PendingRequests, Response
 from modstream.producers.errors import RequestRefused
-from modstream.producers.ports import poll_available
+from modstream.producers.ports import TraceSend, poll_available, send_untraced
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 """Default timeout of `Client.wait` and `Client.wait_all`."""
@@ -41,6 +43,7 @@ class Client:
         *,
         primary: str | None = None,
         max_pending: int = 10_000,
+        trace_send: TraceSend = send_untraced,
     ) -> None:
         """Connect, and start to poll responses.
 
@@ -50,6 +53,7 @@ class Client:
             primary: the model whose response `wait` returns for a request that names no model;
                 with None, `wait` returns the first response of any model.
             max_pending: how many pending requests are kept; older ones get no further responses.
+            trace_send: begins the span of each record that is sent; by default nothing is traced.
 
         Raises:
             TopicMissing: the stream's topics do not exist.
@@ -57,10 +61,13 @@ class Client:
         """
         self._topics = topics
         self._primary = primary
+        self._trace_send = trace_send
         self._pending = PendingRequests(max_pending)
         self._log = structlog.get_logger(__name__)
-        self._reader = Reader(connection, [topics.predictions], start="end")
+        # A producer that sends at once, before it is connected, waits 500 ms for its id. So it is
+        # created first, and connects in the meantime.
         self._publisher = Publisher(connection, "modstream-client")
+        self._reader = Reader(connection, [topics.predictions], start="end")
         self._closed = Event()
         self._polling_thread = Thread(
             target=self._poll_responses, name="client-responses", daemon=True
@@ -95,6 +102,9 @@ class Client:
 
         Returns:
             The pending request, for `wait`, `wait_all` and `label`.
+
+        Raises:
+            OversizeRecord: the request is larger than any topic takes; nothing was sent.
         """
         request = Request(
             id=id or uuid4().hex,
@@ -111,11 +121,15 @@ class Client:
         self._pending.add(pending)
 
         def on_delivery(report: DeliveryReport) -> None:
-            if report.error is not None:
+            if report.record is not None:
+                self._pending.mark_sent(request.id, report.record)
+            elif report.error is not None:
                 self._pending.mark_not_sent(request.id, str(report.error))
 
         record = ProducerRecord(self._topics.requests, pending.key.encode(), encode(request))
-        self._publisher.send(record, on_delivery)
+        record, on_end = self._trace_send(record, on_delivery)
+        pending.trace = trace_headers(record.headers)
+        self._publisher.send(record, on_end)
         return pending
 
     def wait(self, pending: PendingRequest, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Prediction:
@@ -130,6 +144,19 @@ class Client:
         (response,) = self._pending.wait(pending, [pending.model or self._primary], timeout)
         if isinstance(response, ErrorResponse):
             raise RequestRefused(response.code, response.message)
+        return response
+
+    def wait_first(
+        self, pending: PendingRequest, timeout: float = DEFAULT_TIMEOUT_SECONDS
+    ) -> Response:
+        """Wait for the first response of any model, and return it even if it is an error.
+
+        Raises:
+            ResponseTimeout: no response arrived within `timeout` seconds.
+            RequestNotSent: the broker did not acknowledge the request.
+            Exception: the error that ended the polling of responses, for example a BrokerError.
+        """
+        (response,) = self._pending.wait(pending, [None], timeout)
         return response
 
     def wait_all(
@@ -151,6 +178,15 @@ class Client:
         names = tuple(models)
         return dict(zip(names, self._pending.wait(pending, names, timeout), strict=True))
 
+    def watch(
+        self,
+        pending: PendingRequest,
+        models: Sequence[str | None],
+        on_settled: Callable[[list[Response] | Exception], None],
+    ) -> Callable[[], None]:
+        """Call a function once each of the models has responded; see `PendingRequests.watch`."""
+        return self._pending.watch(pending, models, on_settled)
+
     def label(
         self,
         request: PendingRequest | str,
@@ -158,22 +194,26 @@ class Client:
         event_time: int,
         *,
         key: str | None = None,
+        row: int | None = None,
+        revision: int = 0,
     ) -> None:
-        """Send the true label of a request, without waiting.
+        """Send the true label of a request, or of one of its rows, without waiting.
 
         Args:
             request: the pending request, or the request's id.
             value: the label.
             event_time: when the label became known, in ms since the epoch.
             key: the request's key; needed only if `request` is an id that differs from the key.
+            row: the number of the row, from 0; needed only for a request of several rows.
+            revision: the number of the correction; a higher one corrects an earlier label.
         """
         if isinstance(request, PendingRequest):
-            request_id, request_key = request.id, request.key
+            request_id, request_key, trace = request.id, request.key, request.trace
         else:
-            request_id, request_key = request, request
-        label = Label(id=request_id, label=value, event_time=event_time)
-        record = ProducerRecord(self._topics.labels, (key or request_key).encode(), encode(label))
-        self._publisher.send(record)
+            request_id, request_key, trace = request, request, ()
+        label = Label(id=request_id, row=row, label=value, revision=revision, event_time=event_time)
+        record = label_record(self._topics, label, key or request_key, trace)
+        self._publisher.send(*self._trace_send(record, None))
 
     def flush(self, timeout: float = 30.0) -> None:
         """Wait until every record sent so far is acknowledged.
@@ -201,10 +241,10 @@ class Client:
             self._log.exception("polling of responses failed")
             self._pending.fail_all(error)
 
-    def _decode_responses(self, records: Iterable[Record]) -> Iterator[Response]:
+    def _decode_responses(self, records: Iterable[Record]) -> Iterator[tuple[Response, Record]]:
         for record in records:
             try:
-                yield decode_response(record)
+                yield decode_response(record), record
             except DecodeError as error:
                 self._log.warning(
                     "undecodable response", at=str(record.topic_partition), cause=str(error)

@@ -1,5 +1,7 @@
 """The report of a gate simulation."""
 
+import pytest
+
 from bench.gate import summary
 from bench.gate_report import render_gate_page, weekly_auc
 from bench.simulation import GateSimulation
@@ -11,6 +13,7 @@ LABELS_OF_11_DAYS = 15_840
 """One label a minute."""
 
 
+@pytest.mark.slow
 def test_the_report_shows_each_candidate_by_week_and_every_decision():
     settings = GateSettings(loss="score")
     run = GateSimulation(small_candidates(settings, 0.0001, 0.05))

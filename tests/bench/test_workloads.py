@@ -17,6 +17,7 @@ from modstream.processors.predict.settings import InferenceSettings
 OF_NUMBERS = [workload for workload in WORKLOADS if workload.format in {"row", "tensor"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workload", OF_NUMBERS, ids=lambda workload: workload.name)
 def test_the_model_of_a_workload_predicts_its_requests(workload):
     spec, artifact = workload.make_model()

@@ -171,3 +171,11 @@ CASES = {
         dropping, unchanged, frozenset({Fault.LOST}), "dropped", disturb=rebalance, rate=400
     ),
 }  # fmt: skip
+
+
+def correct_runs() -> list[str]:
+    """Return the first case of each run of the correct worker; several mutants may share one."""
+    first: dict[tuple[object, ...], str] = {}
+    for name, case in CASES.items():
+        first.setdefault((case.correct, case.delivery, case.disturb, case.rate), name)
+    return list(first.values())

@@ -3,9 +3,9 @@
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
@@ -68,7 +68,7 @@ class Cluster:
                 list(pool.map(EmbeddedServer.launch, self.nodes.values()))
             for server in self.nodes.values():
                 server.wait_ready()
-            self._wait_for_brokers(NODES)
+            self.wait_in_sync()
             self._stack = stack.pop_all()
         return self
 
@@ -94,10 +94,22 @@ class Cluster:
         self.nodes[node].start()
         self.wait_in_sync()
 
+    @contextmanager
+    def without(self, node: int) -> Iterator[None]:
+        """Kill a node, and restart it at the end, also when the test fails: others need it."""
+        self.kill(node)
+        try:
+            yield
+        finally:
+            self.restart(node)
+
     def wait_in_sync(self) -> None:
-        """Wait until all replicas of every partition are in sync."""
-        self._wait_for_brokers(NODES)
-        wait_for(self._is_in_sync, "every replica in sync")
+        """Wait until every broker knows all brokers and topics, with all replicas in sync.
+
+        Each broker is asked by a client of its own, since brokers learn of topics at different
+        times: one that is behind does not know the newest topics, and would lead nothing.
+        """
+        wait_for(self._is_in_sync, "every replica in sync at every broker")
 
     def elect_preferred_leaders(self) -> None:
         """Make the preferred replicas the leaders again, after kills have moved the leaders."""
@@ -126,23 +138,25 @@ class Cluster:
                 return find_coordinator(server.spec.port, kind, key)
         return None
 
-    def _wait_for_brokers(self, wanted: Iterable[int]) -> None:
-        nodes = set(wanted)
-        wait_for(lambda: set(self._metadata().brokers) == nodes, "every broker registered")
-
     def _is_in_sync(self) -> bool:
-        topics = self._metadata().topics.values()
+        found = [self._metadata(server.url) for server in self.nodes.values()]
         return all(
-            len(partition.isrs) == len(NODES)
-            for topic in topics
-            for partition in topic.partitions.values()
+            set(metadata.brokers) == set(NODES)
+            and metadata.topics.keys() == found[0].topics.keys()
+            and all(
+                len(partition.isrs) == len(NODES)
+                for topic in metadata.topics.values()
+                for partition in topic.partitions.values()
+            )
+            for metadata in found
         )
 
-    def _metadata(self):
-        return self._client().list_topics(timeout=TIMEOUT_SECONDS)
+    def _metadata(self, bootstrap: str | None = None):
+        return self._client(bootstrap).list_topics(timeout=TIMEOUT_SECONDS)
 
-    def _client(self) -> AdminClient:
-        return AdminClient(client_config(Connection(self.bootstrap), "modstream-faults"))
+    def _client(self, bootstrap: str | None = None) -> AdminClient:
+        connection = Connection(bootstrap or self.bootstrap)
+        return AdminClient(client_config(connection, "modstream-faults"))
 
 
 def distinct_ports(count: int) -> list[int]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import KIND_ERROR, decode
-from modstream.broker.wire.contracts import Feedback, Label, Prediction, Unjoined
+from modstream.broker.wire.contracts import ErrorResponse, Feedback, Label, Prediction, Unjoined
 from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
@@ -38,23 +38,28 @@ def expected_join(topics: Topics, records: Iterable[Record]) -> JoinResult:
 
     The load is made so that any other interleaving of the two inputs gives the same result.
     """
-    events, counts = defaultdict(list), Counter()
+    events, counts, newest, malformed = defaultdict(list), Counter(), Counter(), set()
     for record in records:
         if record.topic == topics.predictions and record.header(Header.KIND) == KIND_ERROR:
             counts["refused"] += 1
+            error, at = decode(ErrorResponse, record.value), newest[record.partition]
+            events[record.partition].append((at, 0, record.offset, error))
         elif record.topic == topics.predictions:
             prediction = decode(Prediction, record.value)
+            newest[record.partition] = max(newest[record.partition], prediction.event_time)
             events[record.partition].append((prediction.event_time, 0, record.offset, prediction))
         elif record.topic == topics.labels:
             try:
                 label = decode(Label, record.value)
-            except DecodeError:
+            except DecodeError as error:
                 counts["malformed"] += 1
+                if error.request_id is not None:
+                    malformed.add((error.request_id, "malformed", None))
             else:
                 events[record.partition].append((label.event_time, 1, record.offset, label))
     oracles = [_run_oracle(sorted(each, key=lambda event: event[:3])) for each in events.values()]
     counts.update(sum((oracle.counts for oracle in oracles), Counter()))
-    messages = {
+    messages = malformed | {
         (name, model_or_reason, label)
         for oracle in oracles
         for name, reason, label, models, _ in oracle.messages
@@ -95,13 +100,19 @@ def learn_uninterrupted(
 
 def _run_oracle(events: Sequence[tuple]) -> Oracle:
     oracle, last_advance = Oracle(HORIZON_MS, DISORDER_MS), 0
-    for at, _, _, message in events:
+    first = min(at for at, *_ in events if at)
+    for found, _, _, message in events:
+        at = found or first  # An error before all predictions has no time of its own.
         if at >= last_advance + TICK_MS:
+            oracle.tell()
             oracle.advance_time(())
             last_advance = at
         if isinstance(message, Label):
             oracle.label(message.id, message.label, message.revision, at)
+        elif isinstance(message, ErrorResponse):
+            oracle.error_response(message.id, at)
         else:
             oracle.prediction(message.id, message.model, at, message.features is not None)
+    oracle.tell()
     oracle.advance_time(())
     return oracle

@@ -21,10 +21,12 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modstream.broker.client.admin import Admin
+from modstream.broker.errors import BrokerError
 from modstream.broker.wire.records import Offsets
 from modstream.operations.verify.audit import VerificationResult
 from modstream.operations.verify.echo import ECHO_MODEL, publish_echo
@@ -35,6 +37,7 @@ from modstream.process.supervisor import Backoff, Command, ProcessState, Process
 from modstream.settings import Settings
 from modstream.stack.local_stack import child_environment
 from tests.faults.killer import ProcessKiller, Target
+from tests.faults.log_ends import last_problems
 from tests.faults.phase_page import open_phase_page
 from tests.faults.summary import SummaryTable
 
@@ -52,6 +55,8 @@ class FaultHarness:
     """A stream of its own with the echo model, and worker processes with the numbers 0, 1, 2, ...
 
     `times` multiplies the sizes of the runs; `seed` is the seed of all random choices.
+    `server_logs` are logs of the scenario's own servers; if the run has faults, their last problems
+    are shown beside those of the workers.
     """
 
     settings: Settings
@@ -60,6 +65,7 @@ class FaultHarness:
     table: SummaryTable
     times: int
     seed: int
+    server_logs: list[Path] = field(default_factory=list)
     killer: ProcessKiller = field(init=False)
 
     def __post_init__(self) -> None:
@@ -181,12 +187,25 @@ class FaultHarness:
                 print(f"{scenario}: {fault}: {example}")  # noqa: T201 - shown where it fails
         if result.fault_counts:
             self._print_logs()
+            self.table.notes.extend(f"{scenario}: {line}" for line in self._problems())
         return result
 
     def _print_logs(self) -> None:
         """Print the ends of the logs; pytest shows them if the test fails."""
         for log in sorted(self.supervisor.logs.glob("*.log")):
             print(f"--- {log.name}", *log.read_text().splitlines()[-40:], sep="\n")  # noqa: T201
+
+    def _problems(self) -> Iterator[str]:
+        """Yield open transactions and the last problems of all logs.
+
+        They are printed below the summary table, where a log that was cut in front still has them.
+        """
+        with suppress(BrokerError):
+            stable, written = self.stable_ends(), self.admin.end_offsets(self._exits)
+            held = {str(p): (end, written[p]) for p, end in stable.items() if end < written[p]}
+            yield f"last stable offsets below the ends: {held or 'none'}"
+        for log in [*sorted(self.supervisor.logs.glob("*.log")), *self.server_logs]:
+            yield from (f"{log.name}: {line}" for line in last_problems(log))
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{worker_name(number)}.phase"

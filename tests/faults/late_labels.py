@@ -12,6 +12,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import NamedTuple, Self
 
+from modstream.broker.client.admin import Admin
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import Reader
 from modstream.broker.wire.codec import decode, decode_response, encode
@@ -157,7 +158,12 @@ class LabelLoad:
     def _send_rest(self, publisher: Publisher, reader: Reader) -> None:
         for due_label in self._due:
             self._produce_label(publisher, due_label.label, due_label.key, self.now)
+        publisher.flush()
         while len(self.responded) < self.sent and not self._closing.is_set():
+            self._poll(reader)
+        # A label that is read after the clock has advanced waits for a whole horizon from then on.
+        sent = Admin(self.settings.connection).end_offsets([self.topics.labels])
+        while not self.has_joined(sent) and not self._closing.is_set():
             self._poll(reader)
         at = self.now + HORIZON_MS + 3 * DISORDER_MS
         for number in range(KEYS):

@@ -62,16 +62,15 @@ def test_acknowledged_records_outlive_their_leader_and_other_nodes_become_coordi
 
     killed = cluster.leader(partition)
     coordinated = {kind: coordinated_by(cluster, killed, kind) for kind in CoordinatorType}
-    cluster.kill(killed)
-    publish(connection, topic, [b"after"])
-    leader = cluster.leader(partition)
-    for kind, key in coordinated.items():
-        wait_for(
-            lambda kind=kind, key=key: cluster.coordinator(kind, key) != killed,
-            "another coordinator",
-        )
-    coordinators = {cluster.coordinator(kind, key) for kind, key in coordinated.items()}
-    cluster.restart(killed)
+    with cluster.without(killed):
+        publish(connection, topic, [b"after"])
+        leader = cluster.leader(partition)
+        for kind, key in coordinated.items():
+            wait_for(
+                lambda kind=kind, key=key: cluster.coordinator(kind, key) != killed,
+                "another coordinator",
+            )
+        coordinators = {cluster.coordinator(kind, key) for kind, key in coordinated.items()}
 
     assert {leader, *coordinators} <= cluster.nodes.keys() - {killed}
     assert [record.value for record in read_to_end(connection, [topic])] == [b"before", b"after"]
@@ -112,11 +111,10 @@ def test_a_query_of_offsets_waits_for_a_new_leader_without_using_the_processor(
     cluster.wait_in_sync()
     killed = cluster.leader(TopicPartition(topic, 0))
 
-    cluster.kill(killed)
-    started, spent = time.monotonic(), time.process_time()
-    ends = admin.end_offsets([topic])
-    seconds, spent = time.monotonic() - started, time.process_time() - spent
-    cluster.restart(killed)
+    with cluster.without(killed):
+        started, spent = time.monotonic(), time.process_time()
+        ends = admin.end_offsets([topic])
+        seconds, spent = time.monotonic() - started, time.process_time() - spent
 
     assert ends == {TopicPartition(topic, 0): 0}
     assert seconds > 1, "the leader was dead"

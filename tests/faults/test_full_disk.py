@@ -57,6 +57,7 @@ def fill(disk):
 def test_a_full_disk_loses_nothing_and_work_continues_after_space_is_freed(
     harness: FaultHarness, broker: EmbeddedServer, disk
 ):
+    harness.server_logs.append(broker.log)
     harness.start_workers(2)
     answered_at_fault = []
 

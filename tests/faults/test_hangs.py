@@ -13,7 +13,12 @@ STALL_TIMEOUT_SECONDS = 4.0
 
 @pytest.mark.parametrize(
     ("trap_name", "scenario"),
-    [(HANG, "hang in a delivery"), (STALLED_PARTITION, "one partition of four stalled")],
+    [
+        (HANG, "hang in a delivery"),
+        pytest.param(
+            STALLED_PARTITION, "one partition of four stalled", marks=pytest.mark.thorough
+        ),
+    ],
 )
 def test_a_stalled_worker_exits_and_is_restarted(harness: FaultHarness, trap_name, scenario):
     trap = harness.folder / trap_name

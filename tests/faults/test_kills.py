@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.harness import FaultHarness, at_progress
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 
 
 def test_ten_kills_with_three_inside_a_transaction_lose_and_duplicate_nothing(
@@ -21,6 +21,7 @@ def test_ten_kills_with_three_inside_a_transaction_lose_and_duplicate_nothing(
     assert harness.killer.inside >= 3 * harness.times
     assert result.aborted > 0
     assert result.fault_counts == {}
+    assert result.exits.keys() == {"prediction"}, "no record is suspected of the kills"
 
 
 def test_five_sigterms_end_workers_within_five_seconds_and_lose_and_duplicate_nothing(

@@ -157,7 +157,10 @@ def in_order(records):
 
 @pytest.mark.parametrize(
     ("partitions", "pipeline"),
-    [(1, online_pipeline), (4, counting_pipeline)],
+    [
+        (1, online_pipeline),
+        pytest.param(4, counting_pipeline, marks=pytest.mark.thorough),
+    ],
     ids=[
         "one partition, a model that depends on the order",
         "four partitions, a model of counts",

@@ -15,15 +15,19 @@ from modstream.operations.verify.load import VerificationPlan
 from modstream.operations.verify.observer import Observer
 from modstream.operations.verify.run import VerificationRun
 from modstream.services.worker import run_worker
-from tests.faults.cases import CASES, TOO_SMALL
+from tests.faults.cases import CASES, TOO_SMALL, correct_runs
 from tests.faults.harness import at_progress, wait_until
 from tests.faults.injected_faults import FaultCounts
 from tests.faults.summary import SummaryTable
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 REQUESTS = 3000
 QUIET_SECONDS = 3.0
+"""How long a worker may make no progress, once it is broken, before its run ends: what it loses
+never comes."""
+PATIENCE_SECONDS = 60.0
+"""The same for the correct worker, whose run ends as soon as everything is answered."""
 STOP_TIMEOUT_SECONDS = 60.0
 
 
@@ -69,7 +73,7 @@ class ThreadWorkers:
                 run_worker(settings, stop, self._factories)
 
 
-def run_case(settings, factories, case, hits, observer, seed):
+def run_case(settings, factories, case, hits, observer, seed, *, patience=QUIET_SECONDS):
     """Run one case; return the result of the audit and the seconds of the run."""
     settings = settings.model_copy(update={"delivery": case.delivery})
     Admin(settings.connection).create(
@@ -88,9 +92,12 @@ def run_case(settings, factories, case, hits, observer, seed):
         for _ in at_progress(run, 3, share=0.75) if case.disturb else ():
             case.disturb(workers)
             hits["disturbed"] += 1
-        for _ in run.progress(QUIET_SECONDS):
+        for _ in run.progress(PATIENCE_SECONDS):
+            if hits[case.required_hit]:
+                break
+        for _ in run.progress(patience):
             pass
-        return run.finish(QUIET_SECONDS), run.seconds
+        return run.finish(patience), run.seconds
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -105,12 +112,19 @@ def test_a_broken_worker_is_detected(name, settings, table: SummaryTable, pytest
     assert case.expected_faults <= {fault for fault in Fault if result.count(fault)}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.fault, pytest.mark.thorough] if number else [])
+        for number, name in enumerate(correct_runs())
+    ],
+)
 def test_the_correct_worker_passes_the_same_run(name, settings, table: SummaryTable, pytestconfig):
     case, hits = CASES[name], FaultCounts()
 
+    seed = pytestconfig.getoption("--seed")
     result, seconds = run_case(
-        settings, case.correct(hits), case, hits, Observer, pytestconfig.getoption("--seed")
+        settings, case.correct(hits), case, hits, Observer, seed, patience=PATIENCE_SECONDS
     )
 
     table.add(f"correct worker, where a mutant {name}", result, hits.total, 0, seconds)

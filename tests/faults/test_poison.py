@@ -18,12 +18,12 @@ from tests.faults.harness import TIMEOUT_SECONDS, FaultHarness, wait_until
 from tests.faults.killer import stop_process
 from tests.faults.poison import LARGE_POISON, PoisonProducer
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 
 REQUESTS = 24_000
 """Requests of a part, for more than a second, so that the start has little influence."""
 ONE_IN = 100
-ROUNDS = 4
+ROUNDS = 1
 """Rounds of a clean part, one with poison, and one with a poison record of 10 MB in addition. That
 record alone has three times the bytes of the part's good requests."""
 

@@ -18,7 +18,7 @@ from modstream.stack.embedded import EmbeddedServer
 from modstream.stack.local_stack import child_environment
 from tests.faults.harness import TIMEOUT_SECONDS, FaultHarness, at_progress, wait_until
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 
 WORKERS, KILLS = 2, 5
 UNAVAILABLE, AVAILABLE = "registry unavailable", "registry available again"

@@ -62,6 +62,7 @@ class MemoryMonitor:
                     self._samples.setdefault(target.pid, []).append(size)
 
 
+@pytest.mark.thorough
 def test_a_stalled_broker_costs_little_memory_and_workers_catch_up(
     harness: FaultHarness, broker: EmbeddedServer
 ):

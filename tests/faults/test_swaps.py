@@ -23,6 +23,8 @@ from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode_response
 from modstream.broker.wire.contracts import Prediction
 from modstream.models.importers.onnx_export import to_onnx
+from modstream.models.registry.history import alias_stack
+from modstream.models.registry.refs import CHAMPION
 from modstream.models.schema.input_schema import Feature, InputSchema
 from modstream.models.schema.version_spec import VersionSpec
 from modstream.operations.verify.echo import ECHO_MODEL
@@ -84,7 +86,8 @@ def move_champion(harness: FaultHarness, random, stop):
             if stop.wait(PERIOD_SECONDS / MOVES / 2):
                 break
             before, now = count_swaps(harness), registry.resolve(STEPS)
-            if random.random() < 0.3:
+            earlier = alias_stack(registry.moves(STEPS, CHAMPION))[:-1]
+            if earlier and random.random() < 0.3:
                 moves["rollback"] += 1
                 registry.rollback(STEPS)
             else:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.harness import FaultHarness, at_progress, wait_until
 
-pytestmark = [pytest.mark.fault, pytest.mark.real]
+pytestmark = [pytest.mark.fault, pytest.mark.real, pytest.mark.long]
 
 RETRIED = "batch not delivered"
 """Log event of a worker that aborts and reads its batch again, instead of exiting."""

@@ -7,20 +7,23 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 import pytest
 import structlog
 
 from modstream.broker.client.admin import Admin
+from modstream.broker.wire.features import FeatureRow
 from modstream.broker.wire.topics import Topics
-from modstream.cli import main
+from modstream.cli import main, output
 from modstream.models.examples.flights import FLIGHT_SCHEMA, online_pipeline
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.river.runtime import pack
 from modstream.models.schema.version_spec import VersionSpec
 from modstream.process.supervisor import Command, Supervisor
 from modstream.producers.client.client import Client
+from modstream.producers.errors import RequestRefused
 from modstream.registry.access import open_registry
 from modstream.settings import Settings, load_settings
 from modstream.stack.local_stack import child_environment
@@ -67,6 +70,8 @@ class System:
         ):
             for name, value in (child_environment(self.settings) | {"COLUMNS": "200"}).items():
                 patch.setenv(name, value)
+            for console in (output.stdout, output.stderr):
+                patch.setattr(console, "_width", 200)  # its width is that of its import
             patch.chdir(self.folder)
             patch.setattr(sys, "argv", ["modstream", *arguments])
             patch.setattr(sys, "stdin", StringIO(text))
@@ -88,6 +93,19 @@ class System:
         """Wait until a worker responds to a request; the error for an unknown model is enough."""
         client = self.client()
         client.wait_all(client.send({}, model="unknown"), ["unknown"], TIMEOUT_SECONDS)
+
+    def wait_until_loaded(
+        self, client: Client, features: FeatureRow, model: str, version: int | str = "champion"
+    ) -> None:
+        """Repeat a request while its answer is that the model is being loaded."""
+        deadline = monotonic() + TIMEOUT_SECONDS
+        while monotonic() < deadline:
+            try:
+                client.wait(client.send(features, model=model, version=version), TIMEOUT_SECONDS)
+            except RequestRefused as error:
+                if error.code == "model_loading":
+                    continue
+            return
 
     def log(self, name: str) -> str:
         return (self.supervisor.logs / f"{name}.log").read_text()

@@ -6,7 +6,7 @@ from itertools import islice
 from river import anomaly, datasets, linear_model, naive_bayes, optim, preprocessing, time_series
 from sklearn.datasets import load_diabetes, load_wine
 
-from modstream.models.importers.river import RiverDescription
+from modstream.models.importers.description import ModelDescription
 from modstream.models.runtimes.river.artifact import UnpackedModel
 from modstream.models.schema.input_schema import Feature
 
@@ -45,7 +45,7 @@ class TaskCase:
     """A model, and rows with their labels in the order in which they are sent."""
 
     unpacked: UnpackedModel
-    description: RiverDescription
+    description: ModelDescription
     rows: list
     labels: list
 
@@ -55,7 +55,7 @@ def wine():
     order = [(number * 37) % 178 for number in range(120)]
     return TaskCase(
         with_scaler(naive_bayes.GaussianNB()),
-        RiverDescription(float_features(data.feature_names), (0, 1, 2)),
+        ModelDescription(features=float_features(data.feature_names), classes=(0, 1, 2)),
         [rows_of(data)[index] for index in order],
         [int(data.target[index]) for index in order],
     )
@@ -64,7 +64,7 @@ def wine():
 def diabetes():
     data = load_diabetes()
     model = linear_model.LinearRegression(optimizer=optim.SGD(0.01), intercept_lr=0.3)
-    description = RiverDescription(float_features(data.feature_names))
+    description = ModelDescription(features=float_features(data.feature_names))
     return TaskCase(
         with_scaler(model), description, rows_of(data)[:120], data.target[:120].tolist()
     )
@@ -73,7 +73,7 @@ def diabetes():
 def shuttle():
     samples = list(islice(datasets.Shuttle(), 200))
     model = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(window_size=50, seed=42)
-    description = RiverDescription(float_features(sorted(samples[0][0])))
+    description = ModelDescription(features=float_features(sorted(samples[0][0])))
     return TaskCase(
         UnpackedModel(model, None),
         description,
@@ -84,7 +84,7 @@ def shuttle():
 
 def passengers():
     rows = [{"period": period, "horizon": 6} for period in range(24, 144)]
-    return TaskCase(holt_winters(), RiverDescription(SERIES), rows, PASSENGERS[24:])
+    return TaskCase(holt_winters(), ModelDescription(features=SERIES), rows, PASSENGERS[24:])
 
 
 CASES = {"wine": wine, "diabetes": diabetes, "shuttle": shuttle, "passengers": passengers}

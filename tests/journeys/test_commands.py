@@ -33,7 +33,7 @@ def test_a_stream_can_be_used_from_the_shell_alone(system):
     ]
     requests = "\n".join(map(json.dumps, rows))
     assert "20 requests sent" in system.run("produce", text=requests).stderr
-    consume = ("consume", "--from", "beginning", "--follow", "--limit", "40")
+    consume = ("consume", "--from", "beginning", "--follow", "--limit", "40", "--json")
     answers = [json.loads(line) for line in system.run(*consume).stdout.splitlines()]
     ids = {a["id"] for a in answers}
     assert {(a["id"], a["model"]) for a in answers} == {
@@ -71,7 +71,9 @@ def test_a_stream_can_be_used_from_the_shell_alone(system):
 
 def joined(system):
     """Return the ids of the feedback so far."""
-    lines = system.run("consume", "--topic", "feedback").stdout.splitlines()
+    lines = system.run(
+        "consume", "--topic", "feedback", "--from", "beginning", "--json"
+    ).stdout.splitlines()
     return {json.loads(line)["id"] for line in lines}
 
 
@@ -115,7 +117,8 @@ def test_a_dead_letter_is_printed_with_its_cause(system):
     with Publisher(system.settings.connection) as publisher:
         publisher.send(ProducerRecord(system.topics.requests, b"k", b"invalid"))
 
-    done = system.run("consume", "--topic", "dlq", "--follow", "--limit", "1")
+    options = ("--topic", "dlq", "--from", "beginning", "--follow", "--limit", "1")
+    done = system.run("consume", *options, "--json")
 
     letter = json.loads(done.stdout)
     assert (letter["value"], letter["key"]) == ("invalid", "k")
@@ -125,16 +128,18 @@ def test_a_dead_letter_is_printed_with_its_cause(system):
 @pytest.mark.parametrize(
     ("arguments", "text", "message"),
     [
-        (("models", "show", "no-such-model"), "", "has no version or alias"),
-        (("models", "rollback", "no-such-model"), "", "no-such-model"),
+        (("models", "show", "no-such-model"), "", "unknown model no-such-model"),
+        (("models", "rollback", "no-such-model"), "", "unknown model no-such-model"),
         (("produce",), '{"features": 1}', "line 1"),
         (("produce", "--to", "labels"), "invalid", "line 1"),
-        (("consume",), "", "modstream topics create"),
-        (("load",), "", "has no version or alias"),
+        (("consume", "no-such-stream"), "", "modstream topics create"),
+        (("load",), "", "unknown model flights"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
 def test_an_error_is_printed_as_one_sentence_without_a_traceback(system, arguments, text, message):
+    system.create_topics()
+
     done = system.run(*arguments, text=text)
 
     assert done.returncode == 1
@@ -181,5 +186,5 @@ def test_help_explains_every_command(system):
 
     for command in ("demo", "up", "worker", "joiner", "learner", "produce", "consume", "load"):
         assert command in printed
-    for command in ("models", "topics", "doctor", "config"):
+    for command in ("predict", "label", "models", "topics", "doctor", "config"):
         assert command in printed

@@ -88,4 +88,4 @@ def test_a_dead_letter_is_shown_completely_and_cannot_send_control_codes_to_the_
     assert letter["cause"]["topic"] == stream.topics.requests
     (same,) = json.loads(run_dlq(stream, "show", letter["letter"], "--json"))
     assert same == letter
-    assert "no dead letter" in stream.run("dlq", "show", "nothing").stderr
+    assert "unknown cause nothing: known" in stream.run("dlq", "show", "nothing").stderr

@@ -56,7 +56,7 @@ def publish_champion(system):
     shuffled = np.random.default_rng(0).permutation(data.target)
     model = DecisionTreeClassifier(max_depth=2, random_state=0).fit(data.data, shuffled)
     with system.registry() as registry:
-        registry.publish(*import_sklearn("cells", model))
+        registry.publish(*import_sklearn("cells", model)[:2])
 
 
 def publish(system, name, case):
@@ -135,9 +135,11 @@ def run_learning_loop(system, name):
     client, half = system.client(), len(case.rows) // 2
     publish(system, name, case)
     with run_learner_thread(system, name):
+        system.wait_until_loaded(client, case.rows[0], name)
         requests, untrained = predict(client, name, case.rows[:half])
         send_labels(client, requests, case.labels[:half])
         card = wait_until_learned(system, name, half)
+        system.wait_until_loaded(client, case.rows[half], name, card.version)
         _, (first,) = predict(client, name, case.rows[half : half + 1], version=card.version)
         requests, trained = predict(client, name, case.rows[half:], version=card.version)
         send_labels(client, requests, case.labels[half:])
@@ -149,7 +151,7 @@ def run_learning_loop(system, name):
 
 def predict_without_broker(case, half):
     """Return the next prediction of a model that learned the first half without a broker."""
-    spec, artifact = import_river("m", case.unpacked, case.description)
+    spec, artifact, _ = import_river("m", case.unpacked, case.description)
     card, schema = spec.make_card(1, Artifact(artifact)), spec.input_schema
     runtime = load(Artifact(artifact), card)
     runtime.learn(schema.parse_rows(case.rows[:half]).batch, case.labels[:half])

@@ -1,9 +1,20 @@
-"""A builder of an empty stream, and the audit of a long one."""
+"""A builder of an empty stream, the audit of a long one, and the log as it was before each test."""
+
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from modstream.audit.result import AuditResult
 from tests.modstream.stream_builder import StreamBuilder
+
+
+@pytest.fixture(autouse=True)
+def log_of_other_tests() -> Iterator[None]:
+    """Restore the log's settings: a command that runs in this process changes them."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

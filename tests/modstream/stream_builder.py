@@ -25,6 +25,9 @@ from modstream.broker.wire.dead_letters import build_dead_letter
 from modstream.broker.wire.model_contracts import DecisionEvidence, Metrics, ModelEvent
 from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.broker.wire.topics import MS_PER_DAY, Header, Topics
+from modstream.models.evaluation.version_classes import VersionClasses
+from modstream.models.schema.card import ModelCard
+from tests.processors.small_fixtures import make_card
 
 NEW_YEAR = 1_356_998_400_000
 """2013-01-01, the event time of the first request."""
@@ -43,6 +46,7 @@ class StreamBuilder:
         self.now = NOW
         self.learned = 0
         self.versions = 0
+        self.cards = {model: make_card(model) for model in self.route}
 
     def ask(self, name: str, value: bytes | None = None, **fields) -> Record:
         self.now += 10
@@ -56,7 +60,7 @@ class StreamBuilder:
             model=model,
             version=fields.get("version", 1),
             outputs=fields.get("outputs", {"probability": probability}),
-            features=ROW if model == self.route[0] else None,
+            features=fields.get("features", ROW) if model == self.route[0] else None,
             source=fields.get("source", self._source(asked)),
         )
         headers = (
@@ -86,6 +90,7 @@ class StreamBuilder:
         feedback = Feedback(
             id=name,
             label=label,
+            row=fields.get("row"),
             features=fields.get("features", ROW),
             predictions=tuple(
                 JoinedPrediction(model=a.model, version=a.version, outputs=a.outputs)
@@ -110,8 +115,9 @@ class StreamBuilder:
         """Write a request with two predictions, a label and a feedback record."""
         asked = self.ask(name, event_time=fields.get("event_time", NEW_YEAR))
         version, after = fields.get("version", 1), fields.get("after", 20)
+        given = {"version": version, "after": after, "features": fields.get("features", ROW)}
         answers = [
-            self.answer(asked, "online", probability, version=version, after=after),
+            self.answer(asked, "online", probability, **given),
             self.answer(asked, "frozen", fields.get("frozen", 0.5), after=after + 2),
         ]
         self.label(name, label=label)
@@ -179,7 +185,9 @@ class StreamBuilder:
             stale = 1 / (1 + 2.718 ** (1.4 - risk * (1.2 - drift) - rng.gauss(0, drift)))
             after = int(rng.lognormvariate(3.2, 0.5)) + (400 if rng.random() < 0.004 else 0)
             at = NEW_YEAR + int(drift * days * MS_PER_DAY)
+            row = ROW | {"carrier": ("UA", "B6", "DL")[number % 3], "f0": float(number % 41)}
             fields = {"frozen": stale, "event_time": at, "version": version, "after": after}
+            fields["features"] = row
             self.flight(f"flight-{number}", guess, label=late, **fields)
             if number % (flights // swaps) == flights // swaps - 1:
                 version = self.publish().version
@@ -203,10 +211,15 @@ class StreamBuilder:
         ]
 
     def audit(self, dedup_window: int = 0) -> StreamAudit:
-        audit = StreamAudit(self.topics, self.route, dedup_window)
+        audit = StreamAudit(self.topics, self.route, dedup_window, VersionClasses(self.find_card))
         for record in self.records:
             audit.add(record)
         return audit
+
+    def find_card(self, model: str, version: int) -> ModelCard | None:
+        """Return the card of a version; all versions of a model have the same one."""
+        card = self.cards.get(model)
+        return None if card is None else card.model_copy(update={"version": version})
 
     def audit_result(self) -> AuditResult:
         return evaluate(self.audit())

@@ -46,6 +46,7 @@ def test_make_with_an_unsuitable_python_names_the_supported_versions(tmp_path, p
     assert_error(run("make", f"PYTHON={python}", "demo", cwd=tmp_path), "Python 3.11 to 3.14")
 
 
+@pytest.mark.slow
 def test_make_without_a_package_registry_names_the_problem(tmp_path):
     for name in ("Makefile", "pyproject.toml"):
         (tmp_path / name).write_text((ROOT / name).read_text())

@@ -24,7 +24,6 @@ app = faust.App(
     broker_max_poll_records=5000,
     stream_buffer_maxsize=8192,
     producer_linger=0.005,
-    producer_compression_type="lz4",
     consumer_auto_offset_reset="earliest",
 )
 requests = app.topic(os.environ["BENCH_REQUESTS"])

@@ -179,7 +179,6 @@ public final class Worker {
     Properties found = shared();
     found.put("key.serializer", ByteArraySerializer.class);
     found.put("value.serializer", ByteArraySerializer.class);
-    found.put("compression.type", "lz4");
     found.put("batch.size", 1024 * 1024);
     found.put("linger.ms", 5);
     found.put("buffer.memory", 256 * 1024 * 1024);

@@ -17,7 +17,7 @@ app = Application(
     auto_create_topics=False,
     use_changelog_topics=False,
     commit_interval=1.0,
-    producer_extra_config={"compression.type": "lz4", "linger.ms": 5},
+    producer_extra_config={"linger.ms": 5},
     loglevel="WARNING",
 )
 requests = app.topic(os.environ["BENCH_REQUESTS"], value_deserializer="bytes")

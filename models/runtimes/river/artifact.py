@@ -59,7 +59,12 @@ def unpack(artifact: bytes) -> UnpackedModel:
     """
     line, newline, pickled = artifact.partition(b"\n")
     if not artifact.startswith(_MAGIC) or not newline or len(line) > _MAX_HEADER_BYTES:
-        raise UnreadableArtifact("river", "it does not begin with the header that modstream writes")
+        reason = (
+            "it does not begin with the header that modstream writes: write it with"
+            " modstream.models.runtimes.river.artifact.pack(model), or save the model with pickle"
+            " as .pkl and publish that with --trust"
+        )
+        raise UnreadableArtifact("river", reason)
     header = _read_header(line.removeprefix(_MAGIC))
     model = loads(pickled)
     if not isinstance(model, Estimator):

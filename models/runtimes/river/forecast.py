@@ -52,6 +52,11 @@ class ForecastRuntime:
         self._card = card
         self._last_period = last_period
 
+    @property
+    def next_period(self) -> int | None:
+        """The first period that the model has not learned; None before it has learned any."""
+        return None if self._last_period is None else self._last_period + 1
+
     def predict(self, batch: Batch) -> Outputs:
         """Predict every row; see `Runtime.predict`.
 

@@ -6,6 +6,7 @@ memory or time; artifacts of unknown origin are rejected earlier, by their signa
 See https://docs.python.org/3/library/pickle.html#restricting-globals.
 """
 
+import copyreg
 import pickle
 from functools import partial
 from io import BytesIO
@@ -13,6 +14,7 @@ from io import BytesIO
 from modstream.models.errors import ForbiddenGlobal, UnreadableArtifact
 from modstream.models.runtimes.library_errors import translate_library_errors
 from modstream.models.runtimes.river.allowed_globals_0_26 import RIVER_GLOBALS
+from modstream.models.runtimes.river.pickle_values import REDUCERS
 from modstream.models.schema.artifact import MAX_ARTIFACT_BYTES, check_artifact_size
 
 _REBINDABLE_ATTRIBUTES = (
@@ -32,8 +34,12 @@ def dumps_checked(model: object) -> bytes:
         ForbiddenGlobal: it refers to an object outside the allow-list; the error names it.
         UnreadableArtifact: it cannot be pickled or loaded back for another reason.
     """
+    file = BytesIO()
+    pickler = pickle.Pickler(file, protocol=5)
+    pickler.dispatch_table = REDUCERS
     with translate_library_errors(partial(UnreadableArtifact, "river")):
-        pickled = pickle.dumps(model, protocol=5)
+        pickler.dump(model)
+    pickled = file.getvalue()
     loads(pickled)
     return pickled
 
@@ -88,6 +94,10 @@ class _RestrictedUnpickler(pickle.Unpickler):
         if qualified not in RIVER_GLOBALS:
             raise ForbiddenGlobal(qualified)
         target: object = super().find_class(module_name, global_name)
+        if isinstance(target, type):
+            # Pickling an object for the first time adds this attribute to its class. Another thread
+            # may do so while this one compares the class with what it was.
+            copyreg._slotnames(target)  # type: ignore[attr-defined]  # noqa: SLF001
         self._issued.setdefault(qualified, (target, _attributes(target)))
         return target
 

@@ -12,7 +12,8 @@ from typing import Any
 from river.base import Transformer
 from river.compose import Pipeline, TransformerUnion
 
-RiverRow = dict[str, Any]
+RiverRow = Any
+"""A row as River takes it: features by name, or a text."""
 RowTransform = Callable[[RiverRow], RiverRow]
 
 
@@ -80,7 +81,7 @@ def _leaf_pass(step: Any) -> RowTransform:  # noqa: ANN401 - any River class
 
     def learn_and_transform(row: RiverRow) -> RiverRow:
         learn(row)
-        return transform(row)  # type: ignore[no-any-return]  # River has no types.
+        return transform(row)
 
     return learn_and_transform
 
@@ -100,7 +101,7 @@ def _parallel(steps: list[RowTransform]) -> RowTransform:
     """Apply all transforms to the same row and merge their features; later ones win."""
 
     def run(row: RiverRow) -> RiverRow:
-        merged: RiverRow = {}
+        merged: dict[Any, Any] = {}
         for step in steps:
             merged.update(step(row))
         return merged

@@ -1,7 +1,6 @@
 """Backtest: recorded requests, predicted again by any version. Joins no group, writes nothing."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,14 +8,14 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.batches import split_batches
-from modstream.broker.wire.codec import decode, decode_request, decode_response
-from modstream.broker.wire.contracts import ErrorResponse, Label, Prediction, Request
+from modstream.broker.wire.codec import decode, decode_response
+from modstream.broker.wire.contracts import ErrorResponse, Label, Prediction
 from modstream.broker.wire.features import JsonScalar
+from modstream.broker.wire.identifiers import row_key
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
 from modstream.errors import NoRecordedPredictions
-from modstream.models.registry.errors import ModelNotFound
-from modstream.models.registry.refs import CHAMPION
+from modstream.models.evaluation.version_classes import VersionClasses, VersionLabels
 from modstream.models.schema.card import ModelCard
 from modstream.operations.backtest.compare import (
     ComparedRow,
@@ -25,35 +24,21 @@ from modstream.operations.backtest.compare import (
     VersionOutput,
     compare,
     compared_rows,
-    single_rows,
 )
+from modstream.operations.backtest.scores import BacktestScores, rows_of
 from modstream.operations.offset_ranges import ReadProgressCallback, find_ranges, read_ranges
-from modstream.processors.predict.engine import InferenceEngine, Rejection
-from modstream.processors.predict.model_resolver import ServableModel
+from modstream.processors.predict.engine import InferenceEngine
+from modstream.processors.predict.model_resolver import (
+    ModelProvider,
+    ServableModel,
+    SingleModelProvider,
+)
 from modstream.processors.predict.settings import InferenceSettings
 
 BATCH_REQUESTS = 2000
 """Requests that are predicted at once."""
 MAX_CLOCK_SKEW_MS = 600_000
 """How far a client's clock may be ahead of the brokers', which stamp the responses."""
-
-
-@dataclass(frozen=True, slots=True)
-class SingleModelProvider:
-    """Gives one version for some model names, whatever version is asked for."""
-
-    model: ServableModel
-    names: frozenset[str]
-
-    def get(self, name: str, _ref: int | str = CHAMPION) -> ServableModel:
-        """Return the one version.
-
-        Raises:
-            ModelNotFound: the name is another model's, which this backtest does not cover.
-        """
-        if name not in self.names:
-            raise ModelNotFound(name, _ref)
-        return self.model
 
 
 class TimeRange(NamedTuple):
@@ -68,8 +53,8 @@ class BacktestResult:
     """The result of a backtest.
 
     `requests` counts the records of the time range, `answered` those that the version answered,
-    `refused` those that it did not, by error code. `unmatched` of the answered ones have no
-    recorded prediction of the `baseline` model.
+    `refused` those that it did not, by error code. All requests that are not compared are
+    `unmatched`, by reason: see `BacktestScores.unmatched`.
     """
 
     card: ModelCard
@@ -77,38 +62,9 @@ class BacktestResult:
     requests: int
     answered: int
     refused: dict[str, int]
-    unmatched: int
+    unmatched: dict[str, int]
     rows: list[ComparedRow]
     comparison: Comparison
-
-
-@dataclass(slots=True)
-class BacktestScores:
-    """The outputs of a version by the request's position, and its refusals by error code."""
-
-    max_request_bytes: int | None = None
-    outputs: dict[RequestPosition, VersionOutput] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
-    requests: int = 0
-
-    def add(self, batch: Sequence[Record], engine: InferenceEngine, models: frozenset[str]) -> None:
-        """Predict recorded requests; records that are not requests are only counted."""
-        self.requests += len(batch)
-        decoded = [
-            (record, request)
-            for record in batch
-            if (request := readable(record, self.max_request_bytes))
-        ]
-        responses = engine.infer([request for _, request in decoded])
-        for (record, request), found in zip(decoded, responses, strict=True):
-            for response in found:
-                if not isinstance(response, Rejection):
-                    outputs = single_rows(response.outputs)
-                    position = RequestPosition(record.partition, record.offset)
-                    version = response.card.version
-                    self.outputs[position] = VersionOutput(request.id, version, outputs)
-                elif response.model in models:
-                    self.refused[response.reason.code] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +82,9 @@ class Backtest:
     topics: Topics
     max_request_bytes: int
     notice: ReadProgressCallback = lambda _doing, _count, _total: None
+    versions: VersionClasses = field(default_factory=VersionClasses)
+    steps: ModelProvider | None = None
+    """Gives the models of the steps of a pipeline."""
 
     def run(
         self, model: ServableModel, baseline: str, time_range: TimeRange, threshold: float
@@ -137,10 +96,10 @@ class Backtest:
             BrokerError: reading failed.
         """
         scores = self.score(model, baseline, time_range)  # Step 1.
-        served = self._served(baseline, scores.outputs, time_range.since)  # Step 2.
-        labels = self._labels(time_range.since)  # Step 3.
-        task = model.card.task
-        found = list(compared_rows(task, served, scores.outputs, labels))
+        subject = VersionLabels.of(model.card)
+        served = self._served(subject, baseline, scores.outputs, time_range.since)  # Step 2.
+        labels = self._labels({one.id for one in served.values()}, time_range.since)  # Step 3.
+        found = list(compared_rows(subject, served, scores.outputs, labels))
         if not found:
             raise NoRecordedPredictions(scores.requests, baseline)
         return BacktestResult(
@@ -149,16 +108,16 @@ class Backtest:
             requests=scores.requests,
             answered=len(scores.outputs),
             refused=dict(scores.refused.most_common()),
-            unmatched=len(scores.outputs.keys() - served.keys()),
+            unmatched=scores.unmatched(served.keys()),
             rows=found,
-            comparison=compare(task, found, threshold),  # Step 4.
+            comparison=compare(subject, found, threshold),  # Step 4.
         )
 
     def score(self, model: ServableModel, baseline: str, time_range: TimeRange) -> BacktestScores:
         """Predict the requests for the baseline model, by any of its versions, with this one."""
         names = frozenset({baseline, model.card.name})
         settings = InferenceSettings((baseline,), record_features=False)
-        engine = InferenceEngine(SingleModelProvider(model, names), settings)
+        engine = InferenceEngine(SingleModelProvider(model, names, self.steps), settings)
         scores = BacktestScores(self.max_request_bytes)
         ranges = find_ranges(Admin(self.connection), [self.topics.requests], *time_range)
         for batch in split_batches(
@@ -168,9 +127,17 @@ class Backtest:
         return scores
 
     def _served(
-        self, model: str, asked: dict[RequestPosition, VersionOutput], since: int | None
+        self,
+        subject: VersionLabels,
+        model: str,
+        asked: dict[RequestPosition, VersionOutput],
+        since: int | None,
     ) -> dict[RequestPosition, VersionOutput]:
-        """Return the recorded predictions of a model for requests that were predicted again."""
+        """Return the recorded predictions of a model for requests that were predicted again.
+
+        Those of versions with another task or other classes than the subject are left out: what
+        their outputs mean is different, or not known.
+        """
         found: dict[RequestPosition, VersionOutput] = {}
         prefix = f"{model}/".encode()
         for record in self._since(self.topics.predictions, since):
@@ -179,34 +146,29 @@ class Backtest:
             response = readable_response(record)
             if isinstance(response, Prediction) and response.source.topic == self.topics.requests:
                 position = RequestPosition(response.source.partition, response.source.offset)
-                if position in asked:
+                version = self.versions.get(model, response.version)
+                if position in asked and version is not None and version.is_like(subject):
                     found.setdefault(position, version_output(response))
         return found
 
-    def _labels(self, since: int | None) -> dict[str, JsonScalar]:
+    def _labels(self, ids: Collection[str], since: int | None) -> dict[str, JsonScalar]:
+        """Return the labels of some requests, by `row_key`; the highest revision counts."""
         newest: dict[str, Label] = {}
         for record in self._since(self.topics.labels, since):
             try:
                 label = decode(Label, record.value)
             except DecodeError:
                 continue
-            known = newest.get(label.id)
-            if known is None or label.revision >= known.revision:
-                newest[label.id] = label
+            key = row_key(label.id, label.row)
+            known = newest.get(key)
+            if label.id in ids and (known is None or label.revision >= known.revision):
+                newest[key] = label
         return {name: label.label for name, label in newest.items()}
 
     def _since(self, topic: str, since: int | None) -> Iterator[Record]:
         start = None if since is None else max(0, since - MAX_CLOCK_SKEW_MS)
         ranges = find_ranges(Admin(self.connection), [topic], start)
         return read_ranges(self.connection, ranges, self.notice)
-
-
-def readable(record: Record, max_bytes: int | None = None) -> Request | None:
-    """Return the request in a record, or None if it is not one or is too large."""
-    try:
-        return decode_request(record, max_bytes)
-    except DecodeError:
-        return None
 
 
 def readable_response(record: Record) -> Prediction | ErrorResponse | None:
@@ -219,7 +181,7 @@ def readable_response(record: Record) -> Prediction | ErrorResponse | None:
 
 def version_output(prediction: Prediction) -> VersionOutput:
     """Return the outputs of a recorded prediction, row by row."""
-    return VersionOutput(prediction.id, prediction.version, single_rows(prediction.outputs))
+    return VersionOutput(prediction.id, prediction.version, rows_of(prediction.outputs))
 
 
 def flatten_rows(rows: Sequence[ComparedRow]) -> Iterator[dict[str, object]]:

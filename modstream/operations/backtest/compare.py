@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modstream.broker.wire.contracts import Tensor
 from modstream.broker.wire.features import JsonScalar
+from modstream.broker.wire.identifiers import row_key
 from modstream.models.evaluation.metrics import compute_metrics
-from modstream.models.schema.card import Task
-from modstream.processors.evaluate.prequential import is_comparable, single_output
+from modstream.models.evaluation.version_classes import VersionLabels
+from modstream.models.schema.card import OUTPUT_NAMES, Task
+from modstream.models.schema.class_labels import finite_number
+from modstream.processors.evaluate.scoring import ScoredPair, score
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -83,29 +85,52 @@ class Comparison:
 
 
 def compared_rows(
-    task: Task,
+    subject: VersionLabels,
     served: Mapping[RequestPosition, VersionOutput],
     backtested: Mapping[RequestPosition, VersionOutput],
     labels: Mapping[str, JsonScalar],
 ) -> Iterator[ComparedRow]:
     """Return the rows that both versions answered, in the order of their positions.
 
-    A label belongs to a request with a single row, as in the join.
+    `subject` are the task and the classes, which are the same for both. `labels` are those of rows
+    by `row_key`. A label without a row number belongs to a request with a single row, as in the
+    join.
     """
     for position in sorted(served.keys() & backtested.keys()):
         old, new = served[position], backtested[position]
-        label = labels.get(old.id) if len(old.outputs) == 1 else None
+        is_single = len(old.outputs) == 1
         for row, outputs in enumerate(zip(old.outputs, new.outputs, strict=False)):
-            read = [single_output(one) for one in outputs]
-            if all(one is not None and one[0] == task for one in read):
-                values = [one[1] for one in read if one is not None]
+            # A label of the first row may have no number, so that it is not clear which row it is.
+            label = labels.get(row_key(old.id, row)) if row or is_single else None
+            values = [read_output(subject, one) for one in outputs]
+            if values[0] is not None and values[1] is not None:
                 yield ComparedRow(old.id, position, row, old.version, values[0], values[1], label)
 
 
-def compare(task: Task, found: Sequence[ComparedRow], threshold: float) -> Comparison:
+def compared_task(subject: VersionLabels) -> Task:
+    """Return the task as which outputs are compared: labels without probabilities are classes."""
+    return "multiclass" if subject.task == "clustering" else subject.task
+
+
+def read_output(subject: VersionLabels, outputs: Mapping[str, Any]) -> JsonScalar | None:
+    """Return the output of a row that is compared: a number, or the most likely class.
+
+    None is returned for outputs of another task, or of one that has no such output.
+    """
+    if subject.task in {"binary", "regression", "anomaly"} and "label" not in outputs:
+        return finite_number(outputs.get(OUTPUT_NAMES[subject.task]))
+    if subject.task in {"binary", "multiclass"}:
+        index = subject.classes.index_of_output(outputs.get("label"))
+        return None if index is None else subject.classes.label_of(index)
+    cluster = outputs.get("label") if subject.task == "clustering" else None
+    return cluster if isinstance(cluster, bool | int | float | str) else None
+
+
+def compare(subject: VersionLabels, found: Sequence[ComparedRow], threshold: float) -> Comparison:
     """Compare two versions over at least one row."""
-    labelled = [row for row in found if row.label is not None and is_comparable(task, row.label)]
-    labels = [row.label for row in labelled if row.label is not None]
+    has_classes = any(isinstance(row.served, str | bool | int) for row in found)
+    task: Task = "multiclass" if has_classes else compared_task(subject)
+    scored = list(_scored_pairs(subject, task, found))
     return Comparison(
         task=task,
         rows=len(found),
@@ -113,10 +138,22 @@ def compare(task: Task, found: Sequence[ComparedRow], threshold: float) -> Compa
         versions=dict(sorted(Counter(row.version for row in found).items())),
         decisions=None if task == "regression" else _decision_changes(task, found, threshold),
         shift=None if task == "multiclass" else _output_shift(found),
-        labelled=len(labelled),
-        served=_metrics(task, labels, [row.served for row in labelled]),
-        backtested=_metrics(task, labels, [row.backtested for row in labelled]),
+        labelled=len(scored),
+        served=_metrics(task, [served for served, _ in scored]),
+        backtested=_metrics(task, [backtested for _, backtested in scored]),
     )
+
+
+def _scored_pairs(
+    subject: VersionLabels, task: Task, found: Iterable[ComparedRow]
+) -> Iterator[tuple[ScoredPair, ScoredPair]]:
+    """Yield what is scored of both outputs for each row whose label is known and of the task."""
+    name = "label" if task == "multiclass" else OUTPUT_NAMES[task]
+    for row in found:
+        if row.label is not None:
+            pairs = [score(subject, row.label, {name: one}) for one in (row.served, row.backtested)]
+            if pairs[0] is not None and pairs[1] is not None:
+                yield pairs[0], pairs[1]
 
 
 def is_changed(task: Task, row: ComparedRow, threshold: float) -> bool | None:
@@ -128,23 +165,10 @@ def is_changed(task: Task, row: ComparedRow, threshold: float) -> bool | None:
     return (float(row.served) >= threshold) != (float(row.backtested) >= threshold)
 
 
-def single_rows(outputs: object) -> tuple[Mapping[str, Any], ...]:
-    """Return outputs of any format row by row: one mapping, several of them, or tensors (n,)."""
-    if isinstance(outputs, Mapping):
-        return (outputs,)
-    if not isinstance(outputs, tuple):
-        return ()
-    tensors = {one.name: one.data for one in outputs if isinstance(one, Tensor)}
-    for name in ("probability", "label", "value"):
-        if name in tensors:
-            return tuple({name: value} for value in tensors[name])
-    return tuple(one for one in outputs if isinstance(one, Mapping))
-
-
-def _metrics(
-    task: Task, labels: Sequence[JsonScalar], outputs: Sequence[JsonScalar]
-) -> dict[str, float]:
-    return compute_metrics(labels, outputs, task) if labels else {}
+def _metrics(task: Task, pairs: Sequence[ScoredPair]) -> dict[str, float]:
+    if not pairs:
+        return {}
+    return compute_metrics([one.label for one in pairs], [one.prediction for one in pairs], task)
 
 
 def _decision_changes(

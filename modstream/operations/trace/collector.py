@@ -15,8 +15,9 @@ from modstream.broker.wire.contracts import (
     Request,
     Unjoined,
 )
+from modstream.broker.wire.event_requests import decode_any, request_record
 from modstream.broker.wire.records import Record
-from modstream.broker.wire.topics import Topics
+from modstream.broker.wire.topics import Header, Topics
 
 C = TypeVar("C", bound=Contract)
 M = TypeVar("M")
@@ -79,10 +80,12 @@ class RecordCollector:
         """Return whether the record certainly lacks the id, which most do, without decoding it."""
         if self._encoded_id is None or record.key == self._key:
             return False
+        if any(self._encoded_id in (value or b"") for _, value in record.headers):
+            return False
         return self._encoded_id not in (record.value or b"")
 
     def _add_request(self, record: Record) -> None:
-        request = read_request(record.value)
+        request = read_request(request_record(record).value)
         if request is None and record.key != self._key:
             return
         if request is not None and request.id != self.id:
@@ -96,7 +99,7 @@ class RecordCollector:
         topics = self.topics
         if record.topic == topics.predictions:
             self._append_if_matching(self.responses, record, decode_response(record))
-        elif record.topic == topics.labels:
+        elif record.topic == topics.labels and record.header(Header.FORWARDED_FROM) is None:
             self._append_if_matching(self.labels, record, decode(Label, record.value))
         elif record.topic == topics.feedback:
             self._append_if_matching(self.feedback, record, decode(Feedback, record.value))
@@ -119,6 +122,6 @@ def encode_id(request_id: str) -> bytes | None:
 def decode_request(record: Record) -> Request | DecodeError:
     """Decode a request; return the error if it violates its contract."""
     try:
-        return decode(Request, record.value)
+        return decode_any(record)
     except DecodeError as error:
         return error

@@ -12,8 +12,10 @@ from modstream.broker.wire.features import JsonScalar
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent
 from modstream.broker.wire.records import Record
 from modstream.models.evaluation.metrics import compute_metrics
+from modstream.models.evaluation.version_classes import VersionClasses
+from modstream.models.schema.class_labels import finite_number
 from modstream.operations.trace.collector import Decoded
-from modstream.processors.evaluate.prequential import is_comparable, single_output
+from modstream.processors.evaluate.scoring import score
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ class LearningOutcome:
 
 
 def score_predictions(
-    feedback: Decoded[Feedback], series: Sequence[Metrics]
+    feedback: Decoded[Feedback], series: Sequence[Metrics], versions: VersionClasses
 ) -> tuple[PredictionScore, ...]:
-    """Score each prediction of a feedback record against its label."""
+    """Score each prediction of a feedback record against its label, by its version's classes."""
     results = []
     for scored in feedback.message.predictions:
-        loss = compute_losses(feedback.message.label, scored)
+        loss = compute_losses(feedback.message.label, scored, versions)
         results.append(
             PredictionScore(
                 scored.model,
@@ -75,13 +77,16 @@ def score_predictions(
     return tuple(results)
 
 
-def compute_losses(label: JsonScalar, scored: JoinedPrediction) -> dict[str, float]:
-    """Return the metrics of this one pair; empty if label and prediction are not comparable."""
-    output = single_output(scored.outputs)
-    if output is None or not is_comparable(output[0], label):
-        return {}
-    task, answer = output
-    return compute_metrics([label], [answer], task)
+def compute_losses(
+    label: JsonScalar, scored: JoinedPrediction, versions: VersionClasses
+) -> dict[str, float]:
+    """Return the metrics of this one pair; empty if label and prediction are not comparable.
+
+    They are not if the version is unknown, since its classes are then unknown as well.
+    """
+    version = versions.get(scored.model, scored.version)
+    pair = None if version is None else score(version, label, scored.outputs)
+    return {} if pair is None else compute_metrics([pair.label], [pair.prediction], pair.task)
 
 
 def compute_impacts(
@@ -105,11 +110,11 @@ def compute_impacts(
         return ()
     before = version_metrics[index - 1].values if index else {}
     after = version_metrics[index].values
-    count = after["window"]
+    count = after.get("window", 0.0)
     return tuple(
         MetricImpact(
             metric=name,
-            labelled=int(after["labelled"]),
+            labelled=int(finite_number(after.get("labelled")) or 0),
             before=before.get(name),
             after=after[name],
             contribution=(value - after[name]) / (count - 1) if count > 1 else None,

@@ -63,13 +63,17 @@ class DeadLetterEntry:
 
 @dataclass(frozen=True, slots=True)
 class LabelEntry:
-    """A label; `event_time` is when it became known (ms)."""
+    """A label; `event_time` is when it became known (ms).
+
+    `row` is the number of the request's row, here and below; None if the label names none.
+    """
 
     position: str
     timestamp: int
     label: Any
     revision: int
     event_time: int
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class FeedbackEntry:
     label: Any
     scores: tuple[PredictionScore, ...]
     learning: tuple[LearningOutcome, ...]
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class UnjoinedEntry:
     timestamp: int
     reason: str
     label: Any
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

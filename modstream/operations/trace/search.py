@@ -2,20 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from modstream.audit.lenient_messages import read_request
+from modstream.audit.stream_audit import is_number
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import SourcePosition
+from modstream.broker.wire.event_requests import request_record
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent, VersionMarker
 from modstream.broker.wire.partitioner import partition_for_key
 from modstream.broker.wire.records import OffsetRanges, Record, TopicPartition
 from modstream.broker.wire.topics import Topics
 from modstream.errors import IdNotFound
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.operations.offset_ranges import (
     ReadProgressCallback,
     find_ranges,
@@ -67,6 +70,7 @@ class RequestSearch:
     connection: Connection
     topics: Topics
     notice: ReadProgressCallback = lambda _doing, _count, _total: None
+    versions: VersionClasses = field(default_factory=VersionClasses)
 
     def find_story(self, id_or_position: str, scope: SearchScope) -> RequestStory:
         """Return the story of a request, by its id or its position, `topic:partition:offset`.
@@ -83,8 +87,9 @@ class RequestSearch:
             return self._find_by_id(id_or_position, scope)
         for record in self._read(single_record_range(source)):
             # If the offset does not exist, the read returns other records of the partition.
-            request = read_request(record.value) if record.offset == source.offset else None
-            if request is not None:
+            if record.offset != source.offset:
+                continue
+            if (request := read_request(request_record(record).value)) is not None:
                 partition = None if record.key is None else record.partition
                 return self._find_by_id(request.id, scope._replace(partition=partition))
         return self._find_by_version_markers(id_or_position, source, scope)
@@ -152,6 +157,7 @@ class RequestSearch:
                 {record.partition for record, _ in collector.responses}
             ),
             metrics=list(decode_readable(Metrics, self._read(metrics))),
+            versions=self.versions,
         )
 
     def _missing_requests(self, collector: RecordCollector) -> Iterable[SourcePosition]:
@@ -201,7 +207,7 @@ def select_likely_ranges(
 def parse_position(text: str, topic: str) -> SourcePosition | None:
     """Parse a position in the requests topic, `topic:partition:offset`; None if it is not one."""
     named, *numbers = text.rsplit(":", 2)
-    if named != topic or len(numbers) != 2 or not all(map(str.isdecimal, numbers)):
+    if named != topic or len(numbers) != 2 or not all(map(is_number, numbers)):
         return None
     partition, offset = map(int, numbers)
     return SourcePosition(topic=topic, partition=partition, offset=offset)

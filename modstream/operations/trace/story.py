@@ -1,15 +1,17 @@
 """Builds the story of one request from its collected records. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.contracts import ErrorResponse, Prediction, Request, SourcePosition
 from modstream.broker.wire.dead_letters import read_attempts, read_cause
+from modstream.broker.wire.identifiers import row_key
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent, VersionMarker
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.operations.trace.collector import Decoded, RecordCollector
 from modstream.operations.trace.effect import learning_outcomes, score_predictions
 from modstream.operations.trace.facts import (
@@ -26,11 +28,12 @@ from modstream.operations.trace.facts import (
 
 @dataclass(frozen=True, slots=True)
 class StoryContext:
-    """The other records that a story needs, each in the order of its topic."""
+    """What else a story needs: other records, in the order of their topics, and all classes."""
 
     events: Sequence[ModelEvent] = ()
     version_markers: Sequence[VersionMarker] = ()
     metrics: Sequence[Metrics] = ()
+    versions: VersionClasses = field(default_factory=VersionClasses)
 
 
 def build_story(collector: RecordCollector, context: StoryContext) -> RequestStory:
@@ -53,12 +56,19 @@ def build_story(collector: RecordCollector, context: StoryContext) -> RequestSto
                 message.label,
                 message.revision,
                 message.event_time,
+                message.row,
             )
             for record, message in collector.labels
         ),
         feedback=_feedback_entries(collector, context),
         unjoined=tuple(
-            UnjoinedEntry(record.position, record.timestamp, message.reason.value, message.label)
+            UnjoinedEntry(
+                record.position,
+                record.timestamp,
+                message.reason.value,
+                message.label,
+                message.row,
+            )
             for record, message in collector.unjoined
         ),
     )
@@ -169,21 +179,25 @@ def _find_marker(
 def _feedback_entries(
     collector: RecordCollector, context: StoryContext
 ) -> tuple[FeedbackEntry, ...]:
-    found, was_learned = [], False
+    found: list[FeedbackEntry] = []
+    learned: set[str] = set()
     for feedback in sorted(collector.feedback, key=lambda feedback: feedback.record.offset):
         record, message = feedback
+        row = row_key(message.id, message.row)
         found.append(
             FeedbackEntry(
                 position=record.position,
                 timestamp=record.timestamp,
                 label=message.label,
-                scores=score_predictions(feedback, context.metrics),
+                scores=score_predictions(feedback, context.metrics, context.versions),
                 learning=learning_outcomes(
-                    feedback, context.events, collector.quarantined, is_repeated=was_learned
+                    feedback, context.events, collector.quarantined, is_repeated=row in learned
                 ),
+                row=message.row,
             )
         )
-        was_learned = was_learned or message.features is not None
+        if message.features is not None:
+            learned.add(row)
     return tuple(found)
 
 

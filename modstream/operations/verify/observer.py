@@ -12,6 +12,7 @@ from modstream.audit.lenient_messages import read_request
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.reader import Reader, read_offset_ranges
 from modstream.broker.errors import BrokerError
+from modstream.broker.wire.event_requests import request_record
 from modstream.broker.wire.records import Offsets, TopicPartition
 from modstream.broker.wire.topics import Topics
 from modstream.operations.verify.outcomes import Outcome, PartitionOffset, decode_outcome
@@ -127,7 +128,10 @@ def find_copies(
         ranges[topic_partition] = min(first, offset), max(stop, offset + 1)
     records = read_offset_ranges(connection, topic, ranges)
     requests = (
-        (read_request(record.value), PartitionOffset(record.partition, record.offset))
+        (
+            read_request(request_record(record).value),
+            PartitionOffset(record.partition, record.offset),
+        )
         for record in records
     )
     return expected & {

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from modstream.audit.lenient_messages import LenientPrediction, numeric_output, read_request
+from modstream.audit.stream_audit import is_number
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import KIND_ERROR, decode
 from modstream.broker.wire.contracts import ErrorResponse, SourcePosition
@@ -69,10 +70,15 @@ def decode_outcome(record: Record, topics: Topics) -> Outcome:
 
 
 def _decode_dead_letter(record: Record, topics: Topics) -> Outcome:
-    """Decode a dead letter: its value is the request, its headers have the request's position."""
-    request, cause = read_request(record.value), read_cause(record)
+    """Decode a dead letter: its value is the request, its headers have the request's position.
+
+    Those of the joiner, of labels and responses, belong to no request.
+    """
+    cause = read_cause(record)
+    is_joiners = cause.get("topic") in {topics.labels, topics.predictions}
+    request = None if is_joiners else read_request(record.value)
     partition, offset = cause.get("partition", ""), cause.get("offset", "")
-    is_placed = cause.get("topic") == topics.requests and (partition + offset).isdecimal()
+    is_placed = cause.get("topic") == topics.requests and is_number(partition) and is_number(offset)
     return Outcome(
         *record[:3],
         "" if request is None else request.id,

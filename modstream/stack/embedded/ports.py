@@ -8,6 +8,12 @@ import psutil
 from modstream.errors import PortInUse
 
 HOST = "127.0.0.1"
+DEFAULT_KAFKA_PORT = 9092
+DEFAULT_REDIS_PORT = 6379
+DEFAULT_HTTP_PORT = 8080
+DEFAULT_GRPC_PORT = 8081
+DEFAULT_DASHBOARD_PORT = 8501
+MAX_PORT = 65_535
 # Below the ephemeral ports of Linux (from 32768) and macOS (from 49152): from those, a client that
 # reconnects to a stopped server can be assigned the server's own port, which is taken then.
 PORT_RANGE = range(20_000, 32_000)
@@ -18,6 +24,16 @@ def free_port(excluded: int = 0) -> int:
     # The system's generator: tests that seed the global one must not get the same ports.
     shuffled = random.SystemRandom().sample(PORT_RANGE, len(PORT_RANGE))
     return next(port for port in shuffled if port != excluded and is_free(port))
+
+
+def preferred_port(port: int) -> int:
+    """Return a port if it is free, else 0, which chooses a free one."""
+    return port if is_free(port) else 0
+
+
+def preferred_or_free(port: int, excluded: int = 0) -> int:
+    """Return a port if it is free, else a random free one that is not `excluded`."""
+    return port if is_free(port) else free_port(excluded)
 
 
 def is_free(port: int) -> bool:

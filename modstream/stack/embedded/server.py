@@ -36,11 +36,13 @@ class EmbeddedServer:
     """One server process. Its data stay in its folder, so a start after a kill finds all of them.
 
     A process that has exited and one that is slow raise different errors. The server does not
-    outlive this process.
+    outlive this process, except for the moment that it takes to end after this process was killed;
+    a lock that it inherits is held until then.
     """
 
-    def __init__(self, spec: ServerSpec) -> None:
+    def __init__(self, spec: ServerSpec, lock: int | None = None) -> None:
         self.spec = spec
+        self._inherited = () if lock is None else (lock,)
         self.log = spec.folder / f"{spec.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -79,7 +81,7 @@ class EmbeddedServer:
         self.spec.folder.mkdir(parents=True, exist_ok=True)
         argv = self.spec.prepare()
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        self._process = children.spawn(argv, self.log)
+        self._process = children.spawn(argv, self.log, inherited=self._inherited)
 
     def wait_ready(self, timeout_seconds: float = READY_TIMEOUT_S) -> None:
         """Wait until the launched server answers.

@@ -12,12 +12,15 @@ from modstream.stack.embedded.server import EmbeddedServer
 class EmbeddedServers:
     """Kafka and Redis with their data in one folder; entering the context waits for both.
 
-    A port of 0 chooses a free one. The data stay in the folder for a later start.
+    A port of 0 chooses a free one. The data stay in the folder for a later start. Both servers
+    inherit `lock`, a file descriptor.
     """
 
-    def __init__(self, folder: Path, kafka_port: int = 0, redis_port: int = 0) -> None:
-        self.kafka = EmbeddedServer(EmbeddedKafka(folder / "kafka", kafka_port))
-        self.redis = EmbeddedServer(EmbeddedRedis(folder / "redis", redis_port))
+    def __init__(
+        self, folder: Path, kafka_port: int = 0, redis_port: int = 0, lock: int | None = None
+    ) -> None:
+        self.kafka = EmbeddedServer(EmbeddedKafka(folder / "kafka", kafka_port), lock)
+        self.redis = EmbeddedServer(EmbeddedRedis(folder / "redis", redis_port), lock)
 
     @property
     def bootstrap(self) -> str:

@@ -5,6 +5,7 @@ server, serializers, acknowledgements and exactly-once mode are not used.
 """
 
 from collections.abc import Iterable
+from time import monotonic
 
 import faust
 from faust.types import TP
@@ -12,12 +13,21 @@ from mode.utils.queues import ThrowableQueue
 from yarl import URL
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.wire.records import TopicPartition
+from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.broker.wire.topics import MAX_RECORD_BYTES, Topics
 from modstream.processors.errors import PartitionCountMismatch
+from modstream.processors.join.faust.producer import MAX_BATCH_BYTES
 from modstream.processors.join.faust.security import faust_credentials
-from modstream.processors.join.faust.transport import MAX_BATCH_BYTES, Transport
-from modstream.processors.join.joiner import FetchedChunk, Joiner, KeyValue
+from modstream.processors.join.faust.transport import Transport
+from modstream.processors.join.faust.waiting_log import WaitingLabelsLog
+from modstream.processors.join.joiner import Joiner
+from modstream.processors.join.ports import (
+    FetchedChunk,
+    KeyValue,
+    OnJoined,
+    Protection,
+    ignore_joined,
+)
 from modstream.processors.join.settings import JoinerSettings
 
 TABLE_NAME = "entries"
@@ -40,6 +50,12 @@ class FaustIO:
     async def send_rows(self, topic: str, partition: int, rows: Iterable[KeyValue]) -> None:
         """Send rows to one partition and wait until they are acknowledged."""
         await self._app.producer.send_rows(topic, partition, rows)
+
+    async def send_records(
+        self, topic: str, partition: int, records: Iterable[ProducerRecord]
+    ) -> None:
+        """Send records with their headers and timestamps likewise."""
+        await self._app.producer.send_records(topic, partition, records)
 
     def at_end(self, tp: TopicPartition) -> bool:
         """Return whether everything committed in this partition was fetched and processed."""
@@ -72,7 +88,14 @@ class JoinerApp(faust.App):  # type: ignore[misc]
 class EntryTable(faust.Table):  # type: ignore[misc]
     """A table whose rows are kept by the joiner: Faust recovers them, the joiner writes them."""
 
-    def __init__(self, app: faust.App, topics: Topics, settings: JoinerSettings) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        topics: Topics,
+        settings: JoinerSettings,
+        protection: Protection | None = None,
+        on_joined: OnJoined = ignore_joined,
+    ) -> None:
         super().__init__(
             app,
             name=TABLE_NAME,
@@ -82,7 +105,8 @@ class EntryTable(faust.Table):  # type: ignore[misc]
             extra_topic_configs=CHANGELOG_CONFIG,
         )
         self.settings = settings
-        self.joiner = Joiner(topics, settings, self.changelog_topic_name, FaustIO(app))
+        changelog, io = self.changelog_topic_name, FaustIO(app)
+        self.joiner = Joiner(topics, settings, changelog, io, protection, on_joined)
         self._inputs = (topics.predictions, topics.labels)
 
     async def on_rebalance(self, assigned: set[TP], *changes: object) -> None:
@@ -113,10 +137,16 @@ class EntryTable(faust.Table):  # type: ignore[misc]
         self.joiner.resume()
 
 
-def build_app(connection: Connection, topics: Topics, settings: JoinerSettings) -> faust.App:
+def build_app(
+    connection: Connection,
+    topics: Topics,
+    settings: JoinerSettings,
+    protection: Protection | None = None,
+    on_joined: OnJoined = ignore_joined,
+) -> faust.App:
     """Build the joiner of one stream as a Faust app, for `run.run_app`."""
     app = _create_app(connection, topics, settings)
-    entries = EntryTable(app, topics, settings)
+    entries = EntryTable(app, topics, settings, protection, on_joined)
     app.tables.add(entries)
     app.transport = Transport(app.conf.broker_consumer, app)
     app.transport.set_position_source(entries.joiner.durable_positions)
@@ -127,9 +157,12 @@ def build_app(connection: Connection, topics: Topics, settings: JoinerSettings) 
         async for event in chunks.events():
             await entries.joiner.process(TopicPartition(*event.message.tp), event.message.value)
 
+    warnings = WaitingLabelsLog()
+
     @app.timer(interval=settings.timer_interval_seconds)  # type: ignore[untyped-decorator]
     async def advance_time() -> None:
         await entries.joiner.advance_time()
+        warnings.note(entries.joiner.waiting_labels, monotonic())
 
     @app.on_partitions_revoked.connect(weak=False)  # type: ignore[untyped-decorator]
     async def on_revoked(*_: object, **__: object) -> None:
@@ -140,6 +173,7 @@ def build_app(connection: Connection, topics: Topics, settings: JoinerSettings) 
 
 
 def _create_app(connection: Connection, topics: Topics, settings: JoinerSettings) -> faust.App:
+    compression = connection.compression
     return JoinerApp(
         topics.group("joiner"),
         broker=[URL(f"kafka://{server}") for server in connection.bootstrap.split(",")],
@@ -151,6 +185,7 @@ def _create_app(connection: Connection, topics: Topics, settings: JoinerSettings
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance_id,
         consumer_max_fetch_size=MAX_FETCH_BYTES,
+        producer_compression_type=None if compression == "none" else compression,
         producer_max_batch_size=MAX_BATCH_BYTES,
         producer_max_request_size=MAX_RECORD_BYTES,
         # The buffered items are chunks, not records.

@@ -13,27 +13,33 @@ Differences from faust-streaming 0.15.3, and the reasons:
 - No record is dropped as already read. Faust marks a record as read when it passes it on, which can
   be after a seek; earlier records are then taken for old ones.
 - A fetch waits at most 100 ms instead of 1,500.
+- A record whose header names are not UTF-8 comes without its headers, and what cannot be read at
+  all comes as a record that says so (`record_batches.py`). aiokafka fetches such records for ever.
 
 The classes override internals of one pinned version; tests/processors/join/test_join_real.py
 fails without them.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
+import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from modstream.broker.wire.records import Record
-from modstream.processors.join.joiner import FetchedChunk
+from modstream.broker.wire.topics import Header
+from modstream.processors.join.faust.producer import Producer
+from modstream.processors.join.faust.record_batches import REASON, FetchedBatches
+from modstream.processors.join.ports import FetchedChunk
 
 FETCH_WAIT_MS = 100
-MAX_BATCH_BYTES = 900_000
-"""Maximum size of a Kafka record batch, below the brokers' default limit of 1 MB."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -45,6 +51,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def _create_worker_consumer(self, transport: "Transport") -> AIOKafkaConsumer:
         """Create the consumer as Faust does, and change two settings before it connects."""
+        # Every Kafka client of this process reads records like this; there is only one.
+        fetcher.MemoryRecords = FetchedBatches
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - no settings for these
@@ -76,10 +84,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         end = fetched[-1].offset + 1 if state is None else int(state.position)
         self._next_offsets[tp] = end
         records = [
-            Record(r.topic, r.partition, r.offset, r.key, r.value, r.headers, r.timestamp)
+            Record(r.topic, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp)
             for r in fetched
         ]
+        for record in records:
+            if record.value is None and (skipped := record.header(Header.SKIPPED)) is not None:
+                self._report_skipped(record, skipped)
         return FetchedChunk(start, end, records)
+
+    def _report_skipped(self, record: Record, skipped: bytes) -> None:
+        structlog.get_logger(__name__).error(
+            "offsets skipped",
+            partition=str(record.topic_partition),
+            offsets=skipped.decode(errors="replace"),
+            cause=(record.header(REASON) or b"").decode(errors="replace"),
+        )
 
     def topic_partitions(self, topic: str) -> int | None:
         """Return a topic's partition count; Faust's own answer is known to group leaders only."""
@@ -121,6 +140,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         """Return the end of the committed records, as of the last fetch; None before it."""
         state = self._partition_state(tp)
         return None if state is None or state.lso is None else int(state.lso)
+
+    def refusal(self) -> KafkaError | None:
+        """Return the error by which Kafka keeps this member out of its group, if any.
+
+        aiokafka waits until a fetch raises it, and without an assignment there is no fetch.
+        """
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - see above
+        return getattr(coordinator, "_pending_exception", None)
 
     def _partition_state(self, tp: TopicPartition) -> TopicPartitionState | None:
         # The public position() may wait for the broker; this is the local state.
@@ -176,7 +203,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return end is not None and self._reached_offset(tp) >= end
 
     async def lag(self) -> int:
-        """Return the number of offsets in all inputs still to process; asks the broker."""
+        """Return the number of offsets in all inputs still to process; asks the broker.
+
+        Raises:
+            KafkaError: this member may not join its group, or the broker does not answer.
+        """
+        refusal = self._thread.refusal()
+        if refusal is not None:
+            raise refusal
         ends = await self.highwaters(*self._inputs())
         return sum(max(0, end - self._reached_offset(tp)) for tp, end in ends.items())
 
@@ -198,32 +232,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def _new_offset(self, tp: TP) -> int | None:
         positions: Mapping[TP, int] = self.transport.positions()
         return positions.get(tp)
-
-
-class Producer(driver.Producer):  # type: ignore[misc]
-    """An idempotent Faust producer that can also send many rows at once."""
-
-    def _settings_extra(self) -> Mapping[str, object]:
-        return {"acks": "all", "enable_idempotence": True}
-
-    async def send_rows(
-        self, topic: str, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]]
-    ) -> None:
-        """Send rows to one partition and wait until they are acknowledged.
-
-        Rows of up to MAX_BATCH_BYTES form one record batch, which the broker appends atomically.
-        """
-        producer = self._ensure_producer()
-        sent: list[asyncio.Future[object]] = []
-        batch = producer.create_batch()
-        for key, value in rows:
-            if batch.append(timestamp=None, key=key, value=value) is None:
-                sent.append(await producer.send_batch(batch, topic, partition=partition))
-                batch = producer.create_batch()
-                batch.append(timestamp=None, key=key, value=value)
-        batch.close()
-        sent.append(await producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*sent)
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

@@ -38,11 +38,31 @@ def test_a_topic_with_invalid_settings_is_refused(connection, prefix):
         Admin(connection).create([TopicSpec(f"{prefix}a", 1, {"retention.ms": "soon"})])
 
 
+def test_the_retention_of_a_topic_is_that_of_the_cluster(connection, prefix):
+    admin = Admin(connection)
+    admin.create([TopicSpec(f"{prefix}a", 1, {"retention.ms": "5000"})])
+
+    assert admin.retention_ms(f"{prefix}a") == 5000
+    with pytest.raises(TopicMissing):
+        admin.retention_ms(f"{prefix}b")
+
+
 def test_a_deleted_topic_is_missing(connection, topic):
     Admin(connection).delete([topic])
 
     with pytest.raises(TopicMissing):
         Admin(connection).end_offsets([topic])
+
+
+def test_a_topic_that_one_broker_does_not_know_yet_is_looked_for_again(
+    connection, topic, monkeypatch
+):
+    admin = Admin(connection)
+    metadata = [{}, {}, admin._metadata()]
+    monkeypatch.setattr(admin, "_metadata", lambda: metadata.pop(0))
+
+    assert len(admin.end_offsets([topic])) == 8
+    assert metadata == []
 
 
 def test_offsets_since_a_time_do_not_depend_on_the_order_of_records(connection, topic):

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException
+from structlog.testing import capture_logs
 
 from modstream.broker.client import offset_resolver
 from modstream.broker.client.offset_resolver import OffsetResolver
@@ -154,6 +155,19 @@ def test_the_number_of_checks_doubles_while_a_partition_stays_idle():
 )
 def test_a_partition_that_is_idle_for_another_reason_is_not_assigned(consumer, checks):
     assert assigned_after_checks(consumer, *checks) == []
+
+
+@pytest.mark.parametrize(
+    ("consumer", "assigned"),
+    [(FakeConsumer(1000), 0), (FakeConsumer(320, low=1000), 0), (FakeConsumer(320), 3)],
+    ids=["all records read", "all records deleted", "records wait"],
+)
+def test_a_partition_that_waits_at_its_end_is_not_warned_about(consumer, assigned):
+    with capture_logs() as logs:
+        assert len(assigned_after_checks(consumer, *[True] * 15)) == assigned
+
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert len(warnings) == max(0, assigned - 1), "one for each further assignment"
 
 
 @pytest.mark.parametrize("committed", [NONE, 0, 319, 320])

@@ -22,6 +22,7 @@ from modstream.broker.wire.contracts import (
     Unjoined,
     UnjoinedReason,
 )
+from modstream.broker.wire.inference_record import InferenceRecord, ModelAnswer
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent, VersionMarker
 
 HERE = SourcePosition(topic="s.requests", partition=3, offset=41)
@@ -46,6 +47,21 @@ MESSAGES: list[Contract] = [
     Quarantined(id="a", model="m", rule="not_finite", detail="x is NaN", source=HERE),
     VersionMarker(model="m", ref="champion", version=2, sha256="a" * 64, source=HERE),
     VersionMarker(model="m", ref=3, version=3, sha256="a" * 64, parent=2, source=HERE),
+    InferenceRecord(
+        id="a",
+        outcome="partly_answered",
+        answers=(
+            ModelAnswer(
+                model="m", version=1, outcome="answered", bytes_out=9, outputs={"value": 0.5}
+            ),
+            ModelAnswer(outcome="error", code="no_output", bytes_out=7),
+        ),
+        arrived=1,
+        batch=2,
+        bytes_in=3,
+        source=HERE,
+        features={"x": 1.5},
+    ),
     Metrics(kind="learner", model="m", version=1, values={"learned": 5.0}, offsets={"t:0": 5}),
     ModelEvent(model="m", version=2, action="publish", at=1, offsets={"t:0": 9}, rows_learned=9),
 ]

@@ -133,6 +133,7 @@ def test_each_string_is_encoded_by_itself(strings):
     assert [json.loads(b'"%b"' % one) for one in json_strings(strings)] == strings
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
 def test_each_number_is_encoded_by_itself(numbers):
     assert [json.loads(one) for one in json_numbers(numbers)] == numbers

@@ -35,3 +35,14 @@ def test_version_markers_are_retained_longer_than_predictions():
 
     assert int(by_default[topics.version_markers]) > 10 * int(by_default[topics.predictions])
     assert long_retention[topics.version_markers] == long_retention[topics.predictions]
+
+
+def test_the_inference_log_is_a_topic_only_where_its_retention_is_given():
+    topics = Topics("flights")
+    names = {spec.name for spec in topics.specs(4)}
+    (log,) = [spec for spec in topics.specs(4, 7, log_days=2) if spec.name not in names]
+
+    assert log.name == "flights.inferences"
+    assert log.partitions == 4
+    assert log.config["retention.ms"] == str(2 * 24 * 3600 * 1000)
+    assert log.config["message.timestamp.type"] == "LogAppendTime", "the time of the answer"

@@ -34,6 +34,7 @@ def run(monitor, whole, chunk=100):
     return found
 
 
+@pytest.mark.slow
 def test_400_000_stationary_rows_raise_no_alarm():
     assert [run(InputDriftMonitor(), rows(seed)) for seed in range(20)] == [{}] * 20
 
@@ -91,3 +92,22 @@ def test_every_nth_row_is_sampled_whatever_the_batch_sizes():
         monitor.update(batch(number=np.arange(start, stop)))
 
     assert monitor.sampled == tuple(range(0, 50, 7))
+
+
+def test_missing_values_are_left_out():
+    monitor = InputDriftMonitor(sample_every=1)
+    words = np.array([None, "a", None, "b"] * 100, dtype=object)
+    nothing = np.array([None] * 400, dtype=object)
+    numbers = np.where(np.arange(400) % 2, np.nan, 3.0)
+
+    assert monitor.update(batch(number=numbers, word=words, other=nothing)) == {}
+
+
+def test_extreme_numbers_and_long_strings_do_no_harm():
+    monitor = InputDriftMonitor(sample_every=1)
+    numbers = np.array([1e308, -1e308, np.inf, 5e-324] * 200)
+    words = np.array([f"{'x' * 1000}{n}" for n in range(800)], dtype=object)
+
+    monitor.update(batch(number=numbers, word=words))
+
+    assert sum(map(len, monitor._surprises["word"]._counts)) <= 100

@@ -6,7 +6,6 @@ import pytest
 from modstream.models.evaluation.metrics import (
     HIGHER_IS_BETTER,
     compute_metrics,
-    multiclass_metrics,
     smape,
 )
 
@@ -29,7 +28,7 @@ def test_class_probabilities_have_accuracy_macro_f1_and_log_loss():
 
 
 def test_a_label_outside_the_classes_counts_as_probability_zero():
-    found = multiclass_metrics(["z"], np.array([[0.5, 0.5]]), ["a", "b"])
+    found = compute_metrics(["z"], [{"a": 0.5, "b": 0.5}], "multiclass")
 
     assert found["accuracy"] == 0.0
     assert found["log_loss"] > 30

@@ -1,25 +1,21 @@
-"""Import of ONNX, scikit-learn and unknown files."""
+"""Import of scikit-learn and unknown files."""
 
 import pickle
 
 import joblib
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 
 from modstream.models.errors import (
-    ExternalData,
     NotConvertible,
     PickleNotTrusted,
     UnknownModelFile,
     UnreadableArtifact,
 )
 from modstream.models.importers.import_file import import_file
-from modstream.models.importers.onnx import import_onnx
 from modstream.models.runtimes.sklearn_runtime import pack
-from tests.models import hostile_artifacts
 
 _POINTS = np.random.default_rng(0).normal(size=(60, 2))
 
@@ -28,66 +24,11 @@ def classifier():
     return LogisticRegression().fit(_POINTS, _POINTS[:, 0] > 0)
 
 
-def onnx_bytes(inputs, width, output_type=TensorProto.FLOAT):
-    """Return an ONNX model with these inputs, {name: (type, width)}, and one output [n, width]."""
-    values = [helper.make_tensor_value_info(n, t, [None, w]) for n, (t, w) in inputs.items()]
-    output = helper.make_tensor_value_info("y", output_type, [None, width])
-    node = helper.make_node("Identity", [next(iter(inputs))], ["y"])
-    graph = helper.make_graph([node], "g", values, [output])
-    return helper.make_model(graph).SerializeToString()
-
-
-def features(spec):
-    return {feature.name: feature.kind for feature in spec.input_schema.features}
-
-
-@pytest.mark.parametrize(
-    ("width", "task", "classes"),
-    [(1, "regression", ()), (2, "binary", (0, 1)), (3, "multiclass", (0, 1, 2))],
-)
-def test_the_width_of_an_onnx_output_decides_the_task(tmp_path, width, task, classes):
-    path = tmp_path / "model.onnx"
-    path.write_bytes(onnx_bytes({"features": (TensorProto.FLOAT, 3)}, width))
-
-    spec, artifact = import_file("m", path, trust_pickle=False)
-
-    assert (spec.task, spec.classes, spec.runtime) == (task, classes, "onnx")
-    assert features(spec) == {"x0": "float", "x1": "float", "x2": "float"}
-    assert artifact
-
-
-def test_several_onnx_inputs_are_features_by_name():
-    inputs = {"age": (TensorProto.INT64, 1), "city": (TensorProto.STRING, 1)}
-
-    spec, _ = import_onnx("m", onnx_bytes(inputs, 1))
-
-    assert features(spec) == {"age": "int", "city": "string"}
-
-
-def test_an_onnx_input_of_an_unknown_type_is_named():
-    inputs = {"a": (TensorProto.FLOAT, 1), "b": (TensorProto.COMPLEX64, 1)}
-
-    with pytest.raises(UnreadableArtifact, match="input 'b' has a type that no feature has; use"):
-        import_onnx("m", onnx_bytes(inputs, 1))
-
-
-def test_an_onnx_model_without_a_float_output_is_rejected():
-    content = onnx_bytes({"a": (TensorProto.INT64, 1)}, 1, output_type=TensorProto.INT64)
-
-    with pytest.raises(UnreadableArtifact, match="none of its outputs is a tensor of floats"):
-        import_onnx("m", content)
-
-
-def test_an_onnx_model_with_external_data_is_rejected():
-    with pytest.raises(ExternalData):
-        import_onnx("m", hostile_artifacts.external_data()["initializer"])
-
-
 def test_a_skops_file_is_exported_to_onnx(tmp_path):
     path = tmp_path / "model.skops"
     path.write_bytes(pack(classifier()))
 
-    spec, _ = import_file("m", path, trust_pickle=False, note="mine")
+    spec, *_ = import_file("m", path, trust_pickle=False, note="mine")
 
     assert (spec.runtime, spec.task, spec.note) == ("onnx", "binary", "mine")
 
@@ -111,7 +52,7 @@ def test_a_model_without_an_onnx_form_is_kept_as_skops(tmp_path):
     path = tmp_path / "model.pkl"
     dump(HistGradientBoostingRegressor(max_iter=2).fit(_POINTS, _POINTS[:, 0]), path)
 
-    spec, _ = import_file("m", path, trust_pickle=True)
+    spec, *_ = import_file("m", path, trust_pickle=True)
 
     assert spec.runtime == "sklearn"
     assert set(spec.libraries) == {"scikit-learn", "skops"}
@@ -125,17 +66,48 @@ def test_a_damaged_pickle_is_reported_as_unreadable(tmp_path):
         import_file("m", path, trust_pickle=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("m.skops", b"hello", r"no skops file, .*: save it again with skops\.io\.dump"),
+        ("m.pkl", b"cunknown_module\nModel\n.", "install what the model was made with"),
+        ("m.pkl", b"hello", "copy it again, or save the model again"),
+        (
+            "m.river",
+            b"hello",
+            "or save the model with pickle as .pkl and publish that with --trust",
+        ),
+        ("m.river", pickle.dumps(1), r"write it with .*artifact\.pack\(model\)"),
+        ("m.onnx", b"hello", "only a part of one: copy or export it again"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_what_to_do(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(UnreadableArtifact, match=reason):
+        import_file("m", tmp_path / name, trust_pickle=True)
+
+
 def test_a_pickle_that_is_not_a_model_is_rejected(tmp_path):
     path = tmp_path / "model.pkl"
     dump([1, 2], path)
 
-    with pytest.raises(NotConvertible, match="list cannot be exported"):
+    with pytest.raises(NotConvertible, match="list cannot be published"):
         import_file("m", path, trust_pickle=True)
 
 
-def test_a_file_with_an_unknown_suffix_is_rejected(tmp_path):
-    path = tmp_path / "model.h5"
-    path.write_bytes(b"")
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("model.h5", r"model\.export\('model\.onnx', format='onnx'\)"),
+        ("model.pt", r"torch\.onnx\.export\(model, example, 'model\.onnx'"),
+        ("model.bin", r"give an \.onnx, \.skops, \.river"),
+        ("model.json", r"a file of XGBoost \(\.json, \.ubj\)"),
+    ],
+)
+def test_a_file_that_is_no_model_is_rejected_with_what_to_do(tmp_path, name, remedy):
+    path = tmp_path / name
+    path.write_bytes(b"{}")
 
-    with pytest.raises(UnknownModelFile, match=r"model\.h5"):
+    with pytest.raises(UnknownModelFile, match=f"{name} is no model file .*{remedy}"):
         import_file("m", path, trust_pickle=True)

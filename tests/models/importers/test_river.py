@@ -3,12 +3,27 @@
 import pickle
 
 import pytest
-from river import anomaly, compose, dummy, linear_model, naive_bayes, preprocessing, time_series
+from river import (
+    anomaly,
+    bandit,
+    cluster,
+    compose,
+    drift,
+    dummy,
+    ensemble,
+    linear_model,
+    metrics,
+    multiclass,
+    naive_bayes,
+    preprocessing,
+    time_series,
+)
 
-from modstream.models.errors import ForbiddenGlobal, NotConvertible, PickleNotTrusted
+from modstream.models.errors import NotConvertible, OptionNotSupported, PickleNotTrusted
+from modstream.models.importers.description import ModelDescription
 from modstream.models.importers.import_file import import_file
-from modstream.models.importers.river import RiverDescription
-from modstream.models.runtimes.river.artifact import pack
+from modstream.models.importers.river import import_river
+from modstream.models.runtimes.river.artifact import UnpackedModel, pack
 from modstream.models.runtimes.runtime import load
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.input_schema import Feature
@@ -25,31 +40,44 @@ PERIOD_AND_HORIZON = (
     [
         (
             linear_model.LogisticRegression(),
-            RiverDescription(NUMBER_FEATURE),
+            ModelDescription(features=NUMBER_FEATURE),
             "binary",
             (False, True),
         ),
         (
+            preprocessing.StandardScaler(),
+            *(ModelDescription(features=NUMBER_FEATURE), "transformation", ()),
+        ),
+        (
+            preprocessing.StandardScaler() | cluster.KMeans(seed=1),
+            *(ModelDescription(features=NUMBER_FEATURE), "clustering", ()),
+        ),
+        (
             dummy.NoChangeClassifier(),
-            RiverDescription(NUMBER_FEATURE, ("n", "y")),
+            ModelDescription(features=NUMBER_FEATURE, classes=("n", "y")),
             "binary",
             ("n", "y"),
         ),
         (
             naive_bayes.GaussianNB(),
-            RiverDescription(NUMBER_FEATURE, (1, 2, 3)),
+            ModelDescription(features=NUMBER_FEATURE, classes=(1, 2, 3)),
             "multiclass",
             (1, 2, 3),
         ),
         (
             preprocessing.StandardScaler() | linear_model.LinearRegression(),
-            *(RiverDescription(NUMBER_FEATURE), "regression", ()),
+            *(ModelDescription(features=NUMBER_FEATURE), "regression", ()),
         ),
         (
             preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=1),
-            *(RiverDescription(NUMBER_FEATURE), "anomaly", ()),
+            *(ModelDescription(features=NUMBER_FEATURE), "anomaly", ()),
         ),
-        (time_series.SNARIMAX(p=1, d=0, q=0), RiverDescription(PERIOD_AND_HORIZON), "forecast", ()),
+        (
+            time_series.SNARIMAX(p=1, d=0, q=0),
+            ModelDescription(features=PERIOD_AND_HORIZON),
+            "forecast",
+            (),
+        ),
     ],
 )
 def test_every_kind_of_river_model_is_imported_and_loads(
@@ -58,7 +86,7 @@ def test_every_kind_of_river_model_is_imported_and_loads(
     path = tmp_path / "model.river"
     path.write_bytes(pack(model))
 
-    spec, artifact = import_file("m", path, trust_pickle=False, description=description)
+    spec, artifact, _ = import_file("m", path, trust_pickle=False, description=description)
 
     assert (spec.task, spec.classes, spec.runtime) == (task, classes, "river")
     assert load(Artifact(artifact), spec.make_card(1, Artifact(artifact))).name == "river"
@@ -68,8 +96,8 @@ def test_the_last_period_of_a_forecaster_is_kept(tmp_path):
     path = tmp_path / "model.river"
     path.write_bytes(pack(time_series.SNARIMAX(p=1, d=0, q=0), last_period=41))
 
-    _, artifact = import_file(
-        "m", path, trust_pickle=False, description=RiverDescription(PERIOD_AND_HORIZON)
+    _, artifact, _ = import_file(
+        "m", path, trust_pickle=False, description=ModelDescription(features=PERIOD_AND_HORIZON)
     )
 
     assert b'"period":41' in artifact.partition(b"\n")[0]
@@ -80,9 +108,11 @@ def test_a_pickled_river_model_has_to_be_trusted(tmp_path):
     path.write_bytes(pickle.dumps(linear_model.LogisticRegression()))
 
     with pytest.raises(PickleNotTrusted):
-        import_file("m", path, trust_pickle=False, description=RiverDescription(NUMBER_FEATURE))
-    spec, _ = import_file(
-        "m", path, trust_pickle=True, description=RiverDescription(NUMBER_FEATURE)
+        import_file(
+            "m", path, trust_pickle=False, description=ModelDescription(features=NUMBER_FEATURE)
+        )
+    spec, *_ = import_file(
+        "m", path, trust_pickle=True, description=ModelDescription(features=NUMBER_FEATURE)
     )
 
     assert spec.note == "LogisticRegression"
@@ -98,19 +128,88 @@ def test_a_river_model_without_described_features_is_rejected(tmp_path):
         import_file("m", path, trust_pickle=False)
 
 
-def test_a_river_transformer_is_rejected(tmp_path):
-    path = tmp_path / "model.river"
-    path.write_bytes(pack(preprocessing.StandardScaler()))
+@pytest.mark.parametrize("other", [drift.ADWIN(), metrics.Accuracy(), bandit.UCB(delta=1)])
+def test_other_objects_of_river_are_no_models(tmp_path, other):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(other))
 
-    with pytest.raises(
-        NotConvertible, match="StandardScaler cannot be exported: it is not a classifier"
-    ):
-        import_file("m", path, trust_pickle=False, description=RiverDescription(NUMBER_FEATURE))
+    with pytest.raises(NotConvertible, match="it predicts nothing"):
+        import_file(
+            "m", path, trust_pickle=True, description=ModelDescription(features=NUMBER_FEATURE)
+        )
 
 
-def test_a_river_model_with_a_custom_function_is_rejected(tmp_path):
+def test_a_river_model_with_a_custom_function_is_rejected_with_what_to_do(tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(compose.FuncTransformer(len) | linear_model.LinearRegression()))
 
-    with pytest.raises(ForbiddenGlobal):
-        import_file("m", path, trust_pickle=True, description=RiverDescription(NUMBER_FEATURE))
+    with pytest.raises(
+        NotConvertible, match=r"FuncTransformer is code that workers do not load: r"
+    ):
+        import_file(
+            "m", path, trust_pickle=True, description=ModelDescription(features=NUMBER_FEATURE)
+        )
+
+
+def test_a_function_that_no_file_can_keep_is_rejected_with_what_to_do():
+    model = compose.FuncTransformer(lambda row: row) | linear_model.LinearRegression()
+
+    with pytest.raises(
+        NotConvertible, match=r"such as a function, cannot be stored .*: replace it"
+    ):
+        import_river("m", UnpackedModel(model, None), ModelDescription(features=NUMBER_FEATURE))
+
+
+ROW = {"x": 1.0, "y": 2.0, "city": "a"}
+NUMBERS = {"x": 1.0, "y": 2.0}
+
+
+def trained(model, row=NUMBERS):
+    for label in (True, False, True):
+        model.learn_one(row, label)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "missing"),
+    [
+        (trained(preprocessing.StandardScaler() | linear_model.LogisticRegression()), "'y'"),
+        (trained(linear_model.LogisticRegression()), "'y'"),
+        (trained(linear_model.LinearRegression()), "'y'"),
+        (trained(linear_model.PAClassifier()), "'y'"),
+        (trained(naive_bayes.GaussianNB()), "'y'"),
+        (trained(linear_model.SoftmaxRegression()), "'y'"),
+        (trained(ensemble.BaggingClassifier(linear_model.LogisticRegression(), 2)), "'y'"),
+        (trained(multiclass.OneVsRestClassifier(linear_model.LogisticRegression())), "'y'"),
+        (compose.Select("x", "y") | linear_model.LogisticRegression(), "'y'"),
+        (
+            trained(
+                (compose.Select("city") | preprocessing.OneHotEncoder())
+                + (compose.Select("x", "y") | preprocessing.StandardScaler())
+                | linear_model.LogisticRegression(),
+                ROW,
+            ),
+            "'city', 'y'",
+        ),
+    ],
+)
+def test_a_feature_that_a_model_has_learned_must_be_described(model, missing):
+    with pytest.raises(OptionNotSupported, match=f"the model has learned {missing} too"):
+        import_river("m", UnpackedModel(model, None), ModelDescription(features=NUMBER_FEATURE))
+
+
+def test_a_described_feature_need_not_be_learned_yet():
+    model = trained(preprocessing.StandardScaler() | linear_model.LogisticRegression())
+    features = tuple(Feature(name=name, kind="float") for name in ("x", "y", "new"))
+
+    spec, *_ = import_river("m", UnpackedModel(model, None), ModelDescription(features=features))
+
+    assert spec.input_schema.names == ("x", "y", "new")
+
+
+def test_features_whose_names_are_numbers_are_rejected_with_what_to_do():
+    model = trained(linear_model.LogisticRegression(), {0: 1.0, 1: 2.0})
+    features = tuple(Feature(name=name, kind="float") for name in ("0", "1"))
+
+    with pytest.raises(NotConvertible, match="0, 1 are no names: train the model with rows whose"):
+        import_river("m", UnpackedModel(model, None), ModelDescription(features=features))

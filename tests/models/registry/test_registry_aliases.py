@@ -4,6 +4,7 @@ import pytest
 
 from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.errors import (
+    AliasMoved,
     ArtifactDeleted,
     ModelNotFound,
     NothingToRollBack,
@@ -95,6 +96,38 @@ def test_a_rollback_does_not_undo_a_move_by_another_writer(registry):
         registry._transact("flights", "", lambda tx: tx.rollback("flights", "champion", 1))
 
     assert registry.resolve("flights") == 2
+
+
+@pytest.mark.parametrize("expected", [0, 1])
+def test_a_publish_from_another_version_than_expected_changes_nothing(registry, expected):
+    publish_version(registry, 1)
+    publish_version(registry, 2)
+    shown = f"version {expected}" if expected else "no version"
+
+    with pytest.raises(AliasMoved, match=f"champion of flights is version 2, not {shown}"):
+        registry.publish(version_spec(offset=3), b"model 3", expected=expected)
+
+    assert registry.resolve("flights") == 2
+    assert len(registry.versions("flights")) == 2
+
+
+def test_a_publish_or_promotion_from_the_expected_version_moves_the_alias(registry):
+    registry.publish(version_spec(offset=1), b"model 1", expected=0)
+    registry.publish(version_spec(offset=2), b"model 2", expected=1)
+    registry.promote("flights", 1, expected=2)
+
+    assert registry.resolve("flights") == 1
+
+
+def test_a_promotion_from_another_version_than_expected_changes_nothing(registry):
+    publish_version(registry, 1)
+    publish_version(registry, 2)
+
+    with pytest.raises(AliasMoved, match="another writer has moved it"):
+        registry.promote("flights", 1, expected=1)
+
+    assert registry.resolve("flights") == 2
+    assert registry.promote("flights", 2, expected=1).version == 2, "it points there already"
 
 
 def test_history_lists_every_move_with_its_reason(registry):

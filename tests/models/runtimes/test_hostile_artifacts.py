@@ -2,6 +2,7 @@
 
 import copy
 import json
+from importlib import import_module
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -10,9 +11,12 @@ import onnxruntime as ort
 import pytest
 import skops.io
 from river import compose, linear_model
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier
 
 from modstream.models.errors import (
     ArtifactTooLarge,
@@ -21,11 +25,15 @@ from modstream.models.errors import (
     UnreadableArtifact,
 )
 from modstream.models.runtimes.runtime import load
+from modstream.models.runtimes.sklearn_types import TRUSTED_TYPES
 from modstream.models.schema.artifact import MAX_ARTIFACT_BYTES, Artifact, check_artifact_size
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import InputSchema
 from modstream.models.schema.version_spec import VersionSpec
 from tests.models import hostile_artifacts
+
+_POINTS = np.random.default_rng(0).normal(size=(60, 2))
+_LABELS = (_POINTS[:, 0] > 0).astype(int)
 
 
 def card(runtime: str, artifact: bytes) -> ModelCard:
@@ -90,7 +98,9 @@ def test_the_error_for_another_river_release_says_what_to_do():
 
 @pytest.mark.parametrize("artifact", cases(hostile_artifacts.external_data()))
 def test_onnx_with_external_data_is_rejected(artifact):
-    with pytest.raises(ExternalData, match=r"'w(_value)?' stores its data outside"):
+    with pytest.raises(
+        ExternalData, match=r"'w(_value)?' stores its data in another file: put all"
+    ):
         load_artifact("onnx", artifact)
 
 
@@ -165,6 +175,50 @@ def test_a_skops_file_that_is_not_a_model_is_rejected(artifact):
         load_artifact("sklearn", artifact)
 
 
+def with_wild_positions(model, old, new):
+    """Return a model's skops file in which the bytes of stored arrays are replaced."""
+    file, replaced = BytesIO(), 0
+    with ZipFile(BytesIO(skops.io.dumps(model))) as before, ZipFile(file, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            if name.endswith(".npy") and old in content:
+                content, replaced = content.replace(old, new), replaced + 1
+            after.writestr(name, content)
+    assert replaced
+    return file.getvalue()
+
+
+def tree_with_wild_positions():
+    model = DecisionTreeClassifier(max_depth=2, random_state=0).fit(_POINTS, _LABELS)
+    nodes = model.tree_.__getstate__()["nodes"]
+    wild = nodes.copy()
+    wild["left_child"][0] = 1_000_000
+    return with_wild_positions(model, nodes.tobytes(), wild.tobytes())
+
+
+def boosting_with_wild_positions():
+    model = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=2).fit(_POINTS, _LABELS)
+    nodes = model._predictors[0][0].nodes
+    wild = nodes.copy()
+    wild["feature_idx"][0] = 1_000_000
+    return with_wild_positions(model, nodes.tobytes(), wild.tobytes())
+
+
+def neighbours_with_wild_positions():
+    model = KNeighborsClassifier(algorithm="kd_tree", leaf_size=5).fit(_POINTS, _LABELS)
+    order = np.asarray(model._tree.get_arrays()[1])
+    return with_wild_positions(model, order.tobytes(), (order + 1_000_000).tobytes())
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [tree_with_wild_positions, boosting_with_wild_positions, neighbours_with_wild_positions],
+)
+def test_a_skops_file_with_positions_outside_of_its_data_is_rejected(artifact):
+    with pytest.raises(UnreadableArtifact, match="has positions outside of its own data"):
+        load_artifact("sklearn", artifact())
+
+
 def test_a_zip_bomb_is_rejected():
     with pytest.raises(ArtifactTooLarge, match="the limit is"):
         load_artifact("sklearn", hostile_artifacts.zip_bomb())
@@ -175,3 +229,11 @@ def test_a_size_above_the_limit_is_rejected():
 
     with pytest.raises(ArtifactTooLarge, match="536,870,913 bytes"):
         check_artifact_size(MAX_ARTIFACT_BYTES + 1)
+
+
+@pytest.mark.parametrize("name", TRUSTED_TYPES)
+def test_a_trusted_type_is_one_of_the_libraries_own(name):
+    module, _, attribute = name.rpartition(".")
+
+    assert module.partition(".")[0] in {"functools", "numpy", "scipy", "sklearn"}
+    assert callable(getattr(import_module(module), attribute))

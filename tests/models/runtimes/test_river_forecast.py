@@ -158,16 +158,27 @@ def test_other_features_are_exogenous():
     assert output[0, 1:3] == pytest.approx([29.0, 29.0], abs=1.0)
 
 
-def test_a_trained_series_warms_up_and_an_untrained_one_fails():
-    trained, untrained = (
-        learn(runtime_of(holt_winters()), PASSENGERS[:24]),
-        runtime_of(holt_winters()),
-    )
+def test_a_trained_series_warms_up():
+    trained = learn(runtime_of(holt_winters()), PASSENGERS[:24])
 
     warm_up(trained, trained._card, 8)
 
-    with pytest.raises(WarmUpFailed, match="deque index out of range"):
-        warm_up(untrained, untrained._card, 8)
+
+@pytest.mark.parametrize("learned", [0, 5])
+def test_a_series_without_a_season_yet_waits_for_its_values(learned):
+    runtime = learn(runtime_of(holt_winters()), PASSENGERS[:learned])
+
+    with pytest.raises(PredictError, match="deque index out of range"):
+        runtime.predict(batch(runtime, (learned, 1)))
+
+    warm_up(runtime, runtime._card, 8)
+
+
+def test_a_series_that_never_has_a_forecast_fails_its_warm_up():
+    runtime = learn(runtime_of(time_series.SNARIMAX(p=0, d=1, q=0)), [1.0, math.nan])
+
+    with pytest.raises(WarmUpFailed, match="its output is NaN"):
+        warm_up(runtime, runtime._card, 8)
 
 
 def test_a_forecast_that_is_not_finite_is_not_an_output():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river import compose, linear_model, naive_bayes, preprocessing
 
+from modstream.models.runtimes.river.inspection import model_labels
 from modstream.models.runtimes.river.mini_batch import MIN_ROWS, predict_many
 from modstream.models.runtimes.river.runtime import RiverRuntime
 from modstream.models.schema.artifact import Artifact
@@ -35,6 +36,9 @@ def linear(*steps):
 SUPPORTED = {
     "logistic": (linear_model.LogisticRegression, "binary", (False, True)),
     "logistic by number": (linear_model.LogisticRegression, "binary", (0, 1)),
+    "logistic by other numbers": (linear_model.LogisticRegression, "binary", (1, 2)),
+    "logistic by words": (linear_model.LogisticRegression, "binary", ("no", "yes")),
+    "logistic, reversed": (linear_model.LogisticRegression, "binary", (True, False)),
     "logistic, scaled": (
         lambda: logistic(preprocessing.StandardScaler()),
         "binary",
@@ -59,6 +63,7 @@ def predict_one_by_one(model, card, batch):
     return [float(runtime.predict(batch.take([row]))[0]) for row in range(batch.size)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SUPPORTED.values(), ids=SUPPORTED)
 @given(rows=st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 3), min_size=1, max_size=20))
 def test_mini_batches_predict_the_same(case, rows):
@@ -67,7 +72,8 @@ def test_mini_batches_predict_the_same(case, rows):
     few = FLOATS.parse_rows([dict(zip(NAMES, row, strict=True)) for row in rows]).batch
     batch = few.take([row % few.size for row in range(MIN_ROWS)])
 
-    outputs = predict_many(model, task, classes, batch)
+    labels = model_labels(model, classes) if task == "binary" else ()
+    outputs = predict_many(model, task, labels, batch)
 
     assert outputs is not None
     assert outputs[: few.size] == pytest.approx(
@@ -79,7 +85,7 @@ def test_mini_batches_predict_the_same(case, rows):
 def test_an_untrained_model_predicts_one_half_in_a_mini_batch():
     batch = FLOATS.parse_rows([dict.fromkeys(NAMES, 1.0)] * MIN_ROWS).batch
 
-    outputs = predict_many(linear_model.LogisticRegression(), "binary", (), batch)
+    outputs = predict_many(linear_model.LogisticRegression(), "binary", (False, True), batch)
 
     assert outputs.tolist() == [0.5] * MIN_ROWS
 

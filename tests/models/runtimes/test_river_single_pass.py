@@ -99,6 +99,7 @@ def random_rows(count):
         yield row, row["hour"] + random.gauss(0, 3) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", SINGLE_PASS.values(), ids=SINGLE_PASS)
 @given(rows=ROWS)
 def test_one_pass_learns_the_same(make, rows):
@@ -112,6 +113,7 @@ def test_one_pass_learns_the_same(make, rows):
     assert predictions(once, rows) == predictions(twice, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", SINGLE_PASS.values(), ids=SINGLE_PASS)
 def test_one_pass_learns_the_same_from_many_rows(make):
     once, twice, rows = make(), make(), list(random_rows(1500))

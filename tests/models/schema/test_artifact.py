@@ -41,15 +41,31 @@ def test_a_size_above_the_limit_is_rejected():
     ("change", "is_published"),
     [
         ({}, True),
-        ({"note": "another"}, True),
+        ({"metrics": {"learned": 1.0}}, True),
+        ({"note": "another"}, False),
+        ({"runtime": "onnx"}, False),
         ({"parent": 3}, False),
         ({"offsets": {"t:0": 1}}, False),
+        ({"task": "binary"}, False),
+        ({"task": "binary", "classes": (0, 1)}, False),
+        ({"scores": "margin"}, False),
+        ({"input_schema": InputSchema.of_floats(["y"])}, False),
     ],
 )
-def test_a_card_is_recognised_by_artifact_parent_and_offsets(change, is_published):
+def test_a_card_is_recognised_by_artifact_parent_offsets_and_description(change, is_published):
     card = SPEC.make_card(7, Artifact(b"model"))
 
     repeated = SPEC.model_copy(update=change)
 
     assert repeated.is_published_as(card, Artifact(b"model")) is is_published
     assert not repeated.is_published_as(card, Artifact(b"another"))
+
+
+def test_the_classes_0_and_1_are_not_false_and_true():
+    spec = SPEC.model_copy(update={"task": "binary", "classes": (0, 1)})
+    card = spec.make_card(7, Artifact(b"model"))
+
+    other = spec.model_copy(update={"classes": (False, True)})
+
+    assert spec.is_published_as(card, Artifact(b"model"))
+    assert not other.is_published_as(card, Artifact(b"model"))

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -52,7 +53,9 @@ def test_the_canonical_bytes_have_sorted_keys_and_no_signature():
         {"sha256": "0" * 63},
         {"sha256": "Z" * 64},
         {"size": -1},
-        {"task": "clustering"},
+        {"task": "guessing"},
+        {"input_schema": InputSchema(features=())},
+        {"task": "tensors"},
         {"metrics": {"auc": float("nan")}},
         {"created": datetime(2013, 1, 1)},  # noqa: DTZ001  the missing time zone is intended
     ],
@@ -60,3 +63,31 @@ def test_the_canonical_bytes_have_sorted_keys_and_no_signature():
 def test_a_card_with_an_invalid_field_is_rejected(change):
     with pytest.raises(ValidationError):
         ModelCard(**FIELDS | change)
+
+
+def test_a_card_of_an_earlier_release_keeps_the_bytes_that_were_signed():
+    card = ModelCard(**FIELDS)
+
+    later = {"scores", "targets", "input_tensors", "output_tensors", "fidelity", "sample_rows"}
+    assert not later & json.loads(card.canonical_bytes()).keys()
+    assert json.loads(card.canonical_bytes())["input_schema"]["features"] == [
+        {"name": "x", "kind": "float", "low": None, "high": None}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "scores", "form"),
+    [
+        ("binary", "probability", "array"),
+        ("multiclass", "margin", "named"),
+        ("binary", "none", "named"),
+        ("regression", "probability", "array"),
+        ("clustering", "distance", "named"),
+        ("multioutput_regression", "probability", "named"),
+    ],
+)
+def test_task_and_scores_decide_what_the_runtime_returns(task, scores, form):
+    card = ModelCard(**FIELDS | {"task": task, "scores": scores})
+
+    assert card.output_form == form
+    assert b'"scores"' in card.canonical_bytes() or scores == "probability"

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from modstream.models.errors import MissingFeature, NotFinite, OutOfRange, WrongShape, WrongType
+from modstream.models.schema.card import TensorSpec
 from modstream.models.schema.input_schema import Feature, InputSchema
-from modstream.models.schema.tensors import InputTensor
+from modstream.models.schema.tensor_inputs import parse_input_tensors
+from modstream.models.schema.tensors import InputTensor, flatten_tensor
 
 SCHEMA = InputSchema(
     features=(
@@ -63,10 +65,6 @@ def test_a_single_matrix_holds_the_features_in_schema_order(data):
     assert batch.rows() == [{"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 4.0, "b": 5.0, "c": 6.0}]
 
 
-def test_tensors_without_rows_are_an_empty_batch():
-    assert NUMBERS.parse_tensors([InputTensor("m", (0, 2), "INT64", [])]).size == 0
-
-
 X = InputTensor("x", (2,), "FP64", [1.0, 2.0])
 
 
@@ -75,10 +73,13 @@ X = InputTensor("x", (2,), "FP64", [1.0, 2.0])
     [
         ([], MissingFeature, "feature 'x' is missing"),
         ([X], MissingFeature, "feature 'n' is missing"),
-        ([X, InputTensor("n", (2,), "FP64", [1.0, 2.0])], WrongType, "'n' must be int, not FP64"),
+        (
+            [X, InputTensor("n", (2,), "FP64", [1.0, 2.7])],
+            WrongType,
+            "not a number with a fraction",
+        ),
         ([X, InputTensor("n", (2,), "BYTES", ["1", "2"])], WrongType, "'n' must be int, not BYTES"),
         ([X, InputTensor("n", (2,), "INT8", [1, "2"])], WrongType, "'n' must be int, not string"),
-        ([X, InputTensor("n", (2,), "INT8", [1, True])], WrongType, "'n' must be int, not bool"),
         ([X, InputTensor("n", (2,), "INT8", [1, None])], WrongType, "'n' must be int, not null"),
         ([X, InputTensor("n", (2,), "UINT64", [1, 2**63])], OutOfRange, "'n' does not fit int64"),
         ([X, InputTensor("n", (3,), "INT8", [1, 2, 3])], WrongShape, r"shape \[2\] or \[2, 1\]"),
@@ -89,12 +90,18 @@ X = InputTensor("x", (2,), "FP64", [1.0, 2.0])
             "'n' must be int, not array",
         ),
         ([InputTensor("x", (), "FP64", [1.0]), X], MissingFeature, "'n'"),
-        ([InputTensor("m", (1, 2), "FP64", [1.0, 2.0])], WrongType, "'n' must be int, not FP64"),
+        ([InputTensor("m", (1, 2), "FP64", [1.0, 2.5])], WrongType, "not a number with a fraction"),
         ([InputTensor("m", (2, 2), "INT8", [1, 2, 3])], WrongShape, "4 values, not 3"),
         ([InputTensor("m", (-1, 2), "INT8", [])], WrongShape, "-2 values, not 0"),
         ([InputTensor("m", (1 << 60, 2), "INT8", [1])], WrongShape, "values, not 1"),
-        ([InputTensor("m", (1, 3), "INT8", [1, 2, 3])], MissingFeature, "'x'"),
-        ([InputTensor("m", (2,), "INT8", [1, 2])], MissingFeature, "'x'"),
+        ([InputTensor("m", (0, 2), "INT64", [])], WrongShape, r"at least one row, not \[0, 2\]"),
+        (
+            [InputTensor(name, (0,), "INT64", []) for name in ("x", "n")],
+            WrongShape,
+            "'x' must have at least one row",
+        ),
+        ([InputTensor("m", (1, 3), "INT8", [1, 2, 3])], WrongShape, r"shape \[n, 2\]"),
+        ([InputTensor("m", (3,), "INT8", [1, 2, 3])], MissingFeature, "'x'"),
     ],
 )
 def test_tensors_that_contradict_the_schema_are_rejected(tensors, error, message):
@@ -115,3 +122,56 @@ def test_bytes_that_are_not_utf8_are_rejected():
 
     with pytest.raises(WrongType, match="bytes that are not UTF-8"):
         schema.parse_tensors([InputTensor("city", (1,), "BYTES", [b"\xff"])])
+
+
+@pytest.mark.parametrize(
+    ("schema", "tensor", "rows"),
+    [
+        (NUMBERS, InputTensor("m", (2,), "INT8", [1, 2]), [{"x": 1.0, "n": 2}]),
+        (NUMBERS, InputTensor("m", (1, 2), "FP64", [0.5, 2.0]), [{"x": 0.5, "n": 2}]),
+        (NUMBERS, InputTensor("m", (1, 2), "BOOL", [True, False]), [{"x": 1.0, "n": 0}]),
+        (
+            InputSchema.of_floats(["a"]),
+            InputTensor("m", (3,), "FP32", [1.0, 2.0, 3.0]),
+            [{"a": 1.0}, {"a": 2.0}, {"a": 3.0}],
+        ),
+        (
+            InputSchema(features=tuple(Feature(name=name, kind="string") for name in "ab")),
+            InputTensor("m", (1, 2), "BYTES", [["x", b"y"]]),
+            [{"a": "x", "b": "y"}],
+        ),
+    ],
+)
+def test_one_tensor_holds_all_features(schema, tensor, rows):
+    assert schema.parse_tensors([tensor]).rows() == rows
+
+
+def test_data_may_be_nested_as_deep_as_the_shape():
+    nested = InputTensor("m", (1, 2, 2), "FP32", [[[1.0, 2.0], [3.0, 4.0]]])
+
+    assert flatten_tensor(nested) == [1.0, 2.0, 3.0, 4.0]
+    with pytest.raises(WrongShape, match="4 values"):
+        flatten_tensor(InputTensor("m", (1, 2, 2), "FP32", [[[1.0, 2.0, 3.0], [4.0]]]))
+
+
+@pytest.mark.parametrize(
+    ("datatype", "fits", "too_large"),
+    [
+        ("INT64", 2**63 - 1, 2**63),
+        ("INT64", -(2**63), -(2**63) - 1),
+        ("INT64", -(2.0**63), 2.0**63),
+        ("UINT64", 2**64 - 1, 2**64),
+        ("UINT64", 2.0**63, 2.0**64),
+        ("UINT8", 255, 256),
+        ("FP16", 65504, 70000),
+        ("FP32", 3e38, 1e39),
+    ],
+)
+def test_a_number_that_a_tensors_type_cannot_hold_is_out_of_range(datatype, fits, too_large):
+    spec = TensorSpec(name="t", datatype=datatype, shape=(None,))
+
+    found = parse_input_tensors([spec], [InputTensor("t", (1,), datatype, [fits])])["t"]
+
+    assert found[0] == pytest.approx(fits, rel=1e-6)
+    with pytest.raises(OutOfRange):
+        parse_input_tensors([spec], [InputTensor("t", (1,), datatype, [too_large])])

@@ -44,7 +44,7 @@ def filled(registry, trust):
 def test_a_refresh_of_named_models_reads_their_cards_only(filled, read):
     filled.refresh({"model-3", "model-7", "unknown"})
 
-    assert read == ["model-3", "model-7"]
+    assert read == ["model-3", "model-7", "unknown"]
 
 
 def test_a_refresh_without_names_reads_the_cards_of_all_models(filled, read):
@@ -116,3 +116,22 @@ def test_an_error_in_the_swap_hook_does_not_end_the_thread(registry, trust):
             publish_constant(registry, number)
 
             assert eventually(lambda now=number: served_constant(cache.get("flights")) == now)
+
+
+@pytest.mark.parametrize("target", ["99", "abc", "", "9" * 401, "-1"])
+def test_an_alias_that_points_nowhere_is_a_problem_of_its_own_model_only(
+    filled, registry, client, prefix, target
+):
+    keys = RegistryKeys(prefix)
+    client.hset(keys.aliases("model-3"), "champion", target)
+    publish_constant(registry, 2, name="model-7")
+
+    filled.refresh()
+
+    (ref, reason), *others = filled.problems.items()
+    assert (ref, others) == (("model-3", "champion"), [])
+    assert "modstream models promote model-3" in reason
+    assert served_constant(filled.get("model-7")) == 2
+    registry.promote("model-3", 1)
+    filled.refresh()
+    assert not filled.problems

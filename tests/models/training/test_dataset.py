@@ -34,7 +34,7 @@ def test_sufficient_rows_pass():
 
 @pytest.mark.parametrize("task", ["anomaly", "forecast"])
 def test_tasks_that_learn_online_only_are_rejected(task):
-    with pytest.raises(NotTrainable, match=f"m is a model for {task}: such models learn online"):
+    with pytest.raises(NotTrainable, match=f"m is a model for {task}: such models are not trained"):
         check_trainable(make_dataset(task=task), QUICK_SETTINGS)
 
 

@@ -9,6 +9,7 @@ from sklearn.linear_model import Ridge
 
 from modstream.models.runtimes.runtime import load
 from modstream.models.schema.artifact import Artifact
+from modstream.models.schema.input_schema import InputSchema
 from modstream.models.training.dataset import split_by_time
 from modstream.models.training.errors import TooFewRows, UnknownMetric
 from modstream.models.training.search_space import build_ensembles
@@ -21,6 +22,7 @@ from modstream.models.training.train import (
 from tests.models.training.training_datasets import (
     NUMBERS,
     QUICK_SETTINGS,
+    SCHEMA,
     ignore_progress,
     make_dataset,
 )
@@ -31,6 +33,7 @@ def trained():
     return train(make_dataset(), QUICK_SETTINGS, ignore_progress)
 
 
+@pytest.mark.slow
 def test_every_kind_of_model_and_two_ensembles_are_tried(trained):
     assert {one.kind for one in trained.trials} == {
         *("logistic", "forest", "boosting"),
@@ -41,6 +44,7 @@ def test_every_kind_of_model_and_two_ensembles_are_tried(trained):
     assert all(len(one.scores) == 2 for one in trained.trials)
 
 
+@pytest.mark.slow
 def test_a_good_challenger_is_accepted(trained):
     assert trained.is_accepted
     assert (trained.metric, trained.gain) == ("auc", None)
@@ -167,3 +171,42 @@ def test_a_champion_with_few_predictions_is_not_compared():
     assert compare_with_champion(
         replace(whole, served=served), [0.5] * 100, "auc", QUICK_SETTINGS
     ) == ({}, {}, None)
+
+
+@pytest.mark.parametrize("missing", [("a",), ("s",), ("a", "s")], ids="-".join)
+def test_missing_values_are_trained_and_predicted(missing):
+    schema = InputSchema(
+        features=tuple(
+            feature.model_copy(update={"missing": feature.name in missing})
+            for feature in SCHEMA.features
+        )
+    )
+    whole = make_dataset()
+    rows = [
+        {name: None if name in missing and n % 5 == 0 else one for name, one in row.items()}
+        for n, row in enumerate(whole.batch.rows())
+    ]
+    card = whole.card.model_copy(update={"input_schema": schema})
+    dataset = replace(whole, card=card, batch=schema.parse_rows(rows).batch)
+
+    result = train(dataset, replace(QUICK_SETTINGS, trials=1), ignore_progress)
+
+    assert result.metrics["auc"] > 0.8
+    spec, artifact = result.spec, Artifact(result.artifact)
+    found = load(artifact, spec.make_card(2, artifact)).predict(dataset.batch)
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("classes", [(1, 2), (-1, 1), ("no", "yes"), (0.5, 1.5)])
+def test_a_challenger_keeps_the_classes_of_its_champion(classes):
+    whole = make_dataset(schema=NUMBERS)
+    card = whole.card.model_copy(update={"classes": classes})
+    labels = [classes[int(one)] for one in whole.labels]
+
+    result = train(
+        replace(whole, card=card, labels=labels), replace(QUICK_SETTINGS, trials=1), ignore_progress
+    )
+
+    assert result.spec.classes == classes
+    assert result.metrics["auc"] > 0.8
+    assert set(result.labels) == {0, 1}

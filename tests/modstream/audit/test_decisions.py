@@ -69,7 +69,7 @@ def test_page_marks_decisions_in_the_plots(decided, story):
 def test_live_view_shows_the_newest_decisions(decided):
     recent = RollingStats(decided.topics, decided.route)
     recent.add(decided.records)
-    view = LiveView(ViewSources(recent, ReplayProgress, dict))
+    view = LiveView(ViewSources(recent, dict, ReplayProgress))
     console = Console(width=120)
     with console.capture() as capture:
         console.print(view.render())

@@ -3,6 +3,7 @@
 import pytest
 
 from modstream.broker.wire.contracts import UnjoinedReason
+from modstream.broker.wire.topics import Header
 
 
 def test_each_label_has_an_outcome(story):
@@ -17,7 +18,7 @@ def test_each_label_has_an_outcome(story):
     result = story.audit_result()
 
     assert result.is_sound
-    assert result.labels.sent == 5
+    assert result.labels.sent == len(UnjoinedReason)
     assert result.labels.joined == 1
     assert set(result.labels.unjoined.values()) == {1}
 
@@ -33,6 +34,17 @@ def test_label_without_an_outcome_is_found(story):
 
     assert result.faults == {"labels not accounted for": 2}
     assert result.labels.without_prediction == 1
+
+
+def test_copy_of_a_forwarded_label_does_not_count(story):
+    story.flight("moved")
+    label = next(one for one in story.records if one.topic == story.topics.labels)
+    story.write(label.topic, "moved", label.value, ((Header.FORWARDED_FROM, b"labels:1:0"),))
+
+    result = story.audit_result()
+
+    assert result.is_sound
+    assert result.labels.sent == result.labels.joined == 1
 
 
 def test_join_without_a_label_is_found(story):

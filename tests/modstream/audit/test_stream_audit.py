@@ -1,9 +1,12 @@
 """The audit of a whole stream."""
 
+import pytest
+
 from modstream.audit.result import evaluate
 from modstream.audit.stream_audit import StreamAudit
 
 
+@pytest.mark.slow
 def test_stream_without_faults_is_sound(season):
     assert season.is_sound
     assert season.faults == {}

@@ -7,19 +7,25 @@ from threading import Event
 import pytest
 from rich.console import Console
 
+from modstream.audit.lenient_messages import LenientFeedback
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode
+from modstream.broker.wire.contracts import UnjoinedReason
 from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import ProducerRecord
-from modstream.broker.wire.topics import Topics
+from modstream.broker.wire.topics import Header, Topics
 from modstream.live import view
 from modstream.live.follower import LagSampler, TopicFollower, lag_record
-from modstream.live.rolling_stats import RollingStats, StatsWindow
+from modstream.live.label_counts import LabelCounts
+from modstream.live.rolling_stats import RollingStats
+from modstream.live.snapshot import StatsWindow
 from modstream.live.view import LiveView, ViewSources, render_sparkline
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.producers.replay.pacing import ReplayProgress
+from tests.modstream.live.groups import commit_offsets
 from tests.modstream.stream_builder import NEW_YEAR, NOW
 
 PROGRESS = ReplayProgress(
@@ -28,13 +34,13 @@ PROGRESS = ReplayProgress(
 
 
 def collect(story, window: StatsWindow | None = None) -> RollingStats:
-    stats = RollingStats(story.topics, story.route, window)
+    stats = RollingStats(story.topics, story.route, window, VersionClasses(story.find_card))
     stats.add(story.records)
     return stats
 
 
 def sources(stats: RollingStats, span: tuple[int, int] | None = None) -> ViewSources:
-    return ViewSources(stats, lambda: PROGRESS, lambda: {"worker": 3, "joiner": 1200}, span)
+    return ViewSources(stats, lambda: {"worker": 3, "joiner": 1200}, lambda: PROGRESS, span)
 
 
 def shown(view: LiveView, width: int = 100) -> str:
@@ -143,9 +149,21 @@ def test_view_shows_the_progress_of_the_stream(story):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_the_progress_of_a_long_replay_is_one_line_of_80_columns(story):
+    times = {"first_event_time": NEW_YEAR, "event_time": NEW_YEAR + 86_400_000}
+    progress = ReplayProgress(requests=250_123, labels=245_001, **times)
+    span = (NEW_YEAR, NEW_YEAR + 2 * 86_400_000)
+    found = ViewSources(collect(story), dict, lambda: progress, span)
+
+    first = shown(LiveView(found, Console(width=80)), 80).splitlines()[0]
+
+    assert "2013-01-02" in first
+    assert "250,123 requests, 245,001 labels" in first
+
+
 def test_view_of_an_empty_stream_renders(story):
-    stats = RollingStats(story.topics, story.route)
-    view = LiveView(ViewSources(stats, ReplayProgress, dict), Console(width=100))
+    stats = RollingStats(story.topics, story.route, versions=VersionClasses(story.find_card))
+    view = LiveView(ViewSources(stats, dict, ReplayProgress), Console(width=100))
 
     assert "requests/s" in shown(view)
     assert view.render_line().startswith("-  0 requests")
@@ -199,6 +217,7 @@ def test_lag_sample_is_a_metrics_record(story):
 def test_follower_and_lag_sampler_follow_a_real_stream(bootstrap, prefix, story):
     connection, topics = Connection(bootstrap), Topics("flights", prefix)
     Admin(connection).create(topics.specs(partitions=2))
+    commit_offsets(connection, topics.group("worker"), topics.requests)
     stats = RollingStats(topics, story.route, StatsWindow(sample_every=1))
 
     with (
@@ -215,4 +234,75 @@ def test_follower_and_lag_sampler_follow_a_real_stream(bootstrap, prefix, story)
             Event().wait(0.05)
 
     newest = [decode(Metrics, record.value) for record in read_to_end(connection, [topics.metrics])]
-    assert newest[-1].values["worker"] == 50
+    assert newest[-1].values == {"worker": 50}
+
+
+def test_a_row_is_joined_once_however_many_feedback_records_it_has(story):
+    for number in range(20):
+        asked = story.ask(f"{number}")
+        online, frozen = (story.answer(asked, model) for model in story.route)
+        story.label(f"{number}")
+        first = story.join(f"{number}", online)
+        story.join(f"{number}", frozen, features=None)
+    story.repeat(first)
+    story.write(first.topic, "19", first.value, ((Header.REDRIVE_OF, b"flights.quarantine:0:1"),))
+    copied = story.broker.read(story.topics.labels)[0]
+    origin = ((Header.FORWARDED_FROM, b"flights.labels:0:7"),)
+    story.write(copied.topic, copied.key.decode(), copied.value, origin)
+
+    stats = collect(story)
+
+    snapshot = stats.snapshot(story.now / 1000)
+    assert (snapshot.labels, snapshot.joined) == (20, 20)
+    assert "20 sent, 20 joined" in shown(LiveView(sources(stats), Console(width=100)))
+
+
+def test_predictions_without_a_label_are_no_unjoined_labels(story):
+    story.set_aside("late", UnjoinedReason.LATE)
+    story.set_aside("never", UnjoinedReason.MISSING)
+
+    snapshot = collect(story).snapshot(story.now / 1000)
+
+    assert (snapshot.unjoined, snapshot.missing) == (1, 1)
+
+
+def test_joined_rows_are_remembered_within_bounds(story):
+    counts = LabelCounts(max_rows=3)
+    for number in range(10):
+        record = story.join(f"{number}")
+        counts.add_feedback(record, decode(LenientFeedback, record.value))
+
+    assert counts.joined == 10
+    assert len(counts._joined_rows) == 3
+
+
+def test_view_without_labels_and_services_leaves_them_out_and_says_so(story):
+    asked = story.ask("one")
+    story.answer(asked, "online")
+    stats = collect(story, StatsWindow(sample_every=1))
+    view = LiveView(ViewSources(stats, lambda: {"worker": 3}, title="flights since 12:30"))
+
+    text = shown(view, 80)
+
+    assert text.startswith("flights since 12:30")
+    assert "joined" not in text.replace("were joined", "")
+    assert "AUC, last" not in text
+    assert "no labels so far" in text
+    assert "no lag, has not read the stream yet: joiner and learner" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert view.render_line().startswith("flights since 12:30  1 requests")
+    assert "AUC" not in view.render_line()
+
+
+def test_a_stream_that_other_models_answer_than_those_of_the_route_is_shown(story):
+    story.route = ("first", "second")
+    asked = story.ask("one")
+    story.answer(asked, "first", after=30)
+    story.answer(asked, "second", after=70)
+    stats = RollingStats(story.topics, ("flights",), StatsWindow(sample_every=1))
+    stats.add(story.records)
+
+    text = shown(LiveView(ViewSources(stats, dict, title="flights")), 80)
+
+    assert stats.snapshot(story.now / 1000 + 1).p50 == 30
+    assert [word in text for word in ("first", "second")] == [True, True]

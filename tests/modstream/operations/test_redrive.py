@@ -6,18 +6,28 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from time import time
 
 import pytest
+from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
+from modstream.broker.client.offset_skipper import SkippedOffsets
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.client.transactional_publisher import TransactionalPublisher
-from modstream.broker.errors import NotJson, ProducerLost, RecordTooLarge, TransactionAborted
+from modstream.broker.errors import (
+    NotJson,
+    OffsetsUnreadable,
+    ProducerLost,
+    RecordTooLarge,
+    TransactionAborted,
+)
 from modstream.broker.wire.batches import MAX_TRANSACTION_BYTES, split_batches
 from modstream.broker.wire.dead_letters import build_dead_letter
-from modstream.broker.wire.records import ProducerRecord, Record
+from modstream.broker.wire.records import ProducerRecord, Record, TopicPartition
 from modstream.broker.wire.topics import Header, Topics
 from modstream.operations.redrive import (
     MAX_PUBLISH_ATTEMPTS,
@@ -27,6 +37,9 @@ from modstream.operations.redrive import (
 )
 from modstream.processors.redrive.selection import LetterFilter
 from tests.modstream.operations.redrive_process import RECORDS_PER_TRANSACTION
+
+FIRST_TIMESTAMP = int(time() * 1000)
+"""A broker deletes records that are older than their topic's retention at any moment."""
 
 PROGRAM = Path(__file__).with_name("redrive_process.py")
 ROOT = PROGRAM.parents[3]
@@ -49,7 +62,7 @@ class Stream:
             for n in range(first, first + count):
                 record = Record(
                     topic or self.topics.requests, 0, n, b"key-%d" % (n % 7), b"\x00 %d" % n,
-                    (("n", b"%d" % n),), 1_700_000_000_000 - n,
+                    (("n", b"%d" % n),), FIRST_TIMESTAMP - n,
                 )  # fmt: skip
                 publisher.send(
                     build_dead_letter(
@@ -96,7 +109,7 @@ def test_letters_are_sent_back_unchanged_and_only_once(stream):
     for record in back:
         n = int(record.header("n"))
         assert (record.key, record.value) == (b"key-%d" % (n % 7), b"\x00 %d" % n)
-        assert record.timestamp == 1_700_000_000_000 - n
+        assert record.timestamp == FIRST_TIMESTAMP - n
         assert record.header(Header.ATTEMPTS) == b"2"
     for key in {record.key for record in back}:
         own = [int(record.header("n")) for record in back if record.key == key]
@@ -150,6 +163,92 @@ def test_only_the_selected_cause_or_letter_is_sent(stream):
 
     assert (large.sent, one.sent) == (3, 1)
     assert sorted(int(r.header("n")) >= 5 for r in stream.requests()) == [False, True, True, True]
+
+
+class CutLetters:
+    """Requests too large for the dead-letter topic, and their letters."""
+
+    def __init__(self, stream, limit=10_000):
+        self.stream = stream
+        with Publisher(stream.connection) as publisher:
+            for n in range(3):
+                value = b"%d" % n * 20_000
+                publisher.send(ProducerRecord(stream.topics.requests, b"k", value, (("n", b"1"),)))
+            publisher.flush()
+        self.originals = stream.requests()
+        with Publisher(stream.connection) as publisher:
+            for one in self.originals:
+                letter = build_dead_letter(one, stream.topics.dlq, NotJson("no"), "X", limit)
+                publisher.send(letter)
+            publisher.flush()
+
+    def delete_originals_before(self, offset):
+        (partition,) = {one.topic_partition for one in self.originals}
+        client = AdminClient({"bootstrap.servers": self.stream.bootstrap})
+        for future in client.delete_records([KafkaPartition(*partition, offset)]).values():
+            future.result(30)
+
+
+@pytest.mark.real
+def test_a_cut_letter_is_sent_back_whole_from_its_original(stream):
+    cut = CutLetters(stream)
+
+    result = stream.redrive()
+
+    assert (result.sent, result.refused) == (3, ())
+    sent = stream.requests()[3:]
+    assert [one.value for one in sent] == [one.value for one in cut.originals]
+    assert all(one.headers[0] == ("n", b"1") for one in sent)
+    assert stream.redrive().sent == 0
+
+
+@pytest.mark.real
+def test_a_cut_letter_whose_original_is_gone_is_refused_with_its_reason(stream):
+    cut = CutLetters(stream)
+    cut.delete_originals_before(cut.originals[1].offset + 1)
+
+    states = stream.redriver.scan().count_states(LetterFilter())
+    result = stream.redrive()
+
+    assert (states["due"], states["unsendable"]) == (1, 2)
+    assert result.sent == 1
+    assert len(result.refused) == 2
+    place = cut.originals[0].position
+    assert (
+        f"its value was cut, and the original at {place} is no longer retained"
+        in (result.refused[0])
+    )
+
+
+@pytest.mark.real
+def test_a_cut_letter_whose_original_is_another_record_is_refused(stream):
+    cut = CutLetters(stream)
+    other = cut.originals[0]._replace(value=b"z" * 20_000)
+    with Publisher(stream.connection) as publisher:
+        publisher.send(build_dead_letter(other, stream.topics.dlq, NotJson("no"), "X", 10_000))
+        publisher.flush()
+
+    result = stream.redrive()
+
+    assert result.sent == 3
+    assert [reason.partition(": ")[2] for reason in result.refused] == [
+        f"the original at {other.position} cannot be read"
+    ]
+
+
+@pytest.mark.real
+def test_a_letter_of_skipped_offsets_has_nothing_to_send(stream):
+    partition = TopicPartition(stream.topics.requests, 0)
+    skipped = SkippedOffsets(partition, 3, 9, "damaged", 3).to_record()
+    letter = build_dead_letter(skipped, stream.topics.dlq, OffsetsUnreadable("3-8"), "X")
+    with Publisher(stream.connection) as publisher:
+        publisher.send(letter)
+        publisher.flush()
+
+    result = stream.redrive()
+
+    assert (result.sent, result.states_before["unsendable"]) == (0, 1)
+    assert "could not be read, so there is nothing to send" in result.refused[0]
 
 
 @pytest.mark.real

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
+from structlog.testing import capture_logs
 
 from modstream.broker.errors import BrokerUnavailable
 from modstream.broker.loop.progress import EXIT_STALLED
@@ -59,7 +60,7 @@ def watch(probe, health_files):
         codes.append(code)
         probe.checked.set()
 
-    with StallWatchdog("worker-0", probe, STALL_TIMEOUT, health_files, exit_process):
+    with StallWatchdog("worker-0", probe, STALL_TIMEOUT, health_files, exit_process=exit_process):
         assert probe.checked.wait(TIMEOUT)
         reports = health_files.read()
     return codes, reports[0]
@@ -102,9 +103,11 @@ def test_healthy_process_continues(health_files, probe):
 
 
 def test_process_is_unhealthy_and_continues_while_kafka_does_not_answer(health_files):
-    codes, report = watch(FakeProbe(offsets=7, answers=False), health_files)
+    with capture_logs() as logs:
+        codes, report = watch(FakeProbe(offsets=7, answers=False), health_files)
 
     assert codes == []
+    assert [log["event"] for log in logs] == ["Kafka does not answer"], "once for all checks"
     assert not report.is_healthy
     assert "no Kafka broker answers" in report.reason
 
@@ -130,3 +133,21 @@ def test_watch_survives_a_health_file_that_cannot_be_written(tmp_path):
     codes, _ = watch(FakeProbe(offsets=7), FailingFiles(tmp_path))
 
     assert codes == [EXIT_STALLED]
+
+
+def test_a_process_with_problems_is_unhealthy_although_it_works(health_files):
+    problems = ["the champion of m cannot be loaded"]
+    probe = FakeProbe(offsets=7, advances=True)
+    with StallWatchdog(
+        "worker-0", probe, STALL_TIMEOUT, health_files, problems=lambda: "".join(problems)
+    ):
+        assert probe.checked.wait(TIMEOUT)
+        (unhealthy,) = health_files.read()
+        problems.clear()
+        probe.checks = 0
+        probe.checked.clear()
+        assert probe.checked.wait(TIMEOUT)
+        (healthy,) = health_files.read()
+
+    assert (unhealthy.is_healthy, unhealthy.reason) == (False, "the champion of m cannot be loaded")
+    assert healthy.is_healthy

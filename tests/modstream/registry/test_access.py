@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from threading import Event
 
 import pytest
+from structlog.testing import capture_logs
 
 from modstream.models.registry.errors import ModelNotFound
 from modstream.registry.access import wait_for_model
@@ -18,6 +19,9 @@ class NotifyingRegistry:
     @contextmanager
     def subscribe(self):
         yield self
+
+    def names(self):
+        return ["online"]
 
     def wait_for(self, _name, _timeout):
         self.notifications += 1
@@ -54,3 +58,13 @@ def test_waiting_ends_without_a_model_on_shutdown():
 
     assert wait_for_model(registry, stop, "m", lambda: None) is None
     assert registry.notifications == 3
+
+
+def test_the_wait_for_a_model_names_a_published_one_that_is_called_almost_like_it():
+    stop = Event()
+    registry = NotifyingRegistry(stop, stop_after=1)
+
+    with capture_logs() as logs:
+        wait_for_model(registry, stop, "onlin", lambda: None)
+
+    assert logs[0]["hint"] == "did you mean online?"

@@ -1,6 +1,6 @@
 """Where the backups of published and served models are stored."""
 
-from modstream.registry.access import backup_folder
+from modstream.registry.backups import backup_folder
 from modstream.settings import load_settings
 
 

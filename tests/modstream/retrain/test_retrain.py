@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from modstream.broker.wire.codec import encode
+from modstream.broker.wire.codec import decode, encode
 from modstream.broker.wire.contracts import Feedback, JoinedPrediction
 from modstream.broker.wire.records import Record
 from modstream.cli.train import override_train_settings
@@ -92,6 +92,64 @@ def test_an_id_without_features_gives_no_row():
     assert collect([feedback(1, features={})], CARD, max_rows=10).batch.size == 0
 
 
+def test_a_revised_label_replaces_the_earlier_one():
+    revised = Feedback(
+        id="r1", label=False, revises=True, event_time=1, label_time=9,
+        predictions=(JoinedPrediction(model="m", version=1, outputs={"probability": 0.25}),),
+    )  # fmt: skip
+    records = [feedback(1), Record("s.feedback", 0, 2, b"k", encode(revised), (), 0)]
+
+    found = collect(records, CARD, max_rows=10)
+
+    assert (list(found.labels), list(found.served)) == ([False], [0.25])
+
+
+def test_rows_of_one_request_are_rows_of_their_own():
+    records = []
+    for row in range(3):
+        message = decode(Feedback, feedback(7).value).model_copy(update={"row": row})
+        records.append(Record("s.feedback", 0, row, b"k", encode(message), (), 0))
+
+    assert collect(records, CARD, max_rows=10).batch.size == 3
+
+
+def test_the_memory_of_the_rows_is_bounded(monkeypatch):
+    monkeypatch.setattr("modstream.retrain.collect.MAX_BUFFER_BYTES", 200_000)
+    large = [
+        feedback(number, features={"a": 1.0, "b": number, "junk": "x" * 50_000})
+        for number in range(20)
+    ]
+
+    found = collect(large, CARD, max_rows=20)
+
+    assert found.batch.columns["b"].tolist() == [17, 18, 19]
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "targets"),
+    [
+        ((1, 2), [1, 2, 1.0, 3], [0, 1, 0]),
+        ((-1, 1), [-1, 1, 0], [0, 1]),
+        (("no", "yes"), ["no", "yes", 1], [0, 1]),
+    ],
+)
+def test_labels_are_read_by_the_classes_of_the_card(classes, labels, targets):
+    known = CARD.model_copy(update={"classes": classes})
+    records = [feedback(number, label=label) for number, label in enumerate(labels)]
+
+    found = collect(records, known, max_rows=10)
+
+    assert found.targets().tolist() == found.metric_labels() == targets
+    assert found.rejected == Counter(label_domain=1)
+
+
+@pytest.mark.parametrize("odd", ["x", None, [1], {"a": 1}, True])
+def test_odd_outputs_are_no_served_predictions(odd):
+    found = collect([feedback(1, outputs={"probability": odd})], CARD, max_rows=10)
+
+    assert list(found.served) == [None]
+
+
 @pytest.fixture(scope="module")
 def trained():
     return train(make_dataset(schema=NUMBERS), replace(QUICK_SETTINGS, trials=1), ignore_progress)
@@ -134,8 +192,8 @@ def test_calibration_compares_predicted_probabilities_with_observed_shares(train
 
 
 def test_the_predicted_class_is_the_most_likely_one():
-    assert predicted_class(["a", "b"], 0.5) == 1
-    assert predicted_class(["a", "b", "c"], {"a": 0.2, "b": 0.5, "c": 0.3}) == 1
+    assert predicted_class(0.5) == 1
+    assert predicted_class({"0": 0.2, "1": 0.5, "2": 0.3}) == 1
 
 
 def test_command_options_override_the_settings(monkeypatch):

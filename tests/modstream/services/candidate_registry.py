@@ -1,14 +1,18 @@
 """A registry with two candidates of one model, and helpers to publish more of them."""
 
 from contextlib import contextmanager
+from functools import partial
 
 from river import linear_model, optim
 
+from modstream.broker.wire.model_contracts import DecisionEvidence
 from modstream.models.runtimes.river.artifact import pack
 from modstream.models.schema.input_schema import InputSchema
 from modstream.models.schema.version_spec import VersionSpec
+from modstream.processors.promote.decision import Decision
 from modstream.registry.access import open_registry
-from modstream.services.candidates import resume
+from modstream.services.alias_follower import AliasFollower
+from modstream.services.candidates import load_model, resume
 from modstream.services.release_manager import ReleaseManager
 from modstream.services.version_publisher import VersionPublisher
 from modstream.settings import load_settings
@@ -83,4 +87,14 @@ def make_release_manager(settings, registry, publisher):
         name: VersionPublisher(registry, publisher, learner, settings.topics(), name)
         for name, learner in candidates.learners.items()
     }
-    return ReleaseManager(registry, candidates, publishers)
+    follower = AliasFollower(registry, candidates, partial(load_model, settings, registry))
+    return ReleaseManager(registry, candidates, publishers, follower)
+
+
+def make_decision(action, candidate, champion):
+    """Return a decision of the gate."""
+    evidence = DecisionEvidence(
+        candidate=candidate, champion=champion, window=500, count=400, champion_loss=0.2,
+        candidate_loss=0.1, bound=0.05, alpha=0.01,
+    )  # fmt: skip
+    return Decision(action, evidence)

@@ -10,10 +10,10 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode, encode
-from modstream.broker.wire.model_contracts import DecisionEvidence, ModelEvent
+from modstream.broker.wire.model_contracts import ModelEvent
 from modstream.broker.wire.records import ProducerRecord
-from modstream.models.registry.refs import LAST_GOOD
-from modstream.processors.promote.decision import Decision
+from modstream.models.registry.refs import CHAMPION, LAST_GOOD
+from modstream.process.health import HealthFiles
 from modstream.processors.promote.settings import GateSettings
 from modstream.processors.promote.state_rollback import FrozenModel
 from modstream.services.candidates import (
@@ -26,7 +26,10 @@ from modstream.services.learner import run_learner
 from tests.modstream.services.candidate_registry import (
     RecordingPublisher,
     load_test_settings,
+    make_decision,
     make_release_manager,
+    publish_onnx,
+    publish_river,
     registry_of_two,
 )
 from tests.processors.promote.synthetic_stream import feedback_messages, synthetic_events
@@ -44,14 +47,6 @@ def settings(bootstrap, redis_url, prefix, tmp_path):
 def registry(settings):
     with registry_of_two(settings) as registry:
         yield registry
-
-
-def make_decision(action, candidate, champion):
-    evidence = DecisionEvidence(
-        candidate=candidate, champion=champion, window=500, count=400, champion_loss=0.2,
-        candidate_loss=0.1, bound=0.05, alpha=0.01,
-    )  # fmt: skip
-    return Decision(action, evidence)
 
 
 def test_a_promotion_moves_the_champion_and_both_learners_go_on(settings, registry):
@@ -127,3 +122,50 @@ def test_the_learner_service_promotes_the_better_candidate_on_a_real_stream(sett
     assert {card.metrics["learned"] for card in registry.versions("m")[-2:]} == {600}
     learners = resume(settings, registry, "m").learners
     assert current_champion(registry, "m", learners) == "quick"
+
+
+def send_feedback(settings, start, stop):
+    with Publisher(settings.connection) as publisher:
+        for message in feedback_messages(synthetic_events(1, stop))[start:]:
+            key = message.id.encode()
+            publisher.send(ProducerRecord(settings.topics().feedback, key, encode(message)))
+        publisher.flush()
+
+
+def wait_until(condition, learner):
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        assert monotonic() < deadline
+        assert not learner.done(), learner.result()
+        sleep(0.05)
+
+
+def test_a_running_learner_does_not_overwrite_a_model_published_by_hand(settings, registry):
+    Admin(settings.connection).create(settings.topic_specs())
+    settings = settings.model_copy(update={"candidates": (), "stall_timeout": 5.0})
+    stop, health = threading.Event(), HealthFiles(settings.home)
+    send_feedback(settings, 0, 100)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_learner, settings, "m", stop)
+        try:
+            wait_until(lambda: registry.card("m").metrics.get("learned") == 100, running)
+            frozen = publish_onnx(registry, CHAMPION, 1)
+            send_feedback(settings, 100, 200)
+            wait_until(lambda: registry.newest("m").metrics.get("learned") == 200, running)
+            assert registry.resolve("m") == frozen.version
+            wait_until(lambda: any(not one.is_healthy for one in health.read()), running)
+            (report,) = health.read()
+            assert f"the champion of m is version {frozen.version}" in report.reason
+
+            by_hand = publish_river(registry, CHAMPION, 0.5)
+            wait_until(lambda: registry.resolve("m") > by_hand.version, running)
+            send_feedback(settings, 200, 300)
+            wait_until(lambda: registry.card("m").metrics.get("learned") == 100, running)
+            wait_until(lambda: all(one.is_healthy for one in health.read()), running)
+        finally:
+            stop.set()
+        running.result(TIMEOUT_SECONDS)
+
+    lineage = [card.parent for card in registry.versions("m") if card.version > by_hand.version]
+    assert lineage[0] == by_hand.version
+    assert registry.newest("m").version == registry.resolve("m")

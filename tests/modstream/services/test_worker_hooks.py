@@ -1,5 +1,7 @@
 """The hooks of a worker: each event reaches every hook, in their order."""
 
+from structlog.testing import capture_logs
+
 from modstream.broker.loop.ports import BatchStats
 from modstream.models.serving.model_cache import ModelSwap
 from modstream.services.worker_hooks import HookList, WorkerStats
@@ -46,6 +48,24 @@ def test_every_event_reaches_every_hook():
         ("a", "refusal", "not_json", None),
         ("b", "refusal", "not_json", None),
     ]
+
+
+def test_a_hook_that_raises_is_logged_and_the_others_are_called():
+    class Broken(Recorder):
+        def on_refusal(self, code, model):
+            raise KeyError(code)
+
+        on_batch = on_refusal
+
+    calls = []
+    hooks = HookList([Broken("a", calls), Recorder("b", calls)])
+
+    with capture_logs() as logs:
+        hooks.on_refusal("not_json", None)
+        hooks.on_batch(BATCH)
+
+    assert calls == [("b", "refusal", "not_json", None), ("b", "batch", BATCH)]
+    assert [line["log_level"] for line in logs] == ["error", "error"]
 
 
 def test_the_totals_count_delivered_batches_swaps_and_refusals():

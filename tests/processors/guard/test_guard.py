@@ -12,6 +12,7 @@ from modstream.broker.wire.quarantine import build_released_feedback
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
 from modstream.models.schema.input_schema import InputSchema
+from modstream.processors.guard.guard import bounded_source
 from modstream.processors.guard.settings import GuardSettings
 from modstream.processors.learn.learner import Learner
 from modstream.processors.learn.settings import LearnSettings
@@ -152,3 +153,19 @@ def test_a_quarantined_record_keeps_key_time_and_bytes_of_the_rejected_record():
 
     assert (rejected.key, rejected.timestamp) == (record.key, record.timestamp)
     assert rejected.headers == ((Header.ORIGINAL, record.value),)
+
+
+def test_a_long_name_of_a_source_is_cut_and_stays_distinct():
+    first, second = (bounded_source("x" * 100_000 + end) for end in "ab")
+
+    assert first != second
+    assert max(len(first), len(second)) < 150
+    assert bounded_source("agent 7") == "agent 7"
+
+
+@pytest.mark.parametrize("odd", [2**63, "x" * 100_000, None, True, 0.5])
+def test_any_feature_can_name_a_source(odd):
+    learner = make_learner(source_field="agent")
+
+    assert learner.learn_batch([feedback(1, 0.5, agent=odd)]) == []
+    assert all(len(one) < 150 for one in learner._trainer.guard._breaker._sources)

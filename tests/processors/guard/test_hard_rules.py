@@ -81,6 +81,7 @@ def test_a_regression_label_is_a_finite_number(label, is_valid):
 json_like = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.dictionaries(st.sampled_from("xyc"), json_like), json_like)))
 def test_every_row_is_either_valid_or_a_violation_and_none_raises(labelled):
     rows = [{"x": row.get("x"), "city": row.get("c"), **row} for row, _ in labelled]
@@ -91,3 +92,33 @@ def test_every_row_is_either_valid_or_a_violation_and_none_raises(labelled):
     assert positions == list(range(len(rows)))
     assert all(isinstance(label, bool) for label in result.labels)
     assert set(result.batch.columns) == set(SCHEMA.names)
+
+
+@pytest.mark.parametrize("task", ["clustering", "transformation"])
+@pytest.mark.parametrize("label", [1, 2.5, "x", True])
+def test_a_label_that_is_not_used_is_accepted(task, label):
+    known = make_card(schema=TWO_FLOATS, task=task, classes=())
+
+    assert validate(known, [{"a": 1, "b": 2}], [label]).labels == [label]
+
+
+@pytest.mark.parametrize("task", ["multioutput_regression", "multioutput_classification"])
+def test_one_label_is_none_of_several_outputs(task):
+    known = make_card(schema=TWO_FLOATS, task=task, classes=())
+
+    (found,) = validate(known, [{"a": 1, "b": 2}], [1]).violations
+
+    assert (found.rule, found.detail) == (
+        "label_domain",
+        f"1 cannot be the label of a model of task {task}",
+    )
+
+
+def test_the_reason_names_the_classes_and_is_short():
+    known = make_card(schema=TWO_FLOATS, classes=("no", "yes"))
+    labels = [1, "x" * 1_000_000, 10**5000]
+
+    found = validate(known, [{"a": 1, "b": 2}] * 3, labels).violations
+
+    assert found[0].detail == "1 is not one of the classes 'no', 'yes'"
+    assert all(len(one.detail) < 200 for one in found)

@@ -125,6 +125,7 @@ def learn_unguarded(rows):
     return runtime
 
 
+@pytest.mark.slow
 def test_nine_kinds_of_bad_rows_do_not_harm_a_guarded_model_but_ruin_an_unguarded_one(capsys):
     rows, records = mixture(seed=5)
     good = [record for (kind, *_), record in zip(rows, records, strict=True) if not kind]
@@ -145,6 +146,7 @@ def test_nine_kinds_of_bad_rows_do_not_harm_a_guarded_model_but_ruin_an_unguarde
     assert aucs[2] < 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_bad_row_is_rejected_by_its_rule_after_a_hundred_good_rows(kind):
     rows, records = mixture(seed=8)

@@ -52,3 +52,21 @@ def test_the_window_follows_added_numbers(normal):
 
     assert window.distances(np.array([[550.0, 497.0]])).max() < 1
     assert window.distances(np.array([[50.0, -3.0]])).min() > 40
+
+
+def test_missing_numbers_have_no_distance_and_do_not_move_the_median(normal):
+    window = RobustWindow(1000, 2, 100)
+    gaps = normal.copy()
+    gaps[::3, 0] = np.nan
+    window.add(gaps)
+
+    distances = window.distances(np.array([[np.nan, -3.0], [90.0, np.nan]]))
+
+    assert distances == pytest.approx(np.array([[0, 0], [4, 0]]), abs=0.4)
+
+
+def test_a_column_of_missing_numbers_has_no_distances():
+    window = RobustWindow(100, 1, 10)
+    window.add(np.full((50, 1), np.nan))
+
+    assert not window.distances(np.array([[np.nan], [5.0], [1e308], [-1e308]])).any()

@@ -5,6 +5,8 @@ from random import Random
 import pytest
 
 from modstream.broker.wire.contracts import Feedback, JoinedPrediction
+from modstream.models.evaluation.version_classes import VersionClasses
+from modstream.models.schema.class_labels import ClassLabels
 from modstream.models.schema.input_schema import InputSchema
 from modstream.processors.guard.settings import GuardSettings
 from modstream.processors.guard.soft_rules import LossRule, OutlierRule, negative_log_likelihood
@@ -68,8 +70,18 @@ def test_a_label_predicted_to_be_almost_impossible_is_unlikely():
     assert {index: rule for index, (rule, _) in found.items()} == {2: "loss", 3: "loss"}
 
 
+def knows(*cards):
+    """Return a lookup of the classes in some cards."""
+    versions = VersionClasses()
+    for card in cards:
+        versions.add(card)
+    return versions
+
+
 def test_the_loss_is_that_of_the_own_model_else_of_the_routes_first():
-    rule, certain, unsure = LossRule(make_card(name="m"), SETTINGS), {"probability": 1e-9}, 0.5
+    versions = knows(make_card(name="other"))
+    rule = LossRule(make_card(name="m"), SETTINGS, versions)
+    certain, unsure = {"probability": 1e-9}, 0.5
     both = feedback(True, "other", **certain)
     own = JoinedPrediction(model="m", version=1, outputs={"probability": unsure})
 
@@ -80,21 +92,41 @@ def test_the_loss_is_that_of_the_own_model_else_of_the_routes_first():
 
 
 @pytest.mark.parametrize(
+    "versions",
+    [knows(), knows(make_card(name="other", classes=("no", "yes")))],
+    ids=["unknown", "other classes"],
+)
+def test_another_models_outputs_count_only_if_its_classes_are_the_same(versions):
+    rule = LossRule(make_card(name="m"), SETTINGS, versions)
+
+    assert rule.check([feedback(True, "other", probability=1e-9)], [True]) == {}
+
+
+@pytest.mark.parametrize(
     ("task", "classes", "answer", "label", "loss"),
     [
         ("binary", (False, True), {"probability": 0.25}, True, 1.386),
         ("binary", (False, True), {"probability": 0.25}, False, 0.288),
         ("binary", (), {"probability": 0.25}, True, 1.386),
         ("binary", (0, 1), {"probability": 0.25}, 0, 0.288),
+        ("binary", (1, 2), {"probability": 0.25}, 1, 0.288),
+        ("binary", (1, 2), {"probability": 0.25}, 2, 1.386),
+        ("multiclass", (1, 2, 3), {"probabilities": {"1": 0.5, "2": 0.5}}, 1.0, 0.693),
         ("multiclass", ("a", "b"), {"probabilities": {"a": 0.5, "b": 0.5}}, "b", 0.693),
         ("multiclass", ("a", "b"), {"label": "a"}, "b", 0.0),
-        ("binary", (False, True), {"probability": None}, True, 0.0),
+        *(
+            ("binary", (False, True), {"probability": odd}, True, 0.0)
+            for odd in (None, "x", [0.5], {"a": 1}, True, -0.1, 10**400, float("nan"))
+        ),
+        ("multiclass", ("a", "b"), {"probabilities": [0.5, 0.5]}, "b", 0.0),
+        ("multiclass", ("a", "b"), {"probabilities": {"b": "x"}}, "b", 0.0),
     ],
+    ids=lambda value: str(value)[:20] if not isinstance(value, dict) else "outputs",
 )
 def test_the_negative_log_likelihood_depends_on_the_task(task, classes, answer, label, loss):
-    assert negative_log_likelihood(
-        make_card(task=task, classes=classes), answer, label
-    ) == pytest.approx(loss, abs=1e-3)
+    known = ClassLabels.of(task, classes)
+
+    assert negative_log_likelihood(known, answer, label) == pytest.approx(loss, abs=1e-3)
 
 
 def test_a_regression_error_is_compared_with_recent_errors():
@@ -108,7 +140,9 @@ def test_a_regression_error_is_compared_with_recent_errors():
         feedback(500.0, value=2.5),
         feedback(1.0),
         feedback(1.0, value=float("nan")),
+        feedback(1.0, value=[1.0]),
+        feedback(1.0, value="x"),
     ]
-    found = rule.check(rows, [1.0, 500.0, 1.0, 1.0])
+    found = rule.check(rows, [1.0, 500.0, 1.0, 1.0, 1.0, 1.0])
 
     assert list(found) == [1]

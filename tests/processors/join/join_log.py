@@ -3,10 +3,19 @@
 import json
 
 from modstream.broker.wire.codec import encode
-from modstream.broker.wire.contracts import ErrorResponse, Label, Prediction, SourcePosition
+from modstream.broker.wire.contracts import (
+    ErrorResponse,
+    JoinedPrediction,
+    Label,
+    Prediction,
+    SourcePosition,
+)
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
+from modstream.processors.join.answers import rows_of
 from modstream.processors.join.partition import PartitionJoin
+from modstream.processors.join.settings import EntryLimits
+from modstream.processors.join.transitions import RowPrediction
 
 HORIZON = 100
 OUT_OF_ORDERNESS = 10
@@ -23,8 +32,19 @@ def prediction(name="a", model="online", at=0, features=None, outputs=None):
     )  # fmt: skip
 
 
-def label(name="a", value="yes", revision=0, at=50):
-    return Label(id=name, label=value, revision=revision, event_time=at)
+def row_prediction(message, row=0):
+    """Return one row of a prediction as the state machine processes it."""
+    answer = rows_of(message)
+    scored = JoinedPrediction(
+        model=message.model, version=message.version, outputs=answer.outputs[row]
+    )
+    return RowPrediction(
+        message.id, row, len(answer.outputs), scored, answer.features[row], message.event_time
+    )
+
+
+def label(name="a", value="yes", revision=0, at=50, row=None):
+    return Label(id=name, label=value, revision=revision, event_time=at, row=row)
 
 
 def error_response(name="a"):
@@ -37,14 +57,18 @@ ERROR_HEADERS = ((Header.KIND, b"error"),)
 class JoinHarness:
     """One partition's two input topics, its changelog, and a join that reads and writes them."""
 
-    def __init__(self):
+    def __init__(self, limits=EntryLimits(), record_limits=None):  # noqa: B008 - a tuple
+        self.limits = limits, record_limits
         self.records = {TOPICS.predictions: [], TOPICS.labels: []}
         self.changelog = {}
         self.published = []
-        self.join = PartitionJoin(TOPICS, HORIZON, OUT_OF_ORDERNESS)
+        self.join = PartitionJoin(TOPICS, HORIZON, OUT_OF_ORDERNESS, *self.limits)
 
     def append(self, topic, message, key=b"key", headers=()):
         value = message if isinstance(message, bytes) else encode(message)
+        self.append_value(topic, value, key, headers)
+
+    def append_value(self, topic, value, key=b"key", headers=()):
         records = self.records[topic]
         records.append(Record(topic, 0, len(records), key, value, headers, timestamp=NOW))
 
@@ -55,22 +79,38 @@ class JoinHarness:
             self.store(self.join.process(topic, records[-1].offset + 1, records), crash=crash)
 
     def advance_time(self, finished_inputs=(TOPICS.predictions, TOPICS.labels)):
-        self.store(self.join.advance_time(finished_inputs))
+        self.store(self.join.advance_time(finished_inputs, tell=True))
 
     def store(self, output, *, crash=False):
         self.published = [*self.published, *output.records]
         if crash:
             self.restart()
         else:
-            self.changelog.update(dict(output.changelog_rows))
+            for key, value in output.changelog_rows:
+                self.changelog.pop(key, None)
+                if value is not None:
+                    self.changelog[key] = value
 
     def restart(self):
-        self.join = PartitionJoin(TOPICS, HORIZON, OUT_OF_ORDERNESS)
+        self.join = PartitionJoin(TOPICS, HORIZON, OUT_OF_ORDERNESS, *self.limits)
         for key, value in self.changelog.items():
             self.join.restore(key, value)
 
     def messages(self):
-        return [summarize(record) for record in self.published]
+        return [summarize(record) for record in self.published if record.topic != TOPICS.dlq]
+
+    def unjoined(self):
+        """Return (id, row, reason, label) of the labels and predictions that were not joined."""
+        found = [json.loads(r.value) for r in self.published if r.topic == TOPICS.unjoined]
+        return [(m["id"], m.get("row"), m["reason"], m.get("label")) for m in found]
+
+    def feedback(self):
+        """Return the feedback that was published."""
+        return [json.loads(r.value) for r in self.published if r.topic == TOPICS.feedback]
+
+    def letters(self):
+        """Return the dead letters that were published."""
+        return [record for record in self.published if record.topic == TOPICS.dlq]
 
 
 def summarize(record):

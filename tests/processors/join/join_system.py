@@ -174,6 +174,28 @@ class JoinSystem:
                 publisher.send(ProducerRecord(self.topics.labels, key, encode(label)))
             publisher.flush()
 
+    def predict_rows(self, name, rows, at=1_000_000):
+        """Send one prediction for several rows."""
+        prediction = Prediction(
+            id=name,
+            model="online",
+            version=1,
+            outputs=tuple({"probability": 0.5} for _ in range(rows)),
+            features=tuple({"x": row} for row in range(rows)),
+            event_time=at,
+            source=SourcePosition(topic=self.topics.requests, partition=0, offset=0),
+        )
+        self._publish(self.topics.predictions, name, prediction)
+
+    def label_row(self, name, row, at=1_000_000):
+        """Send the label of one row."""
+        self._publish(self.topics.labels, name, Label(id=name, row=row, label=True, event_time=at))
+
+    def _publish(self, topic, name, message):
+        with Publisher(self.connection) as publisher:
+            publisher.send(ProducerRecord(topic, b"key-" + name.encode(), encode(message)))
+            publisher.flush()
+
     def advance_time(self, now):
         """Advance both inputs of every partition to an event time, with separate ids."""
         names = [f"clock-{now}-{number}" for number in range(CLOCK_IDS)]

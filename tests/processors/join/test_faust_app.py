@@ -3,6 +3,8 @@
 import asyncio
 from types import SimpleNamespace
 
+import pytest
+from aiokafka.errors import GroupAuthorizationFailedError
 from faust.types import TP
 
 from modstream.broker.client.connection import Connection
@@ -14,6 +16,16 @@ from modstream.processors.join.settings import JoinerSettings
 
 def app_in(folder):
     return build_app(Connection("localhost:1"), Topics("flights"), JoinerSettings(data_dir=folder))
+
+
+@pytest.mark.parametrize(("compression", "expected"), [("none", None), ("zstd", "zstd")])
+def test_compression_is_that_of_the_connection(tmp_path, compression, expected):
+    async def run():
+        connection = Connection("localhost:1", compression=compression)
+        app = build_app(connection, Topics("flights"), JoinerSettings(data_dir=tmp_path))
+        return app.conf.producer_compression_type
+
+    assert asyncio.run(run()) == expected
 
 
 def test_queues_are_not_cleared_when_a_recovery_ends(tmp_path):
@@ -52,6 +64,18 @@ def test_input_without_a_position_is_read_from_its_first_record():
 
     assert sought == {processed: 500, unprocessed: 0}
     assert thread._next_offsets == {processed: 500}
+
+
+def test_member_that_kafka_keeps_out_of_its_group_says_so(tmp_path):
+    async def run():
+        app = app_in(tmp_path)
+        refused = GroupAuthorizationFailedError("flights.joiner")
+        client = SimpleNamespace(_coordinator=SimpleNamespace(_pending_exception=refused))
+        app.consumer._thread._consumer = client
+        await app.consumer.lag()
+
+    with pytest.raises(GroupAuthorizationFailedError):
+        asyncio.run(run())
 
 
 def test_transport_follows_the_joiner_through_a_new_assignment(tmp_path):

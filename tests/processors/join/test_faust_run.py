@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from faust.exceptions import ConsumerNotStarted
 
 from modstream.processors.errors import JoinerStalled
@@ -52,7 +52,11 @@ def watch(consumer, seconds):
 
 @pytest.mark.parametrize(
     ("lag_or_error", "reason"),
-    [(7, "7 offsets wait"), (KafkaError("away"), "Kafka does not answer")],
+    [
+        (7, "7 offsets wait"),
+        (KafkaError("away"), "Kafka does not answer"),
+        (GroupAuthorizationFailedError("flights.joiner"), "GroupAuthorizationFailed.*joiner"),
+    ],
 )
 def test_joiner_without_progress_is_stalled(lag_or_error, reason):
     with pytest.raises(JoinerStalled, match=reason):
@@ -67,6 +71,26 @@ def test_joiner_without_progress_is_stalled(lag_or_error, reason):
 def test_joiner_that_waits_or_works_is_not_stalled(consumer):
     with pytest.raises(TimeoutError):
         watch(consumer, WATCH_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("lag_or_error", "lag", "cause"), [(7, 7, ""), (KafkaError("away"), None, "away")]
+)
+def test_each_check_is_reported(lag_or_error, lag, cause):
+    reports = []
+
+    async def run():
+        async with asyncio.timeout(WATCH_SECONDS):
+            await watch_progress(
+                app_with(FakeConsumer(lag_or_error, advances=True)),
+                lambda _joiner, *state: reports.append(state),
+            )
+
+    with pytest.raises((TimeoutError, JoinerStalled)):
+        asyncio.run(run())
+
+    assert reports[0][0] == lag
+    assert cause in reports[0][1]
 
 
 def test_watch_ends_when_it_is_cancelled_while_the_lag_arrives():

@@ -2,12 +2,14 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.processors.join.join_log import (
     ERROR_HEADERS,
     HORIZON,
+    NOW,
     OUT_OF_ORDERNESS,
     TOPICS,
     JoinHarness,
@@ -56,6 +58,7 @@ class Comparison:
 
     def error_response(self, name):
         self.harness.append(TOPICS.predictions, error_response(name), headers=ERROR_HEADERS)
+        self.pending["predictions"].append((self.oracle.error_response, name, NOW))
 
     def process(self, is_labels):
         topic = "labels" if is_labels else "predictions"
@@ -90,9 +93,11 @@ class Comparison:
 
     def advance_time(self, finished_inputs):
         self.harness.advance_time([FULL_NAMES[topic] for topic in finished_inputs])
+        self.oracle.tell()
         self.oracle.advance_time(finished_inputs)
 
 
+@pytest.mark.slow
 @given(STEPS)
 @settings(max_examples=300)
 def test_join_agrees_with_its_oracle_for_any_input_in_any_order(steps):
@@ -105,6 +110,7 @@ def test_join_agrees_with_its_oracle_for_any_input_in_any_order(steps):
     counts = comparison.harness.join.state.counts
     assert messages - comparison.repeated == Counter(comparison.oracle.messages)
     assert +counts - Counter(refused=counts["refused"]) == +comparison.oracle.counts
-    labels = sum(counts[name] for name in ("joined", "late", "orphan", "duplicate", "revised"))
+    outcomes = ("joined", "late", "orphan", "duplicate", "revised", "unlabellable")
+    labels = sum(counts[name] for name in outcomes)
     event(f"labels joined: {counts['joined']}")
     assert labels + comparison.oracle.waiting_labels() == comparison.labels

@@ -7,10 +7,13 @@ import pytest
 
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Label, Prediction, SourcePosition
+from modstream.broker.wire.partitioner import partition_for_key
 from modstream.broker.wire.records import Record, TopicPartition
-from modstream.broker.wire.topics import Topics
+from modstream.broker.wire.topics import Header, Topics
+from modstream.processors.join import joiner as joiner_module
 from modstream.processors.join.joiner import FetchedChunk, Joiner
 from modstream.processors.join.settings import JoinerSettings
+from modstream.processors.join.waiting import PATIENCE_S
 
 TOPICS = Topics("flights")
 CHANGELOG = "changelog"
@@ -35,6 +38,9 @@ class RecordingIO:
         await asyncio.sleep(0)
         self.sent.append((topic, partition, list(rows)))
 
+    async def send_records(self, topic, partition, records):
+        await self.send_rows(topic, partition, [record[1:4] for record in records])
+
     def at_end(self, tp):
         return tp in self.ended
 
@@ -52,7 +58,7 @@ def io():
 
 @pytest.fixture
 def joiner(io):
-    joiner = Joiner(TOPICS, JoinerSettings(idle_seconds=0), CHANGELOG, io)
+    joiner = Joiner(TOPICS, JoinerSettings(idle_seconds=0, partitions=1), CHANGELOG, io)
     joiner.assign({0})
     joiner.resume()
     return joiner
@@ -68,6 +74,10 @@ def predictions(*names, start=None, offset=0, at=0):
 
 def labels(*names, start=None, offset=0, at=0):
     return chunk(LABELS, [Label(id=n, label=True, event_time=at) for n in names], start, offset)
+
+
+def labels_record(tp, name):
+    return Record(*tp, 0, b"key", encode(Label(id=name, label=True, event_time=0)), (), NOW)
 
 
 def chunk(tp, messages, start, offset):
@@ -200,6 +210,49 @@ def test_event_time_advances_for_labels_when_the_predictions_are_finished(joiner
     assert TOPICS.unjoined not in before
     assert (key, json.loads(value)["reason"]) == (b"key", "orphan")
     assert io.topics()[-1] == TOPICS.metrics
+
+
+def test_label_is_sent_to_the_partition_of_its_key_before_the_changelog_is_written(io):
+    joiner = Joiner(TOPICS, JoinerSettings(partitions=3), CHANGELOG, io)
+    joiner.assign({0, 1, 2})
+    joiner.resume()
+    home = partition_for_key(b"key", 3)
+    elsewhere = TopicPartition(TOPICS.labels, (home + 1) % 3)
+
+    process(joiner, elsewhere, labels("a")._replace(records=[labels_record(elsewhere, "a")]))
+
+    (topic, partition, [(key, value, headers)]), changelog = io.sent
+    assert (topic, partition, key) == (TOPICS.labels, home, b"key")
+    assert json.loads(value)["id"] == "a"
+    assert headers == ((Header.FORWARDED_FROM, f"{elsewhere}:0".encode()),)
+    assert changelog[0] == CHANGELOG
+    assert joiner.durable_positions() == {elsewhere: 1}
+
+
+def test_no_label_is_sent_on_if_the_settings_say_so(io):
+    joiner = Joiner(TOPICS, JoinerSettings(partitions=3, forward_labels=False), CHANGELOG, io)
+    joiner.assign({0, 1, 2})
+    joiner.resume()
+    elsewhere = TopicPartition(TOPICS.labels, (partition_for_key(b"key", 3) + 1) % 3)
+
+    process(joiner, elsewhere, labels("a")._replace(records=[labels_record(elsewhere, "a")]))
+
+    assert io.topics() == [CHANGELOG]
+
+
+def test_label_that_waits_too_long_is_known_to_the_joiner(joiner, io, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(joiner_module, "monotonic", lambda: clock[0])
+    process(joiner, LABELS, labels("a"))
+    io.ended.add(PREDICTIONS)
+    asyncio.run(joiner.advance_time())
+    before = joiner.waiting_labels
+
+    clock[0] = PATIENCE_S
+    asyncio.run(joiner.advance_time())
+
+    assert before is None
+    assert joiner.waiting_labels.request_id == "a"
 
 
 def test_metrics_are_published_once_when_they_change(joiner, io):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modstream.processors.join.partition import MAX_CHANGES, STATE_KEY
-from modstream.processors.join.state_machine import JoinCounter
+from modstream.processors.join.transitions import JoinCounter
 from tests.processors.join.join_log import (
     ERROR_HEADERS,
     FEATURES,
@@ -80,18 +80,32 @@ def test_last_row_of_every_batch_is_the_state_row():
     assert value is not None
 
 
-def test_label_of_a_request_with_an_error_response_becomes_an_orphan():
+@pytest.mark.parametrize("first", [TOPICS.predictions, TOPICS.labels])
+def test_label_of_a_request_with_an_error_response_is_told_so(first):
     harness = JoinHarness()
     harness.append(TOPICS.predictions, error_response("a"), headers=ERROR_HEADERS)
     harness.append(TOPICS.labels, label("a", at=50))
-    harness.append(TOPICS.labels, label("b", at=51 + HORIZON + OUT_OF_ORDERNESS))
-    harness.process(TOPICS.predictions)
+    for topic in sorted(harness.records, key=lambda topic: topic != first):
+        harness.process(topic)
+
+    harness.advance_time(())
+
+    assert harness.join.state.counts == {JoinCounter.REFUSED: 1, JoinCounter.UNLABELLABLE: 1}
+    assert harness.unjoined() == [("a", None, "refused", "yes")]
+    assert json.loads(harness.published[0].value)["detail"] == "invalid: no"
+
+
+def test_label_waits_for_another_model_than_the_one_that_refused():
+    harness = JoinHarness()
+    harness.append(TOPICS.labels, label("a"))
+    harness.append(TOPICS.predictions, error_response("a"), headers=ERROR_HEADERS)
+    harness.append(TOPICS.predictions, prediction("a", model="frozen"))
     harness.process(TOPICS.labels)
+    harness.process(TOPICS.predictions)
 
-    harness.advance_time()
+    harness.advance_time(())
 
-    assert harness.join.state.counts == {JoinCounter.REFUSED: 1, JoinCounter.ORPHAN: 1}
-    assert [message[:2] for message in harness.messages()] == [("a", "orphan")]
+    assert [message[:2] for message in harness.messages()] == [("a", "joined")]
 
 
 @pytest.mark.parametrize("topic", [TOPICS.predictions, TOPICS.labels])
@@ -104,6 +118,7 @@ def test_record_that_violates_its_contract_is_counted_and_skipped(topic):
 
     assert harness.join.state.counts == {JoinCounter.MALFORMED: 2}
     assert harness.join.state.inputs[topic].position == 2
+    assert [letter.value for letter in harness.letters()] == [b"{]", b'{"id": 3}']
 
 
 def test_message_of_an_expired_entry_has_the_key_of_its_request():
@@ -184,9 +199,11 @@ def test_memory_is_bounded_by_the_horizon():
             harness.advance_time()
 
     assert len(harness.join.entries) < 100
-    assert len(harness.join._expiries) < 200
+    assert len(harness.join._entries._due) < 1400
+    assert len(harness.join._entries._by_age) < 1400
 
 
+@pytest.mark.slow
 def test_backlog_of_expired_entries_is_processed_in_batches():
     harness = JoinHarness()
     for number in range(MAX_CHANGES + 1):

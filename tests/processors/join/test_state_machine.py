@@ -2,20 +2,19 @@
 
 import pytest
 
-from modstream.processors.join.state_machine import (
-    Arrival,
-    JoinCounter,
-    JoinState,
-    expire,
-    expiry_time,
-    on_label,
-    on_prediction,
-)
-from tests.processors.join.join_log import FEATURES, HORIZON, label, prediction
+from modstream.processors.join.entry import JoinState, expiry_time
+from modstream.processors.join.state_machine import expire, on_label
+from modstream.processors.join.state_machine import on_prediction as on_row
+from modstream.processors.join.transitions import Arrival, JoinCounter
+from tests.processors.join.join_log import FEATURES, HORIZON, label, prediction, row_prediction
 
 
 def arrival(offset, key=b"key"):
     return Arrival(offset, key, timestamp=7)
+
+
+def on_prediction(entry, message, at):
+    return on_row(entry, row_prediction(message), at)
 
 
 def waiting_prediction(**fields):
@@ -171,12 +170,6 @@ def test_second_prediction_of_a_model_is_not_joined():
     transition = on_prediction(joined_entry(), prediction(), arrival(9))
 
     assert (transition.outputs, transition.counter) == ((), JoinCounter.REPLAYED)
-
-
-def test_prediction_for_several_rows_cannot_be_joined():
-    rows = prediction(outputs=({"probability": 0.1}, {"probability": 0.9}))
-
-    assert on_prediction(None, rows, arrival(0)) == (None, (), JoinCounter.REFUSED)
 
 
 def test_expiry_time_depends_on_the_newest_side():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modstream.models.errors import ArtifactTooLarge, LearnError
+from modstream.models.errors import ArtifactTooLarge, LearnError, PredictError
 from modstream.processors.learn.atomic_update import AtomicLearner
 from modstream.processors.learn.settings import LearnSettings
 from tests.models.timing import ManualClock
@@ -103,3 +103,51 @@ def test_failing_rows_are_isolated_and_the_others_learned():
 
     assert [(row, rule) for row, rule, _ in failed] == [(1, "unlearnable"), (3, "unlearnable")]
     assert learner.runtime.total == 7
+
+
+class SecondRowRuntime(SumRuntime):
+    """A runtime without a prediction before it has learned two rows."""
+
+    rows = 0
+
+    def predict(self, batch):
+        return np.full(batch.size, np.nan) if self.rows < 2 else super().predict(batch)
+
+    def learn(self, batch, labels):
+        super().learn(batch, labels)
+        self.rows += batch.size
+
+    def copy(self):
+        duplicate = SecondRowRuntime(self.total)
+        duplicate.rows = self.rows
+        return duplicate
+
+
+class FailingUntilSecondRow(SecondRowRuntime):
+    """A runtime that fails to predict before it has learned two rows."""
+
+    def predict(self, batch):
+        if self.rows < 2:
+            raise PredictError(self.name, "no season yet")
+        return super().predict(batch)
+
+
+@pytest.mark.parametrize("runtime", [SecondRowRuntime, FailingUntilSecondRow])
+def test_a_model_learns_before_it_has_its_first_prediction_but_not_without_one_later(runtime):
+    learner = AtomicLearner(runtime(), "binary", LearnSettings(), ManualClock())
+
+    failed = learner.learn_each(batch(1), [True]) + learner.learn_each(batch(2), [True])
+
+    assert failed == []
+    (violation,) = learner.learn_each(batch(663), [True])
+    assert violation.rule == "unlearnable"
+    assert learner.runtime.total == 3
+
+
+def test_a_first_batch_that_ruins_a_model_with_predictions_is_not_learned():
+    learner = AtomicLearner(SumRuntime(), "binary", LearnSettings(), ManualClock())
+
+    (violation,) = learner.learn_each(batch(666), [True])
+
+    assert violation.rule == "unlearnable"
+    assert learner.runtime.total == 0

@@ -9,7 +9,8 @@ from modstream.broker.wire.contracts import JoinedPrediction, Quarantined
 from modstream.broker.wire.records import Record
 from modstream.models.errors import ArtifactTooLarge, LearnError
 from modstream.models.runtimes.river.runtime import RiverRuntime
-from modstream.processors.learn.learner import Learner, LearnerCounts
+from modstream.processors.learn.counts import LearnerCounts
+from modstream.processors.learn.learner import Learner
 from tests.processors.learn.learner_fixtures import (
     SCHEMA_XY,
     TOPICS,
@@ -175,7 +176,7 @@ def test_a_different_row_with_a_known_id_is_quarantined():
 def test_an_invalid_time_is_quarantined_and_does_not_advance_the_event_time():
     learner = make_learner()
 
-    (rejected,) = learner.learn_batch([feedback(0, {"x": 0.0, "y": 0.0}, True, label_time=10**18)])
+    (rejected,) = learner.learn_batch([feedback(0, {"x": 0.0, "y": 0.0}, True, label_time=-1)])
 
     assert decode(Quarantined, rejected.value).rule == "time"
     assert learner.event_time == 0

@@ -1,10 +1,12 @@
 """The metrics of a learner: by model and version, its progress, and input drift."""
 
+from math import log
 from random import Random
 
 import pytest
 
 from modstream.broker.wire.contracts import JoinedPrediction
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.processors.learn.settings import InputDriftSettings, LearnSettings
 from tests.processors.learn.learner_fixtures import (
     feedback,
@@ -12,10 +14,17 @@ from tests.processors.learn.learner_fixtures import (
     make_learner,
     predictions_of,
 )
+from tests.processors.small_fixtures import make_card
+
+
+def versions_of(*cards):
+    """Return a lookup of the classes in the cards of some models, the same for all versions."""
+    known = {card.name: card for card in cards}
+    return VersionClasses(lambda model, _version: known.get(model))
 
 
 def test_metrics_belong_to_the_version_that_predicted():
-    learner = make_learner()
+    learner = make_learner(versions=versions_of(make_card("m"), make_card("other")))
     learner.learn_batch(
         [
             feedback(
@@ -24,7 +33,9 @@ def test_metrics_belong_to_the_version_that_predicted():
                 n % 2 == 0,
                 predictions=(
                     JoinedPrediction(model="m", version=n // 10 + 1, outputs={"probability": 0.9}),
-                    JoinedPrediction(model="other", version=1, outputs={"probability": n % 2 == 0}),
+                    JoinedPrediction(
+                        model="other", version=1, outputs={"probability": float(n % 2 == 0)}
+                    ),
                 ),
             )
             for n in range(20)
@@ -41,7 +52,9 @@ def test_metrics_belong_to_the_version_that_predicted():
 
 
 def test_metrics_depend_on_the_task():
-    learner = make_learner()
+    regression = make_card("r", task="regression", classes=())
+    classification = make_card("c", task="multiclass", classes=(1.0, "b"))
+    learner = make_learner(versions=versions_of(regression, classification))
     predictions = (
         JoinedPrediction(model="r", version=1, outputs={"value": 2.0}),
         JoinedPrediction(
@@ -63,8 +76,17 @@ def test_metrics_depend_on_the_task():
     assert values["r"] == pytest.approx(
         {"labelled": 2, "window": 2, "mae": 1.5, "rmse": 2.5**0.5, "r2": 1 - 5 / 4.5}
     )
-    assert values["c"]["accuracy"] == pytest.approx(1 / 3)
+    assert values["c"] == pytest.approx(
+        {
+            "labelled": 2,
+            "window": 2,
+            "accuracy": 0.5,
+            "macro_f1": 1 / 3,
+            "log_loss": -(log(0.25) + log(0.75)) / 2,
+        }
+    )
     assert "z" not in values
+    assert learner.progress(1).values["unscored"] == 5
 
 
 def test_progress_contains_the_counts_and_the_time_of_the_newest_label():
@@ -77,6 +99,7 @@ def test_progress_contains_the_counts_and_the_time_of_the_newest_label():
     assert progress.event_time == 14
     assert progress.values == {
         "learned": 5, "seen": 5, "repeated": 0, "revised": 0, "quarantined": 0,
+        "internal_errors": 0, "unscored": 0,
     }  # fmt: skip
 
 

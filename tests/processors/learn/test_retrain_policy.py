@@ -109,3 +109,17 @@ def test_input_shifts_are_ignored_by_default():
     policy.on_metrics(input_shift(temp=9.0))
 
     assert policy.on_metrics(metrics(100, auc=0.7)) == ""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {}, {"auc": 0.1}, {"labelled": 1e308}, {"labelled": float("nan"), "auc": 0.1},
+        {"labelled": float("inf"), "window": 100}, {"labelled": 500, "window": float("nan")},
+        {"labelled": 500, "window": 100, "auc": float("nan")},
+    ],
+)  # fmt: skip
+def test_metrics_of_others_are_no_reason_and_do_no_harm(values):
+    policy = make_policy(threshold=0.7)
+
+    assert policy.on_metrics(Metrics(kind="prequential", model="m", values=values)) == ""

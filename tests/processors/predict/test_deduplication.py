@@ -1,5 +1,6 @@
 """Deduplication of requests, across rewinds, restarts and rebalances."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ def test_a_duplicate_is_an_id_among_the_latest_offsets(ids):
     )
 
 
+@pytest.mark.slow
 @given(LETTERS, st.lists(st.integers(1, 20), min_size=60))
 def test_ids_added_in_batches_equal_ids_added_one_by_one(ids, sizes):
     window, at, found = DedupWindow(SIZE), 0, set()
@@ -45,6 +47,7 @@ def test_ids_added_in_batches_equal_ids_added_one_by_one(ids, sizes):
     assert found == by_definition(ids)
 
 
+@pytest.mark.slow
 @given(LETTERS, st.lists(st.tuples(st.integers(1, SIZE), st.integers(1, 3)), min_size=60))
 def test_a_rewound_reader_finds_the_same_duplicates(ids, schedule):
     window, at, found = DedupWindow(SIZE), 0, {}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from modstream.broker.wire.contracts import Request, Tensor
+from modstream.models.errors import ModelLoading
 from modstream.models.registry.errors import RegistryUnavailable
 from modstream.processors.predict import batching, engine, model_resolver, outputs, settings
 from modstream.processors.predict.engine import Inference, InferenceEngine, Rejection
@@ -85,6 +86,19 @@ def test_unknown_and_unavailable_models_are_rejected_by_name():
 
     assert (unknown.model, unknown.reason.code) == ("other", "unknown_model")
     assert (away.model, away.reason.code) == ("m", "model_unavailable")
+
+
+def test_a_model_that_is_being_loaded_is_rejected_with_a_code_of_its_own():
+    class Loading:
+        def get(self, name, ref="champion"):
+            raise ModelLoading(name, ref)
+
+    ((response,),) = InferenceEngine(Loading(), InferenceSettings(("m",))).infer(
+        [Request(id="r", features=ROW)]
+    )
+
+    assert response.reason.code == "model_loading"
+    assert str(response.reason) == "the champion of m is being loaded; try again"
 
 
 def test_the_traffic_split_goes_by_the_keys_that_are_given():

@@ -1,15 +1,14 @@
 """The fast path answers like the engine, for any mix of requests in a batch."""
 
 import json
-import struct
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modstream.broker.wire.contracts import Tensor
 from modstream.broker.wire.fast_codec import join_columns
+from modstream.broker.wire.tensor_binary import encode_values
 from modstream.broker.wire.topics import Header, Topics
 from modstream.processors.predict import steps
 from modstream.processors.predict.deduplication import Deduplicator
@@ -31,6 +30,18 @@ from tests.processors.small_fixtures import (
 TOPICS = Topics("s")
 MODELS = {"m": river_model("m"), "iris": iris_model(), "fussy": rejecting_model(rejected_value=13)}
 GOOD = {"x": 1.5, "city": "LGA"}
+CLASSES_BY_DATATYPE = {
+    "BYTES": ("a", 'b",', "3"),
+    "BOOL": (False, True, False),
+    "INT64": (-3, 2**53, 7),
+    "FP64": (0.5, 1.0, 1e300),
+    "numbers": (1, 2.5, 3),
+    "mixed": ("a", 'b",', 3),
+    "flags": (True, 0, 1),
+    "beyond": (2**63, 1, 2),
+}
+DATATYPES = ("BYTES", "BOOL", "INT64", "FP64")
+RAW_DATATYPES = {"f": "FP32", "d": "FP64", "b": "BF16"}
 
 
 class NoFastPath(FastPath):
@@ -58,11 +69,11 @@ def handler(route, fast_path, *, record_features=True):
 
 def raw(request_id, numbers, shape=None, size=None, length=None, code="f"):
     """A request whose numbers are raw bytes, and the header that says where they begin."""
-    tail = struct.pack(f"<{len(numbers)}{code}", *numbers)
+    tail = encode_values(RAW_DATATYPES[code], numbers)
     tensor = {
         "name": "t",
         "shape": shape or [1, len(numbers)],
-        "datatype": {"f": "FP32", "d": "FP64"}[code],
+        "datatype": RAW_DATATYPES[code],
         "parameters": {"binary_data_size": len(tail) if size is None else size},
     }
     head = json.dumps({"id": request_id, "inputs": [tensor]}).encode()
@@ -81,7 +92,7 @@ matrices = st.fixed_dictionaries(
     {
         "name": st.just("t"),
         "shape": st.sampled_from([[1, 2], [2, 1], [2]]),
-        "datatype": st.sampled_from(["FP32", "INT64", "BYTES"]),
+        "datatype": st.sampled_from(["FP32", "BF16", "INT64", "BYTES"]),
         "data": st.lists(numbers, min_size=2, max_size=2),
     }
 )
@@ -113,7 +124,7 @@ binary = st.builds(
     st.sampled_from([None, None, [1, 2], [2]]),
     st.sampled_from([None, None, 8, 0]),
     st.sampled_from([None, None, b"0", b"9999", b"x"]),
-    st.sampled_from("ffd"),
+    st.sampled_from("ffdb"),
 )
 batches = st.lists(plain | binary | st.just((None, ())) | st.just((b"?", ())), max_size=12)
 
@@ -180,7 +191,7 @@ def test_raw_tensors_of_any_type_are_answered():
         (raw("r", [1.0, 2.0], size=4), "contract_violated"),
         (raw("r", [1.0, 2.0], size=12), "contract_violated"),
         (raw("r", [1.0, float("nan")]), "not_finite"),
-        (raw("r", [1.0, 2.0, 3.0]), "missing_feature"),
+        (raw("r", [1.0, 2.0, 3.0]), "wrong_shape"),
     ],
 )
 def test_raw_tensors_that_contradict_their_metadata_are_refused(value, code):
@@ -211,10 +222,16 @@ def test_a_row_that_fails_in_the_runtime_costs_its_own_request_only():
     assert [getattr(answer, "code", None) for answer in found].count("no_output") == 1
 
 
-@pytest.mark.parametrize("task", ["binary", "regression", "anomaly", "multiclass"])
-def test_outputs_encoded_by_columns_equal_outputs_one_by_one(task):
+@pytest.mark.parametrize(
+    ("task", "classes"),
+    [
+        *((task, ()) for task in ("binary", "regression", "anomaly")),
+        *(("multiclass", classes) for classes in CLASSES_BY_DATATYPE.values()),
+    ],
+)
+def test_outputs_encoded_by_columns_equal_outputs_one_by_one(task, classes):
     scores = np.array([[0.1, 0.7, 0.2], [1e-9, 0.0, 1.0]])
-    known = make_card(task=task, classes=("a", 'b",', 3))
+    known = make_card(task=task, classes=classes)
     if task != "multiclass":
         known, scores = make_card(task=task), scores[:, 0]
 
@@ -222,6 +239,28 @@ def test_outputs_encoded_by_columns_equal_outputs_one_by_one(task):
     tensors = [json.loads(one) for one in join_columns(tensor_columns(known, scores))]
 
     assert rows == [by_name(known, score) for score in scores]
-    assert [tuple(Tensor(**tensor) for tensor in one) for one in tensors] == [
-        as_tensors(known, scores[at : at + 1]) for at in range(2)
+    assert tensors == [
+        [json.loads(tensor.model_dump_json()) for tensor in as_tensors(known, scores[at : at + 1])]
+        for at in range(2)
     ]
+
+
+@pytest.mark.parametrize("datatype", [name for name in CLASSES_BY_DATATYPE if name in DATATYPES])
+def test_labels_have_the_datatype_of_the_classes(datatype):
+    classes = CLASSES_BY_DATATYPE[datatype]
+    known = make_card(task="multiclass", classes=classes)
+
+    _, label = as_tensors(known, np.array([[0.1, 0.7, 0.2], [0.8, 0.1, 0.1]]))
+
+    assert (label.datatype, label.data) == (datatype, [classes[1], classes[0]])
+    assert list(map(type, label.data)) == [type(classes[1]), type(classes[0])]
+
+
+def test_raw_bf16_numbers_are_answered_like_the_fp32_numbers_that_they_equal():
+    sent = [raw(request_id, [1.5, -2.0], code=code) for request_id, code in ("ub", "vf")]
+    batch = [make_record(value, at, headers=headers) for at, (value, headers) in enumerate(sent)]
+
+    bf16, fp32 = decode_responses(handler(("iris",), FastPath)(batch))
+
+    assert bf16.outputs == fp32.outputs
+    assert bf16.features == fp32.features == {"a": 1.5, "b": -2.0}

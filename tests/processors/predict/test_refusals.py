@@ -12,6 +12,7 @@ from modstream.models.registry.errors import RegistryUnavailable
 from modstream.processors.predict.deduplication import Deduplicator
 from tests.processors.predict.handlers import GOOD, ask, composed, worker
 from tests.processors.small_fixtures import (
+    TWO_FLOATS,
     StubModelProvider,
     decode_responses,
     make_record,
@@ -25,7 +26,6 @@ from tests.processors.small_fixtures import (
     [
         ({"features": {"x": 1.5}}, "missing_feature"),
         ({"features": {"x": "1.5", "city": "LGA"}}, "wrong_type"),
-        ({"features": {"x": True, "city": "LGA"}}, "wrong_type"),
         ({"features": {"x": None, "city": "LGA"}}, "wrong_type"),
         ({"features": {"x": float("nan"), "city": "LGA"}}, "not_finite"),
         ({"features": {"x": float("inf"), "city": "LGA"}}, "not_finite"),
@@ -64,6 +64,7 @@ def test_a_contract_violation_with_a_readable_id_gets_a_typed_error():
         (b"\xff\xfe\x00", "not_json"),
         (b"[" * 10_000 + b"]" * 10_000, "not_json"),
         (b"[1,2]", "contract_violated"),
+        (b'{"id":"\\ud800","features":5}', "not_json"),
         (b'{"id":"r","features":{"x":1,"city":"' + b"y" * 30_000 + b'"}}', "too_large"),
     ],
 )
@@ -75,9 +76,37 @@ def test_a_record_without_a_readable_id_becomes_a_dead_letter_with_its_bytes_unt
 
     assert (letter.topic, letter.key, letter.value) == ("s.dlq", b"k", value)
     assert letter.headers[:1] == headers
-    cause = read_cause(Record(letter.topic, 0, 0, letter.key, letter.value, letter.headers))
+    cause = read_cause(as_read(letter))
     assert (cause["topic"], cause["partition"], cause["offset"]) == ("s.requests", "2", "9")
     assert cause["class.name"] == code
+
+
+def test_raw_tensors_whose_id_is_not_unicode_become_a_dead_letter_each_time():
+    text = b'{"id":"\\ud800","inputs":[{"name":"X","shape":[1,2],"datatype":"FP32",'
+    text += b'"parameters":{"binary_data_size":8}}]}'
+    length = ((str(Header.JSON_LENGTH), b"%d" % len(text)),)
+    requests = [make_record(text + bytes(8), offset=offset, headers=length) for offset in (0, 1)]
+
+    letters = worker(river_model(schema=TWO_FLOATS))(requests)
+
+    assert [read_cause(as_read(one))["class.name"] for one in letters] == ["contract_violated"] * 2
+
+
+def test_the_error_of_a_datatype_that_is_not_unicode_can_be_written():
+    text = b'{"id":"r","inputs":[{"name":"X","shape":[1,2],"datatype":"\\ud800",'
+    text += b'"parameters":{"binary_data_size":8}}]}'
+    length = ((str(Header.JSON_LENGTH), b"%d" % len(text)),)
+
+    (answer,) = decode_responses(
+        worker(river_model(schema=TWO_FLOATS))([make_record(text + bytes(8), headers=length)])
+    )
+
+    assert (answer.id, answer.code) == ("r", "contract_violated")
+    assert "values of type ?" in answer.message
+
+
+def as_read(letter):
+    return Record(letter.topic, 0, 0, letter.key, letter.value, letter.headers)
 
 
 def test_one_bad_row_costs_no_other_request_of_its_batch():

@@ -5,7 +5,12 @@ import pytest
 
 from modstream.models.errors import PredictError
 from modstream.models.schema.input_schema import Batch
-from modstream.processors.promote.losses import RankErrors, losses, predict_or_none
+from modstream.processors.promote.losses import (
+    RankErrors,
+    binary_labels,
+    losses,
+    predict_or_none,
+)
 from tests.processors.small_fixtures import make_card
 
 
@@ -21,6 +26,42 @@ def test_the_loss_of_several_classes_is_half_the_brier_score():
     found = losses(multiclass, np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), ["a", "a"])
 
     assert found.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [((1, 2), [1, 2.0, 3]), ((-1, 1), [-1, 1, 0]), (("no", "yes"), ["no", "yes", 1])],
+)
+def test_labels_are_compared_by_the_classes_of_the_card(classes, labels):
+    binary = make_card(classes=classes)
+    multiclass = make_card(task="multiclass", classes=(*classes, "more"))
+
+    assert binary_labels(binary, labels)[:2].tolist() == [0.0, 1.0]
+    assert np.isnan(binary_labels(binary, labels)[2])
+    assert losses(binary, np.array([0.0, 1.0, 0.5]), labels).tolist() == [0.0, 0.0, 1.0]
+    found = losses(
+        multiclass, np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]), labels
+    )
+    assert found.tolist() == [0.0, 1.0, 1.0]
+
+
+def test_a_label_that_is_no_number_has_the_greatest_loss():
+    regression = make_card(task="regression", classes=())
+
+    assert losses(regression, np.array([3.0, 3.0]), [10**400, "x"]).tolist() == [1.0, 1.0]
+
+
+def test_a_model_of_named_outputs_has_no_scores():
+    class Named:
+        name = "named"
+
+        def predict_rows(self, batch):
+            return [{"label": "a"}] * batch.size
+
+        def snapshot(self):
+            return b""
+
+    assert predict_or_none(Named(), Batch({}, 2)) is None
 
 
 def test_the_loss_of_a_number_is_its_scaled_error_up_to_1():

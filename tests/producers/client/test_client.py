@@ -54,6 +54,53 @@ def test_an_unexpected_error_in_the_polling_thread_is_raised_by_wait(monkeypatch
         client.wait(client.send(ROW), timeout=5)
 
 
+def test_the_producer_connects_while_the_reader_looks_up_its_offsets(monkeypatch, topics):
+    """A producer that sends at once waits 500 ms for its id, and so would the first request."""
+    created = []
+
+    class NotedPublisher(SilentPublisher):
+        def __init__(self, *_arguments):
+            created.append("publisher")
+
+    class NotedReader(BrokenReader):
+        def __init__(self, *_arguments, **_options):
+            created.append("reader")
+
+    monkeypatch.setattr(client_module, "Reader", NotedReader)
+    monkeypatch.setattr(client_module, "Publisher", NotedPublisher)
+
+    Client(Connection("unused:1"), topics).close()
+
+    assert created == ["publisher", "reader"]
+
+
+def test_a_traced_request_carries_its_context_and_so_does_its_label(monkeypatch, topics):
+    parents = iter([b"00-%032x-%016x-01" % (7, number) for number in (1, 2)])
+    traced, sent = [], []
+
+    class NotedPublisher(SilentPublisher):
+        def send(self, record, _on_delivery=None):
+            sent.append(record)
+
+        def poll(self):
+            pass
+
+    def trace_send(record, on_delivery):
+        traced.append(record.headers)
+        return record._replace(headers=(("traceparent", next(parents)),)), on_delivery
+
+    monkeypatch.setattr(client_module, "Reader", BrokenReader)
+    monkeypatch.setattr(client_module, "Publisher", NotedPublisher)
+    client = Client(Connection("unused:1"), topics, trace_send=trace_send)
+    pending = client.send(ROW)
+    client.label(pending, value=True, event_time=1)
+    client.close()
+
+    assert pending.trace == sent[0].headers
+    assert traced == [(), pending.trace]
+    assert [record.headers[0][1][-5:] for record in sent] == [b"01-01", b"02-01"]
+
+
 @pytest.fixture
 def connection(bootstrap, topics):
     connection = Connection(bootstrap)
@@ -133,14 +180,14 @@ def test_a_label_has_the_key_of_its_request(connection, topics):
         pending = client.send(ROW, id="r-1", key="UA-1")
         client.label(pending, value=True, event_time=42)
         client.label("r-2", value=False, event_time=43)
-        client.label("r-3", value=False, event_time=44, key="UA-3")
+        client.label("r-3", value=False, event_time=44, key="UA-3", row=2)
         client.flush()
 
     labels = {r.key: decode(Label, r.value) for r in read_to_end(connection, [topics.labels])}
     assert labels == {
         b"UA-1": Label(id="r-1", label=True, event_time=42),
         b"r-2": Label(id="r-2", label=False, event_time=43),
-        b"UA-3": Label(id="r-3", label=False, event_time=44),
+        b"UA-3": Label(id="r-3", row=2, label=False, event_time=44),
     }
 
 

@@ -6,7 +6,12 @@ import pytest
 
 from modstream.broker.errors import BrokerUnavailable
 from modstream.broker.wire.contracts import ErrorResponse, Prediction, SourcePosition
-from modstream.producers.client.pending_requests import PendingRequest, PendingRequests
+from modstream.broker.wire.records import Record
+from modstream.producers.client.pending_requests import (
+    PendingRequest,
+    PendingRequests,
+    RecordMetadata,
+)
 from modstream.producers.errors import RequestNotSent, ResponseTimeout
 
 SOURCE = SourcePosition(topic="flights.requests", partition=0, offset=0)
@@ -24,6 +29,14 @@ def refused(request_id: str, model: str | None = None) -> ErrorResponse:
     )
 
 
+def stored(*responses):
+    """Return responses with the records that they arrive in, one after the other."""
+    return [
+        (response, Record("flights.predictions", 3, number, b"k", b"", timestamp=1_000 + number))
+        for number, response in enumerate(responses)
+    ]
+
+
 @pytest.fixture
 def requests():
     return PendingRequests(max_pending=3)
@@ -37,13 +50,13 @@ def pending(requests):
 
 
 def test_wait_returns_a_response_that_arrived_before_the_wait(requests, pending):
-    requests.add_responses([predicted("r-1", "online")])
+    requests.add_responses(stored(predicted("r-1", "online")))
 
     assert requests.wait(pending, [None], 0) == [predicted("r-1", "online")]
 
 
 def test_a_waiting_thread_is_woken_by_its_response(requests, pending):
-    other_thread = Thread(target=requests.add_responses, args=([predicted("r-1", "online")],))
+    other_thread = Thread(target=requests.add_responses, args=(stored(predicted("r-1", "online")),))
 
     other_thread.start()
     found = requests.wait(pending, ["online"], 5)
@@ -55,7 +68,7 @@ def test_a_waiting_thread_is_woken_by_its_response(requests, pending):
 def test_wait_returns_the_response_of_the_named_model_although_another_model_is_faster(
     requests, pending
 ):
-    requests.add_responses([predicted("r-1", "frozen"), predicted("r-1", "online")])
+    requests.add_responses(stored(predicted("r-1", "frozen"), predicted("r-1", "online")))
 
     assert requests.wait(pending, ["online"], 0) == [predicted("r-1", "online")]
     assert requests.wait(pending, ["online", "frozen"], 0) == [
@@ -65,19 +78,29 @@ def test_wait_returns_the_response_of_the_named_model_although_another_model_is_
 
 
 def test_the_first_response_of_a_model_counts(requests, pending):
-    requests.add_responses([predicted("r-1", "online", 0.1), predicted("r-1", "online", 0.9)])
+    requests.add_responses(stored(predicted("r-1", "online", 0.1), predicted("r-1", "online", 0.9)))
 
     assert requests.wait(pending, ["online"], 0) == [predicted("r-1", "online", 0.1)]
 
 
+def test_the_positions_of_request_and_responses_are_kept(requests, pending):
+    requests.mark_sent("r-1", Record("flights.requests", 3, 7, b"k", b"{}", timestamp=999))
+    requests.add_responses(stored(predicted("r-1", "online", 0.1), predicted("r-1", "online", 0.9)))
+
+    assert pending.record == RecordMetadata("flights.requests", 3, 7, 999)
+    arrival = pending.arrivals["online"]
+    assert arrival.record == RecordMetadata("flights.predictions", 3, 0, 1000), "of the first one"
+    assert pending.sent_at <= arrival.received_at
+
+
 def test_an_error_without_a_model_is_the_response_of_all_models(requests, pending):
-    requests.add_responses([refused("r-1")])
+    requests.add_responses(stored(refused("r-1")))
 
     assert requests.wait(pending, ["online", "frozen"], 0) == [refused("r-1"), refused("r-1")]
 
 
 def test_a_timeout_names_the_request_and_the_seconds(requests, pending):
-    requests.add_responses([predicted("r-1", "frozen")])
+    requests.add_responses(stored(predicted("r-1", "frozen")))
 
     with pytest.raises(ResponseTimeout, match=r"r-1 within 0\.01 s") as caught:
         requests.wait(pending, ["online"], 0.01)
@@ -100,17 +123,17 @@ def test_an_error_in_reading_responses_is_raised_in_every_wait(requests, pending
 
 
 def test_responses_to_unknown_requests_are_dropped(requests, pending):
-    requests.add_responses([predicted(f"foreign-{n}", "online") for n in range(1000)])
+    requests.add_responses(stored(*(predicted(f"foreign-{n}", "online") for n in range(1000))))
 
     assert list(requests._by_id) == ["r-1"]
     assert pending.responses == {}
 
 
 def test_the_oldest_request_is_removed_when_there_are_too_many(requests, pending):
-    requests.add_responses([predicted("r-1", "online")])
+    requests.add_responses(stored(predicted("r-1", "online")))
     for number in range(2, 5):
         requests.add(PendingRequest(f"r-{number}", "k"))
-    requests.add_responses([predicted("r-1", "frozen"), predicted("r-4", "online")])
+    requests.add_responses(stored(predicted("r-1", "frozen"), predicted("r-4", "online")))
 
     assert list(requests._by_id) == ["r-2", "r-3", "r-4"]
     assert set(pending.responses) == {"online"}, "its responses are kept, no further ones are added"

@@ -25,6 +25,7 @@ def new_years_day(frame):
     return list(flights_between(frame, date(2013, 1, 1), date(2013, 1, 2)))
 
 
+@pytest.mark.slow
 def test_all_flights_of_the_year_are_loaded_in_the_order_of_departure(frame):
     assert len(frame) == 336_776
     assert frame["id"].is_unique

@@ -48,6 +48,7 @@ def test_a_flight_that_never_lands_has_a_request_and_no_label(make_flight):
     assert [event.kind for event in events] == [EventKind.REQUEST]
 
 
+@pytest.mark.slow
 def test_a_week_of_real_flights_is_ordered_and_every_label_follows_its_request(frame):
     week = list(flights_between(frame, date(2013, 6, 1), date(2013, 6, 8)))
 

@@ -8,21 +8,21 @@ import pytest
 
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Request, Tensor
+from modstream.broker.wire.identifiers import row_key
 from modstream.cli.backtest import print_result, rows_with_differences, write_rows
+from modstream.models.evaluation.version_classes import VersionLabels
 from modstream.models.registry.errors import ModelNotFound
-from modstream.operations.backtest.backtest import (
-    BacktestResult,
-    BacktestScores,
-    SingleModelProvider,
-)
+from modstream.models.schema.class_labels import ClassLabels
+from modstream.operations.backtest.backtest import BacktestResult
 from modstream.operations.backtest.compare import (
     RequestPosition,
     VersionOutput,
     compare,
     compared_rows,
-    single_rows,
 )
+from modstream.operations.backtest.scores import BacktestScores, rows_of
 from modstream.processors.predict.engine import InferenceEngine
+from modstream.processors.predict.model_resolver import SingleModelProvider
 from modstream.processors.predict.settings import InferenceSettings
 from tests.processors.small_fixtures import iris_model, make_card, make_record, rejecting_model
 
@@ -37,8 +37,15 @@ def said(*values, name="probability", version=1, first=0, id_=None):
     }
 
 
-def compared(served, replayed, labels=None, task="binary", threshold=0.5):
-    return compare(task, list(compared_rows(task, served, replayed, labels or {})), threshold)
+def subject_of(task, classes=()):
+    return VersionLabels(task, ClassLabels.of(task, classes))
+
+
+BINARY = subject_of("binary")
+
+
+def compared(served, replayed, labels=None, subject=BINARY, threshold=0.5):
+    return compare(subject, list(compared_rows(subject, served, replayed, labels or {})), threshold)
 
 
 def test_decisions_that_differ_are_counted_by_their_direction():
@@ -79,9 +86,14 @@ def test_the_figures_are_over_rows_whose_label_is_known_and_of_the_task():
 
 def test_classes_are_compared_as_such_and_values_decide_nothing():
     classes = compared(
-        said("a", "b", name="label"), said("a", "c", name="label"), {"r-1": "c"}, "multiclass"
+        said("a", "b", name="label"),
+        said("a", "c", name="label"),
+        {"r-1": "c"},
+        subject_of("multiclass", "abc"),
     )
-    values = compared(said(1.0, 2.0, name="value"), said(1.0, 4.0, name="value"), {}, "regression")
+    values = compared(
+        said(1.0, 2.0, name="value"), said(1.0, 4.0, name="value"), {}, subject_of("regression")
+    )
 
     assert (classes.decisions.count, classes.decisions.up, classes.shift) == (1, None, None)
     assert (classes.served["accuracy"], classes.backtested["accuracy"]) == (0.0, 1.0)
@@ -89,17 +101,47 @@ def test_classes_are_compared_as_such_and_values_decide_nothing():
 
 
 def test_answers_of_another_task_are_not_compared():
-    assert not list(compared_rows("binary", said("a", name="label"), said(0.4), {}))
+    assert not list(compared_rows(BINARY, said("a", name="label"), said(0.4), {}))
 
 
-def test_a_label_is_no_truth_of_one_of_several_rows():
+def test_a_label_without_a_row_number_is_no_truth_of_one_of_several_rows():
     several = {
         RequestPosition(0, 0): VersionOutput("r", 1, ({"probability": 0.1}, {"probability": 0.9}))
     }
 
-    found = list(compared_rows("binary", several, several, {"r": True}))
+    found = list(compared_rows(BINARY, several, several, {"r": True}))
+    numbered = list(compared_rows(BINARY, several, several, {row_key("r", 1): True}))
 
     assert [(pair.row, pair.label) for pair in found] == [(0, None), (1, None)]
+    assert [(pair.row, pair.label) for pair in numbered] == [(0, None), (1, True)]
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [((1, 2), {"r-0": 1, "r-1": 2.0, "r-2": 3}), (("no", "yes"), {"r-0": "no", "r-1": "yes"})],
+)
+def test_labels_are_read_by_the_classes_of_the_version(classes, labels):
+    found = compared(
+        said(0.1, 0.9, 0.5), said(0.9, 0.1, 0.5), labels, subject_of("binary", classes)
+    )
+
+    assert (found.labelled, found.served["auc"], found.backtested["auc"]) == (2, 1.0, 0.0)
+
+
+def test_labels_without_probabilities_are_compared_as_classes():
+    binary = subject_of("binary", (-1, 1))
+    served = {RequestPosition(0, 0): VersionOutput("r-0", 1, ({"label": -1, "margin": -0.4},))}
+    new = {RequestPosition(0, 0): VersionOutput("r-0", 2, ({"label": 1, "margin": 0.4},))}
+
+    found = compared(served, new, {"r-0": 1}, binary)
+
+    assert (found.task, found.decisions.count, found.shift) == ("multiclass", 1, None)
+    assert (found.served["accuracy"], found.backtested["accuracy"]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("odd", ["x", None, [0.5], {"a": 1}, float("nan"), True, 10**400])
+def test_outputs_that_are_no_numbers_are_not_compared(odd):
+    assert not list(compared_rows(BINARY, said(odd), said(0.4), {}))
 
 
 def test_outputs_of_every_form_are_read_row_by_row():
@@ -107,10 +149,10 @@ def test_outputs_of_every_form_are_read_row_by_row():
     label = Tensor(name="label", shape=(1,), datatype="BYTES", data=["a"])
     scores = Tensor(name="probabilities", shape=(1, 2), datatype="FP64", data=[0.9, 0.1])
 
-    assert single_rows({"value": 1.0}) == ({"value": 1.0},)
-    assert single_rows(({"value": 1.0}, {"value": 2.0})) == ({"value": 1.0}, {"value": 2.0})
-    assert single_rows((tensor,)) == ({"probability": 0.1}, {"probability": 0.2})
-    assert single_rows((scores, label)) == ({"label": "a"},)
+    assert rows_of({"value": 1.0}) == ({"value": 1.0},)
+    assert rows_of(({"value": 1.0}, {"value": 2.0})) == ({"value": 1.0}, {"value": 2.0})
+    assert rows_of((tensor,)) == ({"probability": 0.1}, {"probability": 0.2})
+    assert [one["label"] for one in rows_of((scores, label))] == ["a"]
 
 
 def backtested(loaded, baseline, *requests):
@@ -145,6 +187,23 @@ def test_requests_that_ask_the_model_by_any_version_are_answered_by_the_one_on_t
     assert (scored.refused, scored.requests) == ({"no_output": 1}, 5)
 
 
+def test_every_request_that_is_not_compared_is_counted_with_its_reason():
+    scored = backtested(
+        rejecting_model(rejected_value=13, name="new"),
+        "old",
+        ask(),
+        ask(),
+        *(ask(model="echo") for _ in range(2000)),
+        ask(features={"a": 13, "b": 0}),
+        b"rubbish",
+    )
+
+    unmatched = scored.unmatched({RequestPosition(2, 0)})
+
+    assert unmatched == {"other_model": 2000, "unreadable": 1, "refused": 1, "no_prediction": 1}
+    assert sum(unmatched.values()) + 1 == scored.requests
+
+
 def test_a_deadline_that_has_passed_since_does_not_matter():
     assert len(backtested(iris_model("m"), "m", ask()).outputs) == 1
 
@@ -157,16 +216,16 @@ def test_a_model_that_is_not_in_question_is_not_on_the_shelf():
 @pytest.fixture
 def outcome():
     served, new = said(0.1, 0.6), said(0.7, 0.6)
-    found = list(compared_rows("binary", served, new, {"r-0": True}))
+    found = list(compared_rows(BINARY, served, new, {"r-0": True}))
     return BacktestResult(
         card=make_card("m", 2),
         baseline="m",
         requests=3,
         answered=2,
         refused={"no_output": 1},
-        unmatched=0,
+        unmatched={"other_model": 2000, "unreadable": 0, "refused": 1, "no_prediction": 0},
         rows=found,
-        comparison=compare("binary", found, 0.5),
+        comparison=compare(BINARY, found, 0.5),
     )
 
 
@@ -191,6 +250,8 @@ def test_a_result_is_printed_as_tables_or_as_json(outcome, capsys):
 
     assert shown.startswith("m 2 against m 1")
     assert "decisions that differ" in shown
+    assert "other model" in shown
+    assert found["unmatched"] == 2001
     assert (found["decisions"]["count"], found["rows"], found["refused"]) == (
         1,
         2,

@@ -7,7 +7,17 @@ from dataclasses import asdict
 import pytest
 
 from modstream.broker.wire.contracts import SourcePosition, UnjoinedReason
+from modstream.broker.wire.topics import Header
+from modstream.cli import output
 from modstream.cli.trace import print_story
+from modstream.operations.trace.effect import LearningOutcome, PredictionScore
+from modstream.operations.trace.facts import (
+    FeedbackEntry,
+    LabelEntry,
+    RequestEntry,
+    RequestStory,
+    ResponseEntry,
+)
 from modstream.operations.trace.story import markers_in_effect
 from tests.modstream.operations.trace.traces import SHA, trace, version_marker
 from tests.modstream.stream_builder import ROW
@@ -55,6 +65,16 @@ def test_unjoined_label_has_its_reason(story, reason):
 
     assert request_story.label_status == f"not joined: {reason}"
     assert [aside.reason for aside in request_story.unjoined] == [reason]
+
+
+def test_forwarded_label_is_shown_where_it_was_sent(story):
+    story.flight("mine")
+    label = next(one for one in story.records if one.topic == story.topics.labels)
+    story.write(label.topic, "mine", label.value, ((Header.FORWARDED_FROM, b"labels:1:0"),))
+
+    (shown,) = trace(story, "mine").labels
+
+    assert shown.position == label.position
 
 
 def test_label_without_a_join_is_not_joined_yet(story):
@@ -173,3 +193,49 @@ def test_story_can_be_written_as_json(story):
     assert (
         json.loads(json.dumps(asdict(request_story)))["feedback"][0]["learning"][0]["version"] == 1
     )
+
+
+@pytest.fixture
+def thousand_rows():
+    """Return the story of a request of 1,000 rows, each with its label."""
+    at, topic = 1_700_000_000_000, "flights.requests:3:104122"
+    rows = range(1000)
+    features = [{f"feature_{number}": number * 1.37 for number in range(13)} for _ in rows]
+    scores = tuple(PredictionScore(model, 17, {"log_loss": 0.1}, ()) for model in ("a", "b"))
+    learning = (LearningOutcome("a", "learned", 18),)
+    return RequestStory(
+        "9f3c1a52-1",
+        "joined",
+        requests=(RequestEntry(topic, at, "k", 1, None, features=features),),
+        responses=(
+            ResponseEntry(
+                *("flights.predictions:3:1", at, topic, "a", "champion"),
+                version=17,
+                outputs=[{"probability": 0.5} for _ in rows],
+                sha256=SHA,
+            ),
+        ),
+        labels=tuple(LabelEntry(f"flights.labels:3:{n}", at, True, 0, at, n) for n in rows),
+        feedback=tuple(
+            FeedbackEntry(f"flights.feedback:3:{n}", at, True, scores, learning, n) for n in rows
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_a_request_of_a_thousand_rows_is_one_page(thousand_rows, capsys, monkeypatch):
+    for console in (output.stdout, output.stderr):
+        monkeypatch.setattr(console, "_width", 80)
+
+    print_story(thousand_rows)
+    shown, noted = capsys.readouterr()
+    print_story(thousand_rows, 2000)
+    whole = capsys.readouterr()
+
+    assert len(shown.splitlines()) < 70
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "1 of 1,000: feature_0: 0, feature_1: 1.37" in " ".join(shown.split())
+    assert "labels in flights.labels, 5 of 1,000" in shown
+    assert "--rows 2000 or --json shows all" in noted
+    assert whole.out.count("learned") == 1000
+    assert "--rows" not in whole.err

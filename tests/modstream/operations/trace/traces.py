@@ -3,6 +3,7 @@
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import SourcePosition
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent, VersionMarker
+from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.operations.trace.collector import RecordCollector
 from modstream.operations.trace.story import StoryContext, build_story
 
@@ -16,7 +17,8 @@ def trace(story, name, **context):
         trail.add(record)
     events = [decode(ModelEvent, r.value) for r in story.broker.read(story.topics.model_events)]
     metrics = [decode(Metrics, r.value) for r in story.broker.read(story.topics.metrics)]
-    return build_story(trail, StoryContext(**{"events": events, "metrics": metrics, **context}))
+    facts = {"events": events, "metrics": metrics, "versions": VersionClasses(story.find_card)}
+    return build_story(trail, StoryContext(**facts, **context))
 
 
 def version_marker(record, version=1, ref="champion", model="online", back=0):

@@ -60,3 +60,12 @@ def test_dead_letter_without_a_readable_position_has_no_source():
     record = Record(TOPICS.dlq, 1, 3, b"k", b"rubbish", (("__connect.errors.offset", b"x"),))
 
     assert decode_outcome(record, TOPICS).source is None
+
+
+def test_dead_letter_of_a_label_belongs_to_no_request():
+    label = Record(TOPICS.labels, 2, 7, b"k", b'{"id": "r-1"}')
+    letter = build_dead_letter(label, TOPICS.dlq, NotJson("as it is"), "VALUE_CONVERTER")
+
+    found = decode_outcome(Record(TOPICS.dlq, 0, 0, *letter[1:]), TOPICS)
+
+    assert (found.id, found.source) == ("", None)

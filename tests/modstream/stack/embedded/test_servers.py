@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from modstream.errors import PortInUse, ServerExited, ServerNotReady
+from modstream.locks import find_holder, hold_lock
 from modstream.stack.embedded import (
     EmbeddedKafka,
     EmbeddedRedis,
@@ -104,6 +105,17 @@ def test_later_servers_on_other_ports_find_the_data_of_earlier_ones(tmp_path):
 
     assert later.kafka.pid is None
     assert later.redis.pid is None
+
+
+def test_a_server_holds_the_lock_that_it_inherits_until_it_ends(tmp_path):
+    with hold_lock(tmp_path / "lock") as lock:
+        server = EmbeddedServer(EmbeddedRedis(tmp_path / "redis"), lock).start()
+    try:
+        assert find_holder(tmp_path / "lock") is not None, "Redis runs"
+    finally:
+        server.stop()
+
+    assert find_holder(tmp_path / "lock") is None
 
 
 def test_redis_loses_no_acknowledged_write_when_it_is_killed(redis_server):

@@ -1,0 +1,1 @@
+"""The gateway measured over HTTP and gRPC: beside peers, in overload, and under faults."""

@@ -1,0 +1,1 @@
+"""Monitoring of models: slices, calibration, drift per feature, conformal coverage. Pure."""

@@ -1,0 +1,1 @@
+"""Pipelines of several steps: definition, expressions, and the check before they serve."""

@@ -1,0 +1,1 @@
+"""The inference log as Parquet files: export, query, erasure and expiry."""

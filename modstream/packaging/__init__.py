@@ -1,0 +1,1 @@
+"""Packages of serverless functions: a version, the code, and the libraries that it needs."""

@@ -1,0 +1,1 @@
+"""Telemetry of a running process: Prometheus metrics, read from what the process counts anyway."""

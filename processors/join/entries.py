@@ -1,0 +1,138 @@
+"""All entries of one partition: by row, by the time at which they are due, and by their age."""
+
+from collections import deque
+from collections.abc import Iterator
+from heapq import heappop, heappush
+
+from modstream.broker.wire.identifiers import row_key
+from modstream.processors.join.entry import JoinEntry, expiry_time
+from modstream.processors.join.settings import EntryLimits
+
+ENTRY_BYTES = 600
+"""Memory of an entry besides its texts and numbers, measured: the row's key, the times, the place
+in the dictionary."""
+MIN_QUEUE = 1000
+
+
+class Entries:
+    """The entries of one partition by the key of their row, within limits.
+
+    What is beyond the limits is dropped by the owner, the oldest first: `next_evicted` names it.
+    """
+
+    def __init__(self, horizon: int, limits: EntryLimits) -> None:
+        self.by_key: dict[str, JoinEntry] = {}
+        self.open_count = 0
+        self.orphan_count = 0
+        self.size = 0
+        self._horizon = horizon
+        self._limits = limits
+        self._orphan_size = 0
+        self._rows: dict[str, set[int]] = {}
+        self._due: list[tuple[int, str]] = []
+        self._by_age: deque[str] = deque()
+        self._orphans_by_age: deque[str] = deque()
+
+    def rows_of(self, request_id: str) -> Iterator[str]:
+        """Yield the keys of all entries of a request."""
+        yield request_id
+        for row in sorted(self._rows.get(request_id, ())):
+            yield row_key(request_id, row)
+
+    def put(self, key: str, entry: JoinEntry | None) -> None:
+        """Replace the entry of a row, or remove it."""
+        before = self.by_key.get(key)
+        if before is not None:
+            self._count(before, -1)
+        if entry is None:
+            if before is not None:
+                del self.by_key[key]
+                self._forget_row(before)
+            return
+        self.by_key[key] = entry
+        self._count(entry, 1)
+        if before is None:
+            self._by_age.append(key)
+            if entry.row:
+                self._rows.setdefault(entry.id, set()).add(entry.row)
+        if entry.is_orphan and not (before is not None and before.is_orphan):
+            self._orphans_by_age.append(key)
+        time = expiry_time(entry, self._horizon)
+        if before is None or expiry_time(before, self._horizon) != time:
+            heappush(self._due, (time, key))
+        self._compact()
+
+    def pop_due(self, watermark: int) -> JoinEntry | None:
+        """Return the next entry that is due before the watermark, or None. It is not removed."""
+        while self._due and self._due[0][0] < watermark:
+            time, key = heappop(self._due)
+            entry = self.by_key.get(key)
+            if entry is not None and expiry_time(entry, self._horizon) == time:
+                return entry
+        return None
+
+    def next_evicted(self) -> tuple[JoinEntry, str] | None:
+        """Return the oldest entry if there are too many, and why; None within the limits.
+
+        The owner removes it. Labels without a prediction have a limit of their own, so that they
+        never displace predictions.
+        """
+        limits = self._limits
+        if self.orphan_count > limits.max_orphans or self._orphan_size > limits.max_orphan_bytes:
+            detail = f"evicted: more than {limits.max_orphans:,} labels wait for a prediction"
+            if self.orphan_count <= limits.max_orphans:
+                detail = f"evicted: waiting labels need more than {limits.max_orphan_bytes:,} bytes"
+            return self._oldest(self._orphans_by_age), detail
+        if len(self.by_key) > limits.max_entries or self.size > limits.max_entry_bytes:
+            detail = f"evicted: more than {limits.max_entries:,} rows are kept"
+            if len(self.by_key) <= limits.max_entries:
+                detail = f"evicted: the rows kept need more than {limits.max_entry_bytes:,} bytes"
+            return self._oldest(self._by_age), detail
+        return None
+
+    def oldest_orphan(self) -> JoinEntry | None:
+        """Return the label that has waited longest for its prediction; it stays."""
+        while self._orphans_by_age:
+            entry = self.by_key.get(self._orphans_by_age[0])
+            if entry is not None and entry.is_orphan:
+                return entry
+            self._orphans_by_age.popleft()
+        return None
+
+    def _oldest(self, keys: deque[str]) -> JoinEntry:
+        only_orphans = keys is self._orphans_by_age
+        while True:
+            entry = self.by_key.get(keys.popleft())
+            if entry is not None and (entry.is_orphan or not only_orphans):
+                return entry
+
+    def _count(self, entry: JoinEntry, sign: int) -> None:
+        size = entry.size + ENTRY_BYTES
+        self.open_count += sign * entry.is_open
+        self.size += sign * size
+        if entry.is_orphan:
+            self.orphan_count += sign
+            self._orphan_size += sign * size
+
+    def _forget_row(self, entry: JoinEntry) -> None:
+        rows = self._rows.get(entry.id)
+        if entry.row and rows is not None:
+            rows.discard(entry.row)
+            if not rows:
+                del self._rows[entry.id]
+
+    def _compact(self) -> None:
+        """Drop the keys of entries that have gone from the queues, once they are the most."""
+        if len(self._by_age) > MIN_QUEUE + 1.5 * len(self.by_key):
+            self._by_age = deque(dict.fromkeys(key for key in self._by_age if key in self.by_key))
+        if len(self._orphans_by_age) > MIN_QUEUE + 1.5 * self.orphan_count:
+            kept = dict.fromkeys(self._orphans_by_age)
+            self._orphans_by_age = deque(key for key in kept if self._is_orphan(key))
+        if len(self._due) > MIN_QUEUE + 1.5 * len(self.by_key):
+            self._due = sorted(
+                (expiry_time(entry, self._horizon), key) for key, entry in self.by_key.items()
+            )
+
+    def _is_orphan(self, key: str) -> bool:
+        entry = self.by_key.get(key)
+        return entry is not None and entry.is_orphan

@@ -1,0 +1,1 @@
+"""Runs pipelines: the steps of a batch of rows, column by column, within one call."""

@@ -1,0 +1,1 @@
+"""The gateway over HTTP: the Open Inference Protocol, rows of features, labels and tickets."""

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol V2, over JSON, raw tensors and gRPC, in and out of our messages."""

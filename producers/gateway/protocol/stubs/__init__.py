@@ -1,0 +1,1 @@
+"""Stubs of the gRPC services, generated from the .proto files beside them: see the README."""

@@ -1,0 +1,1 @@
+"""The gateway over gRPC: the Open Inference Protocol, and the standard health service."""
