@@ -113,17 +113,34 @@ class JoinSystem:
         metrics = [record for record in self.output[self.topics.metrics] if record.key == b"joiner"]
         return json.loads(metrics[-1].value)["values"] if metrics else Counter()
 
-    def has_waiting_records(self):
-        """Whether an input has a record that is not committed; a transaction marker is none."""
-        inputs = (self.topics.predictions, self.topics.labels)
-        return any(True for topic in inputs for _ in self._uncommitted(topic))
+    def wait_until_consumed(self):
+        """Wait until each input record is committed, and read all that was published for them."""
+        self.wait_until(lambda: not self.has_waiting_records())
+        self.wait_until(lambda: not self._has_unread_output())
 
-    def _uncommitted(self, topic):
-        committed = self.admin.committed_offsets(self.topics.group("joiner"), [topic])
-        ends = self.admin.end_offsets([topic])
-        ranges = {tp: (committed.get(tp, 0), end) for tp, end in ends.items()}
+    def has_waiting_records(self):
+        """Return whether an input has an uncommitted record; a transaction marker is not one."""
+        inputs = [self.topics.predictions, self.topics.labels]
+        committed = self.admin.committed_offsets(self.topics.group("joiner"), inputs)
+        return self._has_records(inputs, committed)
+
+    def _has_unread_output(self):
+        positions = {tp: max(offset, 0) for tp, offset in self.reader.positions.items()}
+        return self._has_records([self.topics.feedback, self.topics.unjoined], positions)
+
+    def _has_records(self, topics, starts):
+        ends = self.admin.end_offsets(topics)
+        ranges = {tp: (starts.get(tp, 0), end) for tp, end in ends.items()}
         waiting = {tp: bounds for tp, bounds in ranges.items() if bounds[0] < bounds[1]}
-        return read_offset_ranges(self.connection, topic, waiting)
+        return any(
+            True
+            for topic in topics
+            for _ in read_offset_ranges(
+                self.connection,
+                topic,
+                {tp: bounds for tp, bounds in waiting.items() if tp.topic == topic},
+            )
+        )
 
     def input_positions(self):
         """Return by partition the committed offset, the last stable offset and the end."""

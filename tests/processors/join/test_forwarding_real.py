@@ -77,7 +77,7 @@ def test_no_label_is_lost_or_joined_twice_when_a_forwarding_joiner_is_killed(sys
         victim.wait()
     system.start("one")
     system.wait_until(lambda: set(system.joined()) == set(names))
-    system.wait_until(lambda: not system.has_waiting_records())
+    system.wait_until_consumed()
     system.wait_until(lambda: system.counters()["joined"] == len(names))
 
     counters = system.counters()

@@ -51,9 +51,8 @@ def test_joined_set_equals_the_oracles_though_the_joiner_is_killed_five_times(sy
         victim.wait()
     survivor = system.start("one")
     system.advance_time(workload.end)
-    system.wait_until(
-        lambda: system.ids_unjoined("missing") >= missing and not system.has_waiting_records()
-    )
+    system.wait_until(lambda: system.ids_unjoined("missing") >= missing)
+    system.wait_until_consumed()
     joined = oracle.counts["joined"] + CLOCK_IDS
     counts = oracle.counts | {"joined": joined}
     system.wait_until(lambda: counts.items() <= system.counters().items())
@@ -155,7 +154,7 @@ def test_records_of_strangers_stop_neither_joiner_nor_their_neighbours(system):
 
     joiner = system.start()
     system.wait_until(lambda: set(system.joined()) == set(names))
-    system.wait_until(lambda: not system.has_waiting_records())
+    system.wait_until_consumed()
     letters = list(read_to_end(system.connection, [topics.dlq]))
 
     assert joiner.poll() is None
@@ -192,7 +191,7 @@ def test_label_over_which_the_joiner_dies_costs_two_restarts(system):
     ends = [system.start("one", "60", "deadly").wait(60) for _ in range(2)]
     survivor = system.start("one", "60", "deadly")
     system.wait_until(lambda: set(system.joined()) == set(names))
-    system.wait_until(lambda: not system.has_waiting_records())
+    system.wait_until_consumed()
     (letter,) = read_to_end(system.connection, [system.topics.dlq])
 
     assert ends == [-signal.SIGSEGV] * 2
