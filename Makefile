@@ -59,6 +59,7 @@ faults: $(READY) ## Run the fault tests with ten times the faults; TIMES=3 chang
 	$(FAULT_TESTS) --times $(TIMES) $(CLUSTER_FAULTS)
 
 thorough: $(READY) ## Run the longer forms of tests that neither `make test` nor `make faults` runs.
+	@$(BIN)/uv pip install -q --python $(BIN)/python --group ray
 	$(BIN)/pytest -q -m "thorough and not fault"
 
 hostile: $(READY) ## Send 200,000 hostile records through a real system; RECORDS=5000 changes the number.
@@ -67,7 +68,7 @@ hostile: $(READY) ## Send 200,000 hostile records through a real system; RECORDS
 zoo: $(READY) ## Publish and ask every estimator of scikit-learn and River, and 100 ONNX graphs, through Kafka.
 	@$(BIN)/uv pip install -q --python $(BIN)/python --group zoo
 	$(BIN)/pytest -q -s tests/zoo/test_zoo_on_kafka.py tests/zoo/test_boosting_libraries.py \
-	  tests/journeys/test_first_hour.py --zoo all --timeout 7200
+	  tests/zoo/test_flaml.py tests/journeys/test_first_hour.py --zoo all --timeout 7200
 
 languages: $(READY) ## Run the examples of clients in Python, Node, Java and Go against a real system.
 	$(BIN)/pytest -q -ra tests/journeys/test_clients.py

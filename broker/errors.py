@@ -22,6 +22,7 @@ BrokerError
 ├── TransactionAborted     no record of the batch is visible; rewind and try again
 │   └── RecordsOversize    a record of the batch is larger than its topic takes
 └── ProducerLost           fenced, fatal or of unknown outcome; only a new producer can continue
+EndsProcess                a mark of errors of any room that no record is at fault for
 """
 
 
@@ -203,3 +204,7 @@ class ProducerLost(BrokerError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the transactional producer is lost: {reason}")
+
+
+class EndsProcess(Exception):
+    """What handles records cannot go on; no record is at fault, and none is set aside."""

@@ -3,6 +3,7 @@
 StackError
 ├── AnotherLearner         a second learner publishes versions of the same model
 ├── ChaosNotAllowed        a chaos run would kill a server that this command did not start
+├── DatasetError           continued in datasets/errors.py
 ├── HomeUnusable           the home directory cannot be written
 ├── IdNotFound             no record of a stream carries an id
 ├── Interrupted            an operation was interrupted by shutdown
@@ -10,6 +11,7 @@ StackError
 ├── InvalidSettings        an option, an environment variable or the file has an invalid value
 ├── InvalidValue           the value of a feature or a label is not what the model takes
 ├── JarsUnavailable        Kafka's jars are not cached and cannot be downloaded
+├── LibraryMissing         a command needs a package that is not installed
 ├── LockHeld               another process holds a lock
 ├── LogFolderUnusable      the files of an exported inference log cannot be read or written
 ├── LogQueryFailed         a query of the exported inference log is not permitted, or fails
@@ -22,6 +24,7 @@ StackError
 ├── NotEnoughDiskSpace     the disk has too little free space for a broker
 ├── PackagingFailed        the package of a function cannot be built, or does not answer
 ├── PackageTooLarge        a package is larger than its target takes
+├── PersonKeysUnusable     the keys of persons cannot be read or written
 ├── PortInUse              another process listens on the requested port
 ├── RedisServerNotFound    this machine has no Redis-compatible server
 ├── RedisUnreachable       Redis does not answer a command
@@ -35,7 +38,8 @@ StackError
 ├── UnknownEvent           a serverless function does not know the form of an event
 ├── UnknownName            a setting, stream, model, alias, cause or rule does not exist
 ├── UnsupportedPython      the Python version is outside the supported range
-└── UnusableSource         the rows of a source cannot be read
+├── UnusableSource         the rows of a source cannot be read
+└── ViewUnusable           a batch view cannot be built, read or continued
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -265,6 +269,16 @@ class RunChanged(StackError):
         self.run, self.what = run, what
 
 
+class LibraryMissing(StackError):
+    """A command needs a package that is not installed; an extra of modstream installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs further packages: install them with pip install 'modstream[{extra}]'"
+        )
+        self.what, self.extra = what, extra
+
+
 class UnusableSource(StackError):
     """The rows of a source cannot be read; `source` has no password."""
 
@@ -279,6 +293,22 @@ class LogFolderUnusable(StackError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"the inference log in {path} cannot be used: {reason}")
         self.path, self.reason = path, reason
+
+
+class PersonKeysUnusable(StackError):
+    """The keys of persons, by which pseudonyms are made, cannot be read or written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"the keys of persons in {path} cannot be used: {reason}")
+        self.path, self.reason = path, reason
+
+
+class ViewUnusable(StackError):
+    """A batch view cannot be built, read, or continued by the newest records."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"the batch view {name} cannot be used: {reason}")
+        self.name, self.reason = name, reason
 
 
 class LogQueryFailed(StackError):

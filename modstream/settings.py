@@ -35,6 +35,7 @@ from modstream.models.serving.settings import ModelCacheSettings
 from modstream.models.training.settings import TrainSettings
 from modstream.name_hints import nearest_names
 from modstream.processors.conformal.settings import ServedSetSettings
+from modstream.processors.features.settings import StreamFeatureSettings
 from modstream.processors.join.settings import JoinerSettings
 from modstream.processors.learn.publish_throttle import PublishSettings
 from modstream.processors.learn.retrain_policy import RetrainSettings
@@ -120,6 +121,8 @@ class Settings(BaseSettings):
     """Size and refresh of a worker's cache of loaded models."""
     inference_log: InferenceLogSettings = InferenceLogSettings()
     """Whether the worker logs each request, and what the log contains."""
+    stream_features: StreamFeatureSettings = StreamFeatureSettings()
+    """How the features that the stream computes are kept and followed."""
     conformal: ServedSetSettings = ServedSetSettings()
     """Which models' answers have conformal sets or intervals, and how their thresholds adapt."""
     learn: LearnSettings = LearnSettings()
@@ -154,6 +157,8 @@ class Settings(BaseSettings):
     backup_dir: Path | None = None
     """Directory of the artifact backup, with copies of the models that are published and served; by
     default in the home directory."""
+    data_dir: Path | None = None
+    """Directory of the catalogue of data sets; by default `data` in the home directory."""
     pipelines_dir: Path = Path("pipelines")
     """Directory of the definitions of pipelines, one TOML file each."""
     signing_key: Path | None = None
@@ -202,6 +207,11 @@ class Settings(BaseSettings):
         days = self.inference_log.retention_days or self.retention_days
         log_days = days if self.inference_log.enabled else None
         return self.topics(stream).specs(self.partitions, self.retention_days, log_days)
+
+    @property
+    def data_folder(self) -> Path:
+        """The directory of the catalogue of data sets."""
+        return self.data_dir or self.home / "data"
 
     @property
     def instance_name(self) -> str:

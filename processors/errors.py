@@ -14,14 +14,22 @@ ProcessorError
 │   └── InvalidDeadline        the deadline is not a time
 ├── StepUnusable               a step of a pipeline cannot run on any row of a batch
 ├── UnreadableConformalState   stored thresholds of sets are damaged or have an unknown format
+├── InvalidFeatures            the definitions of a stream's features are wrong
+├── UnreadableFeatureState     a stored partial aggregate is damaged or has an unknown format
 └── JoinerError                ends the joiner's process, which a supervisor starts again
     ├── PartitionCountMismatch topics that are joined have different numbers of partitions
     ├── JoinerStalled          records wait, but nothing was committed for too long
+    ├── StateUnusable          the joiner's state on disk cannot be read or written
+    │   ├── StateDamaged       its files are damaged; the next start rebuilds it from the changelog
+    │   ├── StateForeign       it belongs to another changelog; likewise
+    │   └── StateInUse         another joiner has it open
     └── UnsupportedSetting     a client setting that the joiner's Kafka client does not know
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from modstream.broker.errors import EndsProcess
 from modstream.models.errors import InputError
 
 
@@ -144,7 +152,22 @@ class UnreadableConformalState(ProcessorError):
         super().__init__(f"the stored state of conformal sets cannot be read: {reason}")
 
 
-class JoinerError(ProcessorError):
+class InvalidFeatures(ProcessorError):
+    """The definitions of a stream's features are wrong; each problem has a line."""
+
+    def __init__(self, source: str, problems: Sequence[object]) -> None:
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        self.source, self.problems = source, tuple(problems)
+
+
+class UnreadableFeatureState(ProcessorError):
+    """A stored partial aggregate is damaged, or has a format unknown to this code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the stored state of features cannot be read: {reason}")
+
+
+class JoinerError(ProcessorError, EndsProcess):
     """An error that ends the joiner."""
 
 
@@ -165,6 +188,41 @@ class JoinerStalled(JoinerError):
     def __init__(self, lag: int | None, seconds: float, cause: str = "") -> None:
         waiting = f"Kafka does not answer ({cause})" if lag is None else f"{lag} offsets wait"
         super().__init__(f"{waiting} and nothing was committed for {seconds:g} s")
+
+
+class StateUnusable(JoinerError):
+    """The joiner's state on disk cannot be read or written."""
+
+    def __init__(
+        self, folder: Path, reason: str, remedy: str = "make room, or let the folder be written"
+    ) -> None:
+        super().__init__(
+            f"the joiner's state in {folder} cannot be used: {reason}; {remedy}. Nothing is lost:"
+            " the changelog has all of it"
+        )
+
+
+class StateDamaged(StateUnusable):
+    """The files of the state are damaged."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(folder, reason, "the next start rebuilds it")
+
+
+class StateForeign(StateUnusable):
+    """The state belongs to another changelog than the one that is read."""
+
+    def __init__(self, folder: Path) -> None:
+        reason = "it was written from another changelog of this name"
+        super().__init__(folder, reason, "the next start rebuilds it")
+
+
+class StateInUse(StateUnusable):
+    """Another process has the state open."""
+
+    def __init__(self, folder: Path) -> None:
+        remedy = "stop that one, or set another joiner.instance_id for this one"
+        super().__init__(folder, "another joiner uses it", remedy)
 
 
 class UnsupportedSetting(JoinerError):

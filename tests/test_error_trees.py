@@ -8,6 +8,7 @@ from modstream import errors as modstream_errors
 from modstream.broker import errors as broker_errors
 from modstream.dashboard import errors as dashboard_errors
 from modstream.dashboard.web import errors as web_errors
+from modstream.datasets import errors as dataset_errors
 from modstream.models import errors as models_errors
 from modstream.models.prediction_store import errors as store_errors
 from modstream.models.registry import errors as registry_errors
@@ -45,6 +46,7 @@ def drawn_edges(docstring, root_base):
         (producers_errors, "Exception"),
         (protocol_errors, "ProducerError"),
         (modstream_errors, "Exception"),
+        (dataset_errors, "StackError"),
         (dashboard_errors, "Exception"),
         (web_errors, "Exception"),
     ],

@@ -8,13 +8,16 @@ import typer
 
 from modstream.cli.app import (
     COMMANDS,
+    DATA,
     DLQ,
     KEYS,
     LOG,
     MODELS,
     PIPELINES,
+    PRIVACY,
     QUARANTINE,
     TOPICS,
+    VIEWS,
 )
 from modstream.cli.lazy import LazyCommand, load_command
 from website.markdown import cell, code, fence, table
@@ -28,10 +31,13 @@ Generated from the declarations of the commands: `modstream COMMAND --help` prin
 GROUPS: Mapping[str, Mapping[str, LazyCommand]] = {
     "models": MODELS,
     "pipelines": PIPELINES,
+    "data": DATA,
     "topics": TOPICS,
     "dlq": DLQ,
     "quarantine": QUARANTINE,
     "log": LOG,
+    "views": VIEWS,
+    "privacy": PRIVACY,
     "keys": KEYS,
 }
 """The groups of commands by name."""

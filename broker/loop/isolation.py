@@ -22,6 +22,7 @@ import structlog
 from modstream.broker.errors import (
     BrokerError,
     DecodeError,
+    EndsProcess,
     InternalError,
     UnforeseenException,
 )
@@ -118,15 +119,15 @@ def attempt_in_parts(
 def is_fault(error: BaseException) -> bool:
     """Return whether an exception may be the fault of a record.
 
-    An error of the broker's clients is not, nor is an interruption. Panics of libraries in Rust are
-    no subclasses of Exception. In a thread beside the main one, only the code that handles a record
-    raises SystemExit.
+    An error of the broker's clients is not, nor is one that ends the process, nor an interruption.
+    Panics of libraries in Rust are no subclasses of Exception. In a thread beside the main one,
+    only the code that handles a record raises SystemExit.
     """
     if isinstance(error, SystemExit):
         return current_thread() is not main_thread()
     if isinstance(error, BrokerError):
         return isinstance(error, DecodeError | InternalError)
-    return not isinstance(error, KeyboardInterrupt | GeneratorExit | CancelledError)
+    return not isinstance(error, EndsProcess | KeyboardInterrupt | GeneratorExit | CancelledError)
 
 
 def place_of(error: BaseException) -> str:

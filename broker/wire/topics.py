@@ -37,6 +37,9 @@ class Header(StrEnum):
     FORWARDED_FROM = "modstream-forwarded-from"
     """On the copy of a label, in the partition of its prediction: the position of the label, which
     was sent to another partition, as `topic:partition:offset`."""
+    FEATURES_AT = "modstream-features-at"
+    """On a prediction whose rows have features of the stream: the offset, in decimal digits, of the
+    topic of features before which all records were counted, and none behind."""
     ORIGINAL = "modstream-original"
     """On a quarantined record: the value of the feedback record that was rejected."""
     ORIGINAL_SIZE = "modstream-original-size"
@@ -139,6 +142,11 @@ class Topics:
         return self._topic_name("inferences")
 
     @property
+    def features(self) -> str:
+        """Partial aggregates of the stream's features, with their own keys; one partition."""
+        return self._topic_name("features")
+
+    @property
     def model_events(self) -> str:
         """Publications, promotions and rollbacks of all models. All streams share this topic."""
         return f"{self.prefix}model-events"
@@ -171,6 +179,8 @@ class Topics:
         log = TopicSpec(self.inferences, partitions, log_retention, "inference log")
         # A compacted topic keeps the newest event of each key forever.
         compacted = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_RECORD_BYTES)}
+        # Superseded values are kept as long as predictions, which name the offset that they saw.
+        features = {**compacted, "min.compaction.lag.ms": base["retention.ms"]}
         return (
             TopicSpec(self.requests, partitions, base, "prediction requests"),
             TopicSpec(self.predictions, partitions, append_time, "predictions and typed errors"),
@@ -188,6 +198,7 @@ class Topics:
                 long_retention,
                 "offsets from which versions respond",
             ),
+            TopicSpec(self.features, 1, features, "partial aggregates of the stream's features"),
             *([] if log_days is None else [log]),
             TopicSpec(self.model_events, 1, compacted, "publications, promotions, rollbacks"),
         )

@@ -6,11 +6,11 @@ of metrics.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 from modstream.models.evaluation.arrays import FloatArray
 from modstream.models.schema.card import Task
@@ -30,6 +30,11 @@ HIGHER_IS_BETTER = frozenset({"auc", "accuracy", "macro_f1", "r2"})
 """The metrics of which a higher value is better; of all others a lower one is."""
 
 
+def _library() -> Any:  # noqa: ANN401 - a module
+    """Return scikit-learn's metrics; most commands compute none, and the import takes a second."""
+    return import_module("sklearn.metrics")
+
+
 def auc(labels: FloatArray, scores: FloatArray) -> float:
     """Return the area under the ROC curve of binary labels (n,) and scores (n,).
 
@@ -37,7 +42,7 @@ def auc(labels: FloatArray, scores: FloatArray) -> float:
     """
     if len(np.unique(labels)) < 2:
         return float("nan")
-    return float(metrics.roc_auc_score(labels, scores))
+    return float(_library().roc_auc_score(labels, scores))
 
 
 def log_loss(labels: FloatArray, scores: FloatArray) -> float:
@@ -47,7 +52,7 @@ def log_loss(labels: FloatArray, scores: FloatArray) -> float:
     """
     if not len(labels):
         return float("nan")
-    return float(metrics.log_loss(labels, scores, labels=[0, 1]))
+    return float(_library().log_loss(labels, scores, labels=[0, 1]))
 
 
 def accuracy(labels: FloatArray, scores: FloatArray) -> float:
@@ -106,9 +111,9 @@ def regression_metrics(
     has_variance = len(labels) > 1 and float(np.ptp(labels)) > 0
     return _finite_metrics(
         only,
-        mae=lambda: metrics.mean_absolute_error(labels, values),
-        rmse=lambda: metrics.root_mean_squared_error(labels, values),
-        r2=lambda: metrics.r2_score(labels, values) if has_variance else float("nan"),
+        mae=lambda: _library().mean_absolute_error(labels, values),
+        rmse=lambda: _library().root_mean_squared_error(labels, values),
+        r2=lambda: _library().r2_score(labels, values) if has_variance else float("nan"),
     )
 
 
@@ -151,8 +156,8 @@ def _class_metrics(
         str(most_probable(one) if isinstance(one, Mapping) else one) for one in predictions
     ]
     scores: dict[str, Callable[[], float]] = {
-        "accuracy": lambda: metrics.accuracy_score(true, predicted),
-        "macro_f1": lambda: metrics.f1_score(true, predicted, average="macro", zero_division=0),
+        "accuracy": lambda: _library().accuracy_score(true, predicted),
+        "macro_f1": lambda: _library().f1_score(true, predicted, average="macro", zero_division=0),
     }
     if has_probabilities:
         likelihoods = [one.get(name, 0.0) for name, one in zip(true, predictions, strict=True)]

@@ -16,6 +16,7 @@ from modstream.models.importers.fidelity import (
     compare_labels,
     compare_outputs,
 )
+from modstream.models.importers.hist_boosting import register_hist_boosting
 from modstream.models.runtimes.library_errors import translate_library_errors
 from modstream.models.runtimes.onnx_runtime import load
 from modstream.models.runtimes.runtime import Outputs, Runtime
@@ -95,6 +96,7 @@ def export_graph(model: BaseEstimator, schema: InputSchema, precision: Precision
     )
     options = {id(model): {"zipmap": False}} if is_classifier(model) else None
     with translate_library_errors(partial(NotConvertible, type(model).__name__)), quiet():
+        register_hist_boosting()
         exported = convert_sklearn(
             model, initial_types=_input_types(model, schema, precision), options=options
         )

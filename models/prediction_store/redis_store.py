@@ -111,6 +111,11 @@ class RedisPredictionStore:
         """Yield the predictions that other versions than this one have made."""
         return (one for one in self._scan(model) if one.version != version)
 
+    def erase(self, model: str, key: str) -> bool:
+        """Remove the prediction of a model for a key; return whether there was one."""
+        with self._translated():
+            return bool(self._redis.hdel(self._hash(model), key))
+
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    delete,
     func,
     make_url,
     select,
@@ -148,6 +149,12 @@ class SqlPredictionStore:
             if len(rows) < PAGE_ROWS:
                 return
             page = others.where(PREDICTIONS.c.key > rows[-1].key).limit(PAGE_ROWS)
+
+    def erase(self, model: str, key: str) -> bool:
+        """Remove the prediction of a model for a key; return whether there was one."""
+        wanted = delete(PREDICTIONS).where(*self._is_of(model), PREDICTIONS.c.key == key)
+        with self._translated(), self._engine.begin() as connection:
+            return bool(connection.execute(wanted).rowcount)
 
     def close(self) -> None:
         """Close the connections."""

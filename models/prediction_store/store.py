@@ -60,6 +60,12 @@ class PredictionStore(Protocol):
         A prediction that is replaced meanwhile may be left out, or be yielded as it was.
         """
 
+    def erase(self, model: str, key: str) -> bool:
+        """Remove the prediction of a model for a key; return whether there was one.
+
+        A later prediction is stored again.
+        """
+
     def close(self) -> None:
         """Close the connections."""
 

@@ -52,6 +52,10 @@ class RegistryKeys:
         """Hash of the calibrator's state of a stream; replaced as a whole, never deleted."""
         return f"{self.prefix}:conformal:{stream}"
 
+    def features(self, stream: str) -> str:
+        """Hash of the definitions of a stream's features, and their revision; until removed."""
+        return f"{self.prefix}:features:{stream}"
+
     @property
     def api_keys(self) -> str:
         """Hash of an API key's name to its document, which has the key's hash; until revoked."""

@@ -38,6 +38,7 @@ class LabelledDataset:
     `batch` has n rows, `labels` their n labels. `card` is the champion's, with the task, the
     classes and the schema. `served` has the champion's prediction of each row at serving time, or
     None. `rejected` counts, by rule, further rows that the guard rejected and `batch` lacks.
+    Without `has_champion`, `card` describes the rows, but is no version in the registry.
     """
 
     card: ModelCard
@@ -45,6 +46,7 @@ class LabelledDataset:
     labels: Sequence[Scalar]
     served: Sequence[PredictedValue | None]
     rejected: Counter[str]
+    has_champion: bool = True
 
     @property
     def classes(self) -> tuple[Scalar, ...]:
@@ -68,6 +70,7 @@ class LabelledDataset:
             [self.labels[row] for row in chosen],
             [self.served[row] for row in chosen],
             self.rejected,
+            self.has_champion,
         )
 
     def targets(self) -> Targets:
@@ -135,24 +138,27 @@ def split_by_time(
 def time_series_folds(dataset: LabelledDataset, count: int) -> list[tuple[RowIndices, RowIndices]]:
     """Return row positions to fit on and later ones to score on, for each of up to `count` folds.
 
-    Folds are left out if a class has fewer than `MIN_CLASS_ROWS_PER_PART` rows to fit on, or if
-    all rows to score on have the same label.
+    The newest half of the rows is scored in equal parts; each is scored by a model that was fitted
+    on all rows before it, which is at least half of them: what is best for few rows is not best for
+    all. Folds are left out if a class has fewer than `MIN_CLASS_ROWS_PER_PART` rows to fit on, or
+    if all rows to score on have the same label.
 
     Raises:
         NoUsableFold: all folds are left out.
     """
     targets, classes = dataset.targets(), len(dataset.classes)
+    splitter = TimeSeriesSplit(count, test_size=max(1, len(targets) // (2 * count)))
     usable = [
         (fitted, scored)
-        for fitted, scored in TimeSeriesSplit(count).split(targets)
-        if _has_every_class(targets[fitted], classes) and len(np.unique(targets[scored])) > 1
+        for fitted, scored in splitter.split(targets)
+        if has_every_class(targets[fitted], classes) and len(np.unique(targets[scored])) > 1
     ]
     if not usable:
         raise NoUsableFold(count)
     return usable
 
 
-def _has_every_class(targets: Targets, classes: int) -> bool:
+def has_every_class(targets: Targets, classes: int) -> bool:
     """Return whether each of `classes` class indices is frequent enough in targets (n,)."""
     if not classes:
         return True

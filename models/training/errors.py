@@ -1,12 +1,15 @@
 """The errors of training: no challenger can be trained from the collected rows.
 
 TrainingError
+├── CostsMissing        the costs of errors are incomplete, or do not apply
 ├── NoUsableFold        no time-ordered fold has enough classes to fit and score on
 ├── NotTrainable        models of this kind are not trained in batch
+├── SearcherMissing     the package of a searcher is not installed
 ├── TooFewRows
 ├── TooFewRowsOfClass
 ├── TooManyRejectedRows
-└── UnknownMetric       the requested metric does not apply to the task
+├── UnknownMetric       the requested metric does not apply to the task
+└── UnusableTable       the columns of a table cannot be used as label and features
 """
 
 from modstream.models.errors import ModelError
@@ -14,6 +17,14 @@ from modstream.models.errors import ModelError
 
 class TrainingError(ModelError):
     """No challenger can be trained from the collected rows."""
+
+
+class CostsMissing(TrainingError):
+    """The costs of errors, by which a decision threshold is chosen, are incomplete."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no decision threshold can be chosen: {reason}")
+        self.reason = reason
 
 
 class NoUsableFold(TrainingError):
@@ -33,6 +44,17 @@ class NotTrainable(TrainingError):
     def __init__(self, name: str, task: str) -> None:
         super().__init__(f"{name} is a model for {task}: such models are not trained in batch")
         self.name, self.task = name, task
+
+
+class SearcherMissing(TrainingError):
+    """The package of a searcher is not installed; an extra of modstream installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} is not installed: install it with pip install 'modstream[{extra}]', or search"
+            " by successive halving"
+        )
+        self.what, self.extra = what, extra
 
 
 class TooFewRows(TrainingError):
@@ -66,3 +88,11 @@ class UnknownMetric(TrainingError):
     def __init__(self, metric: str, known: tuple[str, ...]) -> None:
         super().__init__(f"{metric!r} is not a metric of this task: use {', '.join(known)}")
         self.metric, self.known = metric, known
+
+
+class UnusableTable(TrainingError):
+    """The columns of a table cannot be used as label, time and features."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the table cannot be trained on: {reason}")
+        self.reason = reason

@@ -1,122 +1,140 @@
-"""Random search over scikit-learn models, and ensembles of the best model of each kind.
+"""Search by successive halving over rows, within a budget, and ensembles of the best models.
 
-Random search: J. Bergstra and Y. Bengio, "Random search for hyper-parameter optimization", JMLR 13
-(2012), with Optuna. Ensembles: averaged predictions, and stacking after D. H. Wolpert, "Stacked
-generalization", Neural Networks 5 (1992).
+Successive halving: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
+hyperparameter optimization", AISTATS 2016. Many models are fitted on few rows, a third of them on
+three times as many, and so on. Further rounds begin with neighbours of the best models so far,
+after C. Wang et al., "FLAML: a fast and lightweight AutoML library", MLSys 2021.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import numpy as np
-import optuna
-from sklearn.base import BaseEstimator, clone
-
-from modstream.models.evaluation.metrics import HIGHER_IS_BETTER, PredictedValue, compute_metrics
-from modstream.models.runtimes.sklearn_introspection import predict_array
-from modstream.models.training.dataset import LabelledDataset, time_series_folds
-from modstream.models.training.search_space import (
-    SEARCH_SPACE,
-    build_ensembles,
-    fit_inputs,
-    with_encoder,
-)
+from modstream.models.training.budget import Budget
+from modstream.models.training.dataset import LabelledDataset
+from modstream.models.training.ensembles import make_ensembles
+from modstream.models.training.flaml_search import search_with_flaml
+from modstream.models.training.folds import RUNG_FACTOR, TimeOrderedFolds
+from modstream.models.training.proposals import Proposal, Proposer
 from modstream.models.training.settings import TrainSettings
+from modstream.models.training.trials import ModelTrial, rank_trials
 
 ProgressCallback = Callable[[str, float], None]
 """Receives the current step and the completed share, 0 to 1."""
 
+ROUND_FINALISTS = 3
+"""How many models of a round reach the last rung, besides the best of each kind."""
+SINGLE_RUNG_ROUND = 12
+"""How many models are in a round if there is only one rung."""
 
-@dataclass(frozen=True, slots=True)
-class ModelTrial:
-    """An unfitted estimator and its cross-validation scores, one per fold."""
 
-    kind: str
-    hyperparameters: Mapping[str, Any]
-    estimator: BaseEstimator
-    scores: tuple[float, ...]
+class SearchResult(NamedTuple):
+    """All trials, the best first, and the folds that they were compared on."""
 
-    @property
-    def mean_score(self) -> float:
-        """The mean over the folds."""
-        return float(np.mean(self.scores))
+    trials: list[ModelTrial]
+    folds: TimeOrderedFolds
 
 
 def search(
     dataset: LabelledDataset, metric: str, settings: TrainSettings, on_progress: ProgressCallback
-) -> list[ModelTrial]:
-    """Cross-validate random hyperparameters of every kind of model, then ensembles.
-
-    Returns:
-        All trials, the best by `metric` first.
+) -> SearchResult:
+    """Cross-validate models until the budget or the number of trials is used, then ensembles.
 
     Raises:
         NoUsableFold: no time-ordered fold has enough classes to fit and score on.
+        SearcherMissing: the package of the searcher is not installed.
     """
-    trials = list(_run_trials(dataset, metric, settings, on_progress))
-    best_by_kind = {one.kind: one.estimator for one in reversed(rank_trials(trials, metric))}
-    for kind, ensemble in build_ensembles(dataset.card.task, best_by_kind).items():
-        on_progress(f"trying {kind}", 1.0)
-        trials.append(_cross_validate(dataset, kind, {}, ensemble, metric, settings.folds))
-    return rank_trials(trials, metric)
+    folds = TimeOrderedFolds(dataset, settings.folds, settings.threads)
+    if settings.searcher == "flaml":
+        on_progress("searching with FLAML", 0.0)
+        found = search_with_flaml(folds, metric, settings)
+        return SearchResult(with_ensembles(found, folds, metric), folds)
+    budget = Budget(settings.budget_seconds, settings.budget_clock)
+    halving = SuccessiveHalving(folds, metric, settings, budget, on_progress)
+    return SearchResult(with_ensembles(halving.run(), folds, metric), folds)
 
 
-def rank_trials(trials: Sequence[ModelTrial], metric: str) -> list[ModelTrial]:
-    """Return the trials by mean score, the best first."""
-    sign = -1 if metric in HIGHER_IS_BETTER else 1
-    return sorted(trials, key=lambda trial: sign * trial.mean_score)
+def with_ensembles(
+    trials: Sequence[ModelTrial], folds: TimeOrderedFolds, metric: str
+) -> list[ModelTrial]:
+    """Return trials and the ensembles of the best of them, the best first."""
+    ranked = rank_trials(trials, metric)
+    finalists = [one for one in ranked if one.stride == ranked[0].stride]
+    return rank_trials([*ranked, *make_ensembles(finalists, folds, metric)], metric)
 
 
-def fit(estimator: BaseEstimator, dataset: LabelledDataset) -> BaseEstimator:
-    """Return a fitted copy of an estimator, with an encoder for the dataset's strings."""
-    schema = dataset.card.input_schema
-    model = with_encoder(clone(estimator), schema)
-    return model.fit(fit_inputs(dataset.batch, schema), dataset.targets())
+class SuccessiveHalving:
+    """One search over the folds of a data set."""
 
+    def __init__(
+        self,
+        folds: TimeOrderedFolds,
+        metric: str,
+        settings: TrainSettings,
+        budget: Budget,
+        on_progress: ProgressCallback,
+    ) -> None:
+        self._folds, self._metric, self._budget = folds, metric, budget
+        self._on_progress = on_progress
+        self._limit = settings.trials
+        self._strides = folds.strides()
+        self._proposer = Proposer(folds.task, settings.seed)
+        self._started = 0
 
-def predict_values(model: BaseEstimator, dataset: LabelledDataset) -> list[PredictedValue]:
-    """Return a fitted model's prediction for every row.
+    def run(self) -> list[ModelTrial]:
+        """Return the trials of all rounds, at least one."""
+        trials: list[ModelTrial] = []
+        while self._started < self._limit and (not trials or self._budget.allows()):
+            best = rank_trials(trials, self._metric)[:ROUND_FINALISTS]
+            trials.extend(self._run_round(best))
+        return trials
 
-    It is a number, or probabilities by the class's position, as `metric_labels` names classes.
-    """
-    outputs: list[Any] = predict_array(model, dataset.batch, dataset.card.task).tolist()
-    if dataset.card.task != "multiclass":
-        return outputs
-    positions = list(map(str, range(len(dataset.classes))))
-    return [dict(zip(positions, row, strict=True)) for row in outputs]
+    def _run_round(self, best: Sequence[ModelTrial]) -> list[ModelTrial]:
+        """Return each model of one round at the last rung that it has reached."""
+        rungs = len(self._strides)
+        size = ROUND_FINALISTS * RUNG_FACTOR ** (rungs - 1) if rungs > 1 else SINGLE_RUNG_ROUND
+        size = min(size, self._limit - self._started)
+        dropped: list[ModelTrial] = []
+        first, *others = self._strides
+        current: list[ModelTrial] = []
+        for proposal in self._proposer.propose(size, best):
+            if (self._started or current) and not self._budget.allows():
+                break
+            current.append(self._evaluate(proposal, first))
+        self._started += size
+        for stride in others:
+            promoted = self._promote(current)
+            reached = [self._advance(one, stride) for one in promoted]
+            moved = [one for one in reached if one is not None]
+            names = {id(one) for one, after in zip(promoted, reached, strict=True) if after}
+            dropped.extend(one for one in current if id(one) not in names)
+            current = moved
+        return [*current, *dropped]
 
+    def _promote(self, trials: Sequence[ModelTrial]) -> list[ModelTrial]:
+        """Return the best third, and the best of each kind, the best first."""
+        ranked = rank_trials(trials, self._metric)
+        kept = ranked[: -(-len(ranked) // RUNG_FACTOR)]
+        for one in ranked:
+            if one.kind not in {other.kind for other in kept}:
+                kept.append(one)
+        return rank_trials(kept, self._metric)
 
-def _run_trials(
-    dataset: LabelledDataset, metric: str, settings: TrainSettings, on_progress: ProgressCallback
-) -> Iterator[ModelTrial]:
-    # By default Optuna logs every trial to standard error, which would break the progress bar.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=settings.seed))
-    factories = SEARCH_SPACE[dataset.card.task]
-    for number in range(settings.trials):
-        trial = study.ask()
-        kind = tuple(factories)[number % len(factories)]
-        on_progress(f"trying {kind}", number / settings.trials)
-        estimator = factories[kind](trial, settings.seed)
-        result = _cross_validate(dataset, kind, trial.params, estimator, metric, settings.folds)
-        study.tell(trial, result.mean_score)
-        yield result
+    def _advance(self, trial: ModelTrial, stride: int) -> ModelTrial | None:
+        """Return a trial on more rows; None if the budget does not allow it."""
+        if not self._budget.allows(trial.seconds * trial.stride / stride):
+            return None
+        return self._evaluate(Proposal(trial.kind, trial.hyperparameters, trial.estimator), stride)
 
-
-def _cross_validate(
-    dataset: LabelledDataset,
-    kind: str,
-    hyperparameters: Mapping[str, Any],
-    estimator: BaseEstimator,
-    metric: str,
-    folds: int,
-) -> ModelTrial:
-    scores = []
-    for fitted, scored in time_series_folds(dataset, folds):
-        later = dataset.take(scored)
-        predictions = predict_values(fit(estimator, dataset.take(fitted)), later)
-        metrics = compute_metrics(later.metric_labels(), predictions, dataset.card.task, metric)
-        if metric in metrics:
-            scores.append(metrics[metric])
-    return ModelTrial(kind, dict(hyperparameters), estimator, tuple(scores))
+    def _evaluate(self, proposal: Proposal, stride: int) -> ModelTrial:
+        rows = "" if stride == 1 else f" on 1 of {stride} rows"
+        self._on_progress(f"trying {proposal.kind}{rows}", self._budget.share())
+        scores, outputs, seconds = self._folds.evaluate(proposal.estimator, stride, self._metric)
+        return ModelTrial(
+            proposal.kind,
+            proposal.hyperparameters,
+            proposal.estimator,
+            scores,
+            stride,
+            seconds,
+            outputs,
+        )

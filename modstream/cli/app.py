@@ -51,9 +51,14 @@ COMMANDS = {
         "Learn the thresholds of conformal sets from labels.",
         RUN,
     ),
+    "aggregator": LazyCommand(
+        "modstream.cli.aggregator:aggregator",
+        "Compute the features of a stream from its events.",
+        RUN,
+    ),
     "train": LazyCommand(
         "modstream.cli.train:train",
-        "Train a challenger on recent feedback.",
+        "Train a challenger on recent feedback, a file or a data set.",
         MANAGE,
         checks_servers=True,
     ),
@@ -62,6 +67,11 @@ COMMANDS = {
     ),
     "predict": LazyCommand(
         "modstream.cli.predict:predict", "Ask for predictions and print them.", PRODUCE_CONSUME
+    ),
+    "batch-predict": LazyCommand(
+        "modstream.cli.batch_predict:batch_predict",
+        "Predict all rows of a table in this process, without workers.",
+        PRODUCE_CONSUME,
     ),
     "precompute": LazyCommand(
         "modstream.cli.precompute:precompute",
@@ -141,7 +151,7 @@ MODELS = {
         checks_servers=True,
     ),
     "seed": LazyCommand(
-        "modstream.cli.publish:seed",
+        "modstream.cli.seed:seed",
         "Train and publish the two models of the demo.",
         checks_servers=True,
     ),
@@ -175,6 +185,40 @@ PIPELINES = {
         "modstream.cli.pipelines:publish",
         "Check a definition and publish it as a new version.",
         checks_servers=True,
+    ),
+}
+DATA = {
+    "list": LazyCommand("modstream.cli.data_catalogue:list_", "List the data sets."),
+    "show": LazyCommand(
+        "modstream.cli.data_catalogue:show", "Show a data set: origin, columns, files, openings."
+    ),
+    "ingest": LazyCommand(
+        "modstream.cli.data_ingest:ingest_",
+        "Add the rows of a file, a database, a topic or a schema.",
+    ),
+    "explore": LazyCommand(
+        "modstream.cli.data_explore:explore", "Write a page with the columns of a data set."
+    ),
+    "validate": LazyCommand(
+        "modstream.cli.data_validate:validate", "Name the cells that are not as expected."
+    ),
+    "split": LazyCommand(
+        "modstream.cli.data_split:split", "Divide into a training set and a sealed test set."
+    ),
+    "wrangle": LazyCommand(
+        "modstream.cli.data_wrangle:wrangle", "Make a new data set by named steps."
+    ),
+    "open": LazyCommand(
+        "modstream.cli.data_catalogue:open_", "Open a sealed test set, which is recorded."
+    ),
+}
+EXPERIMENTS = {
+    "list": LazyCommand("modstream.cli.experiments:list_", "List the experiments of `train`."),
+    "show": LazyCommand(
+        "modstream.cli.experiments:show", "Show the data, trials and figures of an experiment."
+    ),
+    "compare": LazyCommand(
+        "modstream.cli.experiments:compare", "Compare experiments, and how they differ."
     ),
 }
 TOPICS = {
@@ -214,6 +258,49 @@ LOG = {
     ),
     "expire": LazyCommand(
         "modstream.cli.inference_log:expire_", "Remove the files of the days before a date."
+    ),
+}
+FEATURES = {
+    "publish": LazyCommand(
+        "modstream.cli.features:publish", "Publish the definitions of a stream's features."
+    ),
+    "list": LazyCommand("modstream.cli.features:list_", "List the features of a stream."),
+    "show": LazyCommand(
+        "modstream.cli.features:show", "Show a feature, and its value for a group."
+    ),
+    "lag": LazyCommand(
+        "modstream.cli.features:lag", "Show the events that are not yet counted, by partition."
+    ),
+    "backfill": LazyCommand(
+        "modstream.cli.features:backfill", "Count the events from before a feature was added."
+    ),
+    "verify": LazyCommand(
+        "modstream.cli.features:verify",
+        "Compare the features of predictions with the recorded events, bit by bit.",
+    ),
+}
+VIEWS = {
+    "build": LazyCommand(
+        "modstream.cli.views:build", "Compute a view of the exported log, with its offsets."
+    ),
+    "show": LazyCommand(
+        "modstream.cli.views:show", "Print a view with the records that came since."
+    ),
+    "list": LazyCommand("modstream.cli.views:list_", "List the views of a stream."),
+}
+PRIVACY = {
+    "scan": LazyCommand(
+        "modstream.cli.privacy:scan_", "Find personal data in files and topics by its form."
+    ),
+    "find": LazyCommand(
+        "modstream.cli.privacy:find", "Search a person in topics, files and the store."
+    ),
+    "protect": LazyCommand(
+        "modstream.cli.privacy_protect:protect",
+        "Drop, pseudonymise or generalise the columns of a table.",
+    ),
+    "erase": LazyCommand(
+        "modstream.cli.privacy:erase_", "Erase a person, and prove it by a search."
     ),
 }
 KEYS = {
@@ -262,6 +349,16 @@ app.add_typer(
     rich_help_panel=MANAGE,
 )
 app.add_typer(
+    lazy_group(DATA, help="Ingest, explore, validate, split and wrangle data sets."),
+    name="data",
+    rich_help_panel=MANAGE,
+)
+app.add_typer(
+    lazy_group(EXPERIMENTS, help="List and compare what `train` has tried."),
+    name="experiments",
+    rich_help_panel=MANAGE,
+)
+app.add_typer(
     lazy_group(TOPICS, help="Create and inspect a stream's topics."),
     name="topics",
     rich_help_panel=MANAGE,
@@ -279,6 +376,21 @@ app.add_typer(
 app.add_typer(
     lazy_group(LOG, help="Export, query and erase the log of a stream's requests."),
     name="log",
+    rich_help_panel=INSPECT,
+)
+app.add_typer(
+    lazy_group(FEATURES, help="Publish and inspect the features that a stream computes."),
+    name="features",
+    rich_help_panel=MANAGE,
+)
+app.add_typer(
+    lazy_group(VIEWS, help="Batch views of a stream's log, merged with its newest records."),
+    name="views",
+    rich_help_panel=INSPECT,
+)
+app.add_typer(
+    lazy_group(PRIVACY, help="Find personal data in files and topics, and erase a person."),
+    name="privacy",
     rich_help_panel=INSPECT,
 )
 app.add_typer(

@@ -1,4 +1,4 @@
-"""`modstream models publish` and `seed`, which need the machine-learning libraries."""
+"""`modstream models publish`, which needs the machine-learning libraries."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from modstream.cli.names import open_models
 from modstream.cli.options import JsonOption, ModelArgument, check_alias
-from modstream.cli.output import open_progress, print_json, stderr, stdout
+from modstream.cli.output import print_json, stderr, stdout
 from modstream.cli.publication_text import describe_publication
 from modstream.cli.publish_options import (
     ClassesOption,
@@ -19,13 +19,11 @@ from modstream.cli.publish_options import (
 )
 from modstream.cli.servers import require_kafka, require_redis
 from modstream.cli.trial_card import print_trial, trial_document
-from modstream.demo.seed import seed as seed_models
 from modstream.models.errors import TrialFailed
 from modstream.models.importers.import_file import import_file
 from modstream.models.importers.imported_model import ImportedModel
 from modstream.models.registry.refs import CHAMPION
 from modstream.models.trial.process import TrialProcess
-from modstream.producers.replay.flights import load_flights
 from modstream.registry.publishing import TriedModel, publish_model, try_model
 from modstream.settings import Settings, load_settings
 
@@ -108,20 +106,3 @@ def _try(imported: ImportedModel, settings: Settings, *, has_sample: bool) -> Tr
             raise
         reason = f"{error.reason}: give rows of its own data with --sample FILE"
         raise TrialFailed(error.name, reason) from error
-
-
-def seed() -> None:
-    """Create the stream's topics; train and publish the demo's two models if they are missing."""
-    settings = load_settings()
-    require_kafka(settings)
-    with open_models(settings) as registry, open_progress() as progress:
-        task = progress.add_task("starting", total=1.0)
-        published = seed_models(
-            settings,
-            registry,
-            load_flights,
-            lambda activity, share: progress.update(task, description=activity, completed=share),
-        )
-    stderr.print(
-        f"published {' and '.join(published)}" if published else "topics and models exist already"
-    )

@@ -10,7 +10,6 @@ from typing import Annotated, get_args
 import typer
 from pydantic import ValidationError
 
-from modstream.cli.sample_rows import read_sample
 from modstream.models.importers.description import ModelDescription
 from modstream.models.schema.card import ScoreKind, Task
 from modstream.models.schema.columns import Scalar
@@ -89,8 +88,14 @@ def describe_model(
         scores=None if scores is None else _one_of("--scores", scores, get_args(ScoreKind)),  # type: ignore[arg-type]
         classes=parse_classes(classes),
         features=parsed,
-        samples=None if sample is None else read_sample(sample, parsed),
+        samples=None if sample is None else _read_sample(sample, parsed),
     )
+
+
+def _read_sample(path: Path, features: tuple[Feature, ...]) -> list[dict[str, object]]:
+    from modstream.cli.sample_rows import read_sample  # noqa: PLC0415 - pandas takes 0.3 s
+
+    return read_sample(path, features)
 
 
 def parse_feature(text: str) -> Feature:

@@ -1,6 +1,8 @@
 """`modstream train` retrains a model once; `modstream retrainer` does it when a model decays."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
@@ -18,10 +20,29 @@ from modstream.cli.options import (
 from modstream.cli.output import open_progress, print_json, print_rows, stderr, stdout
 from modstream.cli.servers import require_stream
 from modstream.cli.service import follow_stack, wait_until_ready
+from modstream.cli.train_options import (
+    BudgetOption,
+    ClockOption,
+    DataOption,
+    FalseNegativeOption,
+    FalsePositiveOption,
+    IgnoreOption,
+    LabelOption,
+    OutputOption,
+    SearcherOption,
+    TaskOption,
+    TestOption,
+    TimeOption,
+    table_options,
+    write_artifact,
+)
 from modstream.models.registry.refs import CHALLENGER
+from modstream.models.training.costs import DecisionThreshold
+from modstream.models.training.search import ProgressCallback
 from modstream.process.signals import stop_signals
 from modstream.process.slots import claim_model
-from modstream.retrain.retrain import RetrainResult, retrain
+from modstream.retrain.recorded_training import RecordedTraining
+from modstream.retrain.retrain import Publication, retrain, train_table
 from modstream.services.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -44,10 +65,19 @@ def train(
             callback=check_stream,
         ),
     ] = None,
+    data: DataOption = None,
+    label: LabelOption = None,
+    time: TimeOption = None,
+    ignored: IgnoreOption = None,
+    task: TaskOption = None,
+    test: TestOption = None,
+    budget: BudgetOption = None,
+    clock: ClockOption = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of hyperparameter settings to try.", show_default=False),
+        typer.Option(min=1, help="Most hyperparameter settings to try.", show_default=False),
     ] = None,
+    searcher: SearcherOption = None,
     metric: Annotated[
         str | None,
         typer.Option(help="The metric that decides: auc, accuracy, r2, ...", show_default=False),
@@ -55,6 +85,8 @@ def train(
     threshold: Annotated[
         float | None, typer.Option(help="The value that the metric must reach.", show_default=False)
     ] = None,
+    cost_false_positive: FalsePositiveOption = None,
+    cost_false_negative: FalseNegativeOption = None,
     alias: Annotated[
         str,
         typer.Option(
@@ -65,34 +97,60 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train and report; publish nothing.")
     ] = False,
+    output: OutputOption = None,
     reason: ReasonOption = "retrained",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a challenger on recent feedback; publish it if it passes the acceptance checks.
+    """Train a challenger on recent feedback, a file or a data set; publish it if it is accepted.
 
     It is accepted if it reaches the threshold, if one is set, and if the champion is not
     significantly better. Exits with code 0 if it was accepted, else with 1. The champion keeps
-    serving.
+    serving. With --data and --dry-run, no server is needed.
     """
-    settings = override_train_settings(
-        load_settings(stream=stream), {"trials": trials, "metric": metric, "threshold": threshold}
-    )
-    require_stream(settings)
-    with open_models(settings) as registry, open_progress() as progress:
-        task = progress.add_task("starting", total=1.0)
-        result = retrain(
-            settings,
-            registry,
-            model or settings.models[0],
-            reason=reason,
-            on_progress=lambda activity, share: progress.update(
-                task, description=activity, completed=share
-            ),
-            alias=None if dry_run else alias,
-        )
+    given = {
+        "budget_seconds": budget,
+        "budget_clock": clock,
+        "trials": trials,
+        "searcher": searcher,
+        "metric": metric,
+        "threshold": threshold,
+        "cost_false_positive": cost_false_positive,
+        "cost_false_negative": cost_false_negative,
+    }
+    settings = override_train_settings(load_settings(stream=stream), given)
+    name = model or settings.models[0]
+    table = table_options(data, label, time, ignored, task, test)
+    with ExitStack() as stack:
+        registry = None
+        if table is None or not dry_run:
+            require_stream(settings)
+            registry = stack.enter_context(open_models(settings))
+        on_progress = stack.enter_context(show_progress())
+        if table is not None:
+            publication = None if registry is None else Publication(registry, alias, reason)
+            result = train_table(settings, name, table, publication, on_progress)
+        elif registry is not None:
+            result = retrain(
+                settings,
+                registry,
+                name,
+                reason=reason,
+                on_progress=on_progress,
+                alias=None if dry_run else alias,
+            )
+    if output is not None:
+        write_artifact(result, output)
     print_result(result, alias, as_json=as_json)
     if not result.training.is_accepted:
         raise typer.Exit(1)
+
+
+@contextmanager
+def show_progress() -> Iterator[ProgressCallback]:
+    """Show the progress of a training on standard error."""
+    with open_progress() as progress:
+        task = progress.add_task("starting", total=1.0)
+        yield lambda activity, share: progress.update(task, description=activity, completed=share)
 
 
 def retrainer(
@@ -142,7 +200,7 @@ def override_train_settings(settings: Settings, options: dict[str, Any]) -> Sett
     return settings.model_copy(update={"train": replace(settings.train, **given)})
 
 
-def print_result(result: RetrainResult, alias: str, *, as_json: bool) -> None:
+def print_result(result: RecordedTraining, alias: str, *, as_json: bool) -> None:
     """Print the metrics of challenger and champion, and what became of the challenger."""
     trained = result.training
     version = None if result.card is None else result.card.version
@@ -157,6 +215,10 @@ def print_result(result: RetrainResult, alias: str, *, as_json: bool) -> None:
                 "champion": trained.champion_on_overlap,
                 "gain": trained.gain,
                 "rejection_reasons": trained.rejection_reasons,
+                "decision": None if trained.decision is None else asdict(trained.decision),
+                "searched": trained.searched._asdict(),
+                "spent": trained.spent._asdict(),
+                "experiment": result.experiment.id,
                 "report": result.report,
             }
         )
@@ -166,8 +228,24 @@ def print_result(result: RetrainResult, alias: str, *, as_json: bool) -> None:
         for name, value in trained.metrics.items()
     ]
     print_rows(rows, as_json=False, empty="")
+    if trained.decision is not None:
+        print_decision(trained.decision)
     for rejection in trained.rejection_reasons:
         stdout.print(f"rejected: {rejection}")
     if version is not None:
         stdout.print(f"published {trained.spec.name} version {version} as {alias}")
+    stderr.print(
+        f"{trained.chosen.name}; {trained.spent.cpu:.0f} s of processor time,"
+        f" {trained.spent.wall:.0f} s in all; experiment {result.experiment.id}",
+        highlight=False,
+    )
     stderr.print(f"report: {result.report}", soft_wrap=True)
+
+
+def print_decision(decision: DecisionThreshold) -> None:
+    """Print the threshold by the costs of errors, and what it saves."""
+    stdout.print(
+        f"decide from {decision.threshold:.4f} on: {decision.cost_per_row:.4f} a row, instead of"
+        f" {decision.cost_at_half:.4f} from 0.5 on",
+        highlight=False,
+    )

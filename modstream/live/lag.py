@@ -83,7 +83,7 @@ def service_lags(connection: Connection, topics: Topics) -> list[ServiceLag]:
         else:
             is_running = admin.count_members(group) > 0
         if committed or is_running:
-            records = _without_markers(connection, committed, admin.lag(group, names))
+            records = without_markers(connection, committed, admin.lag(group, names))
             found.append(ServiceLag(service, is_running, records))
     return found
 
@@ -104,7 +104,7 @@ def has_learner(connection: Connection, admin: Admin, topics: Topics) -> bool:
     return False
 
 
-def _without_markers(
+def without_markers(
     connection: Connection,
     committed: Mapping[TopicPartition, int],
     lag: Mapping[TopicPartition, int],

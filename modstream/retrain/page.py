@@ -19,25 +19,40 @@ from modstream.report.page import (
 )
 from modstream.report.report_table import ReportTable
 from modstream.retrain import plots
+from modstream.retrain.error_tables import decision_table, error_tables
 
 MAX_TRIALS = 12
 """Maximum number of trials in the report, the best first."""
 
 
 def write_page(
-    dataset: LabelledDataset, training: TrainingResult, settings: TrainSettings, path: Path
+    dataset: LabelledDataset,
+    training: TrainingResult,
+    settings: TrainSettings,
+    path: Path,
+    test_openings: int = 1,
 ) -> None:
     """Write the report to a file; its folder is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_training_page(dataset, training, settings), encoding="utf-8")
+    page = render_training_page(dataset, training, settings, test_openings)
+    path.write_text(page, encoding="utf-8")
 
 
 def render_training_page(
-    dataset: LabelledDataset, training: TrainingResult, settings: TrainSettings
+    dataset: LabelledDataset,
+    training: TrainingResult,
+    settings: TrainSettings,
+    test_openings: int = 1,
 ) -> str:
-    """Return the whole HTML document."""
+    """Return the whole HTML document; `test_openings` says how often the test rows were used."""
     verdict = "ACCEPTED" if training.is_accepted else "REJECTED"
-    tables = (_metrics_table(training, settings), _trials_table(training), _data_table(dataset))
+    tables = (
+        _metrics_table(training, settings, test_openings),
+        *([decision_table(training.decision)] if training.decision else []),
+        _trials_table(training, settings),
+        *error_tables(training),
+        _data_table(dataset),
+    )
     body = f"""<dl class="key">{"".join(_headline_numbers(dataset, training))}</dl>
 <div class="pair">{"".join(_plots(training))}</div>
 {"".join(map(render_table, tables))}"""
@@ -82,7 +97,9 @@ def _plots(training: TrainingResult) -> Iterable[str]:
     yield render_plot(title, note, "calibration", plots.plot_calibration, training, HALF_PLOT)
 
 
-def _metrics_table(training: TrainingResult, settings: TrainSettings) -> ReportTable:
+def _metrics_table(
+    training: TrainingResult, settings: TrainSettings, test_openings: int
+) -> ReportTable:
     overlap = (training.challenger_on_overlap, training.champion_on_overlap)
     threshold = PLACEHOLDER if settings.threshold is None else f"{settings.threshold:g}"
     rows = tuple(
@@ -96,19 +113,26 @@ def _metrics_table(training: TrainingResult, settings: TrainSettings) -> ReportT
     )
     columns = ("", "challenger", "required", "where both predicted", "champion there")
     gain = training.gain
-    notes: tuple[str, ...] = ()
+    notes = []
     if gain is not None:
         better = f"better than the champion by {gain.low:+.4f} to {gain.high:+.4f}"
-        notes = (f"{training.metric}: {better} (95 % confidence, paired bootstrap)",)
-    return ReportTable("Metrics on the test rows", columns, rows, notes)
+        notes.append(f"{training.metric}: {better} (95 % confidence, paired bootstrap)")
+    if test_openings > 1:
+        notes.append(
+            f"{test_openings} challengers were tested on these rows: the more there are, the more"
+            " is chance in the best of them"
+        )
+    return ReportTable("Metrics on the test rows", columns, rows, tuple(notes))
 
 
-def _trials_table(training: TrainingResult) -> ReportTable:
+def _trials_table(training: TrainingResult, settings: TrainSettings) -> ReportTable:
     rows = tuple(
         (
-            trial.kind,
+            trial.name,
             format_score(trial.mean_score),
-            format_score(float(np.std(trial.scores))),
+            format_score(trial.score_deviation),
+            "all" if trial.stride == 1 else f"1 of {trial.stride}",
+            f"{trial.seconds:.1f}",
             ", ".join(f"{name} {value:.3g}" for name, value in trial.hyperparameters.items())
             or PLACEHOLDER,
         )
@@ -116,7 +140,18 @@ def _trials_table(training: TrainingResult) -> ReportTable:
     )
     folds = len(training.trials[0].scores)
     title = f"Trials: {training.metric} in {folds} time-ordered folds"
-    return ReportTable(title, ("kind", "mean", "deviation", "settings"), rows)
+    columns = ("kind", "mean", "deviation", "rows fitted", "CPU s", "settings")
+    searched, spent = training.searched, training.spent
+    times = (
+        f"the search took {searched.cpu:.1f} s of processor time and {searched.wall:.1f} s, all"
+        f" together {spent.cpu:.1f} and {spent.wall:.1f} s; the budget was"
+        f" {settings.budget_seconds:g} s of {settings.budget_clock} time"
+    )
+    chosen = (
+        f"chosen is {training.chosen.name}: the simplest of those that the best does not beat by"
+        " more than a standard error"
+    )
+    return ReportTable(title, columns, rows, (times, chosen))
 
 
 def _data_table(dataset: LabelledDataset) -> ReportTable:

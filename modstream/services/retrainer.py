@@ -16,9 +16,9 @@ from modstream.broker.wire.topics import Topics
 from modstream.errors import Interrupted
 from modstream.models.evaluation.metrics import HIGHER_IS_BETTER
 from modstream.models.registry.registry import Registry
+from modstream.models.training.acceptance import selection_metric
 from modstream.models.training.dataset import check_task
 from modstream.models.training.errors import TrainingError
-from modstream.models.training.train import selection_metric
 from modstream.process.activity import ActivityLog
 from modstream.processors.learn.retrain_policy import RetrainPolicy
 from modstream.registry.access import open_registry, wait_for_model

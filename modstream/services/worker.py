@@ -17,7 +17,7 @@ from modstream.broker.loop.crash_guard import TRIAL_SECONDS, CrashGuard
 from modstream.broker.loop.crash_journal import JOURNAL_FOLDER, CrashJournal
 from modstream.broker.loop.loop import Loop
 from modstream.broker.loop.ports import Delivery, Handler
-from modstream.broker.wire.records import OffsetRanges
+from modstream.features.follower import FeatureFollower
 from modstream.models.serving.model_cache import ModelCache
 from modstream.models.trial.process import TrialProcess
 from modstream.process.gc_tuning import relaxed_gc
@@ -31,9 +31,11 @@ from modstream.processors.predict.inference_log import InferenceLog
 from modstream.processors.predict.model_resolver import FindThresholds, no_thresholds
 from modstream.processors.predict.responses import ResponseWriter
 from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.stream_features import FindFeatures, no_features
 from modstream.processors.predict.version_markers import VersionMarkers
 from modstream.registry.access import load_trust, open_registry, wait_for_model
 from modstream.registry.conformal import ThresholdFollower
+from modstream.services.group_probe import GroupProbe
 from modstream.services.route_models import describe_problems, is_settled
 from modstream.services.worker_hooks import HookList, WorkerHooks, WorkerStats
 from modstream.settings import Settings
@@ -63,6 +65,7 @@ def handler(
     source: GroupConsumer,
     hooks: WorkerHooks,
     thresholds: FindThresholds = no_thresholds,
+    features: FindFeatures = no_features,
 ) -> Handler:
     """Return the handler of requests, composed of its steps."""
     topics, max_bytes = settings.topics(), settings.max_request_bytes
@@ -82,6 +85,7 @@ def handler(
         log=inference_log(settings, source),
         answer_events=settings.answer_events,
         thresholds=thresholds,
+        features=features,
     )
 
 
@@ -125,7 +129,7 @@ class WorkerFactories:
     consumer: Callable[[Settings, str], GroupConsumer] = consumer
     delivery: Callable[[Settings, str, GroupConsumer], Delivery] = delivery
     handler: Callable[
-        [Settings, ModelCache, GroupConsumer, WorkerHooks, FindThresholds], Handler
+        [Settings, ModelCache, GroupConsumer, WorkerHooks, FindThresholds, FindFeatures], Handler
     ] = handler
 
 
@@ -165,6 +169,7 @@ def run_worker(
             trials=trials,
         ) as models,
         ThresholdFollower(settings) as follower,
+        FeatureFollower(settings) as features,
     ):
         measured.watch(models)
         models.require(settings.models)
@@ -174,6 +179,8 @@ def run_worker(
         if stop.is_set():
             return
         models.wait_for_imports(IMPORT_SECONDS)
+        if not features.wait_ready():
+            log.warning("the stream's features are not loaded yet: they have no values")
         admin = Admin(settings.connection)
         logged = [topics.inferences] if settings.inference_log.enabled else []
         admin.wait_ready([topics.version_markers, *logged])
@@ -185,11 +192,16 @@ def run_worker(
         deliver = factories.delivery(settings, client_id, source)
         batch_size = AdaptiveBatchSize(settings.batch.max_records, settings.batch.max_seconds)
         journal = CrashJournal(settings.home / JOURNAL_FOLDER / topics.group("worker"))
-        own_handler = factories.handler(settings, models, source, hook, follower.thresholds)
+        followed = follower.thresholds, features.features
+        own_handler = factories.handler(settings, models, source, hook, *followed)
         handle = guarded(own_handler, settings, journal, source, hook)
         handle = measured.handler(handle, topics.dlq) if metrics.is_on else handle
         handle, deliver = tracing.worker(handle, deliver, topics.group("worker"))
-        probe = metrics.probe(WorkerProbe(settings, source, stats))
+        group = topics.group("worker")
+        asked = GroupProbe(
+            settings.connection, group, [topics.requests], source, lambda: stats.batches
+        )
+        probe = metrics.probe(asked)
         watchdog = StallWatchdog(
             *(
                 client_id,
@@ -209,34 +221,3 @@ def run_worker(
             deliver.close()
             source.close()
             log.info("worker stopped", **stats.totals())
-
-
-class WorkerProbe:
-    """The pending requests of a worker's own partitions, for its watchdog's thread."""
-
-    def __init__(self, settings: Settings, source: GroupConsumer, stats: WorkerStats) -> None:
-        self._connection = settings.connection
-        self._group = settings.topics().group("worker")
-        self._topic = settings.topics().requests
-        self._source = source
-        self._stats = stats
-        self._admin = Admin(settings.connection)
-
-    def deliveries(self) -> int:
-        """Return the number of delivered batches."""
-        return self._stats.batches
-
-    def drained_polls(self) -> int:
-        """Return how often a poll returned fewer records than it asked for."""
-        return self._source.drained_polls
-
-    def pending(self) -> OffsetRanges:
-        """Return the offsets that are not committed yet; transaction markers are among them."""
-        done = self._admin.committed_offsets(self._group, [self._topic])
-        ends = self._admin.end_offsets([self._topic], committed=True)
-        ranges = {one: (done.get(one, 0), ends[one]) for one in self._source.owned}
-        return {one: offsets for one, offsets in ranges.items() if offsets[1] > offsets[0]}
-
-    def has_records(self, ranges: OffsetRanges) -> bool:
-        """Return whether the ranges hold a committed record."""
-        return any(True for _ in read_offset_ranges(self._connection, self._topic, ranges))

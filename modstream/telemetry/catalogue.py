@@ -41,6 +41,7 @@ BY_SERVICE: Mapping[str, tuple[MetricSpec, ...]] = MappingProxyType(
         "learner": learning_metrics.LEARNER,
         "retrainer": learning_metrics.RETRAINER,
         "calibrator": learning_metrics.CALIBRATOR,
+        "aggregator": learning_metrics.AGGREGATOR,
         "materializer": serving_metrics.MATERIALIZER,
         "gateway": serving_metrics.GATEWAY,
     }

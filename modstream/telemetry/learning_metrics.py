@@ -1,4 +1,4 @@
-"""The metrics of what learns: the joiner, the learner, the retrainer and the calibrator."""
+"""The metrics of what learns: joiner, learner, retrainer, calibrator and aggregator."""
 
 from modstream.telemetry.metric_spec import MetricSpec
 
@@ -128,6 +128,21 @@ CALIBRATOR_WAITING = MetricSpec(
     "Whether Redis is not available now (1) or is (0).",
 )
 
+AGGREGATOR_EVENTS = MetricSpec(
+    "modstream_aggregator_events_total", "counter", "Events that the stream's features count."
+)
+AGGREGATOR_UNREADABLE = MetricSpec(
+    "modstream_aggregator_unreadable_total",
+    "counter",
+    "Records of the features' sources that could not be read and have no event.",
+)
+AGGREGATOR_PARTIALS = MetricSpec(
+    "modstream_aggregator_partials", "gauge", "Partial aggregates that this process holds."
+)
+AGGREGATOR_BYTES = MetricSpec(
+    "modstream_aggregator_state_bytes", "gauge", "Estimated memory of the partial aggregates."
+)
+
 JOINER = (
     JOINER_ROWS,
     JOINER_DELAY,
@@ -157,6 +172,14 @@ CALIBRATOR = (
     CALIBRATOR_WAITING,
 )
 """All metrics of a calibrator."""
+
+AGGREGATOR = (
+    AGGREGATOR_EVENTS,
+    AGGREGATOR_UNREADABLE,
+    AGGREGATOR_PARTIALS,
+    AGGREGATOR_BYTES,
+)
+"""All metrics of an aggregator."""
 
 RETRAINER = (
     RETRAINER_RECORDS,

@@ -26,8 +26,8 @@ from modstream.processors.join.answers import (
     rows_of,
 )
 from modstream.processors.join.changes import Changes
-from modstream.processors.join.entries import Entries
 from modstream.processors.join.entry import FIRST_ROW_WAITING, JoinEntry, JoinState
+from modstream.processors.join.entry_store import EntryStore
 from modstream.processors.join.problems import problem_of, row_problem
 from modstream.processors.join.routing import LabelRouter, origin_of
 from modstream.processors.join.state_machine import (
@@ -53,7 +53,7 @@ MAX_LABEL_BYTES = 64 * 1024
 class Arrivals:
     """Collects what records change; the entries themselves are left as they are."""
 
-    def __init__(self, entries: Entries, router: LabelRouter) -> None:
+    def __init__(self, entries: EntryStore, router: LabelRouter) -> None:
         self._entries = entries
         self._router = router
 
@@ -144,10 +144,10 @@ class Arrivals:
 
     def waiting_labels(self, request_id: str) -> list[tuple[JoinEntry, Transition]]:
         """Return the entries of a request whose labels cannot be joined, and how they are told."""
-        main = self._entries.by_key.get(request_id)
+        main = self._entries.get(request_id)
         if main is None or main.unlabellable is None:
             return []
-        found = map(self._entries.by_key.get, self._entries.rows_of(request_id))
+        found = map(self._entries.get, tuple(self._entries.rows_of(request_id)))
         return [
             (entry, tell(entry, entry.label, main.unlabellable))
             for entry in found

@@ -5,7 +5,6 @@ messages. To apply them cannot fail, so a record that raises an exception has ch
 """
 
 from collections import Counter
-from collections.abc import Mapping
 
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Feedback, JoinedPrediction, Unjoined, UnjoinedReason
@@ -14,6 +13,7 @@ from modstream.broker.wire.record_size import MAX_KEY_BYTES, fits, record_size
 from modstream.broker.wire.records import Headers, ProducerRecord
 from modstream.broker.wire.topics import Topics
 from modstream.processors.join.entry import JoinEntry, JoinState
+from modstream.processors.join.entry_store import EntryStore
 from modstream.processors.join.label_stats import LabelStats
 from modstream.processors.join.transitions import JoinCounter, Transition
 
@@ -26,7 +26,7 @@ class Changes:
     """
 
     def __init__(
-        self, topics: Topics, entries: Mapping[str, JoinEntry], limits: RecordLimits, partition: int
+        self, topics: Topics, entries: EntryStore, limits: RecordLimits, partition: int
     ) -> None:
         self.changed: dict[str, JoinEntry | None] = {}
         self.records: list[ProducerRecord] = []

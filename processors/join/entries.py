@@ -1,11 +1,12 @@
-"""All entries of one partition: by row, by the time at which they are due, and by their age."""
+"""All entries of one partition in memory: by row, by the time they are due, and by their age."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 
 from modstream.broker.wire.identifiers import row_key
 from modstream.processors.join.entry import JoinEntry, expiry_time
+from modstream.processors.join.entry_store import ChangelogRow, OffsetRange
 from modstream.processors.join.settings import EntryLimits
 
 ENTRY_BYTES = 600
@@ -14,11 +15,11 @@ in the dictionary."""
 MIN_QUEUE = 1000
 
 
-class Entries:
-    """The entries of one partition by the key of their row, within limits.
+class MemoryEntries:
+    """An `EntryStore` in memory: each start reads the changelog from its beginning."""
 
-    What is beyond the limits is dropped by the owner, the oldest first: `next_evicted` names it.
-    """
+    state_row: bytes | None = None
+    next_offset: int | None = None
 
     def __init__(self, horizon: int, limits: EntryLimits) -> None:
         self.by_key: dict[str, JoinEntry] = {}
@@ -32,6 +33,15 @@ class Entries:
         self._due: list[tuple[int, str]] = []
         self._by_age: deque[str] = deque()
         self._orphans_by_age: deque[str] = deque()
+        self._untold: set[str] = set()
+
+    def get(self, key: str) -> JoinEntry | None:
+        """Return the entry of a row."""
+        return self.by_key.get(key)
+
+    def snapshot(self) -> Mapping[str, JoinEntry]:
+        """Return all entries."""
+        return self.by_key
 
     def rows_of(self, request_id: str) -> Iterator[str]:
         """Yield the keys of all entries of a request."""
@@ -72,21 +82,11 @@ class Entries:
         return None
 
     def next_evicted(self) -> tuple[JoinEntry, str] | None:
-        """Return the oldest entry if there are too many, and why; None within the limits.
-
-        The owner removes it. Labels without a prediction have a limit of their own, so that they
-        never displace predictions.
-        """
+        """Return the oldest entry if there are too many, and why; the owner removes it."""
         limits = self._limits
-        if self.orphan_count > limits.max_orphans or self._orphan_size > limits.max_orphan_bytes:
-            detail = f"evicted: more than {limits.max_orphans:,} labels wait for a prediction"
-            if self.orphan_count <= limits.max_orphans:
-                detail = f"evicted: waiting labels need more than {limits.max_orphan_bytes:,} bytes"
+        if detail := limits.excess_of_orphans(self.orphan_count, self._orphan_size):
             return self._oldest(self._orphans_by_age), detail
-        if len(self.by_key) > limits.max_entries or self.size > limits.max_entry_bytes:
-            detail = f"evicted: more than {limits.max_entries:,} rows are kept"
-            if len(self.by_key) <= limits.max_entries:
-                detail = f"evicted: the rows kept need more than {limits.max_entry_bytes:,} bytes"
+        if detail := limits.excess_of_entries(len(self.by_key), self.size):
             return self._oldest(self._by_age), detail
         return None
 
@@ -98,6 +98,34 @@ class Entries:
                 return entry
             self._orphans_by_age.popleft()
         return None
+
+    def add_untold(self, request_ids: Iterable[str]) -> None:
+        """Note requests whose waiting labels were not told."""
+        self._untold.update(request_ids)
+
+    def take_untold(self) -> Collection[str]:
+        """Return these requests, and forget them."""
+        untold, self._untold = self._untold, set()
+        return untold
+
+    def commit(self, rows: Sequence[ChangelogRow], written: OffsetRange | None) -> None:
+        """Do nothing: the changelog has the rows."""
+
+    def commit_restored(self, rows: Sequence[ChangelogRow], end: int) -> None:
+        """Do nothing."""
+
+    def confirm(self) -> None:
+        """Do nothing."""
+
+    def reject_changelog(self) -> None:
+        """Do nothing: each start reads the changelog."""
+
+    def size_on_disk(self) -> int:
+        """Return 0."""
+        return 0
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def _oldest(self, keys: deque[str]) -> JoinEntry:
         only_orphans = keys is self._orphans_by_age

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AliasChoices, ConfigDict, Field, with_config
+from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter, with_config
 
 from modstream.broker.wire.contracts import JoinedPrediction
 from modstream.broker.wire.features import FeatureRow, JsonScalar
@@ -133,6 +133,10 @@ class JoinEntry:
     def is_waiting_for_label(self) -> bool:
         """Whether a prediction waits for its label."""
         return self.state is JoinState.OPEN and bool(self.predictions)
+
+
+ENTRY_ADAPTER: TypeAdapter[JoinEntry] = TypeAdapter(JoinEntry)
+"""Reads and writes the changelog's value of an entry."""
 
 
 def expiry_time(entry: JoinEntry, horizon: int) -> int:

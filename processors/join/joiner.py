@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic, time_ns
+from uuid import uuid4
 
 from modstream.broker.errors import InternalError
 from modstream.broker.loop.crash_guard import CrashGuard
@@ -13,6 +14,7 @@ from modstream.broker.wire.partitioner import partition_for_key
 from modstream.broker.wire.record_limits import RecordLimits
 from modstream.broker.wire.records import ProducerRecord, Record, TopicPartition
 from modstream.broker.wire.topics import Topics
+from modstream.processors.join.entry_store import EntryStore
 from modstream.processors.join.metrics import join_metrics
 from modstream.processors.join.partition import JoinOutput, PartitionJoin
 from modstream.processors.join.ports import (
@@ -27,6 +29,8 @@ from modstream.processors.join.settings import JoinerSettings
 from modstream.processors.join.waiting import WaitingLabels, WaitingLabelsMonitor
 
 MetricsKey = tuple[str, str | None, int | None]
+OpenStore = Callable[[int], EntryStore]
+"""Opens the store of a partition, by its number."""
 
 
 class Joiner:
@@ -36,15 +40,17 @@ class Joiner:
       1. join it in memory
       2. publish its output, and wait for the acknowledgements
       3. write its changelog rows, and wait
-      4. advance `durable_positions`, to which the consumer commits and seeks
-    A crash between 2 and 3 repeats outputs and never loses one. A failure ends the process, so
-    that the state in memory is never ahead of the changelog.
+      4. let the store keep the changes, with the offset of the changelog rows
+      5. advance `durable_positions`, to which the consumer commits and seeks
+    A crash between 2 and 3 repeats outputs and never loses one. After a crash between 3 and 4, the
+    rows are read from the changelog. A failure ends the process, so that the state in memory is
+    never ahead of the changelog, and the store never has what the changelog has not.
 
     With `protection`, a record over which processes die is set aside. `on_joined` is called with
-    each batch after step 3.
+    each batch after step 4. `open_store` opens the store of a partition, by default in memory.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, and observers that have defaults
         self,
         topics: Topics,
         settings: JoinerSettings,
@@ -52,6 +58,8 @@ class Joiner:
         io: JoinerIO,
         protection: Protection | None = None,
         on_joined: OnJoined = ignore_joined,
+        *,
+        open_store: OpenStore | None = None,
     ) -> None:
         self.partitions: dict[int, PartitionJoin] = {}
         self.restored_rows = 0
@@ -61,6 +69,7 @@ class Joiner:
         self._changelog = changelog
         self._io = io
         self._on_joined = on_joined
+        self._open_store = open_store
         self._positions: dict[TopicPartition, int] = {}
         self._idle_ms = int(settings.timer_interval_seconds * 1000 * settings.idle_rate)
         self._lock = asyncio.Lock()
@@ -81,6 +90,15 @@ class Joiner:
         """Whether the partitions are restored, and their records are joined."""
         return self._is_active
 
+    def size_on_disk(self) -> int:
+        """Return the bytes of all partitions' state on disk."""
+        return sum(one.store.size_on_disk() for one in self.partitions.values())
+
+    def close(self) -> None:
+        """Close the stores of all partitions, and forget these."""
+        self._is_active = False
+        self.assign(())
+
     def durable_positions(self) -> dict[TopicPartition, int]:
         """Return, for each input, the next offset that is not covered by the changelog."""
         return dict(self._positions)
@@ -91,10 +109,14 @@ class Joiner:
             self._is_active = False
 
     def assign(self, partitions: Collection[int]) -> None:
-        """Keep the state of these partitions, and create state to restore; drop all others."""
+        """Keep the state of these partitions, and create state to restore; drop all others.
+
+        Raises:
+            StateUnusable: a store cannot be opened.
+        """
         self._positions = {}
         for number in self.partitions.keys() - partitions:
-            del self.partitions[number]
+            self.partitions.pop(number).store.close()
         for number in partitions - self.partitions.keys():
             settings = self._settings
             self._assignments[number] += 1
@@ -106,19 +128,24 @@ class Joiner:
                 self._record_limits,
                 number=number,
                 partitions=settings.partitions if settings.forward_labels else 1,
+                entries=self._open_store(number) if self._open_store else None,
             )
 
     def restore(self, number: int, rows: Sequence[Record]) -> None:
-        """Restore changelog rows of one partition."""
+        """Restore changelog rows of one partition.
+
+        Raises:
+            StateUnusable: the store cannot be written, or belongs to another changelog.
+        """
         self.restored_rows += len(rows)
         if partition := self.partitions.get(number):
-            for row in rows:
-                partition.restore(row.key, row.value)
+            partition.restore_rows(rows)
 
     def resume(self) -> None:
         """Start processing at the input positions in the restored state."""
         self._last_input_at.clear()
-        for number in self.partitions:
+        for number, partition in self.partitions.items():
+            partition.state.table_id = partition.state.table_id or uuid4().hex
             self._update_positions(number)
             self._align_inputs(number)
         self._is_active = True
@@ -151,6 +178,8 @@ class Joiner:
                 output = partition.advance_time(idle_inputs, self._idle_ms, tell=True)
                 if output.records or len(output.changelog_rows) > 1:
                     await self._store(number, output)
+                else:
+                    partition.store.confirm()
                 self._align_inputs(number)
             if self._is_active:
                 finished = [n for n in self.partitions if self._has_read_predictions(n)]
@@ -183,6 +212,7 @@ class Joiner:
         return self._assignments[tp.partition]
 
     async def _store(self, number: int, output: JoinOutput) -> None:
+        store = self.partitions[number].store
         sent: dict[TopicPartition, list[ProducerRecord]] = {}
         for record in output.records:
             topic, home = record.topic, number
@@ -190,7 +220,8 @@ class Joiner:
                 home = partition_for_key(record.key or b"", self._settings.partitions)
             sent.setdefault(TopicPartition(topic, home), []).append(record)
         await asyncio.gather(*(self._send(tp, records) for tp, records in sent.items()))
-        await self._io.send_rows(self._changelog, number, output.changelog_rows)
+        written = await self._io.send_rows(self._changelog, number, output.changelog_rows)
+        store.commit(output.changelog_rows, written)
         self._update_positions(number)
 
     async def _send(self, tp: TopicPartition, records: Sequence[ProducerRecord]) -> None:

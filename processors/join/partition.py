@@ -1,7 +1,8 @@
-"""The join of one partition: its entries, its input positions, its watermark. No I/O.
+"""The join of one partition: its entries, its input positions, its watermark.
 
 Records go in; records to publish and rows for the changelog come out. The same state is restored
-from the changelog. The rows of a batch end with the partition's state row: how far each input was
+from the changelog. The entries are in a store (`entry_store.py`), which keeps changes once the
+changelog has them. The rows of a batch end with the partition's state row: how far each input was
 read is stored with the entries that resulted, and the last row of the changelog is always live,
 so compaction keeps it.
 
@@ -9,7 +10,7 @@ Each record is processed on its own: it changes everything that it should, or no
 that cannot be read, or that raises an unforeseen exception, becomes a dead letter.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -22,8 +23,9 @@ from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.broker.wire.topics import MAX_RECORD_BYTES, Topics
 from modstream.processors.join.arrivals import Arrivals
 from modstream.processors.join.changes import Changes
-from modstream.processors.join.entries import Entries
-from modstream.processors.join.entry import JoinEntry
+from modstream.processors.join.entries import MemoryEntries
+from modstream.processors.join.entry import ENTRY_ADAPTER, JoinEntry
+from modstream.processors.join.entry_store import ChangelogRow, EntryStore
 from modstream.processors.join.partition_state import InputProgress, PartitionState
 from modstream.processors.join.routing import LabelRouter
 from modstream.processors.join.settings import EntryLimits
@@ -34,6 +36,8 @@ STATE_KEY = b""
 """Changelog key of the partition's state row; ids are never empty, so no entry has this key."""
 MAX_CHANGES = 5000
 """Once a batch has changed this many entries, the other expired entries wait for the next one."""
+MAX_EXPIRED_BYTES = 16 * 1024 * 1024
+"""Likewise once the expired entries of a batch have this estimated size."""
 MEASURED_BYTES = 1024 * 1024
 """Estimated size from which an entry's changelog row is measured before the entry is kept."""
 MAX_ROW_BYTES = MAX_RECORD_BYTES - 64 * 1024
@@ -44,10 +48,9 @@ class JoinOutput(NamedTuple):
     """The result of a batch: records to publish, then rows to write to the changelog."""
 
     records: list[ProducerRecord]
-    changelog_rows: list[tuple[bytes, bytes | None]]
+    changelog_rows: list[ChangelogRow]
 
 
-ENTRY_ADAPTER: TypeAdapter[JoinEntry] = TypeAdapter(JoinEntry)
 STATE_ADAPTER: TypeAdapter[PartitionState] = TypeAdapter(PartitionState)
 
 
@@ -57,7 +60,7 @@ class PartitionJoin:
     `horizon` and `out_of_orderness` are milliseconds of event time: how long a prediction waits
     for its label, and how far the records of one input may be out of order. `limits` bound what is
     kept, `record_limits` what is published. `number` is that of the partition, among `partitions`
-    of each topic.
+    of each topic. `entries` is where entries are kept, by default memory.
     """
 
     def __init__(  # noqa: PLR0913 - limits that have defaults, and a place among the partitions
@@ -70,6 +73,7 @@ class PartitionJoin:
         *,
         number: int = 0,
         partitions: int = 1,
+        entries: EntryStore | None = None,
     ) -> None:
         inputs = {topics.predictions: InputProgress(), topics.labels: InputProgress()}
         self.state = PartitionState(inputs)
@@ -78,18 +82,24 @@ class PartitionJoin:
         self._number = number
         self._horizon = horizon
         self._out_of_orderness = out_of_orderness
-        self._entries = Entries(horizon, limits)
+        self._entries: EntryStore = entries or MemoryEntries(horizon, limits)
+        if self._entries.state_row is not None:
+            self.state = STATE_ADAPTER.validate_json(self._entries.state_row)
         router = LabelRouter(number, partitions, self._record_limits)
         self._arrivals = Arrivals(self._entries, router)
-        self._untold: set[str] = set()
         self._changed: set[str] = set()
         self._records: list[ProducerRecord] = []
         self._faults: list[RecordFault] = []
 
     @property
-    def entries(self) -> dict[str, JoinEntry]:
-        """The entries by the key of their row."""
-        return self._entries.by_key
+    def entries(self) -> Mapping[str, JoinEntry]:
+        """All entries by the key of their row, read into memory."""
+        return self._entries.snapshot()
+
+    @property
+    def store(self) -> EntryStore:
+        """Where the entries are kept."""
+        return self._entries
 
     @property
     def open_count(self) -> int:
@@ -107,7 +117,7 @@ class PartitionJoin:
 
     def answered(self, request_id: str) -> JoinEntry | None:
         """Return the first row of a request that has a response here, or None."""
-        entry = self.entries.get(request_id)
+        entry = self._entries.get(request_id)
         return entry if entry is not None and entry.has_response else None
 
     def process(self, topic: str, position: int, records: Sequence[Record]) -> JoinOutput:
@@ -146,9 +156,17 @@ class PartitionJoin:
         if tell:
             self._tell_waiting_labels()
         watermark = self.state.watermark
-        while len(self._changed) < MAX_CHANGES and (due := self._entries.pop_due(watermark)):
+        size = 0
+        while len(self._changed) < MAX_CHANGES and size < MAX_EXPIRED_BYTES:
+            due = self._entries.pop_due(watermark)
+            if due is None:
+                break
+            size += due.size
             self._change_entry(due, expire(due, watermark, self._horizon))
-        while (found := self._entries.next_evicted()) is not None:
+        for _ in range(MAX_CHANGES):
+            found = self._entries.next_evicted()
+            if found is None:
+                break
             self._change_entry(found[0], evict(*found))
             self.state.counts[JoinCounter.EVICTED] += 1
         return self._flush()
@@ -158,14 +176,31 @@ class PartitionJoin:
         return self.state.is_ahead(topic, self._out_of_orderness)
 
     def restore(self, key: bytes | None, value: bytes | None) -> None:
-        """Restore one row of the changelog; rows must come in the order they were written."""
+        """Restore one row of the changelog; rows must come in the order they were written.
+
+        Raises:
+            StateForeign: the store has been written from another changelog.
+        """
         if key:
             entry = None if value is None else ENTRY_ADAPTER.validate_json(value)
             self._entries.put(key.decode(errors="surrogateescape"), entry)
             if entry is not None and entry.unlabellable is not None:
-                self._untold.add(entry.id)
+                self._entries.add_untold([entry.id])
         elif value is not None:
-            self.state = STATE_ADAPTER.validate_json(value)
+            restored = STATE_ADAPTER.validate_json(value)
+            known, found = self.state.table_id, restored.table_id
+            if known and found and known != found:
+                self._entries.reject_changelog()
+            self.state = restored
+
+    def restore_rows(self, rows: Sequence[Record]) -> None:
+        """Restore the next rows of the changelog, and let the store keep them."""
+        if not rows or rows[-1].offset + 1 < (self._entries.next_offset or 0):
+            return  # Left over from before a rebalance.
+        for row in rows:
+            self.restore(row.key, row.value)
+        kept = {row.key or STATE_KEY: row.value for row in rows}
+        self._entries.commit_restored(list(kept.items()), rows[-1].offset + 1)
 
     def _process_record(self, record: Record, progress: InputProgress) -> None:
         """Join one record, or set it aside; nothing is changed before all changes are known."""
@@ -216,13 +251,13 @@ class PartitionJoin:
         self._apply(changes)
 
     def _new_changes(self) -> Changes:
-        return Changes(self._topics, self.entries, self._record_limits, self._number)
+        return Changes(self._topics, self._entries, self._record_limits, self._number)
 
     def _tell_waiting_labels(self) -> None:
-        untold, self._untold = self._untold, set()
-        for request_id in untold:
-            for entry, transition in self._arrivals.waiting_labels(request_id):
-                self._change_entry(entry, transition)
+        while len(self._changed) < MAX_CHANGES and (untold := self._entries.take_untold()):
+            for request_id in untold:
+                for entry, transition in self._arrivals.waiting_labels(request_id):
+                    self._change_entry(entry, transition)
 
     def _bound_rows(self, changes: Changes) -> None:
         """Drop what an entry holds if the changelog cannot hold it."""
@@ -241,7 +276,8 @@ class PartitionJoin:
         for key, entry in changes.changed.items():
             self._entries.put(key, entry)
             self._changed.add(key)
-        self._untold |= changes.untold
+        if changes.untold:
+            self._entries.add_untold(changes.untold)
 
     def _flush(self) -> JoinOutput:
         changed, self._changed = self._changed, set()
@@ -256,7 +292,7 @@ class PartitionJoin:
 
     def _changelog_value(self, key: str) -> bytes | None:
         """Return the changelog row of an entry; an entry that cannot be written is dropped."""
-        entry = self.entries.get(key)
+        entry = self._entries.get(key)
         if entry is None:
             return None
         try:

@@ -28,7 +28,10 @@ class InputProgress:
 
 @dataclass(slots=True)
 class PartitionState:
-    """A partition's state row: its inputs by topic, its watermark, its counters since creation."""
+    """A partition's state row: its inputs by topic, its watermark, its counters since creation.
+
+    `table_id` names the changelog that the row belongs to; rows of earlier versions have none.
+    """
 
     inputs: dict[str, InputProgress] = field(default_factory=dict)
     watermark: int = 0
@@ -36,6 +39,7 @@ class PartitionState:
     label_stats: Annotated[LabelStats, either("label_stats", "figures")] = field(
         default_factory=LabelStats
     )
+    table_id: str = ""
 
     @property
     def now(self) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from modstream.broker.loop.crash_journal import CrashJournal
 from modstream.broker.wire.record_limits import RecordLimits
 from modstream.broker.wire.records import ProducerRecord, Record, TopicPartition
+from modstream.processors.join.entry_store import OffsetRange
 
 KeyValue = tuple[bytes | None, bytes | None]
 
@@ -51,12 +52,18 @@ class Protection(NamedTuple):
 class JoinerIO(Protocol):
     """The Kafka operations that the joiner needs."""
 
-    async def send_rows(self, topic: str, partition: int, rows: Iterable[KeyValue]) -> None:
-        """Send rows to one partition and wait until they are acknowledged."""
+    async def send_rows(
+        self, topic: str, partition: int, rows: Iterable[KeyValue]
+    ) -> OffsetRange | None:
+        """Send rows to one partition and wait until they are acknowledged.
+
+        Returns:
+            Their offsets; None if other rows are between them, or the broker does not tell.
+        """
 
     async def send_records(
         self, topic: str, partition: int, records: Iterable[ProducerRecord]
-    ) -> None:
+    ) -> OffsetRange | None:
         """Send records with their headers and timestamps likewise."""
 
     def at_end(self, tp: TopicPartition) -> bool:

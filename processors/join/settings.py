@@ -2,24 +2,51 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 HOUR_MS = 3600 * 1000
+GIB = 1024 * 1024 * 1024
 
 
 class EntryLimits(NamedTuple):
-    """How much is kept of one partition; see the settings of the same names."""
+    """How much is kept of one partition; see the settings of the same names.
+
+    Labels without a prediction have limits of their own, so that they never displace predictions.
+    """
 
     max_orphans: int = 100_000
     max_orphan_bytes: int = 64 * 1024 * 1024
     max_entries: int = 2_000_000
-    max_entry_bytes: int = 1024 * 1024 * 1024
+    max_entry_bytes: int = GIB
+
+    def excess_of_orphans(self, count: int, size: int) -> str:
+        """Return why a label that waits for its prediction must leave; empty within the limits."""
+        if count > self.max_orphans:
+            return f"evicted: more than {self.max_orphans:,} labels wait for a prediction"
+        if size > self.max_orphan_bytes:
+            return f"evicted: waiting labels need more than {self.max_orphan_bytes:,} bytes"
+        return ""
+
+    def excess_of_entries(self, count: int, size: int) -> str:
+        """Return why a row must leave; empty within the limits."""
+        if count > self.max_entries:
+            return f"evicted: more than {self.max_entries:,} rows are kept"
+        if size > self.max_entry_bytes:
+            return f"evicted: the rows kept need more than {self.max_entry_bytes:,} bytes"
+        return ""
+
+
+LIMITS_ON_DISK = EntryLimits(max_entries=20_000_000, max_entry_bytes=32 * GIB)
 
 
 @dataclass(frozen=True, slots=True)
 class JoinerSettings:
     """How labels are joined. Milliseconds are event time, seconds are wall-clock time."""
 
+    store: Literal["disk", "memory"] = "disk"
+    """Where rows are kept until their horizon has passed: in files in the home directory, or in
+    memory. With `memory` the joiner needs about 2 KB for each row, and each start reads all of
+    them from Kafka; choose it where no disk can be written."""
     horizon_ms: int = 48 * HOUR_MS
     """How long a prediction waits for its label; a label that arrives afterwards is late."""
     out_of_orderness_ms: int = HOUR_MS
@@ -30,11 +57,13 @@ class JoinerSettings:
     early: it is `orphan` in the unjoined topic, with the detail that it was evicted."""
     max_orphan_bytes: int = 64 * 1024 * 1024
     """Estimated memory of these labels, per partition."""
-    max_entries: int = 2_000_000
+    max_entries: int | None = None
     """Rows that are kept in all, per partition: waiting, joined and given up. Beyond this, the
-    oldest is dropped early, as `orphan` or `missing` if it was waiting."""
-    max_entry_bytes: int = 1024 * 1024 * 1024
-    """Estimated size of these rows, per partition."""
+    oldest is dropped early, as `orphan` or `missing` if it was waiting. By default 20,000,000 on
+    disk, and 2,000,000 in memory."""
+    max_entry_bytes: int | None = None
+    """Estimated size of these rows in memory, per partition; files are smaller. By default 32 GiB
+    on disk, and 1 GiB in memory."""
     partitions: int = 4
     """Partitions of the predictions, labels, feedback, unjoined and changelog topics."""
     replication: int = 1
@@ -58,11 +87,16 @@ class JoinerSettings:
     stall_timeout: float = 60.0
     """Seconds without progress while records wait, after which the process exits with code 75."""
     data_dir: Path = Path(".modstream/joiner")
-    """Folder for Faust's own files. The join's state is in the changelog topic, not here."""
+    """Folder of the joiner's files: the rows it keeps, a copy of its changelog topic. Without them
+    it reads that topic again."""
 
     @property
     def limits(self) -> EntryLimits:
         """How much is kept of one partition."""
+        default = LIMITS_ON_DISK if self.store == "disk" else EntryLimits()
         return EntryLimits(
-            self.max_orphans, self.max_orphan_bytes, self.max_entries, self.max_entry_bytes
+            self.max_orphans,
+            self.max_orphan_bytes,
+            default.max_entries if self.max_entries is None else self.max_entries,
+            default.max_entry_bytes if self.max_entry_bytes is None else self.max_entry_bytes,
         )

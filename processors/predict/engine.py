@@ -34,6 +34,7 @@ from modstream.processors.predict.model_resolver import (
 )
 from modstream.processors.predict.outputs import as_tensors, by_name, named_tensors
 from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.stream_features import FindFeatures, no_features
 from modstream.processors.predict.tensor_requests import predict_tensors
 
 ResponseOutputs = dict[str, Any] | tuple[dict[str, Any], ...] | tuple[Tensor, ...]
@@ -48,7 +49,8 @@ class Inference(NamedTuple):
     `features` are the row by name, or the rows of a request of several, as they were predicted on;
     None where the settings do not record them, and for models other than the primary.
     `features_omitted` is the reason why the rows of this request cannot be recorded. `steps` tells
-    of each step of a pipeline.
+    of each step of a pipeline. `features_at` is the position of the stream's features that the rows
+    have, None if the model needs none.
     """
 
     request: Request
@@ -57,6 +59,7 @@ class Inference(NamedTuple):
     features: RecordedFeatures | None
     features_omitted: str | None = None
     steps: tuple[StepResult, ...] | None = None
+    features_at: bytes | None = None
 
 
 class Rejection(NamedTuple):
@@ -81,9 +84,11 @@ class InferenceEngine:
         models: ModelProvider,
         settings: InferenceSettings,
         thresholds: FindThresholds = no_thresholds,
+        features: FindFeatures = no_features,
     ) -> None:
         self._models = models
         self._thresholds = thresholds
+        self._features = features
         self._settings = settings
         self._pipelines = ExecutorCache()
 
@@ -111,7 +116,7 @@ class InferenceEngine:
     def resolver(self) -> ModelResolver:
         """Return a resolver of models for one batch."""
         share = self._settings.challenger_share
-        return ModelResolver(self._models, share, self._thresholds())
+        return ModelResolver(self._models, share, self._thresholds(), self._features())
 
     def group(
         self, requests: Iterable[tuple[int, Request, bytes]], resolver: ModelResolver

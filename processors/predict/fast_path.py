@@ -28,6 +28,7 @@ from modstream.processors.predict.engine import predict_finite
 from modstream.processors.predict.model_resolver import ModelResolver, ServableModel
 from modstream.processors.predict.request_formats import FormatName, RequestFormat, format_for
 from modstream.processors.predict.settings import InferenceSettings
+from modstream.processors.predict.stream_features import heads_with_features
 
 MAX_FORMATS = 256
 """Formats that are kept, one for each model version and format name."""
@@ -77,7 +78,8 @@ class FastBatch:
 
     `ref` is the version or alias that they ask for; `number` is the model's among those they ask.
     `positions` are those of the records in the batch; positions, heads and values are parallel.
-    `threshold` is that of conformal sets in the answers, None if they have none.
+    `threshold` is that of conformal sets in the answers, None if they have none. `features_at` is
+    the position of the stream's features that the rows have, None if the model needs none.
     """
 
     model: ServableModel
@@ -88,6 +90,7 @@ class FastBatch:
     heads: list[RequestHead]
     values: list[Any]
     threshold: ServedThreshold | None = None
+    features_at: bytes | None = None
 
     def excluding(self, positions: Collection[int]) -> "FastBatch":
         """Return the requests at other positions."""
@@ -147,7 +150,7 @@ class FastPath:
         return [
             fast
             for key, indices in groups.items()
-            for fast in self._batches(key, whole.select(indices), resolver)
+            for fast in self._batches(key, whole.select(indices), batch, resolver)
         ]
 
     def _group_keys(self, group: RequestGroup, batch: RecordBatch) -> Iterator[GroupKey]:
@@ -168,7 +171,7 @@ class FastPath:
         )
 
     def _batches(
-        self, key: GroupKey, group: RequestGroup, resolver: ModelResolver
+        self, key: GroupKey, group: RequestGroup, batch: RecordBatch, resolver: ModelResolver
     ) -> list[FastBatch]:
         """Return a batch for each model that the requests ask; none if a model is unavailable."""
         model, ref, name = key[0], key[1], FORMAT_BY_SHAPE.get(key[2:])
@@ -181,9 +184,17 @@ class FastPath:
             form = None if isinstance(found, Refusal) else self._format(found.card, name)
             if isinstance(found, Refusal) or form is None:
                 return []
-            values = form.decode(group.heads, group.tails)
-            parts = (found, form, effective, number, group.positions, group.heads, values)
-            batches.append(FastBatch(*parts, threshold=resolver.threshold(found.card)))
+            heads, features_at = group.heads, None
+            if needed := resolver.features.needed_by(found.card):
+                if name != "row":
+                    return []
+                timestamps = [batch.records[position].timestamp for position in group.positions]
+                heads = heads_with_features(resolver.features, needed, heads, timestamps)
+                features_at = resolver.features.position
+            values = form.decode(heads, group.tails)
+            parts = (found, form, effective, number, group.positions, heads, values)
+            threshold = resolver.threshold(found.card)
+            batches.append(FastBatch(*parts, threshold=threshold, features_at=features_at))
         if all(all(batch.values) for batch in batches):
             return batches
         rows = zip(*(batch.values for batch in batches), strict=True)

@@ -34,10 +34,11 @@ from modstream.broker.wire.topics import MAX_RECORD_BYTES, Header
 from modstream.models.runtimes.runtime import Outputs
 from modstream.processors.predict.fast_path import FastBatch
 from modstream.processors.predict.outputs import JsonColumns
+from modstream.processors.predict.stream_features import features_header
 
 PASSED_THROUGH = itemgetter(2)
 """Returns the headers of a request that are passed through."""
-MAX_OVERHEAD = RECORD_OVERHEAD + MAX_HEADER_BYTES + 2 * HEADER_OVERHEAD + 512
+MAX_OVERHEAD = RECORD_OVERHEAD + MAX_HEADER_BYTES + 3 * HEADER_OVERHEAD + 544
 """Upper bound of the bytes that a prediction needs besides its key and value."""
 
 
@@ -90,6 +91,7 @@ def encode_fast(
     shared: Headers = (
         (Header.KIND, KIND_PREDICTION),
         (Header.MODEL, f"{card.name}/{card.version}".encode()),
+        *features_header(fast.features_at),
     )
     headers = [(*shared, *more) if more else shared for more in passed]
     keys = list(map(response_key, records, ids))

@@ -38,6 +38,7 @@ from modstream.processors.predict.steps import (
     RefuseExpired,
     RefuseUndecodable,
 )
+from modstream.processors.predict.stream_features import FindFeatures, no_features
 from modstream.processors.predict.version_markers import VersionMarkers
 
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -112,6 +113,7 @@ def request_handler(  # noqa: PLR0913 - one argument for each collaborator of a 
     limits: RecordLimits | None = None,
     log: InferenceLog | None = None,
     thresholds: FindThresholds = no_thresholds,
+    features: FindFeatures = no_features,
     answer_events: bool = False,
 ) -> RequestHandler:
     """Return a handler composed of its steps, which are listed here in their order.
@@ -128,10 +130,11 @@ def request_handler(  # noqa: PLR0913 - one argument for each collaborator of a 
         limits: the maximum record sizes of the topics that responses go to.
         log: without it, no inference log is written.
         thresholds: without it, answers have no conformal sets or intervals.
+        features: without it, no features of the stream are added to requests.
         answer_events: whether all answers are CloudEvents; without it, only those to CloudEvents.
     """
     refusals = Refusals(on_refusal)
-    engine = InferenceEngine(models, settings, thresholds)
+    engine = InferenceEngine(models, settings, thresholds, features)
     writer = ResponseWriter(topics, refusals.note, limits)
     decode = Decode(FastPath(settings, max_request_bytes), max_request_bytes)
     steps: list[Step] = [

@@ -12,6 +12,7 @@ from modstream.models.registry.refs import CHALLENGER, CHAMPION
 from modstream.models.runtimes.runtime import AnyRuntime
 from modstream.models.schema.card import ModelCard
 from modstream.processors.errors import ModelNotReady, ModelUnavailable, Refusal, UnknownModel
+from modstream.processors.predict.stream_features import NO_FEATURES, StreamFeatures
 
 NO_THRESHOLDS: ServedThresholds = MappingProxyType({})
 """The thresholds where no model's answers have conformal sets."""
@@ -94,7 +95,8 @@ class ModelResolver:
     """The models as one batch sees them: a resolved reference keeps its version.
 
     With a `challenger_share` above 0, the champion replaces the challenger of a model that has
-    none. `thresholds` are those of the conformal sets in the batch's answers, by model.
+    none. `thresholds` are those of the conformal sets in the batch's answers, by model. `features`
+    are those that the stream computes, as they are now.
     """
 
     def __init__(
@@ -102,9 +104,11 @@ class ModelResolver:
         models: ModelProvider,
         challenger_share: float = 0.0,
         thresholds: ServedThresholds = NO_THRESHOLDS,
+        features: StreamFeatures = NO_FEATURES,
     ) -> None:
         self._models = models
         self._thresholds = thresholds
+        self.features = features
         self._falls_back = challenger_share > 0
         self._resolved: dict[tuple[str, int | str], ServableModel | Refusal] = {}
 

@@ -21,6 +21,7 @@ from modstream.broker.wire.records import ProducerRecord, Record, response_key
 from modstream.broker.wire.topics import Header, Topics
 from modstream.processors.errors import AnswerTooLarge, Refusal
 from modstream.processors.predict.engine import Inference
+from modstream.processors.predict.stream_features import features_header
 
 MAX_FEATURES_BYTES = 4 * 1024 * 1024
 """Maximum size of the features that a prediction records."""
@@ -134,6 +135,7 @@ class ResponseWriter:
         headers = (
             (Header.KIND, KIND_PREDICTION),
             (Header.MODEL, f"{card.name}/{card.version}".encode()),
+            *features_header(found.features_at),
             *batch.headers[position].passed_through,
         )
         key = response_key(record, request.id)

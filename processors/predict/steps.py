@@ -24,6 +24,7 @@ from modstream.processors.predict.fast_path import FastBatch, FastPath
 from modstream.processors.predict.fast_responses import encode_fast
 from modstream.processors.predict.responses import ResponseWriter, is_prediction
 from modstream.processors.predict.state import BatchState
+from modstream.processors.predict.stream_features import requests_with_features
 from modstream.processors.predict.version_markers import VersionMarkers
 
 
@@ -151,7 +152,8 @@ class InferFast:
             state.served[model, ref, number] += done.positions
         if done is not fast:
             missed = fast.excluding(set(done.positions))
-            for position, head in zip(missed.positions, missed.heads, strict=True):
+            for position in missed.positions:
+                head = as_received(state, position)
                 asked = ModelRequest(position, request_at(state, position, head), number)
                 state.leftover[model, ref].append(asked)
         return done.positions
@@ -186,10 +188,12 @@ class Infer:
     def _answer(
         self, state: BatchState, model: str, ref: int | str, requests: Sequence[ModelRequest]
     ) -> None:
+        requests, features_at = with_stream_features(state, model, ref, requests)
         for asked, response in self.engine.infer_group(model, ref, requests, state.resolver):
             position, number = asked.position, asked.number
             if isinstance(response, Inference):
                 found = with_conformal(response, state.resolver.threshold(response.card))
+                found = found._replace(features_at=features_at)
                 record = self.writer.prediction(state.batch, position, found)
                 if is_prediction(record):
                     state.served[model, ref, number].append(position)
@@ -235,3 +239,28 @@ def request_at(state: BatchState, position: int, head: RequestHead) -> Request:
         DecodeError: its features or inputs break the contract.
     """
     return decode_head(head, state.heads.tails[position], state.heads.documents[position])
+
+
+def as_received(state: BatchState, position: int) -> RequestHead:
+    """Return the head of a common request as it was received."""
+    head = state.heads.heads[position]
+    if head is None:
+        raise AssertionError(f"the request at {position} is not a common one")
+    return head
+
+
+def with_stream_features(
+    state: BatchState, model: str, ref: int | str, requests: Sequence[ModelRequest]
+) -> tuple[Sequence[ModelRequest], bytes | None]:
+    """Return requests with the features that their version takes from the stream.
+
+    Returns:
+        The requests, and the position of the features; None if the version needs none.
+    """
+    found, features = state.resolver.resolve(model, ref), state.resolver.features
+    names = () if isinstance(found, Refusal) else features.needed_by(found.card)
+    if not names:
+        return requests, None
+    records = state.batch.records
+    timed = [one._replace(timestamp=records[one.position].timestamp) for one in requests]
+    return requests_with_features(features, names, timed), features.position

@@ -65,6 +65,32 @@ def load_flights() -> pd.DataFrame:
     return _with_labels(_with_weather(_with_schedule(flights), _forward_filled(weather)))
 
 
+def load_board() -> pd.DataFrame:
+    """Load the board of the airports: all departures and landings, in the order of their times.
+
+    Columns: `id` of the flight, `kind` ("departure" or "landing"), `time` (ms), `scheduled_ms`,
+    `minutes` (the delay, float64), and the CATEGORIES. A flight that was diverted has no landing.
+    A flight that leaves early is on the board a minute after its scheduled departure, so that its
+    own departure is not known when it is predicted.
+
+    Raises:
+        DatasetMissing: the package with the data is not installed.
+    """
+    flights = _with_schedule(pd.read_csv(_data_folder() / "flights.csv.zip"))
+    scheduled = flights["scheduled"].astype("int64")
+    rows = flights[["id", *CATEGORIES]].assign(scheduled_ms=scheduled)
+    air = flights["air_time"] + TAXI_MINUTES
+    parts = []
+    for kind, delay, after in (("departure", "dep_delay", 0), ("landing", "arr_delay", air)):
+        minutes = flights["dep_delay"] + after
+        is_known = flights[delay].notna() & minutes.notna()
+        after_schedule = (minutes * 60_000).where(is_known, 0).astype("int64")
+        time = scheduled + after_schedule.clip(lower=60_000)
+        part = rows.assign(kind=kind, time=time, minutes=flights[delay].astype("float64"))
+        parts.append(part[is_known])
+    return pd.concat(parts).sort_values(["time", "kind", "id"], ignore_index=True)
+
+
 def flights_between(frame: pd.DataFrame, start: date, end: date) -> Iterator[Flight]:
     """Yield the flights of the local dates from `start` (inclusive) to `end` (exclusive)."""
     days = frame["date"]

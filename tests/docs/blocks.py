@@ -11,6 +11,7 @@ A block is fenced, and its first word is its language. What is behind that decid
     json NAME            compared with the schema of this name
     toml settings        read as a `modstream.toml`
     toml pipeline        read as the definition of a pipeline
+    toml features        read as a `features.toml`
     text                 no code: a formula, an output, a layout of files
 
 A block of another kind, or an indented one, fails `test_blocks.py`.
@@ -86,8 +87,8 @@ def fault_of(block):
     reason = block.words.removeprefix(NOT_RUN).strip()
     if block.words.startswith(NOT_RUN) and len(reason.split()) < 2:
         return "`not-run:` needs a reason"
-    if block.language == "toml" and block.words not in {"settings", "pipeline"}:
-        return "say `toml settings` or `toml pipeline`"
+    if block.language == "toml" and block.words not in {"settings", "pipeline", "features"}:
+        return "say `toml settings`, `toml pipeline` or `toml features`"
     if block.language == "bash" and block.page not in ELSEWHERE:
         return "use `console`, with `$ ` before commands"
     if block.language == "text" and COMMAND.search(block.text):

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from modstream.broker.wire.json_schemas import json_schema
 from modstream.models.pipelines.definition import PipelineDefinition
+from modstream.processors.features.files import parse_features
 from modstream.settings import Settings, load_settings
 from tests.docs.blocks import ELSEWHERE, ROOT, blocks_of, fault_of, indented_blocks, pages
 from tests.docs.prepared_system import PAGES
@@ -83,3 +84,5 @@ def test_toml_is_valid(block, tmp_path, monkeypatch):
         assert isinstance(load_settings(), Settings)
     elif block.words == "pipeline":
         PipelineDefinition.model_validate(tomllib.loads(block.text))
+    elif block.words == "features":
+        assert parse_features(block.text.encode(), str(block)).names

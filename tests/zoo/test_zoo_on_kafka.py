@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-STEP = 20
-"""`make test` takes every 20th model."""
+STEP = 40
+"""`make test` takes every 40th model."""
 
 
 @pytest.fixture

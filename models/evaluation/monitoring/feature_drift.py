@@ -17,10 +17,10 @@ value: below all numbers, and as a category.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from modstream.models.evaluation.arrays import FloatArray
 from modstream.models.evaluation.monitoring.features import (
@@ -115,9 +115,14 @@ def _compare(name: str, reference: FeatureColumn, current: FeatureColumn) -> Fea
     )
 
 
+def _statistics() -> Any:  # noqa: ANN401 - a module
+    """Return scipy's tests; most commands make none, and the import takes half a second."""
+    return import_module("scipy.stats")
+
+
 def _kolmogorov_smirnov(before: FloatArray, after: FloatArray) -> tuple[float, float]:
     samples = [np.where(np.isnan(one), -np.inf, one) for one in (before, after)]
-    found = stats.ks_2samp(*samples, method="asymp")
+    found = _statistics().ks_2samp(*samples, method="asymp")
     return float(found.statistic), float(found.pvalue)
 
 
@@ -129,5 +134,5 @@ def _chi_squared(before: FloatArray, after: FloatArray) -> tuple[float, float]:
     merged = merged[:, merged.sum(0) > 0]
     if merged.shape[1] < 2:
         return 0.0, 1.0
-    found = stats.chi2_contingency(merged, correction=False)
+    found = _statistics().chi2_contingency(merged, correction=False)
     return float(found.statistic), float(found.pvalue)

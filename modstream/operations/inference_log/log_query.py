@@ -56,7 +56,7 @@ def open_query(folder: LogFolder, sql: str) -> Iterator[QueryResult]:
         )
     with duckdb.connect(":memory:") as connection:
         try:
-            _restrict(connection, folder)
+            restrict_to_folder(connection, folder)
             statements = connection.extract_statements(sql)
             if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
                 raise LogQueryFailed(f"only one SELECT statement of the view {VIEW} is permitted")
@@ -64,10 +64,10 @@ def open_query(folder: LogFolder, sql: str) -> Iterator[QueryResult]:
             columns = tuple(str(column[0]) for column in result.description or ())
             yield QueryResult(columns, _parts(result, duckdb.Error))
         except duckdb.Error as error:
-            raise LogQueryFailed(_reason(error)) from None
+            raise LogQueryFailed(failure_reason(error)) from None
 
 
-def _restrict(connection: Any, folder: LogFolder) -> None:  # noqa: ANN401 - a connection of duckdb
+def restrict_to_folder(connection: Any, folder: LogFolder) -> None:  # noqa: ANN401 - a connection of duckdb
     """Create the view, and permit the connection nothing but to read the folder."""
     path = str(folder.path.resolve())
     connection.execute(f"SET memory_limit = '{MEMORY}'")
@@ -91,10 +91,11 @@ def _parts(result: Any, error: type[Exception]) -> Iterator[Sequence[tuple[Any, 
         while part := result.fetchmany(FETCHED_ROWS):
             yield part
     except error as failure:
-        raise LogQueryFailed(_reason(failure)) from None
+        raise LogQueryFailed(failure_reason(failure)) from None
 
 
-def _reason(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
+    """Return why a query failed, in one bounded text."""
     if type(error).__name__ == "OutOfMemoryException":
         return f"it needs more than {MEMORY} of memory; group, limit or filter the rows"
     return str(error)[:MAX_MESSAGE].strip()

@@ -1,12 +1,13 @@
 """Parquet files of the exported inference log. pyarrow, an extra, is loaded when it is needed."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
 from modstream.errors import LogFolderUnusable
-from modstream.operations.inference_log.log_rows import COLUMNS
+from modstream.operations.inference_log.log_rows import COLUMNS, LogRow
 
 REMEDY = "install the libraries of the log with: pip install 'modstream[log]'"
 
@@ -17,13 +18,21 @@ def write_rows(path: Path, rows: Sequence[tuple[Any, ...]]) -> None:
     Raises:
         LogFolderUnusable: pyarrow is not installed.
     """
-    arrow, parquet = _libraries(path)
-    schema = _schema()
-    columns = [
-        arrow.array(column, field.type)
-        for column, field in zip(zip(*rows, strict=True), schema, strict=True)
-    ]
-    parquet.write_table(arrow.table(columns, schema=schema), path, compression="zstd")
+    _, parquet = _libraries(path)
+    parquet.write_table(_table(rows), path, compression="zstd")
+
+
+def log_table(rows: Sequence[LogRow]) -> Any:  # noqa: ANN401 - a table of pyarrow
+    """Return rows as a table of Arrow with the columns of a query: `day`, `model`, `COLUMNS`.
+
+    Raises:
+        LogFolderUnusable: pyarrow is not installed.
+    """
+    arrow, _ = _libraries(Path())
+    days = arrow.array([date.fromisoformat(row.day) for row in rows], arrow.date32())
+    models = arrow.array([row.model for row in rows], arrow.string())
+    table = _table([row.cells for row in rows])
+    return table.add_column(0, "day", days).add_column(1, "model", models)
 
 
 def count_rows(path: Path) -> int:
@@ -84,6 +93,16 @@ def _libraries(path: Path) -> tuple[Any, Any]:
     except ImportError:
         raise LogFolderUnusable(path, REMEDY) from None
     return pa, parquet
+
+
+def _table(rows: Sequence[tuple[Any, ...]]) -> Any:  # noqa: ANN401 - a table of pyarrow
+    arrow, _ = _libraries(Path())
+    schema = _schema()
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    arrays = [
+        arrow.array(column, field.type) for column, field in zip(columns, schema, strict=True)
+    ]
+    return arrow.table(arrays, schema=schema)
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from time import monotonic
 
 import faust
+import structlog
 from faust.types import TP
 from mode.utils.queues import ThrowableQueue
 from yarl import URL
@@ -15,9 +16,12 @@ from yarl import URL
 from modstream.broker.client.connection import Connection
 from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.broker.wire.topics import MAX_RECORD_BYTES, Topics
-from modstream.processors.errors import PartitionCountMismatch
+from modstream.processors.errors import JoinerError, PartitionCountMismatch
+from modstream.processors.join.entries import MemoryEntries
+from modstream.processors.join.entry_store import EntryStore, OffsetRange
 from modstream.processors.join.faust.producer import MAX_BATCH_BYTES
 from modstream.processors.join.faust.security import faust_credentials
+from modstream.processors.join.faust.state import open_stores
 from modstream.processors.join.faust.transport import Transport
 from modstream.processors.join.faust.waiting_log import WaitingLabelsLog
 from modstream.processors.join.joiner import Joiner
@@ -38,7 +42,12 @@ CHANGELOG_CONFIG = {
     "max.message.bytes": str(MAX_RECORD_BYTES),
     # Only closed segments are compacted, and a recovery reads every row that is not.
     "segment.bytes": str(64 * 1024 * 1024),
+    # A store on disk that is older is not continued: rows that say what has gone may be missing.
+    "delete.retention.ms": str(24 * 3600 * 1000),
 }
+RECOVERY_CHUNKS = 4
+"""Number of fetched chunks that are restored at once; with 1, Faust reads the changelog for ever.
+"""
 
 
 class FaustIO:
@@ -47,15 +56,20 @@ class FaustIO:
     def __init__(self, app: faust.App) -> None:
         self._app = app
 
-    async def send_rows(self, topic: str, partition: int, rows: Iterable[KeyValue]) -> None:
-        """Send rows to one partition and wait until they are acknowledged."""
-        await self._app.producer.send_rows(topic, partition, rows)
+    async def send_rows(
+        self, topic: str, partition: int, rows: Iterable[KeyValue]
+    ) -> OffsetRange | None:
+        """Send rows to one partition, wait until they are acknowledged, return their offsets."""
+        written: OffsetRange | None = await self._app.producer.send_rows(topic, partition, rows)
+        return written
 
     async def send_records(
         self, topic: str, partition: int, records: Iterable[ProducerRecord]
-    ) -> None:
+    ) -> OffsetRange | None:
         """Send records with their headers and timestamps likewise."""
-        await self._app.producer.send_records(topic, partition, records)
+        written: OffsetRange | None
+        written = await self._app.producer.send_records(topic, partition, records)
+        return written
 
     def at_end(self, tp: TopicPartition) -> bool:
         """Return whether everything committed in this partition was fetched and processed."""
@@ -86,7 +100,10 @@ class JoinerApp(faust.App):  # type: ignore[misc]
 
 
 class EntryTable(faust.Table):  # type: ignore[misc]
-    """A table whose rows are kept by the joiner: Faust recovers them, the joiner writes them."""
+    """A table whose rows are kept by the joiner: Faust recovers them, the joiner writes them.
+
+    A store on disk says how far it has the changelog, and Faust reads the rest.
+    """
 
     def __init__(
         self,
@@ -103,30 +120,57 @@ class EntryTable(faust.Table):  # type: ignore[misc]
             key_type=bytes,
             value_type=bytes,
             extra_topic_configs=CHANGELOG_CONFIG,
+            recovery_buffer_size=RECOVERY_CHUNKS,
         )
         self.settings = settings
         changelog, io = self.changelog_topic_name, FaustIO(app)
-        self.joiner = Joiner(topics, settings, changelog, io, protection, on_joined)
+        self.stores = stores = open_stores(settings, app.conf.id)
+        self._changelog_ends: dict[int, OffsetRange] = {}
+
+        def open_store(number: int) -> EntryStore:
+            if stores is None:
+                return MemoryEntries(settings.horizon_ms, settings.limits)
+            return stores.open(number, self._changelog_ends.get(number))
+
+        self.joiner = Joiner(
+            topics, settings, changelog, io, protection, on_joined, open_store=open_store
+        )
         self._inputs = (topics.predictions, topics.labels)
+        self._recovery_started = monotonic(), 0
 
     async def on_rebalance(self, assigned: set[TP], *changes: object) -> None:
         """Assign the new partitions to the joiner.
 
         Raises:
             PartitionCountMismatch: an input topic has a different number of partitions.
+            StateUnusable: a store on disk cannot be opened.
         """
         await super().on_rebalance(assigned, *changes)
         counts = {topic: self.app.consumer.topic_partitions(topic) for topic in self._inputs}
         if set(counts.values()) != {self.partitions}:
             raise PartitionCountMismatch(counts, self.partitions)
-        self.joiner.assign({tp.partition for tp in assigned if tp.topic in self._inputs})
+        numbers = {tp.partition for tp in assigned if tp.topic in self._inputs}
+        self._recovery_started = monotonic(), self.joiner.restored_rows
+        if self.stores is not None:
+            self._changelog_ends = await self._read_ends(numbers)
+        self.joiner.assign(numbers)
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Return the offset behind which Faust reads the changelog; None for its beginning.
+
+        The last two rows are read again: the last one is the partition's state row, which says
+        whether this is the changelog that the store was written from.
+        """
+        partition = self.joiner.partitions.get(tp.partition)
+        next_offset = None if partition is None else partition.store.next_offset
+        return None if next_offset is None else max(next_offset - 2, -1)
 
     def apply_changelog_batch(self, batch: Iterable[faust.Event]) -> None:
-        """Restore rows in changelog order; a row that cannot be read ends the app."""
+        """Restore rows in changelog order; a row that cannot be read or kept ends the app."""
         try:
             for event in batch:
                 self.joiner.restore(event.message.partition, event.message.value.records)
-        except ValueError as error:
+        except (ValueError, JoinerError) as error:
             # Faust would only log the error and continue without the row.
             self.add_future(self.app.crash(error))
             raise
@@ -135,6 +179,22 @@ class EntryTable(faust.Table):  # type: ignore[misc]
         """Resume the joiner."""
         await super().on_recovery_completed(active, standby)
         self.joiner.resume()
+        started, rows = self._recovery_started
+        structlog.get_logger(__name__).info(
+            "state restored",
+            partitions=sorted(self.joiner.partitions),
+            changelog_rows=self.joiner.restored_rows - rows,
+            seconds=round(monotonic() - started, 2),
+        )
+
+    async def _read_ends(self, numbers: Iterable[int]) -> dict[int, OffsetRange]:
+        """Return the first and the next offset of each partition's changelog."""
+        changelog = {TP(self.changelog_topic_name, number) for number in numbers}
+        if not changelog:
+            return {}
+        starts = await self.app.consumer.earliest_offsets(*changelog)
+        ends = await self.app.consumer.highwaters(*changelog)
+        return {tp.partition: OffsetRange(starts[tp], ends[tp]) for tp in changelog}
 
 
 def build_app(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from time import monotonic
 
 import faust
@@ -12,7 +13,7 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import ConsumerNotStarted
 
 from modstream.broker.loop.progress import EXIT_STALLED, ProgressTracker
-from modstream.processors.errors import JoinerError, JoinerStalled
+from modstream.processors.errors import JoinerError, JoinerStalled, StateUnusable
 from modstream.processors.join.faust.app import TABLE_NAME
 from modstream.processors.join.joiner import Joiner
 
@@ -35,8 +36,13 @@ def ignore_health(_joiner: Joiner, _lag: int | None, _cause: str) -> None:
 
 
 def run_app(app: faust.App, report: HealthCallback = ignore_health) -> int:
-    """Join until SIGTERM or SIGINT; return the exit code: 0, EXIT_FAILED or EXIT_STALLED."""
-    return asyncio.run(_serve(app, report))
+    """Join until SIGTERM or SIGINT; return the exit code: 0, EXIT_FAILED or EXIT_STALLED.
+
+    Raises:
+        StateUnusable: the folder of the state cannot be written, or another joiner uses it.
+    """
+    with app.tables[TABLE_NAME].stores or nullcontext():
+        return asyncio.run(_serve(app, report))
 
 
 async def _serve(app: faust.App, report: HealthCallback) -> int:
@@ -49,13 +55,17 @@ async def _serve(app: faust.App, report: HealthCallback) -> int:
     for task in pending:
         task.cancel()
     error = next((task.exception() for task in done if task.exception() is not None), None)
-    if error is not None:
+    if isinstance(error, StateUnusable):
+        log.error("joiner failed", reason=str(error))
+    elif error is not None:
         log.error("joiner failed", exc_info=error)
     try:
         await asyncio.wait_for(app.stop(), STOP_TIMEOUT_S)
     except TimeoutError:
         log.exception("joiner did not stop in time")
         return EXIT_FAILED
+    with suppress(StateUnusable):  # All that was committed is kept.
+        app.tables[TABLE_NAME].joiner.close()
     if error is None:
         return 0
     return EXIT_STALLED if isinstance(error, JoinerStalled) else EXIT_FAILED

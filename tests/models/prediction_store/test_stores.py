@@ -42,6 +42,19 @@ def test_a_key_without_a_prediction_has_none(store):
     assert store.count_versions("m") == store.version_ages("m") == {}
 
 
+def test_an_erased_key_has_no_prediction_until_a_later_one_is_written(store):
+    store.write([stored("k"), stored("k", model="other"), stored("l")], {}, {P0: 3})
+
+    assert store.erase("m", "k")
+    assert not store.erase("m", "k")
+
+    assert store.get("m", "k") is None
+    assert None not in {store.get("other", "k"), store.get("m", "l")}
+    assert store.offsets("flights.predictions") == {P0: 3}
+    store.write([stored("k", version=2)], {P0: 3}, {P0: 4})
+    assert store.get("m", "k").version == 2
+
+
 def test_a_lookup_returns_what_was_written(store):
     one = stored("BTV-é/1", event_time=-5, features_json=b'{"a": 1}', outputs=b'{"p": NaN}')
     other = stored("BTV-é/1", model="other")

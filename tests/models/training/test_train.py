@@ -5,20 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
 
 from modstream.models.runtimes.runtime import load
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.input_schema import InputSchema
-from modstream.models.training.dataset import split_by_time
-from modstream.models.training.errors import TooFewRows, UnknownMetric
-from modstream.models.training.search_space import build_ensembles
-from modstream.models.training.train import (
+from modstream.models.training.acceptance import (
     ConfidenceInterval,
     compare_with_champion,
     find_rejection_reasons,
-    train,
 )
+from modstream.models.training.dataset import split_by_time
+from modstream.models.training.errors import TooFewRows, UnknownMetric
+from modstream.models.training.train import train
 from tests.models.training.training_datasets import (
     NUMBERS,
     QUICK_SETTINGS,
@@ -78,15 +76,7 @@ def test_multiclass_and_regression_models_are_trained(task, metric, good):
     assert found.metrics[metric] > good
     artifact = Artifact(found.artifact)
     assert load(artifact, found.spec.make_card(2, artifact)).name == "onnx"
-    assert steps[-1] == ("fitting and exporting the best", 1.0)
-
-
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_ensembles_need_two_kinds(task):
-    estimators = {"one": Ridge(), "two": Ridge(alpha=2.0)}
-
-    assert set(build_ensembles(task, estimators)) == {"average", "stack"}
-    assert build_ensembles(task, {"one": Ridge()}) == {}
+    assert steps[-1] == ("testing the best", 1.0)
 
 
 def test_too_few_rows_are_rejected_before_the_search():

@@ -28,6 +28,7 @@ MODEL_COMMANDS = [
     ["predict", "--model", "NAME", "x=1"],
     ["precompute", "--model", "NAME", "--status"],
     ["lookup", "--model", "NAME", "k"],
+    ["batch-predict", "rows.csv", "--to", "answers.parquet", "--model", "NAME"],
 ]
 STREAM_COMMANDS = [
     ["topics", "create", "NAME"],

@@ -10,7 +10,8 @@ from modstream.broker.wire.codec import decode, encode
 from modstream.broker.wire.contracts import Feedback, JoinedPrediction
 from modstream.broker.wire.records import Record
 from modstream.cli.train import override_train_settings
-from modstream.models.training.train import ConfidenceInterval, train
+from modstream.models.training.acceptance import ConfidenceInterval
+from modstream.models.training.train import train
 from modstream.registry.access import newest_learning_version
 from modstream.retrain.collect import collect
 from modstream.retrain.page import render_training_page
@@ -202,7 +203,7 @@ def test_command_options_override_the_settings(monkeypatch):
 
     found = override_train_settings(load_settings(), {"threshold": 0.8, "trials": None}).train
 
-    assert (found.threshold, found.folds, found.trials) == (0.8, 3, 20)
+    assert (found.threshold, found.folds, found.trials) == (0.8, 3, 60)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from modstream.broker.wire.contracts import (
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
 from modstream.processors.join.answers import rows_of
+from modstream.processors.join.entry_store import OffsetRange
 from modstream.processors.join.partition import PartitionJoin
 from modstream.processors.join.settings import EntryLimits
 from modstream.processors.join.transitions import RowPrediction
@@ -55,14 +56,26 @@ ERROR_HEADERS = ((Header.KIND, b"error"),)
 
 
 class JoinHarness:
-    """One partition's two input topics, its changelog, and a join that reads and writes them."""
+    """One partition's two input topics, its changelog, and a join that reads and writes them.
 
-    def __init__(self, limits=EntryLimits(), record_limits=None):  # noqa: B008 - a tuple
+    `open_store` opens the store of the entries, by default in memory. `changelog` are the rows that
+    are left of the changelog, and `log` all rows that were written, by their offsets.
+    """
+
+    def __init__(self, limits=EntryLimits(), record_limits=None, open_store=None):  # noqa: B008
         self.limits = limits, record_limits
         self.records = {TOPICS.predictions: [], TOPICS.labels: []}
         self.changelog = {}
+        self.log = []
         self.published = []
-        self.join = PartitionJoin(TOPICS, HORIZON, OUT_OF_ORDERNESS, *self.limits)
+        self.open_store = open_store or (lambda: None)
+        self.join = self.create_join()
+
+    def create_join(self):
+        """Return a join as its store has kept it."""
+        return PartitionJoin(
+            TOPICS, HORIZON, OUT_OF_ORDERNESS, *self.limits, entries=self.open_store()
+        )
 
     def append(self, topic, message, key=b"key", headers=()):
         value = message if isinstance(message, bytes) else encode(message)
@@ -86,15 +99,37 @@ class JoinHarness:
         if crash:
             self.restart()
         else:
-            for key, value in output.changelog_rows:
-                self.changelog.pop(key, None)
-                if value is not None:
-                    self.changelog[key] = value
+            self.join.store.commit(output.changelog_rows, self.write(output.changelog_rows))
+
+    def write(self, rows):
+        """Write rows to the changelog; return their offsets."""
+        start = len(self.log)
+        self.log += rows
+        for key, value in rows:
+            self.changelog.pop(key, None)
+            if value is not None:
+                self.changelog[key] = value
+        return OffsetRange(start, len(self.log))
 
     def restart(self):
-        self.join = PartitionJoin(TOPICS, HORIZON, OUT_OF_ORDERNESS, *self.limits)
-        for key, value in self.changelog.items():
-            self.join.restore(key, value)
+        """Open the store again, and read the rows that it does not have."""
+        self.join.store.close()
+        self.join = self.create_join()
+        start = self.join.store.next_offset
+        if start is None:
+            for key, value in self.changelog.items():
+                self.join.restore(key, value)
+        else:
+            self.restore_from(start)
+
+    def restore_from(self, start):
+        """Read the changelog as Faust does, two rows more than the store needs."""
+        first = max(start - 2, 0)
+        rows = [
+            Record("changelog", 0, first + place, key or None, value)
+            for place, (key, value) in enumerate(self.log[first:])
+        ]
+        self.join.restore_rows(rows)
 
     def messages(self):
         return [summarize(record) for record in self.published if record.topic != TOPICS.dlq]

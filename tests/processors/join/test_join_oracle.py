@@ -1,11 +1,13 @@
 """The join compared with its oracle for any input in any order, with crashes and replays."""
 
 from collections import Counter
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from tests.processors.join.entry_stores import open_disk
 from tests.processors.join.join_log import (
     ERROR_HEADERS,
     HORIZON,
@@ -40,8 +42,8 @@ FULL_NAMES = {"predictions": TOPICS.predictions, "labels": TOPICS.labels}
 class Comparison:
     """Applies the same steps to the join and to its oracle."""
 
-    def __init__(self):
-        self.harness = JoinHarness()
+    def __init__(self, harness=None):
+        self.harness = harness or JoinHarness()
         self.oracle = Oracle(HORIZON, OUT_OF_ORDERNESS)
         self.pending = {"predictions": [], "labels": []}
         self.repeated = Counter()
@@ -97,12 +99,8 @@ class Comparison:
         self.oracle.advance_time(finished_inputs)
 
 
-@pytest.mark.slow
-@given(STEPS)
-@settings(max_examples=300)
-def test_join_agrees_with_its_oracle_for_any_input_in_any_order(steps):
-    comparison = Comparison()
-
+def check_agreement(comparison, steps):
+    """Apply the steps to the join and to its oracle, and compare all that was published."""
     for method, *arguments in steps:
         getattr(comparison, method)(*arguments)
 
@@ -114,3 +112,23 @@ def test_join_agrees_with_its_oracle_for_any_input_in_any_order(steps):
     labels = sum(counts[name] for name in outcomes)
     event(f"labels joined: {counts['joined']}")
     assert labels + comparison.oracle.waiting_labels() == comparison.labels
+
+
+@pytest.mark.slow
+@given(STEPS)
+@settings(max_examples=300)
+def test_join_agrees_with_its_oracle_for_any_input_in_any_order(steps):
+    check_agreement(Comparison(), steps)
+
+
+@pytest.mark.slow
+@given(STEPS)
+@settings(max_examples=30, deadline=None)
+def test_join_on_disk_agrees_with_its_oracle(steps):
+    """Each crash and each restart opens the files again."""
+    with TemporaryDirectory() as folder, open_disk(folder) as stores:
+        harness = JoinHarness(open_store=lambda: stores.open(0))
+        try:
+            check_agreement(Comparison(harness), steps)
+        finally:
+            harness.join.store.close()

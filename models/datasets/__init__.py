@@ -1,0 +1,1 @@
+"""Data sets without their files: columns, profiles, expectations, steps of wrangling."""

@@ -1,0 +1,1 @@
+"""The catalogue of data sets: immutable versions of Parquet files, each described by Croissant."""

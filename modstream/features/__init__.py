@@ -1,0 +1,1 @@
+"""The features of a running stream: definitions, recovery, the workers' copy, verification."""

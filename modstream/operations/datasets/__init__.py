@@ -1,0 +1,1 @@
+"""What is done with data sets: ingest, explore, validate, split, wrangle."""

@@ -1,0 +1,1 @@
+"""Personal data: where it is, and that it is nowhere any more."""

@@ -1,0 +1,147 @@
+"""Erasure of one person, and the proof: a search of all places before and afterwards.
+
+What is erased, in this order:
+  1. the rows of the exported inference log; the log remembers the key as a digest, so that a later
+     export leaves its records out
+  2. the batch views that have the person: they are computed anew
+  3. the predictions in the store
+  4. the key of the person's pseudonyms: nobody can tell any more whose they are, in any copy
+  5. topics, if it is asked for: a record cannot be removed alone, so each partition loses its
+     records up to the last one that has the person
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from modstream.broker.client.admin import Admin
+from modstream.broker.client.truncation import truncate
+from modstream.broker.errors import BrokerError
+from modstream.broker.wire.records import TopicPartition
+from modstream.operations.batch_views.build import build_view
+from modstream.operations.batch_views.view_file import read_view, view_path
+from modstream.operations.inference_log.erasures import erase as erase_rows
+from modstream.operations.inference_log.log_folder import LogFolder
+from modstream.operations.privacy.person_keys import PersonKeys
+from modstream.operations.privacy.search import Person, SearchedPlaces, TopicMatches
+
+STORE, PERSON_KEY = "prediction store", "key of pseudonyms"
+TO_TRUNCATE = "--truncate removes them, with all older records of their partitions"
+COMPACTED = "compacted: left until their key has no entry, and Kafka has cleaned the topic"
+BY_HAND = "rewrite it without these rows, or delete it"
+
+
+class ErasedPlace(NamedTuple):
+    """A place that had the person: how many records or rows before and afterwards, and why."""
+
+    place: str
+    before: int
+    after: int
+    note: str
+
+
+class Matches(NamedTuple):
+    """Where a person is: in topics, in files with the number of rows, in the store by model."""
+
+    topics: Mapping[str, TopicMatches]
+    files: Mapping[Path, int]
+    models: tuple[str, ...]
+
+    @classmethod
+    def of(cls, places: SearchedPlaces, person: Person) -> "Matches":
+        """Search all places."""
+        models = tuple(places.in_store(person))
+        return cls(places.in_topics(person), places.in_files(person), models)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of records or rows by place, also where it is 0."""
+        return {
+            **{topic: found.found for topic, found in self.topics.items()},
+            **{str(path): rows for path, rows in self.files.items()},
+            STORE: len(self.models),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One person's erasure from the places of a stream.
+
+    `services` are the consumer groups that a topic must have been read by before it is truncated,
+    and `truncatable` the topics that can be; others are compacted.
+    """
+
+    places: SearchedPlaces
+    log: LogFolder
+    views: Path
+    services: tuple[str, ...]
+    truncatable: frozenset[str]
+    keys: PersonKeys
+
+    def run(self, person: Person, now_ms: int, *, truncates: bool) -> list[ErasedPlace]:
+        """Erase, search again, and return all places that had the person.
+
+        Raises:
+            LogFolderUnusable: the exported log cannot be written.
+            ViewUnusable: a view cannot be computed anew.
+            StoreUnavailable: the store does not answer.
+            BrokerError: a topic cannot be read.
+            UnusableSource: a file cannot be read.
+        """
+        before = Matches.of(self.places, person)
+        notes = self._erase_files(person, before, now_ms)
+        for model in before.models:
+            self.places.store.erase(model, person.key)
+        for topic, matches in before.topics.items():
+            if matches.found:
+                notes[topic] = self._truncate(matches) if truncates else TO_TRUNCATE
+        had_key = self.keys.destroy(person.key)
+        counts = {**before.counts(), PERSON_KEY: int(had_key)}
+        after = Matches.of(self.places, person).counts()
+        after[PERSON_KEY] = int(self.keys.has(person.key))
+        return [
+            ErasedPlace(place, counts.get(place, 0), after.get(place, 0), notes.get(place, ""))
+            for place in {**counts, **after}
+            if counts.get(place) or after.get(place)
+        ]
+
+    def _erase_files(self, person: Person, before: Matches, now_ms: int) -> dict[str, str]:
+        """Erase the rows of the log and of the views; return what is to be said of other files."""
+        if self.log.path.exists():
+            erase_rows(self.log, {"key": [person.key]}, now_ms)
+        notes = {}
+        for path, rows in before.files.items():
+            if not rows or path.is_relative_to(self.log.path):
+                continue
+            if path == view_path(self.views, path.stem):
+                definition = read_view(self.views, path.stem).head.definition
+                build_view(self.log, path.stem, definition, self.views)
+                notes[str(path)] = "computed anew"
+            else:
+                notes[str(path)] = BY_HAND
+        return notes
+
+    def _truncate(self, matches: TopicMatches) -> str:
+        """Delete the records of a topic up to the last match; return what was done."""
+        if matches.topic not in self.truncatable:
+            return COMPACTED
+        ends = {one: offset + 1 for one, offset in matches.last.items()}
+        admin = Admin(self.places.connection)
+        behind = self._behind(admin, matches.topic, ends)
+        if behind:
+            return f"{behind} has not read them yet: run the command again"
+        first = admin.first_offsets([matches.topic])
+        try:
+            truncate(self.places.connection, ends)
+        except BrokerError as error:
+            return f"not truncated: {error}"
+        others = sum(end - first.get(one, 0) for one, end in ends.items()) - matches.found
+        return f"truncated: {others:,} older records, of others, were deleted with them"
+
+    def _behind(self, admin: Admin, topic: str, ends: Mapping[TopicPartition, int]) -> str:
+        """Return a group that has not read a topic up to some offsets; empty if all have."""
+        for group in self.services:
+            committed = admin.committed_offsets(group, [topic])
+            if any(0 <= committed.get(one, -1) < end for one, end in ends.items()):
+                return group
+        return ""

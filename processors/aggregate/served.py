@@ -1,0 +1,124 @@
+"""The features of a stream in a worker: updates in, the values for requests out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Raw
+
+from modstream.broker.wire.fast_codec import decode_each, json_document
+from modstream.broker.wire.records import Record
+from modstream.models.schema.card import ModelCard
+from modstream.processors.aggregate.updates import (
+    PartialUpdate,
+    Progress,
+    UnknownUpdate,
+    UpdateCodec,
+)
+from modstream.processors.errors import UnreadableFeatureState
+from modstream.processors.features.feature_set import FeatureSet
+from modstream.processors.features.reader import FeatureReader, FloatColumn
+from modstream.processors.features.state import FeatureState
+
+MAX_CARDS = 256
+"""The number of versions whose features are known at once."""
+
+
+class ServedFeatures:
+    """The values of features as the updates before `position` make them.
+
+    One thread, that of the handler, calls all methods; so the values do not change within a batch.
+    """
+
+    def __init__(self, features: FeatureSet, codec: UpdateCodec) -> None:
+        self.features = features
+        self.state = FeatureState(features)
+        self.progress = Progress()
+        self.unreadable = 0
+        """The number of records that are not updates."""
+        self.offset = 0
+        self._codec = codec
+        self._reader = FeatureReader(self.state)
+        self._fields = sorted(features.request_fields)
+        self._decode = msgspec.json.Decoder(group_struct(self._fields)).decode
+        self._needed: dict[tuple[str, int], tuple[ModelCard, tuple[str, ...]]] = {}
+
+    @property
+    def position(self) -> bytes:
+        """The next offset of the topic of features, in decimal digits."""
+        return b"%d" % self.offset
+
+    def apply(self, records: Iterable[Record]) -> None:
+        """Apply updates in the order of their offsets; a record that is not one is counted."""
+        for record in records:
+            self.offset = record.offset + 1
+            try:
+                update = self._codec.decode(record)
+            except UnreadableFeatureState:
+                self.unreadable += 1
+                continue
+            if isinstance(update, PartialUpdate):
+                self.state.replace(update.owner, update.key, update.partial)
+            elif update is not None and not isinstance(update, UnknownUpdate):
+                self.progress.note(update)
+
+    def needed_by(self, card: ModelCard) -> tuple[str, ...]:
+        """Return the inputs of a version that are features of the stream, in the schema's order."""
+        key = card.name, card.version
+        known = self._needed.get(key)
+        if known is None or known[0] is not card:
+            if len(self._needed) >= MAX_CARDS:
+                del self._needed[next(iter(self._needed))]
+            declared = set(self.features.names)
+            names = tuple(name for name in card.input_schema.names if name in declared)
+            known = self._needed[key] = card, names
+        return known[1]
+
+    def as_json(
+        self, names: tuple[str, ...], rows: Sequence[Raw], times: Sequence[int]
+    ) -> list[bytes]:
+        """Return the features for each row as members of a JSON object, without its braces."""
+        decoded = decode_each(self._decode, rows)
+        found = [tuple(self._fields_of(one)) for one in decoded]
+        values = self._values(
+            dict(zip(self._fields, zip(*found, strict=True), strict=False)), times
+        )
+        parts = []
+        for number, name in enumerate(names):
+            separator = b"," if number else b""
+            head = b"%b%b:" % (separator, json_document(name))
+            parts.append([head + one for one in json_values(values[name])])
+        return list(map(b"".join, zip(*parts, strict=True)))
+
+    def of_rows(
+        self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], times: Sequence[int]
+    ) -> list[dict[str, float | None]]:
+        """Return the features for each row by name; None if there is no value."""
+        if not rows:
+            return []
+        values = self._values(
+            {name: [row.get(name) for row in rows] for name in self._fields}, times
+        )
+        columns = [[None if one != one else one for one in values[name].tolist()] for name in names]  # noqa: PLR0124 - NaN
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _values(
+        self, columns: Mapping[str, Sequence[object]], times: Sequence[int]
+    ) -> dict[str, FloatColumn]:
+        return self._reader.values(columns, np.array(times, dtype=np.int64))
+
+    def _fields_of(self, row: msgspec.Struct | None) -> Sequence[object]:
+        return (None,) * len(self._fields) if row is None else msgspec.structs.astuple(row)
+
+
+def group_struct(fields: Sequence[str]) -> type[msgspec.Struct]:
+    """Return a type that decodes the given fields of a row, None where one is missing."""
+    members = [(f"f{number}", Any, None) for number in range(len(fields))]
+    names = {f"f{number}": name for number, name in enumerate(fields)}
+    return msgspec.defstruct("GroupFields", members, rename=names, frozen=True, gc=False)
+
+
+def json_values(column: FloatColumn) -> list[bytes]:
+    """Return each number as JSON, and null for NaN."""
+    return msgspec.json.encode(column.tolist())[1:-1].split(b",") if len(column) else []

@@ -1,0 +1,1 @@
+"""Features that the stream computes: aggregates of its events over windows, by groups."""

@@ -1,0 +1,151 @@
+"""The features that a stream computes, added to the requests for the models that need them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Raw
+
+from modstream.broker.wire.contracts import Request
+from modstream.broker.wire.fast_codec import RequestHead
+from modstream.broker.wire.records import Headers
+from modstream.broker.wire.topics import Header
+from modstream.models.schema.card import ModelCard
+from modstream.processors.predict.batching import ModelRequest
+
+
+class StreamFeatures(Protocol):
+    """The features of a stream as one batch sees them.
+
+    `position` is the next offset of the topic of features: all earlier records are counted, and no
+    later one. Times are in ms since the epoch.
+    """
+
+    @property
+    def position(self) -> bytes:
+        """The position in decimal digits, as predictions carry it."""
+
+    def needed_by(self, card: ModelCard) -> tuple[str, ...]:
+        """Return the names of the features that a version takes from the stream."""
+
+    def as_json(
+        self, names: tuple[str, ...], rows: Sequence[Raw], times: Sequence[int]
+    ) -> list[bytes]:
+        """Return the features for each row as members of a JSON object, without its braces."""
+
+    def of_rows(
+        self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], times: Sequence[int]
+    ) -> list[dict[str, float | None]]:
+        """Return the features for each row by name; None if there is no value."""
+
+
+FindFeatures = Callable[[], StreamFeatures]
+"""Returns the features that a new batch is answered with."""
+
+
+class NoFeatures:
+    """The features of a stream that computes none."""
+
+    position = b"0"
+
+    def needed_by(self, _card: ModelCard) -> tuple[str, ...]:
+        """Return no name."""
+        return ()
+
+    def as_json(
+        self, _names: tuple[str, ...], rows: Sequence[Raw], _times: Sequence[int]
+    ) -> list[bytes]:
+        """Return no member for any row."""
+        return [b""] * len(rows)
+
+    def of_rows(
+        self, _names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], _times: Sequence[int]
+    ) -> list[dict[str, float | None]]:
+        """Return no feature for any row."""
+        return [{} for _ in rows]
+
+
+NO_FEATURES = NoFeatures()
+
+
+def no_features() -> StreamFeatures:
+    """Return the features of a stream that computes none."""
+    return NO_FEATURES
+
+
+def heads_with_features(
+    features: StreamFeatures,
+    names: tuple[str, ...],
+    heads: Sequence[RequestHead],
+    timestamps: Sequence[int],
+) -> list[RequestHead]:
+    """Return the heads of requests of one row each, with the stream's features in their rows.
+
+    A feature that the request has itself stays: in JSON the last member of a name counts.
+    """
+    rows = [head.features for head in heads]
+    added = features.as_json(names, rows, times_of(heads, timestamps))
+    return [
+        RequestHead(
+            head.id,
+            with_members(row, members),
+            head.inputs,
+            head.model,
+            head.version,
+            head.event_time,
+            head.schema_version,
+        )
+        for head, row, members in zip(heads, rows, added, strict=True)
+    ]
+
+
+def features_header(position: bytes | None) -> Headers:
+    """Return the header of a prediction whose rows have features of the stream."""
+    return () if position is None else ((Header.FEATURES_AT, position),)
+
+
+def with_members(row: Raw, members: bytes) -> Raw:
+    """Return a JSON object with more members before its own; anything else stays as it is."""
+    text = bytes(row)
+    if not text.startswith(b"{"):
+        return row
+    own = text[1:].lstrip()
+    return Raw(b"{%b%b%b" % (members, b"" if own == b"}" else b",", own))
+
+
+def times_of(heads: Sequence[RequestHead], timestamps: Sequence[int]) -> list[int]:
+    """Return the time of each request: its event time, or else the timestamp of its record."""
+    return [
+        timestamp if head.event_time is None else head.event_time
+        for head, timestamp in zip(heads, timestamps, strict=True)
+    ]
+
+
+def requests_with_features(
+    features: StreamFeatures, names: tuple[str, ...], requests: Sequence[ModelRequest]
+) -> list[ModelRequest]:
+    """Return requests with the stream's features in each row; tensors stay as they are."""
+    rows: list[Mapping[str, Any]] = []
+    times: list[int] = []
+    for asked in requests:
+        own = rows_of(asked.request)
+        time = asked.timestamp if asked.request.event_time is None else asked.request.event_time
+        rows.extend(own)
+        times.extend([time] * len(own))
+    added = iter(features.of_rows(names, rows, times))
+    return [_with_rows(asked, added) for asked in requests]
+
+
+def rows_of(request: Request) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of a request; tensors have none."""
+    if request.features is None:
+        return ()
+    return (request.features,) if isinstance(request.features, dict) else request.features
+
+
+def _with_rows(asked: ModelRequest, added: Iterator[dict[str, float | None]]) -> ModelRequest:
+    request = asked.request
+    if request.features is None:
+        return asked
+    rows = [{**next(added), **row} for row in rows_of(request)]
+    whole = rows[0] if isinstance(request.features, dict) else tuple(rows)
+    return asked._replace(request=request.model_copy(update={"features": whole}))

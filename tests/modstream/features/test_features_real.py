@@ -1,0 +1,156 @@
+"""Features of a running stream: each event counts once, and what is served equals the sources."""
+
+import json
+from time import monotonic
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from modstream.models.importers.onnx_export import to_onnx
+from modstream.models.schema.input_schema import Feature, InputSchema
+from modstream.models.schema.version_spec import VersionSpec
+from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
+
+pytestmark = [pytest.mark.real, pytest.mark.journey]
+
+MODEL = "delay"
+START = 1_700_000_000_000
+MINUTE = 60_000
+DEFINITIONS = """
+[[features]]
+name = "late_rate"
+source = "labels"
+group = ["airport"]
+window = "1h"
+aggregate = "rate"
+value = "label"
+smoothing = 2
+prior = 0.25
+
+[[features]]
+name = "asked"
+source = "requests"
+group = ["airport"]
+window = "1h"
+aggregate = "count"
+
+[[features]]
+name = "open"
+source = "labels"
+group = []
+window = "24h"
+aggregate = "overdue"
+due_after = "10m"
+"""
+MORE = """
+[[features]]
+name = "farthest"
+source = "requests"
+group = []
+window = "24h"
+aggregate = "max"
+value = "distance"
+"""
+SCHEMA = InputSchema(
+    features=tuple(
+        Feature(name=name, kind="float")
+        for name in ("airport", "distance", "late_rate", "asked", "open")
+    )
+)
+
+
+def publish_model(system) -> None:
+    """Publish a regression of which each feature of the stream moves another digit."""
+    model = LinearRegression()
+    model.coef_ = np.array([0.0, 0.0, 1.0, 10.0, 10_000.0])
+    model.intercept_, model.n_features_in_ = 0.0, 5
+    golden = SCHEMA.parse_rows([dict.fromkeys(SCHEMA.names, float(one)) for one in (0, 1)]).batch
+    spec = VersionSpec(name=MODEL, runtime="onnx", task="regression", input_schema=SCHEMA)
+    with system.registry() as registry:
+        registry.publish(spec, to_onnx(model, SCHEMA, golden))
+
+
+@pytest.fixture
+def system(bootstrap, redis_url, prefix, tmp_path):
+    with open_system(bootstrap, redis_url, prefix, tmp_path) as opened:
+        found = with_route(opened, MODEL)
+        found.create_topics()
+        publish_model(found)
+        (tmp_path / "features.toml").write_text(DEFINITIONS)
+        done = found.run("features", "publish", "features.toml")
+        assert "3 features, 3 new, 0 removed" in done.stdout, done.stderr
+        for name in ("worker", "joiner", "aggregator"):
+            found.start(name, name)
+        yield found
+
+
+def ask(client, number: int):
+    """Ask for a row, and return the answer."""
+    row = {"airport": float(number % 3), "distance": 100.0 + number}
+    asked = client.send(row, event_time=START + number * MINUTE)
+    return client.wait(asked, TIMEOUT_SECONDS)
+
+
+def wait_until_counted(system) -> None:
+    """Wait until the aggregator has counted all events."""
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while True:
+        found = json.loads(system.run("features", "lag", "--json").stdout)
+        if found and not any(one["lag"] for one in found):
+            return
+        assert monotonic() < deadline, json.dumps(found)
+
+
+def wait_until_started(system, name) -> None:
+    """Wait until the aggregator counts a feature in all partitions."""
+    deadline = monotonic() + TIMEOUT_SECONDS
+    partitions = system.settings.partitions
+    while True:
+        found = json.loads(system.run("features", "list", "--json").stdout)
+        if {one["feature"]: one["partitions"] for one in found}.get(name) == partitions:
+            return
+        assert monotonic() < deadline, json.dumps(found)
+
+
+def test_served_features_are_those_of_the_sources_whatever_process_is_killed(system):
+    client = system.client()
+    answers = []
+    for number in range(60):
+        answers.append(ask(client, number))
+        client.label(answers[-1].id, number % 2 == 0, START + (number + 5) * MINUTE)
+        if number in (20, 40):
+            for name in ("aggregator", "worker"):
+                system.supervisor.kill(name)
+    wait_until_counted(system)
+    last = ask(client, 60)
+
+    found = json.loads(system.run("features", "verify", "--json").stdout)
+
+    assert found["differing"] == 0, found["examples"]
+    assert (found["rows"], found["values"]) == (61, 183)
+    assert last.features["asked"] == 19
+    assert 0.25 < last.features["late_rate"] < 0.75
+    assert last.outputs["value"] == pytest.approx(
+        last.features["late_rate"] + 190 + 10_000 * last.features["open"], rel=1e-5
+    )
+
+
+def test_a_feature_that_is_added_later_counts_what_was_recorded_before(system, tmp_path):
+    client = system.client()
+    for number in range(10):
+        ask(client, number)
+    wait_until_counted(system)
+    (tmp_path / "more.toml").write_text(DEFINITIONS + MORE)
+    done = system.run("features", "publish", "more.toml")
+    assert "4 features, 1 new, 0 removed" in done.stdout
+    wait_until_started(system, "farthest")
+    ask(client, 3)
+    wait_until_counted(system)
+
+    before = json.loads(system.run("features", "show", "farthest", "--json").stdout)
+    filled = json.loads(system.run("features", "backfill", "--json").stdout)
+    after = json.loads(system.run("features", "show", "farthest", "--json").stdout)
+
+    assert filled["events"] >= 10
+    assert (before["value"], after["value"]) == (103.0, 109.0)
