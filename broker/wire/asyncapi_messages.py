@@ -56,6 +56,12 @@ def _kind(name: str) -> Schema:
 
 
 MODEL = {Header.MODEL.value: {**TEXT, "description": "`name/version` of the model."}}
+FEATURES_AT = {
+    Header.FEATURES_AT.value: {
+        **DIGITS,
+        "description": "The offset of the topic of features before which all was counted.",
+    }
+}
 
 
 class MessageSpec(NamedTuple):
@@ -93,7 +99,7 @@ MESSAGES: Mapping[str, MessageSpec] = MappingProxyType(
         ),
         "prediction": MessageSpec(
             "prediction",
-            {**_kind("prediction"), **MODEL, **ANSWER},
+            {**_kind("prediction"), **MODEL, **FEATURES_AT, **ANSWER},
             [Header.KIND.value, Header.MODEL.value],
             "The answer of one model.",
         ),
@@ -148,6 +154,12 @@ MESSAGES: Mapping[str, MessageSpec] = MappingProxyType(
             "version-marker", {}, summary="From where a version answers."
         ),
         "inference": MessageSpec("inference", {}, summary="What became of one request."),
+        "feature-update": MessageSpec(
+            None,
+            {},
+            summary="A partial aggregate of the stream's features, or how far events are counted.",
+            content_type="application/msgpack",
+        ),
         "model-event": MessageSpec("model-event", {}, summary="A change of a model."),
     }
 )
@@ -171,6 +183,7 @@ CHANNELS: Sequence[ChannelSpec] = (
     ChannelSpec("dlq", ("dead-letter",)),
     ChannelSpec("metrics", ("metrics",)),
     ChannelSpec("version_markers", ("version-marker",)),
+    ChannelSpec("features", ("feature-update",)),
     ChannelSpec("inferences", ("inference",)),
     ChannelSpec("model_events", ("model-event",)),
 )

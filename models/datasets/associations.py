@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,9 @@ from scipy import stats
 Codes = npt.NDArray[np.intp]
 Matrix = npt.NDArray[np.float64]
 
-BINS = 20
-"""Number of bins, with as many values each, into which numbers are divided."""
+MAX_BINS, ROWS_PER_CELL = 20, 10
+"""Numbers are divided into bins with as many values each: few enough that a pair of bins has this
+many rows or more, if two columns are independent."""
 MAX_VALUES = 200
 """Texts with more different values say nothing reliable of others and are left out."""
 
@@ -90,10 +92,11 @@ def number_codes(values: Matrix) -> Codes:
     present = values[np.isfinite(values)]
     if not len(present):
         return np.zeros(len(values), np.intp)
-    if len(np.unique(present)) <= BINS:
+    bins = max(3, min(MAX_BINS, isqrt(len(values) // ROWS_PER_CELL)))
+    if len(np.unique(present)) <= bins:
         edges = np.unique(present)[1:]
     else:
-        edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
+        edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1]))
     found = np.searchsorted(edges, values, side="right")
     return np.where(np.isfinite(values), found, len(edges) + 1).astype(np.intp)
 

@@ -139,7 +139,7 @@ def histogram_of(values: Numbers) -> Histogram:
     """
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return Histogram((low - 0.5, low + 0.5), (len(values),))
+        return Histogram((low - 0.5, low + 0.5), (len(values),), has_whole_bins=True)
     inner_low, inner_high = (float(one) for one in np.quantile(values, (0.005, 0.995)))
     if inner_high > inner_low and high - low > 3 * (inner_high - inner_low):
         low, high = inner_low, inner_high

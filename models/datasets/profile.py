@@ -43,7 +43,7 @@ def _of_columns(columns: Sequence[ColumnProfile]) -> Iterator[str]:
             yield f"{column.name} has no values."
         elif column.is_constant:
             yield f"{column.name} has the same value in all rows: it says nothing."
-        elif column.is_unique and column.kind in {"string", "int"}:
+        elif column.is_unique and not column.missing and column.kind in {"string", "int"}:
             yield f"{column.name} is different in all rows: an id, not a feature."
         if 0 < column.present < (1 - MANY_MISSING) * column.rows:
             yield f"{column.name} is missing in {column.missing / column.rows:.0%} of the rows."

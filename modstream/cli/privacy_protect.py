@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from modstream.cli.options import JsonOption
+from modstream.cli.names import open_models
+from modstream.cli.options import JsonOption, check_model
 from modstream.cli.output import print_rows
+from modstream.models.registry.refs import CHAMPION
 from modstream.operations.privacy.person_keys import PersonKeys
 from modstream.operations.privacy.protection import ProtectionRules, protect_table
 from modstream.settings import Settings, load_settings
@@ -49,6 +51,17 @@ def protect(
             show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Also drop the features that the champion of this model marks as sensitive, unless"
+            " another option says what becomes of them.",
+            show_default=False,
+            callback=check_model,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a copy of a table without the personal data in some columns.
@@ -58,14 +71,19 @@ def protect(
     """
     if pseudonymise and person is None:
         raise typer.BadParameter("--pseudonymise needs --person: pseudonyms have a key of each")
+    settings, marked = load_settings(), frozenset[str]()
+    if model is not None:
+        with open_models(settings) as registry:
+            marked = registry.card(model, CHAMPION).input_schema.sensitive_names
     rules = ProtectionRules(
         frozenset(drop or ()),
         frozenset(pseudonymise or ()),
         dict(map(sized, generalise or ())),
         {name: int(length) for name, length in map(sized, shorten or ())},
         person,
+        marked,
     )
-    rows = protect_table(table, output, rules, person_keys(load_settings()))
+    rows = protect_table(table, output, rules, person_keys(settings))
     print_rows([{"rows": rows, "file": str(output)}], as_json=as_json, empty="")
 
 

@@ -14,6 +14,7 @@ from modstream.broker.wire.contracts import (
     Unjoined,
 )
 from modstream.broker.wire.dead_letters import read_cause
+from modstream.broker.wire.feature_updates import read_feature_key, read_feature_value
 from modstream.broker.wire.inference_record import InferenceRecord, ModelAnswer
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent, VersionMarker
 from modstream.broker.wire.records import Record
@@ -130,6 +131,14 @@ def _version_marker(record: Record) -> Iterator[tuple[str, object]]:
     yield "from", f"{marker.source.partition}:{marker.source.offset}"
 
 
+def _feature_update(record: Record) -> Iterator[tuple[str, object]]:
+    owner, *rest = read_feature_key(record.key)
+    aggregation, group, number = [*rest, *[None] * (3 - len(rest))][:3]
+    yield from (("owner", owner), ("aggregation", aggregation), ("slice", number))
+    yield "group", None if group is None else ", ".join(map(str, group)) or "all"
+    yield "value", read_feature_value(record.value)
+
+
 def _inference(record: Record) -> Iterator[tuple[str, object]]:
     found = decode(InferenceRecord, record.value)
     yield from (("id", found.id), ("outcome", found.outcome.value))
@@ -168,6 +177,7 @@ COLUMNS: Mapping[str, TopicColumns] = {
     "dlq": _columns(_dead_letter, "key cause message"),
     "metrics": _columns(_metrics, "kind model version values"),
     "version_markers": _columns(_version_marker, "model version ref from"),
+    "features": _columns(_feature_update, "owner aggregation group slice value"),
     "inferences": _columns(_inference, "id outcome answers"),
     "model_events": _columns(_model_event, "model version action alias reason"),
 }

@@ -1,5 +1,6 @@
 """`modstream up`: runs the whole system on this machine until Ctrl-C."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +10,10 @@ from modstream.broker.client.admin import Admin
 from modstream.cli.options import RouteOption, StreamArgument
 from modstream.cli.output import stderr
 from modstream.cli.servers import require_servers
+from modstream.features.definitions import open_definitions
 from modstream.metrics_settings import METRICS_OFF
 from modstream.process.signals import stop_signals
+from modstream.processors.features.files import load_features
 from modstream.running_stack import lock_home
 from modstream.settings import advertise_stack, load_settings, uses_external_kafka
 from modstream.stack.doctor import require_python
@@ -61,6 +64,15 @@ def up(
             "--materializer", help="Also keep the newest prediction of each key in the store."
         ),
     ] = False,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Definitions of features to publish, and to count from now on.",
+            show_default=False,
+        ),
+    ] = None,
     http_port: Annotated[
         int | None,
         typer.Option(
@@ -89,6 +101,7 @@ def up(
     `modstream models seed`.
     """
     require_python()
+    content = None if features is None else read_features(features)
     with lock_home(load_settings().home) as lock:
         settings = load_settings(stream=stream, route=tuple(models) if models else None)
         logs.configure(settings, min_level="warning")
@@ -100,14 +113,30 @@ def up(
             stderr.print("starting Kafka and Redis", style="dim")
         with run_local_stack(settings, folder, lock, ports=ports) as running:
             Admin(running.settings.connection).create(running.settings.topic_specs())
+            if content is not None:
+                with open_definitions(running.settings) as table:
+                    table.write(content)
             with stop_signals() as stop, advertise_stack(running.settings, lock):
                 gateway = choose_gateway_ports(http_port)
                 dashboard = choose_dashboard_port(dashboard_port)
                 running.start(
-                    workers, learner, gateway, dashboard=dashboard, materializer=materializer
+                    *(workers, learner, gateway),
+                    dashboard=dashboard,
+                    materializer=materializer,
+                    aggregator=content is not None,
                 )
                 print_stack(running, gateway, dashboard)
                 stop.wait()
+
+
+def read_features(file: Path) -> bytes:
+    """Return the content of a file of definitions, if they are valid.
+
+    Raises:
+        InvalidFeatures: it cannot be read, or a definition is wrong.
+    """
+    load_features(file)
+    return file.read_bytes()
 
 
 def choose_ports(kafka: int | None, redis: int | None) -> tuple[int, int]:

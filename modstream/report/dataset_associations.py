@@ -13,23 +13,25 @@ PAIRS = 10
 def render_associations(profile: DatasetProfile) -> str:
     """Return the tables and drawings of associations as HTML."""
     found = profile.associations
+    if len(found.names) < 2:
+        return ""
     note = (
         "Mutual information is the share of the smaller entropy that two columns have in common:"
         " 0 if they are independent, 1 if one determines the other. Correlation is Spearman's, of"
         f" ranks. Both are of {found.rows:,} rows."
     )
-    parts, tables = [f'<p class="lines">{note}</p>'], []
+    parts = [f'<h2 class="part">Associations</h2><p class="lines">{note}</p>']
+    tables = []
     if profile.label is not None and (pairs := found.with_column(profile.label.column)):
         title = f"What says most of the label {profile.label.column}"
         tables.append(_label_table(title, pairs[:PAIRS]))
     if pairs := found.strongest(PAIRS):
         tables.append(_pair_table("Strongest pairs", pairs))
     parts.append(f'<div class="pair">{"".join(tables)}</div>')
-    if len(found.names) > 1:
-        drawing = draw_matrix(
-            found.names, found.information, "mutual information", lambda _: "var(--service-0)"
-        )
-        parts.append(_figure("Mutual information", "the stronger the colour, the more", drawing))
+    drawing = draw_matrix(
+        found.names, found.information, "mutual information", lambda _: "var(--service-0)"
+    )
+    parts.append(_figure("Mutual information", "the stronger the colour, the more", drawing))
     if len(found.numbers) > 1:
         drawing = draw_matrix(
             found.numbers,

@@ -9,7 +9,7 @@ from modstream.models.datasets.column_profiles import ColumnProfile
 from modstream.models.datasets.profile import DatasetProfile, remarks
 from modstream.report.dataset_associations import render_associations
 from modstream.report.dataset_svg import draw_frequencies, draw_histogram, draw_spark
-from modstream.report.formatting import format_count
+from modstream.report.formatting import format_count, format_size
 from modstream.report.page import render_document, render_headline_number
 
 EPOCH_MS = (1e11, 4e12)
@@ -18,6 +18,8 @@ CSS = """
 .histogram rect, .spark rect { fill: var(--model-0); }
 .histogram .axis { stroke: var(--grid); } .histogram .end { fill: var(--muted); font-size: 10px; }
 svg.spark { width: 6rem; height: 1.4rem; }
+td:first-child { max-width: 18rem; overflow: hidden; text-overflow: ellipsis; }
+.pair > * { min-width: 0; } td.text { max-width: 18rem; overflow: hidden; text-overflow: ellipsis; }
 td.text { text-align: left; } th.text { text-align: left; }
 .cards { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); }
@@ -51,7 +53,7 @@ def render_dataset_page(profile: DatasetProfile, link: str | None = None) -> str
         _remarks(profile),
         f'<h2 class="part">Columns</h2>{_overview(profile)}',
         f'<h2>Each column</h2><div class="cards">{"".join(_cards(profile))}</div>',
-        f'<h2 class="part">Associations</h2>{render_associations(profile)}',
+        render_associations(profile),
     )
     further = (
         f'<p class="lines"><a href="{escape(link)}">The report of skrub</a></p>' if link else ""
@@ -72,7 +74,7 @@ def _headline(profile: DatasetProfile) -> str:
         ("rows", format_count(profile.rows)),
         ("columns", format_count(len(profile.columns))),
         ("missing cells", _share(profile.missing, cells)),
-        ("as Parquet", f"{profile.size / 1e6:,.1f} MB"),
+        ("as Parquet", format_size(profile.size)),
     )
     return f'<dl class="key">{"".join(render_headline_number(*one) for one in numbers)}</dl>'
 
@@ -101,7 +103,9 @@ def _overview(profile: DatasetProfile) -> str:
 
 def _cells(profile: DatasetProfile, column: ColumnProfile) -> Iterator[str]:
     spark = "" if column.is_unique and column.top else draw_spark(column)
-    yield f"<td>{escape(column.name)}</td><td>{spark}</td><td>{column.kind}</td>"
+    name = escape(column.name)
+    yield f'<td title="{name}">{name}</td>'
+    yield f"<td>{spark}</td><td>{column.kind}</td>"
     yield f"<td>{_share(column.missing, column.rows)}</td><td>{format_count(column.distinct)}</td>"
     found = column.numbers
     values = () if found is None else (found.minimum, found.median, found.mean, found.maximum)
@@ -190,7 +194,7 @@ def _value(profile: DatasetProfile, column: ColumnProfile, value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e10 else f"{value:.4g}"
 
 
 def _share(count: int, total: int) -> str:

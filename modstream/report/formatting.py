@@ -14,6 +14,11 @@ def format_count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def format_size(size: int) -> str:
+    """Return a number of bytes in megabytes, or in kilobytes below 0.1 MB."""
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"
+
+
 def format_score(value: float) -> str:
     """Return a score with four decimal places, or a placeholder if it is not finite."""
     return f"{value:.4f}" if isfinite(value) else PLACEHOLDER

@@ -49,6 +49,7 @@ class LocalStack:
         *,
         dashboard: int | None = None,
         materializer: bool = False,
+        aggregator: bool = False,
     ) -> None:
         """Start workers, a joiner, and optionally a learner and other services.
 
@@ -73,6 +74,8 @@ class LocalStack:
             self._start("calibrator", environment, "calibrator")
         if materializer:
             self._start("materializer", environment, "materializer")
+        if aggregator:
+            self._start("aggregator", environment, "aggregator")
 
     def _start(self, name: str, environment: dict[str, str], *arguments: str) -> None:
         argv = module_command("modstream", *arguments)

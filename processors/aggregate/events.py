@@ -94,8 +94,9 @@ def answered_requests(record: Record) -> Iterator[Event]:
     time = record.timestamp if found.event_time is None else found.event_time
     rows = expand_rows(found.features)
     if isinstance(rows, dict):
-        yield Event(REQUESTS, time, found.id, rows)
-        return
+        rows = [rows]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("the features are not rows")
     for number, row in enumerate(rows):
         yield Event(REQUESTS, time, row_key(found.id, number), row)
 

@@ -14,6 +14,7 @@ from modstream.processors.predict.answer_events import WriteEvents
 from modstream.processors.predict.deduplication import Deduplicator
 from modstream.processors.predict.engine import InferenceEngine
 from modstream.processors.predict.fast_path import FastPath
+from modstream.processors.predict.infer_steps import Infer, InferFast
 from modstream.processors.predict.inference_log import (
     InferenceLog,
     NoteRequests,
@@ -32,8 +33,6 @@ from modstream.processors.predict.state import BatchState, Step
 from modstream.processors.predict.steps import (
     Decode,
     Deduplicate,
-    Infer,
-    InferFast,
     MarkVersions,
     RefuseExpired,
     RefuseUndecodable,

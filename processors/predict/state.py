@@ -9,8 +9,10 @@ from modstream.broker.errors import DecodeError
 from modstream.broker.loop.ports import HandlerResult, ModelCost
 from modstream.broker.wire.contracts import Request
 from modstream.broker.wire.event_requests import EventRequest
+from modstream.broker.wire.fast_codec import RequestHead
 from modstream.broker.wire.record_batch import RecordBatch
 from modstream.broker.wire.records import Record
+from modstream.broker.wire.request_codec import decode_head
 from modstream.processors.predict.batching import ModelRequest
 from modstream.processors.predict.fast_path import FastBatch, RequestHeads
 from modstream.processors.predict.model_resolver import ModelResolver
@@ -98,3 +100,12 @@ class BatchState:
 
 Step = Callable[[BatchState], None]
 """One step of the request path. It works on the pending requests of a batch, in place."""
+
+
+def request_at(state: BatchState, position: int, head: RequestHead) -> Request:
+    """Decode the rest of the request at a position.
+
+    Raises:
+        DecodeError: its features or inputs break the contract.
+    """
+    return decode_head(head, state.heads.tails[position], state.heads.documents[position])

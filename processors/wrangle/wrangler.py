@@ -9,7 +9,7 @@ from modstream.models.datasets.columns import ColumnKind
 from modstream.models.datasets.wrangle_kinds import StepProblem, kinds_after
 from modstream.models.datasets.wrangle_steps import StatefulStep, StatelessStep, step_label
 from modstream.models.errors import InputError
-from modstream.models.schema.columns import is_nan, parse_value
+from modstream.models.schema.columns import clean_column, is_nan, parse_value
 from modstream.processors.pipeline.values import Value
 from modstream.processors.wrangle.compiled_steps import compile_step
 from modstream.processors.wrangle.table import DTYPES, Kinds, WrangleTable
@@ -89,6 +89,9 @@ def _parse_column(
     name: str, kind: ColumnKind, values: Sequence[Any]
 ) -> tuple[Value, dict[int, str]]:
     """Return raw values as a column of a kind, and by position what is wrong with some."""
+    clean = clean_column(kind, values) if kind in DTYPES else None  # type: ignore[arg-type]
+    if clean is not None:
+        return Value(clean), {}
     missing = np.array([value is None or is_nan(value) for value in values], np.bool_)
     if kind not in DTYPES:
         data = np.empty(len(values), object)

@@ -26,6 +26,7 @@ PAGES = (
     "docs/lambda.md",
     "docs/privacy.md",
     "docs/data-sets.md",
+    "docs/training.md",
     "docs/delivery.md",
     "docs/learning.md",
     "docs/tracing.md",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modstream.datasets.errors import NotEnoughSpace
+from modstream.report.formatting import format_size
 
 MARGIN = 1.2
 """How much larger than its estimate a data set may become."""
@@ -29,16 +30,12 @@ class SpaceEstimate:
         if self.size is None:
             return f"size unknown before the source is read; {self.free / 1e9:,.1f} GB free"
         rows = "" if self.rows is None else f" for {self.rows:,} rows"
-        needed = f"about {_megabytes(self.size)} of Parquet{rows}"
-        extra = f", {_megabytes(self.temporary)} temporarily" if self.temporary else ""
+        needed = f"about {format_size(self.size)} of Parquet{rows}"
+        extra = f", {format_size(self.temporary)} temporarily" if self.temporary else ""
         return (
             f"{needed}{extra}, by a sample of {self.sampled_rows:,} rows;"
             f" {self.free / 1e9:,.1f} GB free"
         )
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"
 
 
 def free_space(folder: Path) -> int:

@@ -113,13 +113,18 @@ class Erasure:
         for path, rows in before.files.items():
             if not rows or path.is_relative_to(self.log.path):
                 continue
-            if path == view_path(self.views, path.stem):
-                definition = read_view(self.views, path.stem).head.definition
-                build_view(self.log, path.stem, definition, self.views)
-                notes[str(path)] = "computed anew"
-            else:
-                notes[str(path)] = BY_HAND
+            is_view = path == view_path(self.views, path.stem)
+            notes[str(path)] = self._renew(path) if is_view else BY_HAND
         return notes
+
+    def _renew(self, path: Path) -> str:
+        """Compute a view anew; return what was done."""
+        if not self.log.data_files():
+            path.unlink()
+            return "removed, as the log has no rows any more"
+        definition = read_view(self.views, path.stem).head.definition
+        build_view(self.log, path.stem, definition, self.views)
+        return "computed anew"
 
     def _truncate(self, matches: TopicMatches) -> str:
         """Delete the records of a topic up to the last match; return what was done."""

@@ -19,7 +19,8 @@ class ProtectionRules:
 
     `person` is the column with the person's id, by whose key values are pseudonymised.
     `generalised` has the width of the classes of numbers, `shortened` how many characters of a text
-    stay.
+    stay. Columns in `marked` are left out, too, unless another rule names them; the table need not
+    have them.
     """
 
     dropped: frozenset[str] = frozenset()
@@ -27,6 +28,11 @@ class ProtectionRules:
     generalised: Mapping[str, float] = field(default_factory=dict)
     shortened: Mapping[str, int] = field(default_factory=dict)
     person: str | None = None
+    marked: frozenset[str] = frozenset()
+
+    def leaves_out(self, name: str) -> bool:
+        """Return whether a column is not in the copy."""
+        return name in self.dropped or (name in self.marked and name not in self.names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,7 +83,11 @@ def _read(source: Path) -> Iterator[Any]:
     if source.suffix == ".csv":
         with source.open(encoding="utf-8-sig", newline="") as file:
             names = next(csv.reader(file), [])
-        texts = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+        texts = arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            null_values=[""],
+        )
         with arrow_csv.open_csv(source, convert_options=texts) as reader:
             yield reader.schema.empty_table()
             yield from (pa.Table.from_batches([batch]) for batch in reader)
@@ -101,7 +111,7 @@ def _protect(table: Any, rules: ProtectionRules, keys: PersonKeys) -> Any:  # no
     by_person = keys.of(one for one in persons if one is not None)
     columns = {}
     for name in table.column_names:
-        if name in rules.dropped:
+        if rules.leaves_out(name):
             continue
         column = table.column(name)
         if name in rules.pseudonymised:

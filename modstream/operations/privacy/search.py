@@ -19,8 +19,8 @@ from modstream.operations.privacy.texts import (
 
 MIN_VALUE = 4
 """The shortest text that is searched for within others; a shorter one is in too many."""
-SERVER_FOLDERS = frozenset({"data", "keys", "slots"})
-"""Folders of the home directory that other programs own: the data of Kafka and Redis."""
+SERVER_FOLDERS = frozenset({"kafka", "redis"})
+"""Folders below the home directory that servers own; their topics and hashes are searched."""
 
 
 class Person(NamedTuple):
@@ -51,7 +51,7 @@ class TopicMatches:
 class SearchedPlaces:
     """Where a person is searched for.
 
-    `data_folder` is that of the servers, below the home directory or elsewhere.
+    `data_folder` is that of the catalogue of data sets, below the home directory or elsewhere.
     """
 
     connection: Connection
@@ -76,7 +76,7 @@ class SearchedPlaces:
         return found
 
     def in_files(self, person: Person) -> dict[Path, int]:
-        """Return the number of rows with the person in each file of the home directory.
+        """Return the number of rows with the person in each file.
 
         Raises:
             UnusableSource: a file cannot be read.
@@ -96,9 +96,13 @@ class SearchedPlaces:
         return [model for model in self.models if self.store.get(model, person.key) is not None]
 
     def files(self) -> Iterator[Path]:
-        """Yield the files of the home directory that are searched."""
-        for path in sorted(self.home.rglob("*")):
-            folder = path.relative_to(self.home).parts[0]
-            is_theirs = folder in SERVER_FOLDERS or path.is_relative_to(self.data_folder)
-            if path.suffix in SUFFIXES and not is_theirs and path.is_file():
-                yield path
+        """Yield the files of the home directory and of the catalogue that are searched."""
+        found = {
+            path
+            for root in (self.home, self.data_folder)
+            for path in root.rglob("*")
+            if path.suffix in SUFFIXES
+            and SERVER_FOLDERS.isdisjoint(path.relative_to(root).parts)
+            and path.is_file()
+        }
+        yield from sorted(found)

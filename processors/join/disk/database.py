@@ -23,14 +23,14 @@ from rocksdict import (
 from modstream.processors.errors import StateDamaged, StateInUse, StateUnusable
 
 MIB = 1024 * 1024
-CACHE_BYTES = 64 * MIB
+CACHE_BYTES = 80 * MIB
 """Memory of all databases of a process for blocks, indices, filters and unwritten batches."""
-BUFFER_BYTES = 32 * MIB
+BUFFER_BYTES = 48 * MIB
 """How much of it unwritten batches may need."""
-MEMTABLE_BYTES = 8 * MIB
+MEMTABLE_BYTES = 16 * MIB
 """Unwritten batches of one database: beyond this they become a file. A start reads at most twice
 as much from the log."""
-BLOCK_BYTES = 8 * 1024
+BLOCK_BYTES = 4 * 1024
 FILTER_BITS = 10
 """Bits of a key in the filters: 1% of the keys that are not there are looked for in a file."""
 MAX_OPEN_FILES = 200
@@ -66,8 +66,6 @@ class SharedMemory:
         options.set_level_compaction_dynamic_level_bytes(True)
         options.set_max_background_jobs(2)
         options.set_max_open_files(MAX_OPEN_FILES)
-        # Expired rows lie together: without this, scans step over what is left of them.
-        options.add_compact_on_deletion_collector_factory(4096, 2048, 0.5)
         options.set_keep_log_file_num(2)
         options.set_max_log_file_size(MIB)
         return options

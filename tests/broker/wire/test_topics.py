@@ -3,10 +3,10 @@
 from modstream.broker.wire.topics import Topics
 
 
-def test_a_stream_has_ten_topics_with_different_names():
+def test_a_stream_has_eleven_topics_with_different_names():
     names = [spec.name for spec in Topics("flights", "team.").specs(partitions=4)]
 
-    assert len(set(names)) == 10
+    assert len(set(names)) == 11
     assert all(name.startswith("team.") for name in names)
 
 

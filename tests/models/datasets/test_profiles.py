@@ -145,14 +145,14 @@ def test_a_label_is_proposed_by_its_name_and_its_values():
 
 
 def test_remarks_name_ids_constants_gaps_and_leaks():
-    x = RANDOM.random(100)
+    x = RANDOM.random(4_000)
     label = ["yes" if one > 0.5 else "no" for one in x]
     columns = (
         column("id", 100), column("same", 1), column("rare", 5, missing=80),
         column("label", 2, missing=3), column("x", 100, "float"),
     )  # fmt: skip
     profile = DatasetProfile(
-        "t@1", "here", 100, 1, columns, associate({"x": x}, {"label": label}, 100),
+        "t@1", "here", 100, 1, columns, associate({"x": x}, {"label": label}, 4_000),
         propose_label(columns), None, "00",
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -112,10 +112,6 @@ def test_task_and_classes_are_inferred(model, labels, task, classes):
         (KMeans(2, n_init=1).fit(_POINTS), "neither a fitted regressor nor a fitted classifier"),
         (LogisticRegression(), "neither a fitted regressor nor a fitted classifier"),
         (RidgeClassifier().fit(_POINTS, _BINARY_LABELS), "predict_proba"),
-        (
-            HistGradientBoostingClassifier(max_iter=2).fit(_POINTS, _BINARY_LABELS),
-            "Unable to create node",
-        ),
     ],
 )
 def test_a_model_without_an_onnx_form_is_rejected_with_the_reason(model, reason):

@@ -40,6 +40,8 @@ STREAM_COMMANDS = [
     ["train", "--stream", "NAME"],
     ["precompute", "NAME", "--status"],
     ["materializer", "NAME"],
+    ["views", "list", "NAME"],
+    ["privacy", "find", "k", "NAME"],
 ]
 
 

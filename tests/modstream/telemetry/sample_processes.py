@@ -19,6 +19,7 @@ from modstream.producers.gateway.call_stats import CallStats
 from modstream.producers.gateway.concurrency_limit import ConcurrencyLimit
 from modstream.producers.gateway.pending import PendingReplies
 from modstream.producers.gateway.presence import WorkerPresence
+from modstream.telemetry.aggregator import AggregatorMetrics
 from modstream.telemetry.calibrator import CalibratorMetrics
 from modstream.telemetry.gateway import GatewayMetrics
 from modstream.telemetry.joiner import JoinerMetrics
@@ -149,6 +150,16 @@ def calibrator(models=("online",), **_):
     return metrics
 
 
+def aggregator(**_):
+    """Return the metrics of an aggregator that holds a partial aggregate."""
+    metrics = started("aggregator")
+    measured = metrics.add(AggregatorMetrics())
+    size = SimpleNamespace(entries=1, estimated_bytes=400)
+    handler = SimpleNamespace(events=3, state=SimpleNamespace(size=size))
+    measured.watch(handler, SimpleNamespace(unreadable=1))
+    return metrics
+
+
 def materializer(models=("online",), partitions=4):
     """Return the metrics of a materializer that has written and skipped."""
     metrics = started("materializer", partitions)
@@ -178,6 +189,7 @@ PROCESSES = {
     "learner": learner,
     "retrainer": retrainer,
     "calibrator": calibrator,
+    "aggregator": aggregator,
     "materializer": materializer,
     "gateway": gateway,
 }

@@ -2,6 +2,7 @@
 
 import math
 import struct
+from random import Random
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tests.processors.features.oracle import FEATURES, expected
 
 FEATURE_SET = parse_features(FEATURES.encode(), "features.toml")
 HOUR = 3_600_000
+SLICE = 600_000
 SOURCES = ("requests", "labels", "board")
 TIMES = st.integers(0, 6 * HOUR) | st.sampled_from([0, 600_000, 599_999, HOUR, 3 * HOUR - 1])
 GROUPS = {
@@ -163,6 +165,24 @@ def test_a_dropped_owner_leaves_nothing_behind(events, others, requests):
 
     assert read(state, requests) == read(state_of(events), requests)
     assert state.size == state_of(events).size
+
+
+def test_windows_that_move_to_and_fro_have_the_values_of_their_definitions():
+    random, events = Random(5), []
+    state, now = FeatureState(FEATURE_SET), 20 * SLICE
+    for number in range(60):
+        time = now + random.randrange(-12, 3) * SLICE
+        source = random.choice(["labels", "labels", "requests"])
+        events.append(
+            Event(source, time, f"{number}", {"s": "a", "k": 1, "v": 3}, number / 10, time)
+        )
+        state.add("one", FEATURE_SET.contributions(events[-1]))
+        now += random.choice([-SLICE, 0, 0, SLICE, SLICE])
+        if number % 2:
+            found = read(state, [({"s": "a", "k": 1}, now)])
+            for one in FEATURE_SET.definitions:
+                value = expected(one, events, {"s": "a", "k": 1}, now)
+                assert bits([value]) == found[one.name], (one.name, number)
 
 
 def test_the_current_slice_counts_and_no_later_one():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modstream.broker.wire.contracts import UnjoinedReason
 from modstream.processors.join.answers import Unlabellable
 from modstream.processors.join.entries import MemoryEntries
 from modstream.processors.join.entry import (
@@ -207,7 +208,7 @@ ENTRIES = st.builds(
     st.integers(-1, 2),
     st.integers(0, 2000),
 )
-PROBLEM = Unlabellable("refused", "no")
+PROBLEM = Unlabellable(UnjoinedReason.REFUSED, "no")
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("put"), ENTRIES),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from modstream.broker.wire.fast_codec import join_columns
 from modstream.broker.wire.tensor_binary import encode_values
 from modstream.broker.wire.topics import Header, Topics
-from modstream.processors.predict import steps
+from modstream.processors.predict import state, steps
 from modstream.processors.predict.deduplication import Deduplicator
 from modstream.processors.predict.fast_path import FastPath, RequestHeads
 from modstream.processors.predict.handler import request_handler
@@ -167,7 +167,7 @@ def test_the_fast_path_answers_like_the_engine(batch, route, keep):
 @pytest.mark.parametrize("route", [("iris",), ("fussy", "iris")])
 def test_common_formats_take_the_fast_path(value, route, monkeypatch):
     monkeypatch.setattr(steps, "decode_request", None)
-    monkeypatch.setattr(steps, "decode_head", None)
+    monkeypatch.setattr(state, "decode_head", None)
 
     found = decode_responses(handler(route, FastPath)([make_record(value[0], headers=value[1])]))
 

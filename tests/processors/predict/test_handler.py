@@ -4,7 +4,7 @@ import pytest
 
 from modstream.broker.wire.contracts import Tensor
 from modstream.broker.wire.topics import Header
-from modstream.processors.predict import steps
+from modstream.processors.predict import state, steps
 from modstream.processors.predict.handler import request_handler
 from modstream.processors.predict.settings import InferenceSettings
 from tests.processors.predict.handlers import GOOD, TOPICS, ask, composed, worker
@@ -135,12 +135,12 @@ def test_the_result_says_what_each_model_cost_in_any_request_format():
 
 def test_every_request_is_decoded_once(monkeypatch):
     whole, rest = [], []
-    decode_request, decode_head = steps.decode_request, steps.decode_head
+    decode_request, decode_head = steps.decode_request, state.decode_head
     monkeypatch.setattr(
         steps, "decode_request", lambda r, limit: whole.append(r.offset) or decode_request(r, limit)
     )
     monkeypatch.setattr(
-        steps, "decode_head", lambda head, *more: rest.append(head.id) or decode_head(head, *more)
+        state, "decode_head", lambda head, *more: rest.append(head.id) or decode_head(head, *more)
     )
     rows = [{"a": 1, "b": 0}, {"a": 13, "b": 0}, ({"a": 1, "b": 0}, {"a": 2, "b": 0}), {"a": 1}]
     batch = [make_record(ask(id=f"{n}", features=row), n) for n, row in enumerate(rows)]

@@ -100,7 +100,7 @@ def merged(view, records, start=None, erased=NOTHING_ERASED):
     return MergedView(view, source, lambda: dict(ends), erased)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.data())
 def test_batch_and_speed_layer_count_each_record_once(tmp_path_factory, data):
     drawn = data.draw(
