@@ -7,8 +7,8 @@
 Trained on January to March, tested on April to December. All have the same rows, and strings
 encoded alike. `modstream train` has the budget in processor time, FLAML (if it is installed) in
 wall time, with folds in the order of time: it has no other clock. On a loaded machine that is less
-work: compare the processor times, or give it more by `--flaml-budget`. By hand: histogram boosting with
-150 trees of 31 leaves at rate 0.06.
+work: compare the processor times, or give it more by `--flaml-budget`. By hand: histogram boosting
+with 150 trees of 31 leaves at rate 0.06.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Encoded:
 def write_tables(folder: Path, *, stream_features: bool) -> tuple[Path, Path]:
     """Write the flights that landed to two Parquet files, those before April and the others."""
     flights = load_flights()
-    columns = {name: flights[name] for name in (*FEATURES, "scheduled_ms", "late")}
+    columns: dict[str, Any] = {name: flights[name] for name in (*FEATURES, "scheduled_ms", "late")}
     if stream_features:
         columns |= computed(load_features(LABEL_FEATURES), flights)
     table = pd.DataFrame(columns)[flights["late"].notna()]

@@ -16,6 +16,7 @@ from modstream.broker.wire.record_limits import RecordLimits
 from modstream.process.activity import ActivityLog
 from modstream.process.health import HealthFiles, HealthReport
 from modstream.process.native_faults import NativeFaultHandler
+from modstream.processors.errors import StateUnusable
 from modstream.processors.join.faust.app import build_app
 from modstream.processors.join.faust.run import run_app
 from modstream.processors.join.joiner import Joiner
@@ -30,9 +31,16 @@ from modstream.telemetry.traces.ports import NO_TRACING, ProcessTracing
 def run_joiner(
     settings: Settings, metrics: ProcessMetrics = NO_METRICS, tracing: ProcessTracing = NO_TRACING
 ) -> int:
-    """Join until SIGTERM or Ctrl-C; return the exit code, 0 after a normal stop."""
+    """Join until SIGTERM or Ctrl-C; return the exit code, 0 after a normal stop.
+
+    Raises:
+        StateUnusable: the folder of the state cannot be written, or another joiner uses it.
+    """
     folder = settings.home / "joiner"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateUnusable(folder, str(error)) from error
     log = structlog.get_logger(__name__)
     log.info("joiner starting", stream=settings.stream, home=str(settings.home))
     topics = settings.topics()
@@ -121,4 +129,5 @@ def count_labels(joiner: Joiner) -> dict[str, int]:
         "partitions": len(partitions),
         "joined": sum(one.state.counts[JoinCounter.JOINED] for one in partitions),
         "open": sum(one.open_count for one in partitions),
+        "state_bytes": joiner.size_on_disk() if partitions else 0,
     }

@@ -35,7 +35,7 @@ class JoinerMetrics:
         self._increases = Increases()
         self._rows = Tally.beginning(learning_metrics.JOINER_ROWS, map(str, JoinCounter))
         self._delays = Histogram(learning_metrics.JOINER_DELAY)
-        self._open = self._waiting = 0
+        self._open = self._waiting = self._state_bytes = 0
         self._coverage: Mapping[str, LabelCoverage] = {}
 
     def update(self, joiner: JoinedPartitions) -> None:
@@ -52,6 +52,7 @@ class JoinerMetrics:
         self._increases.keep(names)
         self._open = sum(one.open_count for one in partitions.values())
         self._waiting = sum(one.waiting_label_count for one in partitions.values())
+        self._state_bytes = sum(one.store.size_on_disk() for one in partitions.values())
         self._coverage = coverage_by_model(stats)
 
     def collect(self) -> Iterator[Metric]:
@@ -60,6 +61,7 @@ class JoinerMetrics:
         yield self._delays.family()
         yield gauge(learning_metrics.JOINER_OPEN, self._open)
         yield gauge(learning_metrics.JOINER_WAITING, self._waiting)
+        yield gauge(learning_metrics.JOINER_STATE, self._state_bytes)
         models = {(name,): one for name, one in self._coverage.items()}
         predicted = {labels: float(one.predicted) for labels, one in models.items()}
         shares = {labels: one.values()["coverage"] for labels, one in models.items()}

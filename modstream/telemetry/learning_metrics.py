@@ -25,6 +25,9 @@ JOINER_OPEN = MetricSpec(
 JOINER_WAITING = MetricSpec(
     "modstream_joiner_waiting_labels", "gauge", "Labels that wait for their prediction."
 )
+JOINER_STATE = MetricSpec(
+    "modstream_joiner_state_bytes", "gauge", "Size on disk of the rows that the joiner keeps."
+)
 JOINER_PREDICTED = MetricSpec(
     "modstream_joiner_version_predictions",
     "gauge",
@@ -148,6 +151,7 @@ JOINER = (
     JOINER_DELAY,
     JOINER_OPEN,
     JOINER_WAITING,
+    JOINER_STATE,
     JOINER_PREDICTED,
     JOINER_COVERAGE,
 )

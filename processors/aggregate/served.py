@@ -1,13 +1,15 @@
 """The features of a stream in a worker: updates in, the values for requests out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import Raw
+from msgspec.structs import astuple
 
-from modstream.broker.wire.fast_codec import decode_each, json_document
+from modstream.broker.wire.fast_codec import decode_each
 from modstream.broker.wire.records import Record
 from modstream.models.schema.card import ModelCard
 from modstream.processors.aggregate.updates import (
@@ -21,6 +23,7 @@ from modstream.processors.features.feature_set import FeatureSet
 from modstream.processors.features.reader import FeatureReader, FloatColumn
 from modstream.processors.features.state import FeatureState
 
+ENCODE = msgspec.json.Encoder().encode
 MAX_CARDS = 256
 """The number of versions whose features are known at once."""
 
@@ -42,6 +45,7 @@ class ServedFeatures:
         self._reader = FeatureReader(self.state)
         self._fields = sorted(features.request_fields)
         self._decode = msgspec.json.Decoder(group_struct(self._fields)).decode
+        self._no_fields = (None,) * len(self._fields)
         self._needed: dict[tuple[str, int], tuple[ModelCard, tuple[str, ...]]] = {}
 
     @property
@@ -78,18 +82,17 @@ class ServedFeatures:
     def as_json(
         self, names: tuple[str, ...], rows: Sequence[Raw], times: Sequence[int]
     ) -> list[bytes]:
-        """Return the features for each row as members of a JSON object, without its braces."""
-        decoded = decode_each(self._decode, rows)
-        found = [tuple(self._fields_of(one)) for one in decoded]
-        values = self._values(
-            dict(zip(self._fields, zip(*found, strict=True), strict=False)), times
-        )
-        parts = []
-        for number, name in enumerate(names):
-            separator = b"," if number else b""
-            head = b"%b%b:" % (separator, json_document(name))
-            parts.append([head + one for one in json_values(values[name])])
-        return list(map(b"".join, zip(*parts, strict=True)))
+        """Return the features for each row as a JSON object; null where there is no value."""
+        if not rows:
+            return []
+        found = [
+            self._no_fields if one is None else astuple(one)
+            for one in decode_each(self._decode, rows)
+        ]
+        columns = dict(zip(self._fields, zip(*found, strict=True), strict=False))
+        values = self._values(columns, times)
+        make = map(members_struct(names), *(values[name].tolist() for name in names))
+        return list(map(ENCODE, make))
 
     def of_rows(
         self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], times: Sequence[int]
@@ -108,9 +111,6 @@ class ServedFeatures:
     ) -> dict[str, FloatColumn]:
         return self._reader.values(columns, np.array(times, dtype=np.int64))
 
-    def _fields_of(self, row: msgspec.Struct | None) -> Sequence[object]:
-        return (None,) * len(self._fields) if row is None else msgspec.structs.astuple(row)
-
 
 def group_struct(fields: Sequence[str]) -> type[msgspec.Struct]:
     """Return a type that decodes the given fields of a row, None where one is missing."""
@@ -119,6 +119,9 @@ def group_struct(fields: Sequence[str]) -> type[msgspec.Struct]:
     return msgspec.defstruct("GroupFields", members, rename=names, frozen=True, gc=False)
 
 
-def json_values(column: FloatColumn) -> list[bytes]:
-    """Return each number as JSON, and null for NaN."""
-    return msgspec.json.encode(column.tolist())[1:-1].split(b",") if len(column) else []
+@lru_cache(MAX_CARDS)
+def members_struct(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Return a type that is encoded as a JSON object with the given names."""
+    members = [(f"f{number}", float) for number in range(len(names))]
+    renamed = {f"f{number}": name for number, name in enumerate(names)}
+    return msgspec.defstruct("Members", members, rename=renamed, frozen=True, gc=False)

@@ -30,7 +30,7 @@ class StreamFeatures(Protocol):
     def as_json(
         self, names: tuple[str, ...], rows: Sequence[Raw], times: Sequence[int]
     ) -> list[bytes]:
-        """Return the features for each row as members of a JSON object, without its braces."""
+        """Return the features for each row as a JSON object; null where there is no value."""
 
     def of_rows(
         self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], times: Sequence[int]
@@ -54,8 +54,8 @@ class NoFeatures:
     def as_json(
         self, _names: tuple[str, ...], rows: Sequence[Raw], _times: Sequence[int]
     ) -> list[bytes]:
-        """Return no member for any row."""
-        return [b""] * len(rows)
+        """Return an empty object for each row."""
+        return [b"{}"] * len(rows)
 
     def of_rows(
         self, _names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], _times: Sequence[int]
@@ -104,12 +104,17 @@ def features_header(position: bytes | None) -> Headers:
 
 
 def with_members(row: Raw, members: bytes) -> Raw:
-    """Return a JSON object with more members before its own; anything else stays as it is."""
-    text = bytes(row)
-    if not text.startswith(b"{"):
+    """Return a JSON object with the members of another one before its own.
+
+    A row that is no object stays as it is, so that it is refused as it would be without them.
+    """
+    own = bytes(row)
+    if own[:2] == b'{"':
+        return Raw(b"".join((members[:-1], b",", own[1:])))
+    if not own.startswith(b"{"):
         return row
-    own = text[1:].lstrip()
-    return Raw(b"{%b%b%b" % (members, b"" if own == b"}" else b",", own))
+    rest = own[1:].lstrip()
+    return Raw(b"".join((members[:-1], b"" if rest == b"}" else b",", rest)))
 
 
 def times_of(heads: Sequence[RequestHead], timestamps: Sequence[int]) -> list[int]:

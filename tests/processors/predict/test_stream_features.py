@@ -184,4 +184,4 @@ def test_a_request_that_lacks_its_own_features_gets_the_usual_error():
     ],
 )
 def test_members_are_added_before_those_of_an_object(text, expected):
-    assert bytes(with_members(Raw(text), b'"x":2')) == expected
+    assert bytes(with_members(Raw(text), b'{"x":2}')) == expected
