@@ -9,7 +9,8 @@ The features are those of `models/examples/flights_features.toml`, computed by t
 compute the served ones, with every label known from its landing on. Histogram boosting (150 trees
 of 31 leaves, rate 0.06) predicts each flight at its scheduled departure. `frozen` is fitted once,
 on January to March. With `--every`, it is fitted again after each number of days, on the flights
-of the last 120 days that have landed.
+of the last 120 days that have landed. A flight that leaves early is on the board only after its
+own request, unless `--early` is given.
 """
 
 from collections.abc import Iterator, Sequence
@@ -79,12 +80,12 @@ def board_events(board: pd.DataFrame) -> Iterator[tuple[int, Event]]:
 
 
 def computed(
-    features: FeatureSet, flights: pd.DataFrame, *, shift: int = 0
+    features: FeatureSet, flights: pd.DataFrame, *, shift: int = 0, has_early: bool = False
 ) -> dict[str, FloatArray]:
     """Return the features of all flights, each at its scheduled departure."""
     events = label_events(flights, shift)
     if "board" in features.event_sources:
-        events = merge(events, board_events(load_board()), key=itemgetter(0))
+        events = merge(events, board_events(load_board(has_early=has_early)), key=itemgetter(0))
     times = flights["scheduled_ms"].to_numpy(np.int64)
     columns = {name: flights[name].tolist() for name in FEATURES}
     columns[KEY] = flights["key"].tolist()
@@ -204,6 +205,7 @@ def online_predictions(table: Table) -> FloatArray:
 def main(
     *,
     board: Annotated[bool, typer.Option(help="Add the board of departures and landings.")] = False,
+    early: Annotated[bool, typer.Option(help="Early flights are on it at once.")] = False,
     every: Annotated[int, typer.Option(min=0, help="Days between fits; 0: only frozen.")] = 30,
     online: Annotated[bool, typer.Option(help="Add the mean with the online model.")] = False,
     shifted: Annotated[bool, typer.Option(help="Labels come a day after the landing.")] = False,
@@ -211,7 +213,8 @@ def main(
     """Print what each kind of features adds."""
     console, flights, start = Console(), load_flights(), perf_counter()
     features = load_features(BOARD_FEATURES if board else LABEL_FEATURES)
-    table = Table.of(flights, computed(features, flights, shift=DAY_MS if shifted else 0))
+    shift = DAY_MS if shifted else 0
+    table = Table.of(flights, computed(features, flights, shift=shift, has_early=early))
     console.print(
         f"{len(features.names)} features of {len(flights):,} flights computed in"
         f" {perf_counter() - start:.0f} s",

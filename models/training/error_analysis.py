@@ -16,7 +16,6 @@ from modstream.models.evaluation.monitoring.scored_rows import ScoredRows
 from modstream.models.evaluation.monitoring.slice_search import SliceSearch, find_worst_slices
 from modstream.models.evaluation.monitoring.slices import SliceFigures
 from modstream.models.schema.card import Task
-from modstream.models.schema.input_schema import Batch
 from modstream.models.training.dataset import LabelledDataset
 from modstream.models.training.ensembles import error_correlations
 from modstream.models.training.folds import TimeOrderedFolds
@@ -32,7 +31,8 @@ MAX_COMPARED = 5
 class AnalysedRow:
     """A row, its label, and the predictions of the models by name; the chosen model's is first.
 
-    A prediction is the probability of the second class of two, the class of several, or the value.
+    The row is without sensitive features. A prediction is the probability of the second class of
+    two, the class of several, or the value.
     """
 
     features: Mapping[str, Any]
@@ -73,7 +73,7 @@ def analyse_errors(
         zip(names, (one.outputs for one in compared), strict=True)
     )
     rows_scored = ScoredRows(task, targets.astype(np.float64), _single(chosen.outputs, task))
-    slices = find_worst_slices(rows_scored, feature_columns(scored.batch), SliceSearch(max_found=8))
+    slices = find_worst_slices(rows_scored, feature_columns(scored), SliceSearch(max_found=8))
     losses = _losses(chosen.outputs, targets, task)
     spread = np.zeros(len(rows)) if len(compared) < 2 else _spread(compared)
     return ErrorAnalysis(
@@ -86,10 +86,12 @@ def analyse_errors(
     )
 
 
-def feature_columns(batch: Batch) -> dict[str, FeatureColumn]:
-    """Return the features of a batch as the search for slices takes them."""
+def feature_columns(dataset: LabelledDataset) -> dict[str, FeatureColumn]:
+    """Return the features as the search for slices takes them, without sensitive ones."""
     found: dict[str, FeatureColumn] = {}
-    for name, column in batch.columns.items():
+    for name, column in dataset.batch.columns.items():
+        if name in dataset.card.input_schema.sensitive_names:
+            continue
         if column.dtype == object:
             places: dict[str, int] = {}
             codes = [-1 if one is None else places.setdefault(one, len(places)) for one in column]
@@ -135,9 +137,10 @@ def _shown_rows(
 ) -> tuple[AnalysedRow, ...]:
     chosen = [int(at) for at in order[:MAX_SHOWN_ROWS]]
     rows = dataset.batch.take(chosen).rows()
+    hidden = dataset.card.input_schema.sensitive_names
     return tuple(
         AnalysedRow(
-            row,
+            {name: value for name, value in row.items() if name not in hidden},
             dataset.labels[at],
             {name: _shown(found[at], dataset) for name, found in outputs.items()},
         )

@@ -16,9 +16,10 @@ from modstream.broker.wire.records import Record, TopicPartition
 from modstream.broker.wire.topics import Header
 from modstream.features.definitions import Definitions
 from modstream.features.recovery import read_to_present
-from modstream.processors.aggregate.events import EventDecoder
+from modstream.processors.aggregate.events import EventDecoder, key_text
 from modstream.processors.aggregate.recount import Recount
 from modstream.processors.aggregate.updates import UnknownUpdate, UpdateCodec
+from modstream.processors.features.definition import KEY
 from modstream.processors.features.reader import FeatureReader
 from modstream.settings import Settings
 
@@ -32,6 +33,7 @@ class ServedRow(NamedTuple):
     id: str
     time: int
     features: dict[str, Any]
+    key: bytes | None
 
 
 class Difference(NamedTuple):
@@ -109,7 +111,8 @@ def compare(found: Definitions, recount: Recount, rows: list[ServedRow]) -> Veri
     fields = sorted(found.features.request_fields)
     for row in sorted(rows, key=lambda one: one.position):
         recount.advance(row.position)
-        columns = {name: [row.features.get(name)] for name in fields}
+        fields_of = {**row.features, KEY: key_text(row.key)}
+        columns = {name: [fields_of.get(name)] for name in fields}
         values = reader.values(columns, np.array([row.time], dtype=np.int64))
         verification.add(row, {name: float(column[0]) for name, column in values.items()})
     return verification
@@ -119,7 +122,7 @@ def served_rows(settings: Settings) -> list[ServedRow]:
     """Return the rows of all predictions that carry features of the stream."""
     connection, topics = settings.connection, settings.topics()
     found = []
-    without_time: dict[TopicPartition, list[tuple[int, int, str, dict[str, Any]]]] = {}
+    without_time: dict[TopicPartition, list[tuple[int, ServedRow]]] = {}
     for record in read_to_end(connection, [topics.predictions]):
         position = record.header(Header.FEATURES_AT)
         if position is None or record.value is None:
@@ -127,10 +130,15 @@ def served_rows(settings: Settings) -> list[ServedRow]:
         answer = ANSWERS.decode(record.value)
         for row in _rows(answer.features):
             if answer.event_time is not None:
-                found.append(ServedRow(int(position), answer.id, answer.event_time, row))
+                found.append(
+                    ServedRow(int(position), answer.id, answer.event_time, row, record.key)
+                )
                 continue
             source = TopicPartition(answer.source["topic"], answer.source["partition"])
-            entry = (answer.source["offset"], int(position), answer.id, row)
+            entry = (
+                answer.source["offset"],
+                ServedRow(int(position), answer.id, 0, row, record.key),
+            )
             without_time.setdefault(source, []).append(entry)
     found += _timed(settings, without_time)
     return found
@@ -138,16 +146,17 @@ def served_rows(settings: Settings) -> list[ServedRow]:
 
 def _timed(
     settings: Settings,
-    rows: Mapping[TopicPartition, list[tuple[int, int, str, dict[str, Any]]]],
+    rows: Mapping[TopicPartition, list[tuple[int, ServedRow]]],
 ) -> Iterator[ServedRow]:
     """Yield rows of requests without an event time, with the timestamps of their records."""
     for partition, found in rows.items():
-        ranges = {partition: (min(found)[0], max(found)[0] + 1)}
+        offsets = [offset for offset, _ in found]
+        ranges = {partition: (min(offsets), max(offsets) + 1)}
         records: Iterator[Record] = read_offset_ranges(settings.connection, partition.topic, ranges)
         times = {record.offset: record.timestamp for record in records}
-        for offset, position, request_id, row in found:
+        for offset, row in found:
             if offset in times:
-                yield ServedRow(position, request_id, times[offset], row)
+                yield row._replace(time=times[offset])
 
 
 def _rows(features: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as it stands in the prediction

@@ -11,7 +11,7 @@ from modstream.models.training.train import TrainingResult
 from modstream.report.formatting import PLACEHOLDER, format_count, format_score
 from modstream.report.report_table import ReportTable
 
-MAX_FEATURES = 8
+MAX_FEATURES = 6
 """Number of features of a row that are shown."""
 MAX_TEXT = 24
 
@@ -60,13 +60,13 @@ def _row_table(title: str, rows: Sequence[AnalysedRow], note: str) -> ReportTabl
     names = tuple(rows[0].predictions)
     cells = tuple(
         (
+            _features(one.features),
             show_label(one.label, quote=False)[:MAX_TEXT],
             *(_shown(one.predictions[name]) for name in names),
-            _features(one.features),
         )
         for one in rows
     )
-    return ReportTable(title, ("label", *names, "features"), cells, (note,))
+    return ReportTable(title, ("row", "label", *names), cells, (note,))
 
 
 def _features(features: Mapping[str, Any]) -> str:

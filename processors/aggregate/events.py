@@ -1,6 +1,7 @@
 """Records as the events that features aggregate: requests, labels, and further topics."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from modstream.broker.wire.features import expand_rows
 from modstream.broker.wire.identifiers import row_key
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Header, Topics
-from modstream.processors.features.definition import SourceDefinition
+from modstream.processors.features.definition import KEY, SourceDefinition
 from modstream.processors.features.events import LABELS, REQUESTS, Event
 from modstream.processors.features.feature_set import FeatureSet
 
@@ -53,10 +54,11 @@ class EventDecoder:
         self._aggregations = features.aggregations
         self._sources = {topics.predictions: REQUESTS, topics.feedback: LABELS}
         self._sources |= {one.topic: name for name, one in features.sources.items()}
+        by_key = KEY in features.request_fields
         if REQUESTS in needed:
-            self._decoders[topics.predictions] = answered_requests
+            self._decoders[topics.predictions] = _with_keys(answered_requests, by_key)
         if LABELS in needed:
-            self._decoders[topics.feedback] = labelled_rows
+            self._decoders[topics.feedback] = _with_keys(labelled_rows, by_key)
         for name in sorted(needed & features.sources.keys()):
             source = features.sources[name]
             self._decoders[source.topic] = source_decoder(name, source)
@@ -72,7 +74,7 @@ class EventDecoder:
         return [
             name
             for name, one in self._aggregations.items()
-            if source == one.source or (one.due is not None and source in {REQUESTS, LABELS})
+            if source == one.source or (one.due is not None and source == REQUESTS)
         ]
 
     def decode(self, record: Record) -> list[Event]:
@@ -112,6 +114,24 @@ def labelled_rows(record: Record) -> Iterator[Event]:
     yield Event(LABELS, found.label_time, name, found.features, found.label, found.event_time)
 
 
+def _with_keys(decode: Decode, by_key: bool) -> Decode:  # noqa: FBT001 - it chooses a function
+    """Return a decoder whose events have the key of their record as a field, if it is needed."""
+    if not by_key:
+        return decode
+
+    def run(record: Record) -> Iterator[Event]:
+        key = key_text(record.key)
+        for event in decode(record):
+            yield replace(event, fields={**event.fields, KEY: key})
+
+    return run
+
+
+def key_text(key: bytes | None) -> str | None:
+    """Return the key of a record as the text of a group; None if it has none."""
+    return None if key is None else key.decode(errors="backslashreplace")
+
+
 def source_decoder(name: str, source: SourceDefinition) -> Decode:
     """Return the decoder of a further topic of JSON objects."""
 
@@ -121,7 +141,8 @@ def source_decoder(name: str, source: SourceDefinition) -> Decode:
         fields = OBJECTS.decode(record.value)
         time = record.timestamp if source.time is None else _time_of(fields, source.time)
         event_id = record.position if source.id is None else str(fields.get(source.id))
-        yield Event(name, time, event_id, fields)
+        asked = None if source.request_time is None else _time_of(fields, source.request_time)
+        yield Event(name, time, event_id, fields, request_time=asked)
 
     return decode
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from math import isnan
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec.structs import astuple
 from modstream.broker.wire.fast_codec import decode_each
 from modstream.broker.wire.records import Record
 from modstream.models.schema.card import ModelCard
+from modstream.processors.aggregate.events import key_text
 from modstream.processors.aggregate.updates import (
     PartialUpdate,
     Progress,
@@ -19,8 +21,10 @@ from modstream.processors.aggregate.updates import (
     UpdateCodec,
 )
 from modstream.processors.errors import UnreadableFeatureState
+from modstream.processors.features.definition import KEY
 from modstream.processors.features.feature_set import FeatureSet
 from modstream.processors.features.reader import FeatureReader, FloatColumn
+from modstream.processors.features.row_origin import RowOrigin
 from modstream.processors.features.state import FeatureState
 
 ENCODE = msgspec.json.Encoder().encode
@@ -43,7 +47,8 @@ class ServedFeatures:
         self.offset = 0
         self._codec = codec
         self._reader = FeatureReader(self.state)
-        self._fields = sorted(features.request_fields)
+        self._fields = sorted(features.request_fields - {KEY})
+        self._by_key = KEY in features.request_fields
         self._decode = msgspec.json.Decoder(group_struct(self._fields)).decode
         self._no_fields = (None,) * len(self._fields)
         self._needed: dict[tuple[str, int], tuple[ModelCard, tuple[str, ...]]] = {}
@@ -80,7 +85,7 @@ class ServedFeatures:
         return known[1]
 
     def as_json(
-        self, names: tuple[str, ...], rows: Sequence[Raw], times: Sequence[int]
+        self, names: tuple[str, ...], rows: Sequence[Raw], asked: Sequence[RowOrigin]
     ) -> list[bytes]:
         """Return the features for each row as a JSON object; null where there is no value."""
         if not rows:
@@ -90,26 +95,30 @@ class ServedFeatures:
             for one in decode_each(self._decode, rows)
         ]
         columns = dict(zip(self._fields, zip(*found, strict=True), strict=False))
-        values = self._values(columns, times)
-        make = map(members_struct(names), *(values[name].tolist() for name in names))
-        return list(map(ENCODE, make))
+        values = self._values(columns, asked)
+        made = map(members_struct(names), *(values[name].tolist() for name in names))
+        return list(map(ENCODE, made))
 
     def of_rows(
-        self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], times: Sequence[int]
+        self,
+        names: tuple[str, ...],
+        rows: Sequence[Mapping[str, Any]],
+        asked: Sequence[RowOrigin],
     ) -> list[dict[str, float | None]]:
         """Return the features for each row by name; None if there is no value."""
         if not rows:
             return []
-        values = self._values(
-            {name: [row.get(name) for row in rows] for name in self._fields}, times
-        )
-        columns = [[None if one != one else one for one in values[name].tolist()] for name in names]  # noqa: PLR0124 - NaN
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        columns = {name: [row.get(name) for row in rows] for name in self._fields}
+        values = self._values(columns, asked)
+        lists = [[None if isnan(one) else one for one in values[name].tolist()] for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
 
     def _values(
-        self, columns: Mapping[str, Sequence[object]], times: Sequence[int]
+        self, columns: Mapping[str, Sequence[object]], asked: Sequence[RowOrigin]
     ) -> dict[str, FloatColumn]:
-        return self._reader.values(columns, np.array(times, dtype=np.int64))
+        keys = {KEY: [key_text(one.key) for one in asked]} if self._by_key else {}
+        times = np.array([one.time for one in asked], dtype=np.int64)
+        return self._reader.values({**columns, **keys}, times)
 
 
 def group_struct(fields: Sequence[str]) -> type[msgspec.Struct]:

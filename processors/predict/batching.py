@@ -16,13 +16,11 @@ class ModelRequest(NamedTuple):
     """One request to one model.
 
     `position` is the request's in its batch; `number` is the model's among those it asks.
-    `timestamp` is that of its record, in ms since the epoch.
     """
 
     position: int
     request: Request
     number: int
-    timestamp: int = 0
 
 
 class RowRange(NamedTuple):

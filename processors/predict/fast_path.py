@@ -188,8 +188,8 @@ class FastPath:
             if needed := resolver.features.needed_by(found.card):
                 if name != "row":
                     return []
-                timestamps = [batch.records[position].timestamp for position in group.positions]
-                heads = heads_with_features(resolver.features, needed, heads, timestamps)
+                records = [batch.records[position] for position in group.positions]
+                heads = heads_with_features(resolver.features, needed, heads, records)
                 features_at = resolver.features.position
             values = form.decode(heads, group.tails)
             parts = (found, form, effective, number, group.positions, heads, values)

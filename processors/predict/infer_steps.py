@@ -127,6 +127,5 @@ def with_stream_features(
     names = () if isinstance(found, Refusal) else features.needed_by(found.card)
     if not names:
         return requests, None
-    records = state.batch.records
-    timed = [one._replace(timestamp=records[one.position].timestamp) for one in requests]
-    return requests_with_features(features, names, timed), features.position
+    added = requests_with_features(features, names, requests, state.batch.records)
+    return added, features.position

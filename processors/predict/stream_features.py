@@ -7,9 +7,10 @@ from msgspec import Raw
 
 from modstream.broker.wire.contracts import Request
 from modstream.broker.wire.fast_codec import RequestHead
-from modstream.broker.wire.records import Headers
+from modstream.broker.wire.records import Headers, Record, response_key
 from modstream.broker.wire.topics import Header
 from modstream.models.schema.card import ModelCard
+from modstream.processors.features.row_origin import RowOrigin
 from modstream.processors.predict.batching import ModelRequest
 
 
@@ -17,7 +18,7 @@ class StreamFeatures(Protocol):
     """The features of a stream as one batch sees them.
 
     `position` is the next offset of the topic of features: all earlier records are counted, and no
-    later one. Times are in ms since the epoch.
+    later one.
     """
 
     @property
@@ -28,12 +29,15 @@ class StreamFeatures(Protocol):
         """Return the names of the features that a version takes from the stream."""
 
     def as_json(
-        self, names: tuple[str, ...], rows: Sequence[Raw], times: Sequence[int]
+        self, names: tuple[str, ...], rows: Sequence[Raw], asked: Sequence[RowOrigin]
     ) -> list[bytes]:
         """Return the features for each row as a JSON object; null where there is no value."""
 
     def of_rows(
-        self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], times: Sequence[int]
+        self,
+        names: tuple[str, ...],
+        rows: Sequence[Mapping[str, Any]],
+        asked: Sequence[RowOrigin],
     ) -> list[dict[str, float | None]]:
         """Return the features for each row by name; None if there is no value."""
 
@@ -52,13 +56,16 @@ class NoFeatures:
         return ()
 
     def as_json(
-        self, _names: tuple[str, ...], rows: Sequence[Raw], _times: Sequence[int]
+        self, _names: tuple[str, ...], rows: Sequence[Raw], _asked: Sequence[RowOrigin]
     ) -> list[bytes]:
         """Return an empty object for each row."""
         return [b"{}"] * len(rows)
 
     def of_rows(
-        self, _names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], _times: Sequence[int]
+        self,
+        _names: tuple[str, ...],
+        rows: Sequence[Mapping[str, Any]],
+        _asked: Sequence[RowOrigin],
     ) -> list[dict[str, float | None]]:
         """Return no feature for any row."""
         return [{} for _ in rows]
@@ -76,14 +83,15 @@ def heads_with_features(
     features: StreamFeatures,
     names: tuple[str, ...],
     heads: Sequence[RequestHead],
-    timestamps: Sequence[int],
+    records: Sequence[Record],
 ) -> list[RequestHead]:
     """Return the heads of requests of one row each, with the stream's features in their rows.
 
     A feature that the request has itself stays: in JSON the last member of a name counts.
     """
     rows = [head.features for head in heads]
-    added = features.as_json(names, rows, times_of(heads, timestamps))
+    asked = list(map(origin_of, heads, records))
+    added = features.as_json(names, rows, asked)
     return [
         RequestHead(
             head.id,
@@ -96,6 +104,15 @@ def heads_with_features(
         )
         for head, row, members in zip(heads, rows, added, strict=True)
     ]
+
+
+def origin_of(request: RequestHead | Request, record: Record) -> RowOrigin:
+    """Return the origin of a request's rows.
+
+    Its time is the event time, or else the timestamp of the record; its key is that of the answer.
+    """
+    time = record.timestamp if request.event_time is None else request.event_time
+    return RowOrigin(time, response_key(record, request.id))
 
 
 def features_header(position: bytes | None) -> Headers:
@@ -117,27 +134,24 @@ def with_members(row: Raw, members: bytes) -> Raw:
     return Raw(b"".join((members[:-1], b"" if rest == b"}" else b",", rest)))
 
 
-def times_of(heads: Sequence[RequestHead], timestamps: Sequence[int]) -> list[int]:
-    """Return the time of each request: its event time, or else the timestamp of its record."""
-    return [
-        timestamp if head.event_time is None else head.event_time
-        for head, timestamp in zip(heads, timestamps, strict=True)
-    ]
-
-
 def requests_with_features(
-    features: StreamFeatures, names: tuple[str, ...], requests: Sequence[ModelRequest]
+    features: StreamFeatures,
+    names: tuple[str, ...],
+    requests: Sequence[ModelRequest],
+    records: Sequence[Record],
 ) -> list[ModelRequest]:
-    """Return requests with the stream's features in each row; tensors stay as they are."""
+    """Return requests with the stream's features in each row; tensors stay as they are.
+
+    `records` are those of the batch, by the positions of the requests.
+    """
     rows: list[Mapping[str, Any]] = []
-    times: list[int] = []
-    for asked in requests:
-        own = rows_of(asked.request)
-        time = asked.timestamp if asked.request.event_time is None else asked.request.event_time
+    asked: list[RowOrigin] = []
+    for one in requests:
+        own = rows_of(one.request)
         rows.extend(own)
-        times.extend([time] * len(own))
-    added = iter(features.of_rows(names, rows, times))
-    return [_with_rows(asked, added) for asked in requests]
+        asked.extend([origin_of(one.request, records[one.position])] * len(own))
+    added = iter(features.of_rows(names, rows, asked))
+    return [_with_rows(one, added) for one in requests]
 
 
 def rows_of(request: Request) -> Sequence[Mapping[str, Any]]:

@@ -65,13 +65,14 @@ def load_flights() -> pd.DataFrame:
     return _with_labels(_with_weather(_with_schedule(flights), _forward_filled(weather)))
 
 
-def load_board() -> pd.DataFrame:
+def load_board(*, has_early: bool = False) -> pd.DataFrame:
     """Load the board of the airports: all departures and landings, in the order of their times.
 
     Columns: `id` of the flight, `kind` ("departure" or "landing"), `time` (ms), `scheduled_ms`,
     `minutes` (the delay, float64), and the CATEGORIES. A flight that was diverted has no landing.
     A flight that leaves early is on the board a minute after its scheduled departure, so that its
-    own departure is not known when it is predicted.
+    own departure is not known when it is predicted. With `has_early`, it is there at once: then the
+    board has the own departure of more than half of all flights when they are predicted.
 
     Raises:
         DatasetMissing: the package with the data is not installed.
@@ -85,7 +86,7 @@ def load_board() -> pd.DataFrame:
         minutes = flights["dep_delay"] + after
         is_known = flights[delay].notna() & minutes.notna()
         after_schedule = (minutes * 60_000).where(is_known, 0).astype("int64")
-        time = scheduled + after_schedule.clip(lower=60_000)
+        time = scheduled + (after_schedule if has_early else after_schedule.clip(lower=60_000))
         part = rows.assign(kind=kind, time=time, minutes=flights[delay].astype("float64"))
         parts.append(part[is_known])
     return pd.concat(parts).sort_values(["time", "kind", "id"], ignore_index=True)

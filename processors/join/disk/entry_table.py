@@ -6,6 +6,7 @@ All of a write is one batch, so entries, indices, counts and the offset always f
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from struct import error as StructError  # noqa: N812 - its name says nothing
 from typing import NamedTuple
 
 from rocksdict import WriteBatch
@@ -145,7 +146,7 @@ class EntryTable:
         try:
             number, orphan_number = keys.NUMBERS.unpack_from(value)
             entry = ENTRY_ADAPTER.validate_json(value[keys.NUMBERS.size :])
-        except ValueError as error:
+        except (ValueError, StructError) as error:
             raise self._damaged("an entry cannot be read") from error
         return Kept(entry, expiry_time(entry, self._progress.horizon), number, orphan_number)
 

@@ -101,6 +101,7 @@ class Partition:
         counts = {"joined": 4 * factor, "missing": factor}
         self.state = SimpleNamespace(counts=counts, label_stats=stats)
         self.open_count, self.waiting_label_count = 5, 1
+        self.store = SimpleNamespace(size_on_disk=lambda: 1000)
 
 
 def joiner(models=("online",), partitions=4):

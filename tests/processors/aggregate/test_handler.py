@@ -22,6 +22,7 @@ from modstream.processors.aggregate.updates import (
     UpdateCodec,
 )
 from modstream.processors.features.files import parse_features
+from modstream.processors.features.row_origin import RowOrigin
 
 TOPICS = Topics("s")
 MINUTE = 60_000
@@ -101,7 +102,7 @@ def label(offset, value, time=0, **fields):
 
 
 def asked(served, airport="A", time=0):
-    (found,) = served.of_rows(("asked",), [{"airport": airport}], [time])
+    (found,) = served.of_rows(("asked",), [{"airport": airport}], [RowOrigin(time, b"k")])
     return found["asked"]
 
 
@@ -189,7 +190,7 @@ def test_only_rows_with_features_and_first_labels_are_events():
     log.commit(handler(batch).records)
 
     assert handler.events == 1
-    (row,) = log.served().of_rows(("asked", "late"), [{"airport": "A"}], [0])
+    (row,) = log.served().of_rows(("asked", "late"), [{"airport": "A"}], [RowOrigin(0, b"k")])
     assert row == {"asked": 0.0, "late": 1.0}
 
 
@@ -265,3 +266,21 @@ def test_foreign_records_in_the_topic_are_counted_and_ignored():
 
     assert (served.unreadable, asked(served)) == (4, 1.0)
     assert served.position == b"6"
+
+
+def test_the_key_of_a_record_is_a_group():
+    log = Log(ONE.replace(b'"airport"', b'"@key"'))
+    batch = [
+        request(0),
+        request(1)._replace(key=b"other"),
+        request(2),
+        request(3)._replace(key=None),
+    ]
+    log.commit(log.handler()(batch).records)
+    served = log.served()
+
+    counts = [
+        served.of_rows(("asked",), [{}], [RowOrigin(0, key)])[0]["asked"]
+        for key in (b"k", b"other", b"none", None)
+    ]
+    assert counts == [2.0, 1.0, 0.0, 0.0]
