@@ -44,6 +44,7 @@ MIB = 1024 * 1024
 
 
 def main(
+    *,
     entries: Annotated[int, typer.Option(help="Number of open entries.")] = 2_000_000,
     folder: Annotated[Path | None, typer.Option(help="Where the stores are; kept.")] = None,
     minutes: Annotated[float, typer.Option(help="Loads no longer than this.")] = 60.0,
@@ -67,9 +68,8 @@ def main(
         else:
             for name in ("load", "reopen"):
                 command = [sys.executable, "-m", "bench.joiner_state", "--stage", name]
-                subprocess.run(
-                    [*command, "--entries", str(entries), "--folder", place], check=False
-                )
+                options = ["--entries", str(entries), "--minutes", str(minutes)]
+                subprocess.run([*command, *options, "--folder", place], check=False)
 
 
 def stores_in(folder: Path, entries: int) -> DiskStores:
@@ -104,9 +104,10 @@ def load(folder: Path, entries: int, seconds: float) -> None:
                 feed.label(BATCH // 2, random)
             peak = max(peak, rss()["rss_mib"])
         records = STEADY_ROUNDS * PARTITIONS * BATCH * 3 // 2
-        seconds, cpu = perf_counter() - started, process_time() - busy
-        rate, per_record = f"{records / seconds:,.0f}", f"{cpu / records * 1e6:.0f}"
-        say("joined late labels", records_per_second=rate, cpu_us=per_record, **figures(folder))
+        cpu = process_time() - busy
+        speed = f"{records / (perf_counter() - started):,.0f}"
+        per_record = f"{cpu / records * 1e6:.0f}"
+        say("joined late labels", records_per_second=speed, cpu_us=per_record, **figures(folder))
         opened = [feed.join.open_count for feed in feeds]
         say("at most", rss_mib=peak, open_entries=f"{sum(opened):,}")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -120,8 +121,8 @@ def reopen(folder: Path, entries: int) -> None:
         for feed in feeds:
             feed.join.advance_time(())
         opened = sum(feed.join.open_count for feed in feeds)
-        seconds = f"{perf_counter() - started:.2f}"
-        say("opened after SIGKILL", seconds=seconds, open_entries=f"{opened:,}", **figures(folder))
+        taken = f"{perf_counter() - started:.2f}"
+        say("opened after SIGKILL", seconds=taken, open_entries=f"{opened:,}", **figures(folder))
         for feed in feeds:
             feed.join.store.close()
 

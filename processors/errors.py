@@ -200,6 +200,7 @@ class StateUnusable(JoinerError):
             f"the joiner's state in {folder} cannot be used: {reason}; {remedy}. Nothing is lost:"
             " the changelog has all of it"
         )
+        self.reason = reason
 
 
 class StateDamaged(StateUnusable):

@@ -13,13 +13,16 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
 from modstream.models.runtimes.sklearn_indices import parts_of
 
+MAX_MOVED_VALUES = 3
+"""Largest number of different values that change their side of a threshold."""
+
 
 def align_thresholds(model: BaseEstimator, matrix: NDArray[np.float64]) -> None:
     """Move the thresholds of a model's histogram trees between two neighbouring float32 numbers.
 
-    The predictions of the rows of the matrix (n, k) remain the same; it is what the trees are
-    given, after all encoders. A threshold remains where it is if float32 does not tell the values
-    on its two sides apart.
+    The matrix (n, k) is what the trees are given, after all encoders. The predictions of its rows
+    remain the same, except for values that float32 does not tell from a threshold. A threshold that
+    would change its side for more than `MAX_MOVED_VALUES` values remains where it is.
     """
     trees = [part for part in parts_of(model) if isinstance(part, TreePredictor)]
     if not trees:
@@ -33,14 +36,14 @@ def align_thresholds(model: BaseEstimator, matrix: NDArray[np.float64]) -> None:
 
 
 def _aligned(known: NDArray[np.float64], threshold: float) -> float:
-    """Return a threshold that separates the same values of `known`, which are sorted."""
+    """Return a threshold that separates the values of `known`, which are sorted, alike."""
     above = int(np.searchsorted(known, threshold, side="right"))
     if not 0 < above < len(known):
         return threshold
-    low, high = known[above - 1], known[above]
-    lower = np.float32(low / 2 + high / 2)
+    lower = np.float32(known[above - 1] / 2 + known[above] / 2)
     # Of a value exactly in the middle, the even neighbour is taken.
     if lower.view(np.uint32) % 2:
         lower = np.nextafter(lower, np.float32(-np.inf))
     middle = (float(lower) + float(np.nextafter(lower, np.float32(np.inf)))) / 2
-    return middle if low <= middle < high else threshold
+    moved = abs(int(np.searchsorted(known, middle, side="right")) - above)
+    return middle if moved <= MAX_MOVED_VALUES else threshold

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +17,7 @@ from modstream.cli.options import (
     check_model,
     check_stream,
 )
-from modstream.cli.output import open_progress, print_json, print_rows, stderr, stdout
+from modstream.cli.output import open_progress
 from modstream.cli.servers import require_stream
 from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.cli.train_options import (
@@ -36,12 +36,11 @@ from modstream.cli.train_options import (
     table_options,
     write_artifact,
 )
+from modstream.cli.training_output import print_result
 from modstream.models.registry.refs import CHALLENGER
-from modstream.models.training.costs import DecisionThreshold
 from modstream.models.training.search import ProgressCallback
 from modstream.process.signals import stop_signals
 from modstream.process.slots import claim_model
-from modstream.retrain.recorded_training import RecordedTraining
 from modstream.retrain.retrain import Publication, retrain, train_table
 from modstream.services.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
@@ -198,54 +197,3 @@ def override_train_settings(settings: Settings, options: dict[str, Any]) -> Sett
     """Return the settings with the given options in the `train` group."""
     given = {name: value for name, value in options.items() if value is not None}
     return settings.model_copy(update={"train": replace(settings.train, **given)})
-
-
-def print_result(result: RecordedTraining, alias: str, *, as_json: bool) -> None:
-    """Print the metrics of challenger and champion, and what became of the challenger."""
-    trained = result.training
-    version = None if result.card is None else result.card.version
-    if as_json:
-        print_json(
-            {
-                "accepted": trained.is_accepted,
-                "version": version,
-                "kind": trained.chosen.kind,
-                "metric": trained.metric,
-                "challenger": trained.metrics,
-                "champion": trained.champion_on_overlap,
-                "gain": trained.gain,
-                "rejection_reasons": trained.rejection_reasons,
-                "decision": None if trained.decision is None else asdict(trained.decision),
-                "searched": trained.searched._asdict(),
-                "spent": trained.spent._asdict(),
-                "experiment": result.experiment.id,
-                "report": result.report,
-            }
-        )
-        return
-    rows = [
-        {"metric": name, "challenger": value, "champion": trained.champion_on_overlap.get(name)}
-        for name, value in trained.metrics.items()
-    ]
-    print_rows(rows, as_json=False, empty="")
-    if trained.decision is not None:
-        print_decision(trained.decision)
-    for rejection in trained.rejection_reasons:
-        stdout.print(f"rejected: {rejection}")
-    if version is not None:
-        stdout.print(f"published {trained.spec.name} version {version} as {alias}")
-    stderr.print(
-        f"{trained.chosen.name}; {trained.spent.cpu:.0f} s of processor time,"
-        f" {trained.spent.wall:.0f} s in all; experiment {result.experiment.id}",
-        highlight=False,
-    )
-    stderr.print(f"report: {result.report}", soft_wrap=True)
-
-
-def print_decision(decision: DecisionThreshold) -> None:
-    """Print the threshold by the costs of errors, and what it saves."""
-    stdout.print(
-        f"decide from {decision.threshold:.4f} on: {decision.cost_per_row:.4f} a row, instead of"
-        f" {decision.cost_at_half:.4f} from 0.5 on",
-        highlight=False,
-    )

@@ -93,7 +93,7 @@ class DiskStores:
             try:
                 opened = self._reopen(folder, ends)
             except StateDamaged as error:
-                opened = str(error)
+                opened = error.reason
             if isinstance(opened, DiskEntries):
                 log.info("state on disk opened", changelog_offset=opened.next_offset)
                 return opened

@@ -11,6 +11,7 @@ from modstream.models.importers.onnx_export import to_onnx
 from modstream.models.schema.input_schema import Feature, InputSchema
 from modstream.models.schema.version_spec import VersionSpec
 from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
+from tests.modstream.features.waiting import wait_until_counted
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
@@ -90,16 +91,6 @@ def ask(client, number: int):
     row = {"airport": float(number % 3), "distance": 100.0 + number}
     asked = client.send(row, event_time=START + number * MINUTE)
     return client.wait(asked, TIMEOUT_SECONDS)
-
-
-def wait_until_counted(system) -> None:
-    """Wait until the aggregator has counted all events."""
-    deadline = monotonic() + TIMEOUT_SECONDS
-    while True:
-        found = json.loads(system.run("features", "lag", "--json").stdout)
-        if found and not any(one["lag"] for one in found):
-            return
-        assert monotonic() < deadline, json.dumps(found)
 
 
 def wait_until_started(system, name) -> None:

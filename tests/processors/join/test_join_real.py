@@ -183,6 +183,33 @@ def test_labels_of_rows_survive_a_kill(system):
     assert set(system.unjoined()) == {("bulk", "row_unknown"), ("bulk", "row_missing")}
 
 
+def test_state_on_disk_is_continued_after_a_kill_and_built_anew_when_it_is_damaged(system):
+    """Each start knows what was joined before: nothing is joined twice, and nothing is lost."""
+    names = [f"r{number}" for number in range(120)]
+    parts = names[:40], names[40:80], names[80:]
+    system.predict(names, dict.fromkeys(names, 1_000_000))
+    databases = system.folder / "state" / system.topics.group("joiner") / "instance-one"
+
+    for number, part in enumerate(parts):
+        joiner = system.start("one")
+        system.label([(name, True, 0, 1_000_000) for name in part])
+        system.wait_until(lambda known=number: len(system.joined()) >= 40 * (known + 1))
+        system.wait_until_consumed()
+        joiner.kill()
+        joiner.wait()
+        if number == 1:
+            for folder in databases.glob("*/db"):
+                (folder / "CURRENT").write_text("damaged")
+    system.label([(names[0], True, 0, 1_000_000)])
+    system.start("one")
+    system.wait_until(lambda: system.unjoined()[names[0], "duplicate"] == 1)
+
+    assert sorted(path.name for path in databases.iterdir()) == ["0", "1", "2", "3", "lock"]
+    labels = [json.loads(one.value)["id"] for one in system.output[system.topics.feedback]]
+    assert Counter(labels) == Counter(names)
+    assert sum(system.unjoined().values()) == 1
+
+
 def test_label_over_which_the_joiner_dies_costs_two_restarts(system):
     names = [f"r{number}" for number in range(40)]
     system.predict(names, dict.fromkeys(names, 1_000_000))

@@ -124,7 +124,7 @@ def test_entry_that_cannot_be_read_is_noticed_and_the_next_start_builds_anew(
     join = harness.create_join()
 
     with pytest.raises(StateDamaged, match="Nothing is lost") as error:
-        join.entries.get("a")
+        join.store.get("a")
     join.store.close()
     harness.join.store.close = lambda: None
     reason = reopened_with_reason(harness)
@@ -244,7 +244,7 @@ def test_instance_is_refused_a_second_time_and_others_get_folders_of_their_own(t
 def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(StateUnusable, match="file.*Not a directory"):
+    with pytest.raises(StateUnusable, match=r"file.*Not a directory"):
         open_disk(tmp_path / "file").claim()
 
 
@@ -259,7 +259,7 @@ def test_full_disk_ends_the_joiner_before_the_positions_advance(stores, monkeypa
         raise translate(Path("state"), Exception("IO error: No space left on device: x.log"))
 
     monkeypatch.setattr(database_module.Database, "write", fail)
-    with pytest.raises(StateUnusable, match="No space left.*Nothing is lost"):
+    with pytest.raises(StateUnusable, match=r"No space left.*Nothing is lost"):
         asyncio.run(joiner.process(PREDICTIONS, predictions("a")))
     monkeypatch.undo()
 
