@@ -43,10 +43,6 @@ LIMITS_ON_DISK = EntryLimits(max_entries=20_000_000, max_entry_bytes=32 * GIB)
 class JoinerSettings:
     """How labels are joined. Milliseconds are event time, seconds are wall-clock time."""
 
-    store: Literal["disk", "memory"] = "disk"
-    """Where rows are kept until their horizon has passed: in files in the home directory, or in
-    memory. With `memory` the joiner needs about 2 KB for each row, and each start reads all of
-    them from Kafka; choose it where no disk can be written."""
     horizon_ms: int = 48 * HOUR_MS
     """How long a prediction waits for its label; a label that arrives afterwards is late."""
     out_of_orderness_ms: int = HOUR_MS
@@ -89,6 +85,10 @@ class JoinerSettings:
     data_dir: Path = Path(".modstream/joiner")
     """Folder of the joiner's files: the rows it keeps, a copy of its changelog topic. Without them
     it reads that topic again."""
+    store: Literal["disk", "memory"] = "disk"
+    """Where rows are kept until their horizon has passed: in files in the home directory, or in
+    memory. With `memory` the joiner needs about 2 KB for each row, and each start reads all of
+    them from Kafka; choose it where no disk can be written."""
 
     @property
     def limits(self) -> EntryLimits:

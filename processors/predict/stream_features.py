@@ -1,6 +1,7 @@
 """The features that a stream computes, added to the requests for the models that need them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from msgspec import Raw
@@ -12,6 +13,7 @@ from modstream.broker.wire.topics import Header
 from modstream.models.schema.card import ModelCard
 from modstream.processors.features.row_origin import RowOrigin
 from modstream.processors.predict.batching import ModelRequest
+from modstream.processors.predict.feature_tensors import rows_of_tensors, with_tensors
 
 
 class StreamFeatures(Protocol):
@@ -140,9 +142,10 @@ def requests_with_features(
     requests: Sequence[ModelRequest],
     records: Sequence[Record],
 ) -> list[ModelRequest]:
-    """Return requests with the stream's features in each row; tensors stay as they are.
+    """Return requests with the stream's features in each row.
 
-    `records` are those of the batch, by the positions of the requests.
+    Tensors that are not a column for each feature stay as they are. `records` are those of the
+    batch, by the positions of the requests.
     """
     rows: list[Mapping[str, Any]] = []
     asked: list[RowOrigin] = []
@@ -155,16 +158,19 @@ def requests_with_features(
 
 
 def rows_of(request: Request) -> Sequence[Mapping[str, Any]]:
-    """Return the rows of a request; tensors have none."""
+    """Return the rows of a request; none of tensors that are not a column for each feature."""
     if request.features is None:
-        return ()
+        return rows_of_tensors(request.inputs or ())
     return (request.features,) if isinstance(request.features, dict) else request.features
 
 
 def _with_rows(asked: ModelRequest, added: Iterator[dict[str, float | None]]) -> ModelRequest:
     request = asked.request
-    if request.features is None:
+    own = rows_of(request)
+    if not own:
         return asked
-    rows = [{**next(added), **row} for row in rows_of(request)]
+    if request.features is None:
+        return asked._replace(request=with_tensors(request, list(islice(added, len(own)))))
+    rows = [{**next(added), **row} for row in own]
     whole = rows[0] if isinstance(request.features, dict) else tuple(rows)
     return asked._replace(request=request.model_copy(update={"features": whole}))

@@ -319,6 +319,7 @@ def test_labels_without_a_prediction_need_bounded_memory():
             harness.process(TOPICS.labels)
             harness.records[TOPICS.labels] = Forgetful(harness.records[TOPICS.labels])
             harness.changelog.clear()
+            harness.log.clear()
             harness.published = []
         size, _ = tracemalloc.get_traced_memory()
     finally:

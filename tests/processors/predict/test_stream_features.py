@@ -158,6 +158,45 @@ def test_only_the_models_that_have_the_inputs_get_them():
     assert found[1].outputs == {"probability": pytest.approx(0.0031)}
 
 
+def tensor(name, values, datatype="FP32", shape=None):
+    return {
+        "name": name,
+        "shape": [len(values)] if shape is None else shape,
+        "datatype": datatype,
+        "data": values,
+    }
+
+
+def test_tensors_by_name_get_a_tensor_for_each_feature():
+    inputs = [tensor("airport", ["A", "B"], "BYTES"), tensor("carrier", [1, 1], "INT64")]
+    single = request(row())
+
+    _, (found, alone) = answers({"id": "t", "inputs": inputs, "event_time": MINUTE}, single)
+
+    assert [one["asked"] for one in found.features] == [2.0, 0.0]
+    assert [one["mean_delay"] for one in found.features] == [0.1, None]
+    (scores,) = found.outputs
+    assert scores.data[0] == alone.outputs["probability"]
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [tensor("all", [1.0, 2.0], shape=[1, 2])],
+        [tensor("airport", ["A"], "BYTES"), tensor("carrier", [1, 2], "INT64")],
+        [tensor("airport", ["A", "B"], "BYTES", [1])],
+        [tensor("airport", ["A"], "BYTES", [])],
+    ],
+)
+def test_other_tensors_are_refused_as_they_would_be_without_features(inputs):
+    asked = {"id": "t", "inputs": inputs, "event_time": MINUTE}
+
+    _, (found,) = answers(asked)
+    _, (without,) = answers(asked, features=NO_FEATURES)
+
+    assert (found.code, found.message) == (without.code, without.message)
+
+
 def test_without_definitions_the_feature_is_missing_in_the_request():
     _, (found,) = answers(request(row()), features=NO_FEATURES)
 
