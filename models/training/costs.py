@@ -68,12 +68,10 @@ def choose_threshold(
     missed = positives.sum() - np.concatenate([[0], np.cumsum(positives)])
     raised = np.concatenate([[0], np.cumsum(~positives)])
     cost = raised * costs.false_positive + missed * costs.false_negative
-    # Rows of one probability are on the same side.
-    ends = np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])
+    # Rows of one probability are on the same side; only without a probability of 1 is none raised.
+    ends = np.concatenate([ordered[:1] < 1.0, ordered[1:] != ordered[:-1], [True]])
     thresholds = np.concatenate([[1.0], ordered])
-    usable = np.flatnonzero(ends & (np.concatenate([[True], ordered < 1.0])))
-    if not len(usable):
-        return 1.0
+    usable = np.flatnonzero(ends)
     cheapest = usable[cost[usable] <= cost[usable].min() + 1e-9]
     distance = np.abs(thresholds[cheapest] - costs.calibrated_threshold)
     return float(thresholds[cheapest[np.argmin(distance)]])

@@ -79,6 +79,7 @@ class SuccessiveHalving:
         self._strides = folds.strides()
         self._proposer = Proposer(folds.task, settings.seed)
         self._started = 0
+        self._first_costs: dict[str, float] = {}
 
     def run(self) -> list[ModelTrial]:
         """Return the trials of all rounds, at least one."""
@@ -97,9 +98,10 @@ class SuccessiveHalving:
         first, *others = self._strides
         current: list[ModelTrial] = []
         for proposal in self._proposer.propose(size, best):
-            if (self._started or current) and not self._budget.allows():
-                break
-            current.append(self._evaluate(proposal, first))
+            is_first = not self._started and not current
+            if is_first or self._budget.allows(self._first_costs.get(proposal.kind, 0.0)):
+                current.append(self._evaluate(proposal, first))
+                self._first_costs[proposal.kind] = current[-1].seconds
         self._started += size
         for stride in others:
             promoted = self._promote(current)

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from pydantic import ValidationError
 
 from modstream.broker.wire.codec import KIND_PREDICTION
 from modstream.broker.wire.features import expand_rows
@@ -35,6 +34,7 @@ class LabelledRow(Struct, frozen=True, gc=False):
     label_time: int
     row: int | None = None
     features: dict[str, Any] | None = None
+    revises: Any = None
 
 
 PREDICTIONS = msgspec.json.Decoder(AnsweredRequest)
@@ -81,7 +81,7 @@ class EventDecoder:
         """Return the events of a record; a record that cannot be read has none, and is counted."""
         try:
             return list(self._decoders[record.topic](record))
-        except (msgspec.MsgspecError, ValueError, RecursionError, ValidationError):
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             self.unreadable += 1
             return []
 
@@ -108,7 +108,7 @@ def labelled_rows(record: Record) -> Iterator[Event]:
     if record.value is None:
         return
     found = FEEDBACK.decode(record.value)
-    if found.features is None:
+    if found.features is None or found.revises is not None:
         return
     name = row_key(found.id, found.row)
     yield Event(LABELS, found.label_time, name, found.features, found.label, found.event_time)

@@ -1,16 +1,11 @@
 """The features of a stream in a worker: updates in, the values for requests out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from math import isnan
 from typing import Any
 
-import msgspec
 import numpy as np
-from msgspec import Raw
-from msgspec.structs import astuple
 
-from modstream.broker.wire.fast_codec import decode_each
 from modstream.broker.wire.records import Record
 from modstream.models.schema.card import ModelCard
 from modstream.processors.aggregate.events import key_text
@@ -24,10 +19,9 @@ from modstream.processors.errors import UnreadableFeatureState
 from modstream.processors.features.definition import KEY
 from modstream.processors.features.feature_set import FeatureSet
 from modstream.processors.features.reader import FeatureReader, FloatColumn
-from modstream.processors.features.row_origin import RowOrigin
+from modstream.processors.features.row_origin import RowOrigins
 from modstream.processors.features.state import FeatureState
 
-ENCODE = msgspec.json.Encoder().encode
 MAX_CARDS = 256
 """The number of versions whose features are known at once."""
 
@@ -49,8 +43,6 @@ class ServedFeatures:
         self._reader = FeatureReader(self.state)
         self._fields = sorted(features.request_fields - {KEY})
         self._by_key = KEY in features.request_fields
-        self._decode = msgspec.json.Decoder(group_struct(self._fields)).decode
-        self._no_fields = (None,) * len(self._fields)
         self._needed: dict[tuple[str, int], tuple[ModelCard, tuple[str, ...]]] = {}
 
     @property
@@ -84,53 +76,34 @@ class ServedFeatures:
             known = self._needed[key] = card, names
         return known[1]
 
-    def as_json(
-        self, names: tuple[str, ...], rows: Sequence[Raw], asked: Sequence[RowOrigin]
-    ) -> list[bytes]:
-        """Return the features for each row as a JSON object; null where there is no value."""
-        if not rows:
-            return []
-        found = [
-            self._no_fields if one is None else astuple(one)
-            for one in decode_each(self._decode, rows)
-        ]
-        columns = dict(zip(self._fields, zip(*found, strict=True), strict=False))
-        values = self._values(columns, asked)
-        made = map(members_struct(names), *(values[name].tolist() for name in names))
-        return list(map(ENCODE, made))
-
-    def of_rows(
+    def of_columns(
         self,
         names: tuple[str, ...],
-        rows: Sequence[Mapping[str, Any]],
-        asked: Sequence[RowOrigin],
+        columns: Mapping[str, Sequence[object]],
+        origins: RowOrigins,
+    ) -> FloatColumn:
+        """Return the features for n rows by column, (n, names); NaN if there is no value."""
+        values = self._values(columns, origins)
+        return np.stack([values[name] for name in names], axis=1)
+
+    def of_rows(
+        self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], origins: RowOrigins
     ) -> list[dict[str, float | None]]:
         """Return the features for each row by name; None if there is no value."""
         if not rows:
             return []
         columns = {name: [row.get(name) for row in rows] for name in self._fields}
-        values = self._values(columns, asked)
+        values = self._values(columns, origins)
         lists = [[None if isnan(one) else one for one in values[name].tolist()] for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
 
     def _values(
-        self, columns: Mapping[str, Sequence[object]], asked: Sequence[RowOrigin]
+        self, columns: Mapping[str, Sequence[object]], origins: RowOrigins
     ) -> dict[str, FloatColumn]:
-        keys = {KEY: [key_text(one.key) for one in asked]} if self._by_key else {}
-        times = np.array([one.time for one in asked], dtype=np.int64)
-        return self._reader.values({**columns, **keys}, times)
-
-
-def group_struct(fields: Sequence[str]) -> type[msgspec.Struct]:
-    """Return a type that decodes the given fields of a row, None where one is missing."""
-    members = [(f"f{number}", Any, None) for number in range(len(fields))]
-    names = {f"f{number}": name for number, name in enumerate(fields)}
-    return msgspec.defstruct("GroupFields", members, rename=names, frozen=True, gc=False)
-
-
-@lru_cache(MAX_CARDS)
-def members_struct(names: tuple[str, ...]) -> type[msgspec.Struct]:
-    """Return a type that is encoded as a JSON object with the given names."""
-    members = [(f"f{number}", float) for number in range(len(names))]
-    renamed = {f"f{number}": name for number, name in enumerate(names)}
-    return msgspec.defstruct("Members", members, rename=renamed, frozen=True, gc=False)
+        absent = [None] * len(origins.times)
+        groups: dict[str, Sequence[object]] = {
+            name: columns.get(name, absent) for name in self._fields
+        }
+        if self._by_key:
+            groups[KEY] = list(map(key_text, origins.keys()))
+        return self._reader.values(groups, np.array(origins.times, dtype=np.int64))

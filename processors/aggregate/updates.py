@@ -29,8 +29,7 @@ from modstream.processors.features.events import PartialKey
 from modstream.processors.features.partials import Partial
 
 BACKFILL = "backfill:"
-PARTIAL_LENGTH, START_LENGTH, PROGRESS_LENGTH = 4, 2, 1
-ARRAYS = msgspec.json.Decoder(list[msgspec.Raw])
+START_LENGTH, PROGRESS_LENGTH = 2, 1
 TEXTS = msgspec.json.Decoder(list[str])
 NUMBERS = msgspec.json.Decoder(int)
 
@@ -118,24 +117,22 @@ class UpdateCodec:
             UnreadableFeatureState: the record is not an update.
         """
         try:
-            parts = ARRAYS.decode(record.key or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise UnreadableFeatureState(f"key: {error}") from None
-        if len(parts) == PARTIAL_LENGTH:
             owner, key = decode_key(record.key or b"")
-            kind = self._kinds.get(key.aggregation)
-            if kind is None:
-                return UnknownUpdate(owner, record.key or b"", record.value is None)
-            partial = None if record.value is None else decode_partial(kind, record.value)
-            return PartialUpdate(owner, key, partial)
-        return self._decode_offset(record, len(parts))
+        except UnreadableFeatureState:
+            return self._decode_offset(record)
+        kind = self._kinds.get(key.aggregation)
+        if kind is None:
+            return UnknownUpdate(owner, record.key or b"", record.value is None)
+        partial = None if record.value is None else decode_partial(kind, record.value)
+        return PartialUpdate(owner, key, partial)
 
-    def _decode_offset(self, record: Record, length: int) -> Update | UnknownUpdate | None:
+    def _decode_offset(self, record: Record) -> Update | UnknownUpdate | None:
         try:
             names = TEXTS.decode(record.key or b"")
             offset = None if record.value is None else NUMBERS.decode(record.value)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UnreadableFeatureState(str(error)) from None
+        length = len(names)
         if length == START_LENGTH and names[1] not in self._kinds:
             return UnknownUpdate(names[0], record.key or b"", offset is None)
         if offset is None:

@@ -1,10 +1,14 @@
-"""What the features of a row depend on besides its values."""
+"""What the features of rows depend on besides their values."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
-class RowOrigin(NamedTuple):
-    """The time of a row's request in ms since the epoch, and the key of its record."""
+class RowOrigins(NamedTuple):
+    """The times of rows' requests in ms since the epoch, and what returns their records' keys.
 
-    time: int
-    key: bytes | None
+    The keys are asked for only if a feature is grouped by them.
+    """
+
+    times: Sequence[int]
+    keys: Callable[[], Sequence[bytes]]

@@ -25,13 +25,11 @@ from modstream.models.runtimes.runtime import Outputs
 from modstream.models.schema.card import ModelCard
 from modstream.processors.errors import Refusal
 from modstream.processors.predict.engine import predict_finite
+from modstream.processors.predict.format_cache import FormatCache
 from modstream.processors.predict.model_resolver import ModelResolver, ServableModel
-from modstream.processors.predict.request_formats import FormatName, RequestFormat, format_for
+from modstream.processors.predict.request_formats import FormatName, RequestFormat
 from modstream.processors.predict.settings import InferenceSettings
-from modstream.processors.predict.stream_features import heads_with_features
-
-MAX_FORMATS = 256
-"""Formats that are kept, one for each model version and format name."""
+from modstream.processors.predict.stream_features import StreamFeatures
 
 GroupKey = tuple[str | None, int | str, bool, bool, bool]
 """The model and reference that requests ask for, and which of features, inputs, tail are absent."""
@@ -70,6 +68,14 @@ class RequestGroup:
             [self.heads[index] for index in indices],
             [self.tails[index] for index in indices],
         )
+
+
+class Decoded(NamedTuple):
+    """The values of requests in a format, and the position of the stream's features in them."""
+
+    format: RequestFormat
+    values: list[Any]
+    features_at: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +134,7 @@ class FastPath:
         self._settings = settings
         self._max_request_bytes = max_request_bytes
         self._decoder = HeadDecoder()
-        self._formats: dict[
-            tuple[str, int, FormatName], tuple[ModelCard, RequestFormat | None]
-        ] = {}
+        self._formats = FormatCache()
 
     def decode_heads(self, batch: RecordBatch) -> RequestHeads:
         """Decode the heads of all requests that are not too large."""
@@ -181,18 +185,13 @@ class FastPath:
         for number, asked in enumerate(self._settings.models_for(model)):
             effective = resolver.effective_ref(asked, ref)
             found = resolver.resolve(asked, effective)
-            form = None if isinstance(found, Refusal) else self._format(found.card, name)
-            if isinstance(found, Refusal) or form is None:
+            if isinstance(found, Refusal):
                 return []
-            heads, features_at = group.heads, None
-            if needed := resolver.features.needed_by(found.card):
-                if name != "row":
-                    return []
-                records = [batch.records[position] for position in group.positions]
-                heads = heads_with_features(resolver.features, needed, heads, records)
-                features_at = resolver.features.position
-            values = form.decode(heads, group.tails)
-            parts = (found, form, effective, number, group.positions, heads, values)
+            decoded = self._decode(found.card, name, group, batch, resolver.features)
+            if decoded is None:
+                return []
+            form, values, features_at = decoded
+            parts = (found, form, effective, number, group.positions, group.heads, values)
             threshold = resolver.threshold(found.card)
             batches.append(FastBatch(*parts, threshold=threshold, features_at=features_at))
         if all(all(batch.values) for batch in batches):
@@ -201,15 +200,27 @@ class FastPath:
         whole = [index for index, values in enumerate(rows) if all(values)]
         return [batch.select(whole) for batch in batches] if whole else []
 
-    def _format(self, card: ModelCard, name: FormatName) -> RequestFormat | None:
-        """Return a version's format; it is built once, and again if the card has changed."""
-        key = card.name, card.version, name
-        known = self._formats.get(key)
-        if known is None or known[0] is not card:
-            if len(self._formats) >= MAX_FORMATS:
-                del self._formats[next(iter(self._formats))]
-            known = self._formats[key] = card, format_for(card, name)
-        return known[1]
+    def _decode(
+        self,
+        card: ModelCard,
+        name: FormatName,
+        group: RequestGroup,
+        batch: RecordBatch,
+        features: StreamFeatures,
+    ) -> Decoded | None:
+        """Decode the requests of a group for a version; None if the fast path does not."""
+        needed = features.needed_by(card)
+        if not needed:
+            form = self._formats.plain(card, name)
+            if form is None:
+                return None
+            return Decoded(form, form.decode(group.heads, group.tails))
+        adding = self._formats.adding(card, needed) if name == "row" else None
+        if adding is None:
+            return None
+        records = [batch.records[position] for position in group.positions]
+        added = adding.decode(features, group.heads, records)
+        return Decoded(added, added.decode(group.heads, group.tails), features.position)
 
 
 def split_all(batch: RecordBatch, max_bytes: int) -> tuple[list[bytes], list[bytes | None]]:

@@ -1,17 +1,19 @@
 """The features that a stream computes, added to the requests for the models that need them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
-from msgspec import Raw
+import numpy as np
 
 from modstream.broker.wire.contracts import Request
 from modstream.broker.wire.fast_codec import RequestHead
 from modstream.broker.wire.records import Headers, Record, response_key
 from modstream.broker.wire.topics import Header
 from modstream.models.schema.card import ModelCard
-from modstream.processors.features.row_origin import RowOrigin
+from modstream.processors.features.reader import FloatColumn
+from modstream.processors.features.row_origin import RowOrigins
 from modstream.processors.predict.batching import ModelRequest
 from modstream.processors.predict.feature_tensors import rows_of_tensors, with_tensors
 
@@ -30,16 +32,16 @@ class StreamFeatures(Protocol):
     def needed_by(self, card: ModelCard) -> tuple[str, ...]:
         """Return the names of the features that a version takes from the stream."""
 
-    def as_json(
-        self, names: tuple[str, ...], rows: Sequence[Raw], asked: Sequence[RowOrigin]
-    ) -> list[bytes]:
-        """Return the features for each row as a JSON object; null where there is no value."""
-
-    def of_rows(
+    def of_columns(
         self,
         names: tuple[str, ...],
-        rows: Sequence[Mapping[str, Any]],
-        asked: Sequence[RowOrigin],
+        columns: Mapping[str, Sequence[object]],
+        origins: RowOrigins,
+    ) -> FloatColumn:
+        """Return the features for n rows by column, (n, names); NaN if there is no value."""
+
+    def of_rows(
+        self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], origins: RowOrigins
     ) -> list[dict[str, float | None]]:
         """Return the features for each row by name; None if there is no value."""
 
@@ -57,17 +59,17 @@ class NoFeatures:
         """Return no name."""
         return ()
 
-    def as_json(
-        self, _names: tuple[str, ...], rows: Sequence[Raw], _asked: Sequence[RowOrigin]
-    ) -> list[bytes]:
-        """Return an empty object for each row."""
-        return [b"{}"] * len(rows)
-
-    def of_rows(
+    def of_columns(
         self,
         _names: tuple[str, ...],
-        rows: Sequence[Mapping[str, Any]],
-        _asked: Sequence[RowOrigin],
+        _columns: Mapping[str, Sequence[object]],
+        origins: RowOrigins,
+    ) -> FloatColumn:
+        """Return no feature for any row."""
+        return np.empty((len(origins.times), 0))
+
+    def of_rows(
+        self, _names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], _origins: RowOrigins
     ) -> list[dict[str, float | None]]:
         """Return no feature for any row."""
         return [{} for _ in rows]
@@ -81,59 +83,28 @@ def no_features() -> StreamFeatures:
     return NO_FEATURES
 
 
-def heads_with_features(
-    features: StreamFeatures,
-    names: tuple[str, ...],
-    heads: Sequence[RequestHead],
-    records: Sequence[Record],
-) -> list[RequestHead]:
-    """Return the heads of requests of one row each, with the stream's features in their rows.
+def origins_of(requests: Sequence[RequestHead | Request], records: Sequence[Record]) -> RowOrigins:
+    """Return the origins of the rows of requests, one of each.
 
-    A feature that the request has itself stays: in JSON the last member of a name counts.
+    A time is the event time, or else the timestamp of the record; a key is that of the answer.
     """
-    rows = [head.features for head in heads]
-    asked = list(map(origin_of, heads, records))
-    added = features.as_json(names, rows, asked)
-    return [
-        RequestHead(
-            head.id,
-            with_members(row, members),
-            head.inputs,
-            head.model,
-            head.version,
-            head.event_time,
-            head.schema_version,
-        )
-        for head, row, members in zip(heads, rows, added, strict=True)
+    times = [
+        record.timestamp if request.event_time is None else request.event_time
+        for request, record in zip(requests, records, strict=True)
     ]
+    return RowOrigins(times, partial(_keys_of, requests, records))
 
 
-def origin_of(request: RequestHead | Request, record: Record) -> RowOrigin:
-    """Return the origin of a request's rows.
-
-    Its time is the event time, or else the timestamp of the record; its key is that of the answer.
-    """
-    time = record.timestamp if request.event_time is None else request.event_time
-    return RowOrigin(time, response_key(record, request.id))
+def _keys_of(
+    requests: Sequence[RequestHead | Request], records: Sequence[Record]
+) -> Sequence[bytes]:
+    ids = [request.id for request in requests]
+    return list(map(response_key, records, ids))
 
 
 def features_header(position: bytes | None) -> Headers:
     """Return the header of a prediction whose rows have features of the stream."""
     return () if position is None else ((Header.FEATURES_AT, position),)
-
-
-def with_members(row: Raw, members: bytes) -> Raw:
-    """Return a JSON object with the members of another one before its own.
-
-    A row that is no object stays as it is, so that it is refused as it would be without them.
-    """
-    own = bytes(row)
-    if own[:2] == b'{"':
-        return Raw(b"".join((members[:-1], b",", own[1:])))
-    if not own.startswith(b"{"):
-        return row
-    rest = own[1:].lstrip()
-    return Raw(b"".join((members[:-1], b"" if rest == b"}" else b",", rest)))
 
 
 def requests_with_features(
@@ -148,12 +119,13 @@ def requests_with_features(
     batch, by the positions of the requests.
     """
     rows: list[Mapping[str, Any]] = []
-    asked: list[RowOrigin] = []
+    sources: list[tuple[Request, Record]] = []
     for one in requests:
         own = rows_of(one.request)
         rows.extend(own)
-        asked.extend([origin_of(one.request, records[one.position])] * len(own))
-    added = iter(features.of_rows(names, rows, asked))
+        sources.extend([(one.request, records[one.position])] * len(own))
+    origins = origins_of([one for one, _ in sources], [record for _, record in sources])
+    added = iter(features.of_rows(names, rows, origins))
     return [_with_rows(one, added) for one in requests]
 
 

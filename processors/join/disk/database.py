@@ -23,14 +23,14 @@ from rocksdict import (
 from modstream.processors.errors import StateDamaged, StateInUse, StateUnusable
 
 MIB = 1024 * 1024
-CACHE_BYTES = 80 * MIB
+CACHE_BYTES = 64 * MIB
 """Memory of all databases of a process for blocks, indices, filters and unwritten batches."""
-BUFFER_BYTES = 48 * MIB
+BUFFER_BYTES = 32 * MIB
 """How much of it unwritten batches may need."""
-MEMTABLE_BYTES = 16 * MIB
+MEMTABLE_BYTES = 8 * MIB
 """Unwritten batches of one database: beyond this they become a file. A start reads at most twice
 as much from the log."""
-BLOCK_BYTES = 4 * 1024
+BLOCK_BYTES = 8 * 1024
 FILTER_BITS = 10
 """Bits of a key in the filters: 1% of the keys that are not there are looked for in a file."""
 MAX_OPEN_FILES = 200

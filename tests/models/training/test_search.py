@@ -95,12 +95,12 @@ def test_without_a_budget_one_model_is_tried_all_the_same():
     assert [one.stride for one in trials] == [9]
 
 
-def test_a_step_is_estimated_by_the_rows_of_the_next_rung():
+def test_a_step_is_estimated_by_its_kind_and_its_rows():
     budget = CountingBudget(1000)
 
     halve(FoldsStub(seconds=9.0), TrainSettings(trials=9), budget)
 
-    assert {round(one, 6) for one in budget.estimates if one} == {3.0, 9.0}
+    assert {round(one, 6) for one in budget.estimates if one} == {1.0, 3.0, 9.0}
 
 
 def test_what_the_budget_does_not_allow_stays_on_its_rung():

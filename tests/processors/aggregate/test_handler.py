@@ -22,7 +22,7 @@ from modstream.processors.aggregate.updates import (
     UpdateCodec,
 )
 from modstream.processors.features.files import parse_features
-from modstream.processors.features.row_origin import RowOrigin
+from modstream.processors.features.row_origin import RowOrigins
 
 TOPICS = Topics("s")
 MINUTE = 60_000
@@ -101,8 +101,12 @@ def label(offset, value, time=0, **fields):
     return Record(TOPICS.feedback, 0, offset, b"k", json.dumps(message).encode(), (), time)
 
 
+def origin(time, key=b"k"):
+    return RowOrigins([time], lambda: [key])
+
+
 def asked(served, airport="A", time=0):
-    (found,) = served.of_rows(("asked",), [{"airport": airport}], [RowOrigin(time, b"k")])
+    (found,) = served.of_rows(("asked",), [{"airport": airport}], origin(time))
     return found["asked"]
 
 
@@ -190,7 +194,7 @@ def test_only_rows_with_features_and_first_labels_are_events():
     log.commit(handler(batch).records)
 
     assert handler.events == 1
-    (row,) = log.served().of_rows(("asked", "late"), [{"airport": "A"}], [RowOrigin(0, b"k")])
+    (row,) = log.served().of_rows(("asked", "late"), [{"airport": "A"}], origin(0))
     assert row == {"asked": 0.0, "late": 1.0}
 
 
@@ -280,7 +284,7 @@ def test_the_key_of_a_record_is_a_group():
     served = log.served()
 
     counts = [
-        served.of_rows(("asked",), [{}], [RowOrigin(0, key)])[0]["asked"]
+        served.of_rows(("asked",), [{}], origin(0, key))[0]["asked"]
         for key in (b"k", b"other", b"none", None)
     ]
     assert counts == [2.0, 1.0, 0.0, 0.0]

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from msgspec import Raw
 
 from modstream.broker.wire.contracts import ErrorResponse, Prediction
 from modstream.broker.wire.records import Record
@@ -18,7 +17,7 @@ from modstream.processors.features.state import FeatureState
 from modstream.processors.predict import state
 from modstream.processors.predict.handler import request_handler
 from modstream.processors.predict.settings import InferenceSettings
-from modstream.processors.predict.stream_features import NO_FEATURES, with_members
+from modstream.processors.predict.stream_features import NO_FEATURES
 from tests.processors.small_fixtures import (
     StubLoadedModel,
     StubModelProvider,
@@ -111,7 +110,7 @@ def test_the_values_are_recorded_with_the_position_that_they_were_made_at(monkey
     monkeypatch.setattr(state, "decode_head", None)  # Only the engine uses it.
     (record,), (found,) = answers(request(row()))
 
-    assert found.features == {"airport": "A", "mean_delay": 0.1, "carrier": 1, "asked": 2.0}
+    assert found.features == {"airport": "A", "carrier": 1, "mean_delay": 0.1, "asked": 2.0}
     assert found.outputs == {"probability": pytest.approx(0.0031)}
     assert dict(record.headers)[Header.FEATURES_AT] == b"42"
 
@@ -209,18 +208,3 @@ def test_a_request_that_lacks_its_own_features_gets_the_usual_error():
 
     assert [one.code for one in found[:2]] == ["missing_feature"] * 2
     assert isinstance(found[2], Prediction)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (b'{"a":1}', b'{"x":2,"a":1}'),
-        (b"{}", b'{"x":2}'),
-        (b"{ }", b'{"x":2}'),
-        (b'{\n "a":1}', b'{"x":2,"a":1}'),
-        (b"[]", b"[]"),
-        (b"", b""),
-    ],
-)
-def test_members_are_added_before_those_of_an_object(text, expected):
-    assert bytes(with_members(Raw(text), b'{"x":2}')) == expected
