@@ -87,7 +87,7 @@ def run_revision(
     deliver = ExactlyOnce(connection, client_id, source)
     probe = GroupProbe(connection, group, decoder.topics, source, lambda: stats.batches)
     watchdog = StallWatchdog(
-        *(client_id, metrics.probe(probe), settings.stall_timeout),
+        *(group, metrics.probe(probe), settings.stall_timeout),
         HealthFiles(settings.home, metrics.on_health),
     )
     structlog.get_logger(__name__).info(

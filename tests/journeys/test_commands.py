@@ -106,7 +106,7 @@ def test_topics_are_created_listed_and_described(system):
     listed = json.loads(system.run("topics", "list", "--json").stdout)
     described = json.loads(system.run("topics", "describe", "--json").stdout)
 
-    assert len(listed) == 10
+    assert len(listed) == 11
     assert {row["topic"] for row in listed} == {row["topic"] for row in described}
 
 

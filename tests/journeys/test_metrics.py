@@ -20,11 +20,13 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_offset_ranges
 from modstream.broker.wire.records import ProducerRecord
+from modstream.features.definitions import open_definitions
 from modstream.metrics_settings import MetricsSettings
 from modstream.models.runtimes.river.artifact import pack
 from modstream.models.schema.input_schema import InputSchema
 from modstream.models.schema.version_spec import VersionSpec
 from modstream.processors.conformal.settings import ServedSetSettings
+from modstream.services.aggregator import run_aggregator
 from modstream.services.calibrator import run_calibrator
 from modstream.services.learner import run_learner
 from modstream.services.materializer import run_materializer
@@ -42,7 +44,10 @@ from tests.producers.gateway.certificates import Authority
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
-SERVICES = ("worker", "joiner", "learner", "retrainer", "calibrator", "materializer", "gateway")
+SERVICES = (
+    *("worker", "joiner", "learner", "retrainer"),
+    *("calibrator", "materializer", "aggregator", "gateway"),
+)
 ROWS = [{"x0": 0.5, "x1": number % 2 - 0.5} for number in range(40)]
 OFTEN = {
     "MODSTREAM_METRICS__PORT": "0",
@@ -121,6 +126,8 @@ def processes(bootstrap, redis_url, tmp_path_factory):
                 "conformal": ServedSetSettings({"bugs": 0.9}),
             }
         )
+        with open_definitions(settings) as table:
+            table.write(FEATURES)
         with in_threads(settings):
             work(found)
             yield found
@@ -146,6 +153,7 @@ def in_threads(settings):
         ("retrainer", "bugs"): lambda metrics, _: run_retrainer(settings, "bugs", stop, metrics),
         ("calibrator", ""): lambda metrics, _: run_calibrator(settings, stop, metrics),
         ("materializer", ""): lambda metrics, _: run_materializer(settings, stop, metrics),
+        ("aggregator", ""): lambda metrics, _: run_aggregator(settings, stop, metrics),
     }
     with ThreadPoolExecutor(len(calls)) as pool:
         running = [pool.submit(run, *name, call) for name, call in calls.items()]
@@ -165,6 +173,14 @@ SPEC = VersionSpec(
     input_schema=InputSchema.of_floats(["x0", "x1"]),
 )
 
+
+FEATURES = b"""
+[[features]]
+name = "asked"
+source = "requests"
+window = "1h"
+aggregate = "count"
+"""
 
 LABEL_TRACES = 1000
 """The number of the first trace of a label."""
@@ -205,6 +221,7 @@ def work(processes):
         *("modstream_worker_model_swaps_total", "modstream_learner_window_labels"),
         *("modstream_retrainer_records_total", "modstream_joiner_label_delay_seconds_count"),
         *("modstream_joiner_label_coverage_ratio", "modstream_calibrator_labels_total"),
+        *("modstream_aggregator_events_total", "modstream_aggregator_partials"),
     ):
         processes.wait_for(name, 0.5)
 

@@ -59,7 +59,7 @@ def test_refused_rows_are_counted_and_exit_with_1(run, tmp_path):
     code, out, err = run("rows.csv", *ECHO)
 
     assert code == 1
-    assert "rows per second" in out
+    assert "answers.parquet" in out
     assert "refused: 1 wrong_type" in err
 
 
