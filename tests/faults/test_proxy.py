@@ -12,6 +12,8 @@ import pytest
 from modstream.stack.embedded.ports import HOST, free_port
 from tests.faults.proxy import END_TXN, Direction, FaultProxy, RequestDelay
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_SECONDS = 10.0
 PRODUCE = 0
 

@@ -53,6 +53,8 @@ from tests.zoo.engine import ask, load_imported, row_requests
 from tests.zoo.sklearn_models import ZooModel
 from tests.zoo.sklearn_zoo import compare
 
+pytestmark = pytest.mark.slow
+
 _RNG = np.random.default_rng(0)
 _X = _RNG.normal(size=(120, 3))
 _SUM = _X.sum(axis=1)

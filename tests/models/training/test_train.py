@@ -25,6 +25,8 @@ from tests.models.training.training_datasets import (
     make_dataset,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained():

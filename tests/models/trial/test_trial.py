@@ -21,6 +21,8 @@ from tests.models.constant_model import constant_artifact, constant_spec
 from tests.models.onnx_graphs import allocating_graph, looping_graph, summing_graph
 from tests.models.timing import eventually
 
+pytestmark = pytest.mark.slow
+
 ROWS = [{"x0": 1.0, "x1": 2.0}, {"x0": 3.0, "x1": 4.0}]
 LIMIT_SECONDS = 1.5
 BUSY_SECONDS = 0.02

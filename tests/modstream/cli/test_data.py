@@ -13,6 +13,8 @@ from modstream.datasets.errors import DataLibraryMissing
 from modstream.datasets.parquet import load_library
 from modstream.errors import StackError
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = {
     "features": [
         {"name": "x", "kind": "float", "low": 0, "high": 10},

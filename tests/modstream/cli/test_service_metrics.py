@@ -8,6 +8,8 @@ import pytest
 from modstream.cli import calibrator, gateway, joiner, learner, materializer, train, worker
 from modstream.telemetry.discovery import read_addresses
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = [
     (worker, "run_worker", "worker", "flights.worker-0"),
     (joiner, "run_joiner", "joiner", "flights.joiner"),

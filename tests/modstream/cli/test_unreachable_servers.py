@@ -14,6 +14,8 @@ import structlog
 from modstream.cli import main
 from modstream.cli.servers import find_streams, redis_address
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 MAX_SECONDS = 3.0
 KAFKA_SENTENCE = (

@@ -21,6 +21,8 @@ from modstream.settings import load_settings
 from tests.modstream.lineage.run_events import check
 from tests.processors.small_fixtures import make_card
 
+pytestmark = pytest.mark.slow
+
 TOPICS = Topics("flights", "team.")
 PARENT = make_card(offsets={"team.flights.feedback:0": 5})
 CARD = make_card(

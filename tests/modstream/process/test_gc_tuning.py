@@ -6,6 +6,8 @@ import pytest
 
 from modstream.process.gc_tuning import YOUNG_THRESHOLD, relaxed_gc
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import atexit, gc
 from modstream.process.gc_tuning import skip_gc_at_exit

@@ -10,6 +10,8 @@ import pytest
 
 from modstream.process.native_faults import NativeFaultHandler
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import ctypes, sys
 from time import sleep

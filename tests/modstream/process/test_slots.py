@@ -9,6 +9,8 @@ from modstream.errors import SlotTaken
 from modstream.process.slots import claim_model, claim_worker, free_instances
 from modstream.settings import Settings, load_settings
 
+pytestmark = pytest.mark.slow
+
 HOLDER = """
 import sys
 from modstream.process.slots import claim_model, claim_worker

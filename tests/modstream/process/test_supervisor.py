@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 
 from modstream.process.supervisor import Backoff, Command, ProcessState, ProcessStatus, Supervisor
 
+pytestmark = pytest.mark.slow
+
 QUICK = Backoff(initial_seconds=0.02, max_seconds=0.08, reset_after_seconds=60)
 SLEEPER = ("sleep", "600")
 TIMEOUT = 20

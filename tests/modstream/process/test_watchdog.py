@@ -12,6 +12,8 @@ from modstream.broker.wire.records import TopicPartition
 from modstream.process.health import HealthFiles
 from modstream.process.watchdog import StallWatchdog
 
+pytestmark = pytest.mark.slow
+
 STALL_TIMEOUT = 0.2
 TIMEOUT = 20
 CHECKS = 30

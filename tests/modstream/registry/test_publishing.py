@@ -15,6 +15,8 @@ from modstream.registry.publishing import KEPT_SAMPLE_ROWS, compare, keep_rows, 
 from tests.models.constant_model import constant_artifact, constant_spec
 from tests.models.onnx_graphs import looping_graph, summing_graph
 
+pytestmark = pytest.mark.slow
+
 LIMITS = TrialLimits(seconds=20.0)
 ROWS = [{"x0": float(number), "x1": 1.0, "other": "x"} for number in range(20)]
 SUMS = np.array([row["x0"] + 1.0 for row in ROWS])

@@ -21,6 +21,8 @@ from modstream.retrain.table_source import TableOptions, read_rows
 from modstream.settings import load_settings
 from tests.models.training.training_datasets import QUICK_SETTINGS
 
+pytestmark = pytest.mark.slow
+
 
 def make_table(rows=400):
     draw = random.Random(0)

@@ -21,6 +21,8 @@ from modstream.telemetry.process import ProcessMetrics
 from modstream.telemetry.server import serve_metrics
 from tests.modstream.telemetry.sample_processes import PROCESSES
 
+pytestmark = pytest.mark.slow
+
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 FREE = MetricsSettings(port=0)
 

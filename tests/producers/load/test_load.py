@@ -17,6 +17,8 @@ from modstream.producers.load.schedule import LoadPlan
 from modstream.producers.records.bad_records import BAD_RECORDS, TOO_LARGE
 from modstream.producers.records.random_rows import parse_feature_specs
 
+pytestmark = pytest.mark.slow
+
 FEATURES = parse_feature_specs(
     (
         {"name": "age", "kind": "float", "low": 0, "high": 99},

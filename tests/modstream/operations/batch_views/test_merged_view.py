@@ -26,6 +26,8 @@ from tests.modstream.operations.inference_log.log_records import (
     log_record,
 )
 
+pytestmark = pytest.mark.slow
+
 VALUE = "(features->>'x')::DOUBLE"
 BY_CARRIER = ViewDefinition(
     groups=(Group.parse("carrier = features->>'carrier'"), Group.parse("model")),
