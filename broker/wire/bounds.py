@@ -9,7 +9,7 @@ feature, are bounded by the size of the record.
 from typing import Annotated, Any
 
 from msgspec import Meta
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 INT64_MIN, INT64_MAX, UINT64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 MAX_EXACT_INT = 2**53 - 1
@@ -35,17 +35,38 @@ MAX_PREDICTIONS = 1000
 MAX_OUTPUT_DEPTH = 8
 """Levels of lists and mappings within the outputs of a prediction."""
 
+
+def refuse_bool(value: object) -> object:
+    """Return a value that is not a bool, which JSON does not count among the numbers.
+
+    Raises:
+        ValueError: it is a bool.
+    """
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - pydantic's rule
+    return value
+
+
 EventTime = Annotated[
     int,
     Field(ge=MIN_EVENT_TIME, le=MAX_EVENT_TIME),
+    BeforeValidator(refuse_bool),
     Meta(ge=MIN_EVENT_TIME, le=MAX_EVENT_TIME),
 ]
 """Milliseconds since the epoch, UTC."""
-Revision = Annotated[int, Field(ge=0, le=MAX_EXACT_INT), Meta(ge=0, le=MAX_EXACT_INT)]
+Revision = Annotated[
+    int, Field(ge=0, le=MAX_EXACT_INT), BeforeValidator(refuse_bool), Meta(ge=0, le=MAX_EXACT_INT)
+]
 """The revision of a label; a higher one corrects a lower one."""
-Count = Annotated[int, Field(ge=0, le=INT64_MAX), Meta(ge=0, le=INT64_MAX)]
-VersionNumber = Annotated[int, Field(ge=1, le=MAX_VERSION), Meta(ge=1, le=MAX_VERSION)]
-KnownVersion = Annotated[int, Field(ge=0, le=MAX_VERSION), Meta(ge=0, le=MAX_VERSION)]
+Count = Annotated[
+    int, Field(ge=0, le=INT64_MAX), BeforeValidator(refuse_bool), Meta(ge=0, le=INT64_MAX)
+]
+VersionNumber = Annotated[
+    int, Field(ge=1, le=MAX_VERSION), BeforeValidator(refuse_bool), Meta(ge=1, le=MAX_VERSION)
+]
+KnownVersion = Annotated[
+    int, Field(ge=0, le=MAX_VERSION), BeforeValidator(refuse_bool), Meta(ge=0, le=MAX_VERSION)
+]
 """The number of a version that exists, or 0 for a model without one."""
 Alias = Annotated[str, Field(max_length=MAX_REF_LENGTH), Meta(max_length=MAX_REF_LENGTH)]
 """An alias, or the digits of a version number."""
@@ -57,9 +78,15 @@ Detail = Annotated[str, Field(max_length=MAX_DETAIL_LENGTH), Meta(max_length=MAX
 Code = Annotated[str, Field(max_length=MAX_CODE_LENGTH), Meta(max_length=MAX_CODE_LENGTH)]
 """A text for programs, or a digest."""
 TopicName = Annotated[str, Field(max_length=MAX_TOPIC_LENGTH), Meta(max_length=MAX_TOPIC_LENGTH)]
-Partition = Annotated[int, Field(ge=0, le=MAX_DIMENSION), Meta(ge=0, le=MAX_DIMENSION)]
-Offset = Annotated[int, Field(ge=0, le=INT64_MAX), Meta(ge=0, le=INT64_MAX)]
-Dimension = Annotated[int, Field(ge=0, le=MAX_DIMENSION), Meta(ge=0, le=MAX_DIMENSION)]
+Partition = Annotated[
+    int, Field(ge=0, le=MAX_DIMENSION), BeforeValidator(refuse_bool), Meta(ge=0, le=MAX_DIMENSION)
+]
+Offset = Annotated[
+    int, Field(ge=0, le=INT64_MAX), BeforeValidator(refuse_bool), Meta(ge=0, le=INT64_MAX)
+]
+Dimension = Annotated[
+    int, Field(ge=0, le=MAX_DIMENSION), BeforeValidator(refuse_bool), Meta(ge=0, le=MAX_DIMENSION)
+]
 JsonBool = Annotated[bool, Strict()]
 JsonInt = Annotated[
     int,

@@ -4,7 +4,9 @@ from hashlib import sha256
 from typing import Annotated
 
 from msgspec import Meta
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+
+from modstream.broker.wire.bounds import refuse_bool
 
 MAX_ID_LENGTH = 256
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -20,7 +22,12 @@ RequestId = Annotated[
 ]
 """A request id, validated alike by pydantic models and msgspec structs."""
 MAX_ROW_NUMBER = 2**31 - 1
-RowNumber = Annotated[int, Field(ge=0, le=MAX_ROW_NUMBER), Meta(ge=0, le=MAX_ROW_NUMBER)]
+RowNumber = Annotated[
+    int,
+    Field(ge=0, le=MAX_ROW_NUMBER),
+    BeforeValidator(refuse_bool),
+    Meta(ge=0, le=MAX_ROW_NUMBER),
+]
 """The number of a row within its request, from 0."""
 ModelName = Annotated[str, Field(pattern=MODEL_NAME_PATTERN), Meta(pattern=_PYTHON_PATTERN)]
 """A model's name, validated alike by pydantic models and msgspec structs."""

@@ -3,6 +3,7 @@
 import json
 import signal
 from collections import Counter
+from itertools import product
 
 import pytest
 
@@ -184,7 +185,10 @@ def test_labels_of_rows_survive_a_kill(system):
 
 
 def test_state_on_disk_is_continued_after_a_kill_and_built_anew_when_it_is_damaged(system):
-    """Each start knows what was joined before: nothing is joined twice, and nothing is lost."""
+    """Each start knows what was joined before: nothing is joined twice, and nothing is lost.
+
+    The predictions of two models may be joined in one message or in two.
+    """
     names = [f"r{number}" for number in range(120)]
     parts = names[:40], names[40:80], names[80:]
     system.predict(names, dict.fromkeys(names, 1_000_000))
@@ -205,8 +209,9 @@ def test_state_on_disk_is_continued_after_a_kill_and_built_anew_when_it_is_damag
     system.wait_until(lambda: system.unjoined()[names[0], "duplicate"] == 1)
 
     assert sorted(path.name for path in databases.iterdir()) == ["0", "1", "2", "3", "lock"]
-    labels = [json.loads(one.value)["id"] for one in system.output[system.topics.feedback]]
-    assert Counter(labels) == Counter(names)
+    messages = [json.loads(record.value) for record in system.output[system.topics.feedback]]
+    joined = Counter((one["id"], made["model"]) for one in messages for made in one["predictions"])
+    assert joined == Counter(product(names, ("online", "frozen")))
     assert sum(system.unjoined().values()) == 1
 
 
