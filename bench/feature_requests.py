@@ -67,7 +67,7 @@ class Constant:
         return np.full(batch.size, 0.5)
 
 
-class Handled:
+class HandlerCosts:
     """The microseconds a request of each round, with so many features."""
 
     def __init__(self, size: int) -> None:
@@ -122,7 +122,7 @@ def requests(random: Random, start: int) -> list[Record]:
 
 def main() -> None:
     """Print the table."""
-    handled, random = [Handled(size) for size in (0, 10, 50)], Random(7)
+    handled, random = [HandlerCosts(size) for size in (0, 10, 50)], Random(7)
     for number in range(ROUNDS):
         batch = requests(random, number * BATCH_MS)
         for one in handled:

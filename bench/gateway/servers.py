@@ -33,7 +33,7 @@ class ServerFailed(Exception):
 
 
 class Ports(NamedTuple):
-    """The ports of a server, free ones that nobody listens on yet; gRPC's may stay unused."""
+    """Two free ports for a server. A server without gRPC does not use the second one."""
 
     http: int
     grpc: int

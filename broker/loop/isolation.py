@@ -120,7 +120,7 @@ def is_fault(error: BaseException) -> bool:
     """Return whether an exception may be the fault of a record.
 
     An error of the broker's clients is not, nor is one that ends the process, nor an interruption.
-    Panics of libraries in Rust are no subclasses of Exception. In a thread beside the main one,
+    A panic in a Rust library is not a subclass of Exception. In a thread beside the main one,
     only the code that handles a record raises SystemExit.
     """
     if isinstance(error, SystemExit):

@@ -1,7 +1,5 @@
 """`modstream features`: publish, list, show, lag, backfill, verify."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from time import time
@@ -148,7 +146,7 @@ def backfill(stream: StreamArgument = None, as_json: JsonOption = False) -> None
     It can be repeated: the same events give the same values.
     """
     settings, found = _published(stream)
-    result = run_backfill(settings, found, Event())
+    result = run_backfill(settings, found)
     if as_json:
         print_json(result._asdict())
         return
@@ -215,17 +213,11 @@ def _require_topics(settings: Settings, topics: list[str]) -> None:
         )
 
 
-@contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def _content_of(file: Path) -> bytes:
     try:
-        yield
+        return file.read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _content_of(file: Path) -> bytes:
-    with _reading(file):
-        return file.read_bytes()
 
 
 def _aggregate_text(one: FeatureDefinition) -> str:

@@ -1,23 +1,21 @@
 """Backfill: features that were added later count what was recorded before they were."""
 
 from collections.abc import Iterator
-from threading import Event
 from typing import NamedTuple
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.produce import produce_records
-from modstream.broker.client.reader import Reader, read_offset_ranges
+from modstream.broker.client.reader import read_offset_ranges
 from modstream.broker.client.transactions import TransactionalProducer
 from modstream.broker.wire.record_limits import RecordLimits
 from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.features.definitions import Definitions
-from modstream.features.recovery import read_to_present
+from modstream.features.snapshot import read_snapshot
 from modstream.processors.aggregate.events import EventDecoder
 from modstream.processors.aggregate.updates import (
     BACKFILL,
     PartialUpdate,
     Progress,
-    ProgressUpdate,
     StartUpdate,
     UpdateCodec,
 )
@@ -41,7 +39,7 @@ class Gap(NamedTuple):
     starts: dict[str, int]
 
 
-def backfill(settings: Settings, found: Definitions, stop: Event) -> BackfillResult:
+def backfill(settings: Settings, found: Definitions) -> BackfillResult:
     """Count the records before each aggregation's start, as far as they are retained.
 
     The result is written in one transaction, under owners of its own. To do it again writes the
@@ -53,7 +51,7 @@ def backfill(settings: Settings, found: Definitions, stop: Event) -> BackfillRes
     features, topic = found.features, settings.topics().features
     decoder = EventDecoder(settings.topics(), features)
     codec = UpdateCodec(topic, features.aggregations)
-    progress = _read_progress(settings, topic, codec, stop)
+    progress = read_snapshot(settings, found).progress
     state, updates, records, events = FeatureState(features), [], 0, 0
     for gap in _gaps(settings, decoder, progress):
         partition = TopicPartition.parse(gap.owner)
@@ -75,16 +73,6 @@ def backfill(settings: Settings, found: Definitions, stop: Event) -> BackfillRes
     ]
     _write(settings, [*map(codec.encode, partials), *map(codec.encode, updates)])
     return BackfillResult(records, events, len(partials))
-
-
-def _read_progress(settings: Settings, topic: str, codec: UpdateCodec, stop: Event) -> Progress:
-    progress = Progress()
-    with Reader(settings.connection, [topic]) as reader:
-        for record in read_to_present(settings.connection, reader, topic, stop):
-            update = codec.decode(record)
-            if isinstance(update, StartUpdate | ProgressUpdate):
-                progress.note(update)
-    return progress
 
 
 def _gaps(settings: Settings, decoder: EventDecoder, progress: Progress) -> Iterator[Gap]:

@@ -2,8 +2,12 @@
 
 from typing import NamedTuple
 
+import structlog
+
 from modstream.models.registry.connection import RegistrySettings
+from modstream.models.registry.errors import RegistryUnavailable
 from modstream.models.registry.feature_definitions import FeatureDefinitionTable
+from modstream.processors.errors import InvalidFeatures
 from modstream.processors.features.feature_set import FeatureSet
 from modstream.processors.features.files import parse_features
 from modstream.settings import Settings
@@ -34,3 +38,32 @@ def read_definitions(table: FeatureDefinitionTable, stream: str) -> Definitions 
         return None
     features = parse_features(found.document, f"revision {found.revision} of {stream}")
     return Definitions(found.revision, features)
+
+
+class DefinitionReader:
+    """Reads the definitions of a stream again and again; a failure is logged once.
+
+    `problem` is the reason why the last attempt failed, or an empty text.
+    """
+
+    def __init__(self, table: FeatureDefinitionTable, stream: str) -> None:
+        self._table, self._stream = table, stream
+        self._log = structlog.get_logger(__name__)
+        self.problem = ""
+
+    def read(self) -> Definitions | None:
+        """Return the definitions; None if there are none, or if they cannot be read now."""
+        try:
+            found = read_definitions(self._table, self._stream)
+        except (RegistryUnavailable, InvalidFeatures) as error:
+            if not self.problem:
+                self._log.warning("the definitions of features are not read", cause=str(error))
+            self.problem = str(error)
+            return None
+        self.problem = ""
+        return found
+
+    def has_changed(self, known: Definitions) -> bool:
+        """Return whether there are other definitions now, or none; false if that is unknown."""
+        found = self.read()
+        return not self.problem and (found is None or found.revision != known.revision)

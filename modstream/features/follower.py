@@ -10,13 +10,11 @@ import structlog
 from modstream.broker.client.reader import Reader
 from modstream.broker.errors import BrokerError
 from modstream.broker.wire.records import Record
-from modstream.features.definitions import Definitions, open_definitions, read_definitions
+from modstream.features.definitions import DefinitionReader, Definitions, open_definitions
 from modstream.features.recovery import read_to_present
-from modstream.models.registry.errors import RegistryUnavailable
 from modstream.process.background import BackgroundThread
 from modstream.processors.aggregate.served import ServedFeatures
 from modstream.processors.aggregate.updates import UpdateCodec
-from modstream.processors.errors import InvalidFeatures
 from modstream.processors.predict.stream_features import NO_FEATURES, StreamFeatures
 from modstream.settings import Settings
 
@@ -36,13 +34,13 @@ class FeatureFollower:
         self._settings = settings
         self._topic = settings.topics().features
         self._table = open_definitions(settings)
+        self._definitions = DefinitionReader(self._table, settings.stream)
         self._lock = Lock()
         self._pending: dict[bytes | None, Record] = {}
         self._next: ServedFeatures | None = None
         self._served: ServedFeatures | None = None
         self._removed = False
         self._ready = Event()
-        self._problem = ""
         self._log = structlog.get_logger(__name__)
         self._thread = BackgroundThread(
             "stream-features", self._follow, retry_on=(BrokerError,), retry_seconds=1.0
@@ -77,9 +75,9 @@ class FeatureFollower:
     def _follow(self, stop: Event) -> None:
         """Follow the definitions; with each revision, read the topic from its beginning."""
         while not stop.is_set():
-            found = self._definitions()
+            found = self._definitions.read()
             if found is None:
-                if not self._problem:
+                if not self._definitions.problem:
                     self._drop()
                     self._ready.set()
                 stop.wait(self._settings.stream_features.refresh_seconds)
@@ -105,15 +103,16 @@ class FeatureFollower:
 
     def _tail(self, found: Definitions, reader: Reader, stop: Event) -> None:
         """Take updates until there are other definitions."""
-        deadline = _Interval(self._settings.stream_features.refresh_seconds)
+        seconds = self._settings.stream_features.refresh_seconds
+        look_at = monotonic() + seconds
         while not stop.is_set():
             records = reader.poll(POLL_SECONDS)
             if records:
                 self._take(records)
-            if deadline.has_passed():
-                now = self._definitions()
-                if not self._problem and (now is None or now.revision != found.revision):
+            if monotonic() >= look_at:
+                if self._definitions.has_changed(found):
                     return
+                look_at = monotonic() + seconds
 
     def _take(self, records: Iterable[Record]) -> None:
         with self._lock:
@@ -125,30 +124,3 @@ class FeatureFollower:
     def _drop(self) -> None:
         with self._lock:
             self._next, self._pending, self._removed = None, {}, True
-
-    def _definitions(self) -> Definitions | None:
-        """Return the definitions; a failure is logged once, and None returned."""
-        try:
-            found = read_definitions(self._table, self._settings.stream)
-        except (RegistryUnavailable, InvalidFeatures) as error:
-            if not self._problem:
-                self._log.warning("the definitions of features are not read", cause=str(error))
-            self._problem = str(error)
-            return None
-        self._problem = ""
-        return found
-
-
-class _Interval:
-    """Says when an interval of some seconds has passed, again and again."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._next = monotonic() + seconds
-
-    def has_passed(self) -> bool:
-        """Return whether it has passed since the last time that it had."""
-        if monotonic() < self._next:
-            return False
-        self._next = monotonic() + self._seconds
-        return True

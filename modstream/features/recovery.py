@@ -34,6 +34,28 @@ def read_to_present(
         yield from reader.poll(POLL_SECONDS)
 
 
+def read_updates(
+    connection: Connection, topic: str, codec: UpdateCodec, stop: Event
+) -> Iterator[tuple[int, Update | UnknownUpdate]]:
+    """Yield all committed updates of a topic with their offsets; log how many records are none."""
+    unreadable = 0
+    with Reader(connection, [topic]) as reader:
+        for record in read_to_present(connection, reader, topic, stop):
+            try:
+                update = codec.decode(record)
+            except UnreadableFeatureState:
+                unreadable += 1
+                continue
+            if update is not None:
+                yield record.offset, update
+    if unreadable:
+        structlog.get_logger(__name__).warning(
+            "records of the topic of features were skipped: they are not updates",
+            topic=topic,
+            records=unreadable,
+        )
+
+
 class Recovery:
     """Reads the updates of owners back, for an aggregator."""
 
@@ -42,20 +64,6 @@ class Recovery:
 
     def __call__(self, owners: Iterable[str]) -> list[Update | UnknownUpdate]:
         """Return all committed updates of some owners, in their order."""
-        wanted, found, unreadable = set(owners), [], 0
-        with Reader(self._connection, [self._topic]) as reader:
-            for record in read_to_present(self._connection, reader, self._topic, self._stop):
-                try:
-                    update = self._codec.decode(record)
-                except UnreadableFeatureState:
-                    unreadable += 1
-                    continue
-                if update is not None and update.owner in wanted:
-                    found.append(update)
-        if unreadable:
-            structlog.get_logger(__name__).warning(
-                "records of the topic of features were skipped: they are not updates",
-                topic=self._topic,
-                records=unreadable,
-            )
-        return found
+        wanted = set(owners)
+        updates = read_updates(self._connection, self._topic, self._codec, self._stop)
+        return [update for _, update in updates if update.owner in wanted]

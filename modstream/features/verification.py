@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 
 from modstream.broker.client.admin import Admin
-from modstream.broker.client.reader import Reader, read_offset_ranges, read_to_end
+from modstream.broker.client.reader import read_offset_ranges, read_to_end
 from modstream.broker.wire.features import expand_rows
 from modstream.broker.wire.records import Record, TopicPartition
 from modstream.broker.wire.topics import Header
 from modstream.features.definitions import Definitions
-from modstream.features.recovery import read_to_present
+from modstream.features.recovery import read_updates
 from modstream.processors.aggregate.events import EventDecoder, key_text
 from modstream.processors.aggregate.recount import Recount
 from modstream.processors.aggregate.updates import UnknownUpdate, UpdateCodec
@@ -93,11 +93,9 @@ def verify_features(settings: Settings, found: Definitions, stop: Event) -> Veri
     decoder = EventDecoder(topics, found.features)
     codec = UpdateCodec(topics.features, found.features.aggregations)
     recount = Recount(found.features, decoder)
-    with Reader(connection, [topics.features]) as reader:
-        for record in read_to_present(connection, reader, topics.features, stop):
-            update = codec.decode(record)
-            if update is not None and not isinstance(update, UnknownUpdate):
-                recount.note(record.offset, update)
+    for offset, update in read_updates(connection, topics.features, codec, stop):
+        if not isinstance(update, UnknownUpdate):
+            recount.note(offset, update)
     ends = Admin(connection).end_offsets(decoder.topics, committed=True)
     for partition, end in ends.items():
         ranges = {partition: (0, end)}

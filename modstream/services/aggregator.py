@@ -18,9 +18,8 @@ from modstream.broker.client.topic_limits import read_record_limits
 from modstream.broker.loop.loop import Loop
 from modstream.broker.loop.ports import BatchStats
 from modstream.broker.wire.records import Record, TopicPartition
-from modstream.features.definitions import Definitions, open_definitions, read_definitions
+from modstream.features.definitions import DefinitionReader, Definitions, open_definitions
 from modstream.features.recovery import Recovery
-from modstream.models.registry.errors import RegistryUnavailable
 from modstream.models.registry.feature_definitions import FeatureDefinitionTable
 from modstream.process.activity import ActivityLog
 from modstream.process.background import BackgroundThread
@@ -30,7 +29,6 @@ from modstream.process.watchdog import StallWatchdog
 from modstream.processors.aggregate.events import EventDecoder
 from modstream.processors.aggregate.handler import AggregateHandler
 from modstream.processors.aggregate.updates import UpdateCodec
-from modstream.processors.errors import InvalidFeatures
 from modstream.services.group_probe import GroupProbe
 from modstream.settings import Settings
 from modstream.telemetry.aggregator import AggregatorMetrics
@@ -173,19 +171,19 @@ class DefinitionFollower:
     def __init__(self, settings: Settings, table: FeatureDefinitionTable, stop: Event) -> None:
         self._stream = settings.stream
         self._seconds = settings.stream_features.refresh_seconds
-        self._table, self._stop = table, stop
-        self._problem = ""
-        self._log = structlog.get_logger(__name__)
+        self._definitions, self._stop = DefinitionReader(table, settings.stream), stop
 
     def wait(self) -> Definitions | None:
         """Return the definitions as soon as there are any; None if `stop` is set."""
         is_announced = False
         while not self._stop.is_set():
-            found = self._read()
+            found = self._definitions.read()
             if found is not None:
                 return found
-            if not is_announced and not self._problem:
-                self._log.info("waiting for definitions of features", stream=self._stream)
+            if not is_announced and not self._definitions.problem:
+                structlog.get_logger(__name__).info(
+                    "waiting for definitions of features", stream=self._stream
+                )
                 is_announced = True
             self._stop.wait(self._seconds)
         return None
@@ -197,22 +195,9 @@ class DefinitionFollower:
 
         def watch(ended: Event) -> None:
             while not ended.is_set() and not self._stop.wait(self._seconds):
-                found = self._read()
-                if not self._problem and (found is None or found.revision != known.revision):
+                if self._definitions.has_changed(known):
                     break
             changed.set()
 
         with BackgroundThread("feature-definitions", watch):
             yield changed
-
-    def _read(self) -> Definitions | None:
-        """Return the definitions; a failure is logged once, and None returned."""
-        try:
-            found = read_definitions(self._table, self._stream)
-        except (RegistryUnavailable, InvalidFeatures) as error:
-            if not self._problem:
-                self._log.warning("the definitions of features are not read", cause=str(error))
-            self._problem = str(error)
-            return None
-        self._problem = ""
-        return found

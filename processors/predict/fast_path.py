@@ -70,7 +70,7 @@ class RequestGroup:
         )
 
 
-class Decoded(NamedTuple):
+class DecodedRequests(NamedTuple):
     """The values of requests in a format, and the position of the stream's features in them."""
 
     format: RequestFormat
@@ -207,20 +207,20 @@ class FastPath:
         group: RequestGroup,
         batch: RecordBatch,
         features: StreamFeatures,
-    ) -> Decoded | None:
+    ) -> DecodedRequests | None:
         """Decode the requests of a group for a version; None if the fast path does not."""
         needed = features.needed_by(card)
         if not needed:
             form = self._formats.plain(card, name)
             if form is None:
                 return None
-            return Decoded(form, form.decode(group.heads, group.tails))
+            return DecodedRequests(form, form.decode(group.heads, group.tails))
         adding = self._formats.adding(card, needed) if name == "row" else None
         if adding is None:
             return None
         records = [batch.records[position] for position in group.positions]
         added = adding.decode(features, group.heads, records)
-        return Decoded(added, added.decode(group.heads, group.tails), features.position)
+        return DecodedRequests(added, added.decode(group.heads, group.tails), features.position)
 
 
 def split_all(batch: RecordBatch, max_bytes: int) -> tuple[list[bytes], list[bytes | None]]:

@@ -41,7 +41,7 @@ class FeatureRowFormat:
 
     def decode(
         self, features: StreamFeatures, heads: Sequence[RequestHead], records: Sequence[Record]
-    ) -> "FeatureRows":
+    ) -> "AddedFeatureRows":
         """Decode requests, and add the features that the stream has for them.
 
         A request that has a feature of the stream itself has no row, nor has one for which a
@@ -60,10 +60,10 @@ class FeatureRowFormat:
         for number, (at, row, is_lacking) in enumerate(zip(kept, rows, lacks, strict=True)):
             if not is_lacking:
                 found[at] = (row, number)
-        return FeatureRows(self, found, added)
+        return AddedFeatureRows(self, found, added)
 
 
-class FeatureRows:
+class AddedFeatureRows:
     """The format of some requests, with their rows.
 
     `rows` has the row of each, or None; `added` the stream's features of those that have one,
