@@ -114,7 +114,8 @@ class Settings(BaseSettings):
     CloudEvents are answered by CloudEvents anyway."""
     stall_timeout: float = Field(default=60.0, gt=0)
     """Seconds without a delivery after which a worker exits if records are waiting, so that it is
-    restarted. Must exceed the time that the slowest model needs for one row."""
+    restarted. Must exceed the time that the slowest model needs for one row, and 15 s, for which
+    the transaction of a killed worker can hold the partitions that another one takes over."""
     batch: BatchSettings = BatchSettings()
     """Size and timing of a worker's batches."""
     model_cache: ModelCacheSettings = ModelCacheSettings()
