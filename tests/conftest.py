@@ -5,6 +5,7 @@ A server that does not start fails the tests that need it; no test is skipped.
 
 import os
 import random
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +22,10 @@ from tests.postgres_server import postgres_server
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
         del os.environ[name]
+
+# A shell that runs the tests in the background ignores Ctrl-C, and all processes would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SERVERS = {"bootstrap", "redis_url", "postgres_url", "kafka_server", "redis_server"}
 """The fixtures that start servers, which unit tests do without."""

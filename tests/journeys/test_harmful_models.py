@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.real, pytest.mark.journey]
 
 ROW = {"x0": 1.0, "x1": 2.0}
 LOAD_LIMIT_SECONDS = 4.0
-NEIGHBOUR_SECONDS = 2.0
-"""The longest time for which another request may wait."""
+NEIGHBOUR_SECONDS = LOAD_LIMIT_SECONDS
+"""The longest time for which another request may wait: it does not wait for the load."""
 ENDLESS_RUN_SECONDS = 5.0
 """The same, if a model that was loaded never ends predicting one row."""
 
