@@ -23,7 +23,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
         del os.environ[name]
 
-# A shell that runs the tests in the background ignores Ctrl-C, and all processes would inherit that.
+# A shell that runs the tests in the background ignores Ctrl-C; all processes would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

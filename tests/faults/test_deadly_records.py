@@ -65,7 +65,7 @@ def internal_errors(harness: FaultHarness):
 def test_a_deadly_record_becomes_a_dead_letter(
     harness: FaultHarness, way, workers, restarts, exception
 ):
-    # A worker that takes a partition over waits up to 15 s for the end of the dead one's transaction.
+    # A worker that takes over a partition waits up to 15 s for the dead one's transaction.
     changes = {"stall_timeout": STALL_TIMEOUT_SECONDS} if way in HANGS else {}
     start_deadly_workers(harness, workers, **changes)
     settings = harness.settings

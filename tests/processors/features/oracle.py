@@ -74,6 +74,25 @@ window = "2h"
 slice = "30m"
 aggregate = "overdue"
 due_after = "5m"
+
+[[features]]
+name = "waiting_{group}"
+source = "board"
+groups = [[], ["s"]]
+window = "2h"
+slice = "30m"
+aggregate = "overdue"
+due_after = "5m"
+where = { v = 2 }
+
+[[features]]
+name = "overdue_of_2"
+source = "labels"
+window = "2h"
+slice = "30m"
+aggregate = "overdue"
+due_after = "5m"
+where = { k = 2 }
 """
 
 
@@ -123,6 +142,8 @@ def belongs(one, event, fields, group):
     wanted = [text(fields.get(name)) for name in group]
     if None in wanted or [text(event.fields.get(name)) for name in group] != wanted:
         return False
+    if event.source == "requests" and one.source == "board":
+        return True
     return all(text(event.fields.get(name)) == text(value) for name, value in one.where.items())
 
 
