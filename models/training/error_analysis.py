@@ -106,11 +106,7 @@ def _comparable(chosen: ModelTrial, trials: Sequence[ModelTrial]) -> list[ModelT
     others = [
         one
         for one in trials
-        if one is not chosen
-        and not one.members
-        and one.stride == chosen.stride
-        and one.scores
-        and one.outputs.size
+        if one is not chosen and not one.members and one.stride == chosen.stride and one.scores
     ]
     return [chosen, *others[: MAX_COMPARED - 1]]
 

@@ -16,8 +16,6 @@ import uvloop
 from modstream import __version__
 from modstream.broker.client.admin import Admin
 from modstream.broker.errors import BrokerError
-from modstream.features.names import FeatureNames
-from modstream.operations.privacy.sealing import request_sealer
 from modstream.process.background import BackgroundThread
 from modstream.process.gc_tuning import relaxed_gc
 from modstream.process.health import HealthFiles, HealthReport
@@ -142,8 +140,7 @@ def gateway_context(
     with ExitStack() as stack:
         access = stack.enter_context(open_access(settings))
         registry = stack.enter_context(open_registry(settings))
-        added = stack.enter_context(FeatureNames(settings))
-        catalog = RegistryCatalog(registry, added.read)
+        catalog = RegistryCatalog(registry)
         idempotency = stack.enter_context(open_idempotency(settings))
         store = stack.enter_context(open_stored_answers(settings, catalog))
         topics = [route.topics for route in streams.values()]
@@ -165,10 +162,7 @@ def gateway_context(
         yield (
             GatewayContext(
                 settings=gateway,
-                data=DataPlane(
-                    *(streams, exchange, link, pending, finder, idempotency),
-                    request_sealer(settings),
-                ),
+                data=DataPlane(streams, exchange, link, pending, finder, idempotency),
                 catalog=catalog,
                 presence=presence,
                 statistics=AnswerStatistics(),

@@ -5,12 +5,14 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
+import numpy as np
+
 from modstream.broker.wire.contracts import Request
 from modstream.broker.wire.fast_codec import RequestHead
 from modstream.broker.wire.records import Headers, Record, response_key
 from modstream.broker.wire.topics import Header
 from modstream.models.schema.card import ModelCard
-from modstream.processors.features.reader import SharedColumns
+from modstream.processors.features.reader import FloatColumn
 from modstream.processors.features.row_origin import RowOrigins
 from modstream.processors.predict.batching import ModelRequest
 from modstream.processors.predict.feature_tensors import rows_of_tensors, with_tensors
@@ -35,8 +37,8 @@ class StreamFeatures(Protocol):
         names: tuple[str, ...],
         columns: Mapping[str, Sequence[object]],
         origins: RowOrigins,
-    ) -> list[SharedColumns]:
-        """Return the features for n rows, in the order of the names; NaN if there is no value."""
+    ) -> FloatColumn:
+        """Return the features for n rows by column, (n, names); NaN if there is no value."""
 
     def of_rows(
         self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], origins: RowOrigins
@@ -61,10 +63,10 @@ class NoFeatures:
         self,
         _names: tuple[str, ...],
         _columns: Mapping[str, Sequence[object]],
-        _origins: RowOrigins,
-    ) -> list[SharedColumns]:
+        origins: RowOrigins,
+    ) -> FloatColumn:
         """Return no feature for any row."""
-        return []
+        return np.empty((len(origins.times), 0))
 
     def of_rows(
         self, _names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], _origins: RowOrigins

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modstream.errors import LibraryMissing, UnusableSource
-from modstream.models.schema.personal import pseudonym
-from modstream.operations.privacy.person_keys import PersonKeys
+from modstream.operations.privacy.person_keys import PersonKeys, pseudonym
 from modstream.operations.replaced_file import replaced_file
 
 BATCH_ROWS = 20_000

@@ -1,1 +1,0 @@
-"""Steps of wrangling as operators of ONNX, in front of a model's graph."""
