@@ -55,7 +55,8 @@ class Shell:
         return subprocess.run(
             [sys.executable, "-m", "modstream", *arguments],
             cwd=self.folder,
-            env=environment(),
+            # A broker that was killed a moment ago may answer late on a busy machine.
+            env=environment() | {"MODSTREAM_CONNECT_TIMEOUT": "30"},
             input=text,
             capture_output=True,
             text=True,
