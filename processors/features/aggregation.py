@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from modstream.processors.features.definition import LABEL, Aggregate, FeatureDefinition
 from modstream.processors.features.durations import DAY_MS
-from modstream.processors.features.events import LABELS, Event, number_of, text_of
+from modstream.processors.features.events import LABELS, REQUESTS, Event, number_of, text_of
 from modstream.processors.features.exact_sum import exact
 from modstream.processors.features.partials import KindName, Partial
 from modstream.processors.features.sketches import bucket_of, hash_of
@@ -97,7 +97,12 @@ class Aggregation:
         return blake2b(content.encode(), digest_size=6).hexdigest()
 
     def is_of(self, event: Event) -> bool:
-        """Return whether an event has the values that `where` selects."""
+        """Return whether an event has the values that `where` selects.
+
+        The requests that wait for an event of a further topic do not have its fields: all count.
+        """
+        if event.source == REQUESTS and self.source not in {REQUESTS, LABELS}:
+            return True
         return all(text_of(_value(event, name)) == wanted for name, wanted in self.where)
 
     def partial(self, event: Event) -> Partial | None:

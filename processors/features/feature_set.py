@@ -14,7 +14,6 @@ from modstream.processors.features.definition import (
     SourceDefinition,
 )
 from modstream.processors.features.events import (
-    LABELS,
     MAX_TEXT,
     MAX_TIME_MS,
     REQUESTS,
@@ -123,7 +122,7 @@ def _by_source(
 
 def _addition(event: Event, aggregation: Aggregation, sign: int) -> tuple[int, Partial] | None:
     """Return the slice and what an event adds to it; None for nothing."""
-    if not _is_chosen(event, aggregation):
+    if aggregation.where and not aggregation.is_of(event):
         return None
     time: int | None = event.time
     partial: Partial | None = sign
@@ -134,16 +133,6 @@ def _addition(event: Event, aggregation: Aggregation, sign: int) -> tuple[int, P
     if time is None or partial is None:
         return None
     return time // aggregation.slice_ms, partial
-
-
-def _is_chosen(event: Event, aggregation: Aggregation) -> bool:
-    """Return whether an event has the values of `where`.
-
-    The requests of `overdue` have the fields of labels, but not those of other sources.
-    """
-    if event.source == REQUESTS and aggregation.source not in {REQUESTS, LABELS}:
-        return True
-    return not aggregation.where or aggregation.is_of(event)
 
 
 def _group_of(event: Event, fields: tuple[str, ...]) -> tuple[str, ...] | None:
