@@ -13,7 +13,7 @@ from struct import pack
 from time import perf_counter
 from typing import Protocol
 
-from modstream.processors.join.disk.database import Database, SharedMemory, folder_size, new_batch
+from modstream.processors.storage.database import Database, SharedMemory, folder_size, new_batch
 
 BATCH = 500
 VALUE_BYTES = 650

@@ -27,9 +27,9 @@ import typer
 
 from bench.joiner_engines import compare_engines
 from bench.joiner_feed import Feed
-from modstream.processors.join.disk.database import folder_size
 from modstream.processors.join.disk.stores import DiskStores
 from modstream.processors.join.settings import JoinerSettings
+from modstream.processors.storage.database import folder_size
 
 PARTITIONS = 4
 BATCH = 500

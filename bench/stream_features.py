@@ -4,20 +4,20 @@
     python -m bench.stream_features --board             # and of the board of departures, landings
     python -m bench.stream_features --every 7 --online  # weekly, and the mean with the online model
     python -m bench.stream_features --shifted           # labels come a day later: the gain is gone
+    python -m bench.stream_features --every 0 --delay 15    # labels come 15 minutes later
+    python -m bench.stream_features --every 0 --ahead   # the features of the demo's board
 
 The features are those of `models/examples/flights_features.toml`, computed by the functions that
 compute the served ones, with every label known from its landing on. Histogram boosting (150 trees
 of 31 leaves, rate 0.06) predicts each flight at its scheduled departure. `frozen` is fitted once,
 on January to March. With `--every`, it is fitted again after each number of days, on the flights
 of the last 120 days that have landed. A flight that leaves early is on the board only after its
-own request, unless `--early` is given.
+own request, unless `--early` is given. `--ahead` stands for both, with the features of
+`models/examples/flights_early_board_features.toml`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import merge
-from operator import itemgetter
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
@@ -30,11 +30,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 
 from bench.monitoring import Season, predict_online
-from modstream.models import examples
+from modstream.demo.feature_events import (
+    BOARD_FEATURES,
+    EARLY_BOARD_FEATURES,
+    LABEL_FEATURES,
+    computed,
+)
 from modstream.models.evaluation.arrays import FloatArray
-from modstream.processors.features.backfill import RecordedRequests, backfill
-from modstream.processors.features.definition import KEY
-from modstream.processors.features.events import LABELS, Event
 from modstream.processors.features.feature_set import FeatureSet
 from modstream.processors.features.files import load_features
 from modstream.producers.replay.flights import (
@@ -47,51 +49,13 @@ from modstream.producers.replay.flights import (
 from modstream.report.console import print_tables
 from modstream.report.report_table import ReportTable
 
-EXAMPLES = Path(examples.__file__).parent
-LABEL_FEATURES = EXAMPLES / "flights_features.toml"
-BOARD_FEATURES = EXAMPLES / "flights_board_features.toml"
-DAY_MS = 24 * 3_600_000
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
 FIRST_MS = int(pd.Timestamp("2013-04-01", tz="America/New_York").timestamp() * 1000)
 """The begin of the flights that are scored."""
 WINDOW_DAYS = 120
 OWN = "the request's own features"
-LABEL_FIELDS = ("origin", "carrier", "dest", "distance")
 Mask = npt.NDArray[np.bool_]
-
-
-def label_events(flights: pd.DataFrame, shift: int = 0) -> Iterator[tuple[int, Event]]:
-    """Yield the labels in the order of their landings, each `shift` ms after it."""
-    landed = flights[flights["late"].notna()].sort_values(["landed_ms", "id"])
-    names = ("landed_ms", "scheduled_ms", "id", "late", *LABEL_FIELDS, "key")
-    for time, scheduled, name, late, *fields in zip(
-        *(landed[one].tolist() for one in names), strict=True
-    ):
-        values = dict(zip((*LABEL_FIELDS, KEY), fields, strict=True))
-        yield time + shift, Event(LABELS, time + shift, name, values, late, scheduled)
-
-
-def board_events(board: pd.DataFrame) -> Iterator[tuple[int, Event]]:
-    """Yield the departures and landings in the order of their times."""
-    names = ("kind", "minutes", *CATEGORIES)
-    columns = [board[one].tolist() for one in ("time", "scheduled_ms", "id", *names)]
-    for time, scheduled, name, *fields in zip(*columns, strict=True):
-        values = dict(zip(names, fields, strict=True))
-        yield time, Event("board", time, name, values, None, scheduled)
-
-
-def computed(
-    features: FeatureSet, flights: pd.DataFrame, *, shift: int = 0, has_early: bool = False
-) -> dict[str, FloatArray]:
-    """Return the features of all flights, each at its scheduled departure."""
-    events = label_events(flights, shift)
-    if "board" in features.event_sources:
-        events = merge(events, board_events(load_board(has_early=has_early)), key=itemgetter(0))
-    times = flights["scheduled_ms"].to_numpy(np.int64)
-    columns = {name: flights[name].tolist() for name in FEATURES}
-    columns[KEY] = flights["key"].tolist()
-    return backfill(
-        features, events, RecordedRequests(flights["id"].tolist(), columns, times, times)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +166,24 @@ def online_predictions(table: Table) -> FloatArray:
     return found
 
 
-def main(
+def main(  # noqa: PLR0913 - one argument for each option
     *,
     board: Annotated[bool, typer.Option(help="Add the board of departures and landings.")] = False,
     early: Annotated[bool, typer.Option(help="Early flights are on it at once.")] = False,
+    ahead: Annotated[bool, typer.Option(help="The board as the demo has it.")] = False,
     every: Annotated[int, typer.Option(min=0, help="Days between fits; 0: only frozen.")] = 30,
     online: Annotated[bool, typer.Option(help="Add the mean with the online model.")] = False,
     shifted: Annotated[bool, typer.Option(help="Labels come a day after the landing.")] = False,
+    delay: Annotated[int, typer.Option(min=0, help="Minutes by which labels come later.")] = 0,
 ) -> None:
     """Print what each kind of features adds."""
     console, flights, start = Console(), load_flights(), perf_counter()
-    features = load_features(BOARD_FEATURES if board else LABEL_FEATURES)
-    shift = DAY_MS if shifted else 0
-    table = Table.of(flights, computed(features, flights, shift=shift, has_early=early))
+    board, early = board or ahead, early or ahead
+    path = BOARD_FEATURES if board else LABEL_FEATURES
+    features = load_features(EARLY_BOARD_FEATURES if ahead else path)
+    departures = load_board(has_early=early) if board else None
+    found = computed(features, flights, departures, DAY_MS if shifted else delay * MINUTE_MS)
+    table = Table.of(flights, found)
     console.print(
         f"{len(features.names)} features of {len(flights):,} flights computed in"
         f" {perf_counter() - start:.0f} s",

@@ -25,7 +25,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 
-from bench.stream_features import LABEL_FEATURES, computed
+from modstream.demo.feature_events import LABEL_FEATURES, computed
 from modstream.models.evaluation.arrays import FloatArray
 from modstream.models.training.budget import Spent, Stopwatch
 from modstream.models.training.dataset import LabelledDataset

@@ -7,7 +7,9 @@ BrokerError
 │   ├── RecordTooLarge
 │   ├── KeyTooLarge
 │   ├── IllegibleHeaders
-│   └── OffsetsUnreadable  records could not be read at all, and were skipped
+│   ├── OffsetsUnreadable  records could not be read at all, and were skipped
+│   ├── SealBroken         sealed personal data cannot be opened any more
+│   └── PersonalInTensors  personal features are in tensors, where they cannot be protected
 ├── InternalError          a record cannot be handled, for an unforeseen reason
 │   ├── UnforeseenException
 │   └── ProcessKilled      the process ended while it handled the record
@@ -24,6 +26,8 @@ BrokerError
 └── ProducerLost           fenced, fatal or of unknown outcome; only a new producer can continue
 EndsProcess                a mark of errors of any room that no record is at fault for
 """
+
+from collections.abc import Iterable
 
 
 class BrokerError(Exception):
@@ -123,6 +127,26 @@ class OffsetsUnreadable(DecodeError):
 
     def __init__(self, offsets: str) -> None:
         super().__init__(f"the offsets {offsets} could not be read and were skipped")
+
+
+class SealBroken(DecodeError):
+    """Sealed personal data cannot be opened: the key of the person was destroyed, or is another."""
+
+    code = "personal_data_erased"
+
+    def __init__(self, request_id: str | None = None) -> None:
+        super().__init__("the sealed personal data cannot be opened: the person's key is destroyed")
+        self.request_id = request_id
+
+
+class PersonalInTensors(DecodeError):
+    """A request has personal features in tensors, where they cannot be protected."""
+
+    code = "personal_in_tensors"
+
+    def __init__(self, names: Iterable[str], request_id: str | None = None) -> None:
+        super().__init__(f"send {', '.join(names)} by name: personal data in tensors are refused")
+        self.request_id = request_id
 
 
 class BrokerUnavailable(BrokerError):

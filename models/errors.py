@@ -22,11 +22,13 @@ ModelError
 │   ├── MeaningUnknown      the file does not say what a part of the model means
 │   ├── WarmUpFailed        the runtime was built, but fails on rows that its own schema allows
 │   ├── TrialFailed         loading or predicting in a process of its own failed, or took too long
+│   ├── PersonalUnprotected the stream does not protect a feature that is marked as personal
 │   ├── LoadTimedOut        a version was not loaded within the limit
 │   └── VersionSetAside     a version whose predictions had to be stopped again and again
 ├── ModelLoading            a version is being loaded beside the requests
 ├── InvalidPipeline         the definition of a pipeline cannot be served
 ├── OptionNotSupported      a description of a model that its import cannot honour
+├── StepsNotServable        wrangling steps that cannot run before a model
 ├── UntrustedModel          the card's signature is missing, invalid, or by an unknown key
 ├── RegistryError           continued in registry/errors.py
 ├── StoreError              continued in prediction_store/errors.py
@@ -121,6 +123,18 @@ class ArtifactTooLarge(ArtifactError):
         self.size, self.limit = size, limit
 
 
+class PersonalUnprotected(ArtifactError):
+    """A feature is marked as personal, and the stream does not protect it as the mark says."""
+
+    def __init__(self, feature: str, wanted: str, found: str | None) -> None:
+        has = "have nothing for it" if found is None else f"say {found!r}"
+        super().__init__(
+            f"the feature {feature} is marked as personal ({wanted}), and the settings {has}: write"
+            f" {feature} = {wanted!r} into [personal.features], and restart the workers"
+        )
+        self.feature, self.wanted, self.found = feature, wanted, found
+
+
 class ForbiddenGlobal(ArtifactError):
     """The artifact names a Python object that is not on the exact-name allow-list."""
 
@@ -192,8 +206,8 @@ class PickleNotTrusted(ArtifactError):
 
 
 _PUBLISHABLE = (
-    "give an .onnx, .skops, .river, .joblib or .pkl file, a file of XGBoost (.json, .ubj), LightGBM"
-    " (.txt) or CatBoost (.cbm), or the folder of an MLflow model"
+    "give an .onnx, .skops, .river, .mean, .joblib or .pkl file, a file of XGBoost (.json, .ubj),"
+    " LightGBM (.txt) or CatBoost (.cbm), or the folder of an MLflow model"
 )
 
 
@@ -246,6 +260,14 @@ class OptionNotSupported(ModelError):
     def __init__(self, option: str, reason: str) -> None:
         super().__init__(f"{option} cannot be honoured: {reason}")
         self.option, self.reason = option, reason
+
+
+class StepsNotServable(ModelError):
+    """Wrangling steps cannot run before a model: they need several rows, or ONNX lacks a part."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class WarmUpFailed(ArtifactError):

@@ -34,7 +34,9 @@ StackError
 ├── ServerNotReady         a server process runs but did not become ready in time
 ├── SlotTaken              a running service has the same identity
 ├── StackRunning           a local stack runs from the home directory already
+├── TrackingFailed         MLflow does not take an experiment
 ├── TracingUnavailable     the libraries of traces are not installed
+├── TrainingFailed         the process of a training ended without a result
 ├── UnknownEvent           a serverless function does not know the form of an event
 ├── UnknownName            a setting, stream, model, alias, cause or rule does not exist
 ├── UnsupportedPython      the Python version is outside the supported range
@@ -404,6 +406,14 @@ class PackageTooLarge(StackError):
         self.size, self.limit = size, limit
 
 
+class TrackingFailed(StackError):
+    """MLflow does not take an experiment; `address` has no password."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"MLflow at {address} does not take experiments: {reason}")
+        self.address, self.reason = address, reason
+
+
 class TracingUnavailable(StackError):
     """Traces are on, and their libraries are not installed."""
 
@@ -411,6 +421,14 @@ class TracingUnavailable(StackError):
         super().__init__(
             f"tracing.enabled needs further packages: pip install 'modstream[tracing]' ({cause})"
         )
+
+
+class TrainingFailed(StackError):
+    """The process of a training ended without a result: it was killed, failed, or took too long."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the training failed: {reason}")
+        self.reason = reason
 
 
 class UnknownEvent(StackError):

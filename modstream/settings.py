@@ -30,6 +30,7 @@ from modstream.dashboard_settings import DashboardSettings
 from modstream.errors import InvalidSettings, UnknownName
 from modstream.lineage_settings import LineageSettings
 from modstream.metrics_settings import MetricsSettings
+from modstream.mlflow_settings import MlflowSettings
 from modstream.models.prediction_store.settings import PredictionStoreSettings
 from modstream.models.serving.settings import ModelCacheSettings
 from modstream.models.training.settings import TrainSettings
@@ -39,8 +40,9 @@ from modstream.processors.features.settings import StreamFeatureSettings
 from modstream.processors.join.settings import JoinerSettings
 from modstream.processors.learn.publish_throttle import PublishSettings
 from modstream.processors.learn.retrain_policy import RetrainSettings
-from modstream.processors.learn.settings import LearnSettings
+from modstream.processors.learn.settings import LearnSettings, MeanSettings
 from modstream.processors.predict.log_settings import InferenceLogSettings
+from modstream.processors.predict.personal_settings import PersonalSettings
 from modstream.processors.promote.settings import GateSettings
 from modstream.producers.gateway.settings import GatewaySettings
 from modstream.running_stack import HomeLock, read_running_stack
@@ -122,6 +124,8 @@ class Settings(BaseSettings):
     """Size and refresh of a worker's cache of loaded models."""
     inference_log: InferenceLogSettings = InferenceLogSettings()
     """Whether the worker logs each request, and what the log contains."""
+    personal: PersonalSettings = PersonalSettings()
+    """Which features are personal, and what becomes of them before they go on."""
     stream_features: StreamFeatureSettings = StreamFeatureSettings()
     """How the features that the stream computes are kept and followed."""
     conformal: ServedSetSettings = ServedSetSettings()
@@ -131,6 +135,9 @@ class Settings(BaseSettings):
     candidates: tuple[str, ...] = ()
     """Aliases of a model whose versions the learner trains and compares behind the promotion gate;
     one of them is the champion. Empty: the model learns alone and without a gate."""
+    means: dict[str, MeanSettings] = Field(default_factory=dict)
+    """Candidates whose answer is the mean of other candidates, by alias:
+    `means = {mean = {parts = ["steady", "batch"]}}`."""
     gate: GateSettings = GateSettings()
     """When the gate promotes a challenger and when it rolls the champion back."""
     publish: PublishSettings = PublishSettings()
@@ -151,6 +158,8 @@ class Settings(BaseSettings):
     """Where the newest prediction of each key is kept for lookups."""
     lineage: LineageSettings = LineageSettings()
     """Whether lineage events are sent, and where."""
+    mlflow: MlflowSettings = MlflowSettings()
+    """Whether experiments are sent to MLflow, and where."""
     metrics: MetricsSettings = MetricsSettings()
     """Where each process serves its Prometheus metrics."""
     tracing: TracingSettings = TracingSettings()
@@ -192,6 +201,16 @@ class Settings(BaseSettings):
     def _check_logged_features(self) -> Self:
         if self.inference_log.features and not self.record_features:
             raise ValueError("inference_log.features needs record_features")
+        return self
+
+    @model_validator(mode="after")
+    def _check_means(self) -> Self:
+        for name, mean in self.means.items():
+            if name not in self.candidates:
+                raise ValueError(f"means: {name} is none of the candidates")
+            for part in mean.parts:
+                if part not in self.candidates or part in self.means:
+                    raise ValueError(f"means.{name}: the part {part} must be another candidate")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""The processors' errors: refusals of requests, and errors that end a joiner.
+"""The processors' errors: refusals of requests, and errors that end a process.
 
 ProcessorError
 ├── Refusal                    a request is answered with an error; has a `code`
@@ -16,13 +16,14 @@ ProcessorError
 ├── UnreadableConformalState   stored thresholds of sets are damaged or have an unknown format
 ├── InvalidFeatures            the definitions of a stream's features are wrong
 ├── UnreadableFeatureState     a stored partial aggregate is damaged or has an unknown format
+├── TooManyPartials            a stream's features need more partial aggregates than are allowed
+├── StateUnusable              state on disk cannot be read or written; ends the process
+│   ├── StateDamaged           its files are damaged; the next start rebuilds it from the changelog
+│   ├── StateForeign           it belongs to another changelog; likewise
+│   └── StateInUse             another process has it open
 └── JoinerError                ends the joiner's process, which a supervisor starts again
     ├── PartitionCountMismatch topics that are joined have different numbers of partitions
     ├── JoinerStalled          records wait, but nothing was committed for too long
-    ├── StateUnusable          the joiner's state on disk cannot be read or written
-    │   ├── StateDamaged       its files are damaged; the next start rebuilds it from the changelog
-    │   ├── StateForeign       it belongs to another changelog; likewise
-    │   └── StateInUse         another joiner has it open
     └── UnsupportedSetting     a client setting that the joiner's Kafka client does not know
 """
 
@@ -167,6 +168,18 @@ class UnreadableFeatureState(ProcessorError):
         super().__init__(f"the stored state of features cannot be read: {reason}")
 
 
+class TooManyPartials(ProcessorError, EndsProcess):
+    """The features of a stream have more partial aggregates than the settings allow."""
+
+    def __init__(self, found: int, limit: int, largest: Sequence[str]) -> None:
+        super().__init__(
+            f"the stream's features have {found:,} partial aggregates, more than the {limit:,} that"
+            " stream_features.max_partials allows: remove or shorten features with many groups"
+            f" ({', '.join(largest)}), keep them on disk (stream_features.store), or raise the"
+            " limit. No event is lost: counting continues where it ended"
+        )
+
+
 class JoinerError(ProcessorError, EndsProcess):
     """An error that ends the joiner."""
 
@@ -190,15 +203,15 @@ class JoinerStalled(JoinerError):
         super().__init__(f"{waiting} and nothing was committed for {seconds:g} s")
 
 
-class StateUnusable(JoinerError):
-    """The joiner's state on disk cannot be read or written."""
+class StateUnusable(ProcessorError, EndsProcess):
+    """State on disk, a copy of a changelog, cannot be read or written."""
 
     def __init__(
         self, folder: Path, reason: str, remedy: str = "make room, or let the folder be written"
     ) -> None:
         super().__init__(
-            f"the joiner's state in {folder} cannot be used: {reason}; {remedy}. Nothing is lost:"
-            " the changelog has all of it"
+            f"the state in {folder} cannot be used: {reason}; {remedy}. Nothing is lost:"
+            " its topic has all of it"
         )
         self.reason = reason
 
@@ -222,8 +235,8 @@ class StateInUse(StateUnusable):
     """Another process has the state open."""
 
     def __init__(self, folder: Path) -> None:
-        remedy = "stop that one, or set another joiner.instance_id for this one"
-        super().__init__(folder, "another joiner uses it", remedy)
+        remedy = "stop that one, or set another instance_id for this one"
+        super().__init__(folder, "another process uses it", remedy)
 
 
 class UnsupportedSetting(JoinerError):

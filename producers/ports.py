@@ -20,6 +20,28 @@ def send_untraced(
     return record, on_delivery
 
 
+class SealedRequests(Protocol):
+    """What the requests of one person are sent with."""
+
+    @property
+    def key(self) -> str:
+        """The pseudonym of the person, which is the key of the records."""
+
+    def value(self, value: bytes, json_length: int | None = None) -> bytes:
+        """Return the value of a request, with its personal features sealed.
+
+        Raises:
+            PersonalInTensors: it has personal features in tensors.
+        """
+
+
+class Sealer(Protocol):
+    """Seals the personal features of requests."""
+
+    def person(self, person: str) -> SealedRequests:
+        """Return what the requests of a person are sent with."""
+
+
 class RecordSink(Protocol):
     """A sink for records, such as `modstream.broker.client.publisher.Publisher`."""
 

@@ -17,6 +17,8 @@ from modstream.processors.errors import Refusal
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "messages.md").read_text()
+PERSONAL = {"personal_data_erased", "personal_in_tensors"}
+"""Codes of requests that have an id, or of dead letters that have none."""
 BLOCK = re.compile(r"\(\.\./schemas/([a-z-]+)\.json\)|```json\n(.*?)```", re.DOTALL)
 
 
@@ -50,7 +52,7 @@ def test_every_message_has_an_example():
 
 def test_every_code_of_an_error_is_described():
     described = set(re.findall(r"^\| `(\w+)` \|", section("Error"), re.MULTILINE))
-    of_decoding = {"contract_violated", "not_json", "too_large"}
+    of_decoding = {"contract_violated", "not_json", "too_large", *PERSONAL}
 
     assert described == codes(Refusal) | codes(InputError) | of_decoding
 

@@ -24,7 +24,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "serverless",
     ),
     "Publish models": ("publishing", "sklearn", "onnx", "pipelines", "stream-features"),
-    "Data": ("data-sets", "training"),
+    "Data": ("data-sets", "training", "automl"),
     "Operate": (
         "dashboard",
         "monitoring",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import stamina
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, TopicMetadata
 
@@ -124,6 +124,17 @@ class Admin:
         further while a transaction is open.
         """
         return self._offsets(self._partitions_of(topics), LATEST, committed=committed)
+
+    @retry_unavailable
+    def topic_id(self, topic: str) -> str:
+        """Return the id that Kafka gave a topic when it was created."""
+        asked = TopicCollection([topic])
+        (future,) = self._client.describe_topics(asked, request_timeout=ADMIN_TIMEOUT_S).values()
+        try:
+            found = self._wait_for(future)
+        except KafkaException as error:
+            raise self._connection.translate(error) from error
+        return str(found.topic_id)
 
     def first_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return the first offset that each partition of some topics still has."""

@@ -144,9 +144,10 @@ MESSAGES: Mapping[str, MessageSpec] = MappingProxyType(
             None,
             {CONNECT_ERROR_PREFIX + part: TEXT for part in ERROR_PARTS}
             | {Header.SKIPPED.value: {**TEXT, "description": "Unreadable offsets, `first-last`."}}
+            | {Header.SEALED_FOR.value: {**TEXT, "description": "Whose key opens the value."}}
             | {**ILLEGIBLE, **REDRIVE, **CUT},
             [CONNECT_ERROR_PREFIX + part for part in ERROR_PARTS],
-            "A record that could not be handled, its bytes untouched, with the cause in headers.",
+            "A record that could not be handled, its bytes untouched or sealed; headers say why.",
             "application/octet-stream",
         ),
         "metrics": MessageSpec("metrics", {}, summary="Metrics of one component."),

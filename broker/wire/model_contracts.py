@@ -22,8 +22,9 @@ from modstream.broker.wire.contracts import Contract, SourcePosition
 from modstream.broker.wire.identifiers import ModelName
 
 MetricsKind = Literal[
-    "prequential", "joiner", "learner", "coverage", "label_delay", "input_drift", "lag", "conformal"
-]
+    "prequential", "joiner", "learner", "coverage", "label_delay", "input_drift", "lag",
+    "conformal", "candidates",
+]  # fmt: skip
 
 
 def _current_kind(kind: object) -> object:
@@ -54,8 +55,9 @@ class Metrics(Contract):
     `coverage` (how many of a version's predictions have a label), `conformal` (how many labels were
     inside the set or interval of their answer, per model and version), `label_delay` (labels by the
     upper bound of their delay in ms), `input_drift` (features whose mean has moved since the last
-    metrics, in their standard deviations), and `lag` (records that wait for each service, with
-    `event_time` the time of the measurement).
+    metrics, in their standard deviations), `candidates` (the labels, AUC and log loss of each
+    candidate since its learner began, as `<candidate>.labels` and so on), and `lag` (records that
+    wait for each service, with `event_time` the time of the measurement).
 
     `offsets` (`topic:partition` to next offset) are the feedback that is covered. A record with
     the same kind, model, version and offsets as another one repeats and replaces that record.

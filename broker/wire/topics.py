@@ -56,6 +56,9 @@ class Header(StrEnum):
     LABEL_TRACE = "modstream-label-traceparent"
     """On a joined label, beside the header `traceparent` of its request: that of the label's own
     record. Both are there only if they are sampled."""
+    SEALED_FOR = "modstream-sealed-for"
+    """On a dead letter whose value is sealed, as it may have personal data, and on the request that
+    is redriven from it: the person whose key opens it."""
     SKIPPED = "modstream-skipped"
     """On the dead letter of offsets that are unreadable and were skipped: the first and the last
     one, as `first-last`. It has no value."""

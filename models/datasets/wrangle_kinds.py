@@ -29,6 +29,19 @@ VALUES: Mapping[str, ColumnKind] = {
 Kinds = Mapping[str, ColumnKind]
 
 
+class ColumnNames(dict[str, Reference]):
+    """Takes every short name in an expression as that of a column."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Reference:
+        return Reference(ROW, name)
+
+
 class StepProblem(ValueError):
     """A step does not fit the columns that it is given."""
 
@@ -73,15 +86,14 @@ def _check_values(step: Clip | Fill, kinds: Kinds) -> None:
             raise StepProblem(f"{name} has whole numbers, and its bounds are not whole")
 
 
-def expression_of(text: str, kinds: Kinds) -> Expression:
+def expression_of(text: str) -> Expression:
     """Return an expression whose short names are columns.
 
     Raises:
         StepProblem: it is none.
     """
-    names = {name: Reference(ROW, name) for name in kinds}
     try:
-        return parse_expression(text, names)
+        return parse_expression(text, ColumnNames())
     except ExpressionError as error:
         raise StepProblem(str(error)) from None
 
@@ -96,13 +108,14 @@ def kind_of_text(text: str, kinds: Kinds) -> ColumnKind:
     def find(reference: Reference) -> ValueType:
         kind = kinds.get(reference.field) if reference.source == ROW else None
         if kind is None:
-            raise ExpressionError(f"there is no column {reference}: {_known(kinds)}")
+            name = reference.field if reference.source == ROW else reference
+            raise ExpressionError(f"there is no column {name}: {_known(kinds)}")
         if kind not in VALUES:
             raise ExpressionError(f"nothing can be computed from {reference.field}, a {kind}")
         return ValueType(kind, may_miss=True)  # type: ignore[arg-type]  # one of VALUES
 
     try:
-        return VALUES[type_of(expression_of(text, kinds), find).kind]
+        return VALUES[type_of(expression_of(text), find).kind]
     except ExpressionError as error:
         raise StepProblem(str(error)) from None
 

@@ -16,10 +16,12 @@ from modstream.models.importers.boosting_libraries import (
 )
 from modstream.models.importers.description import ModelDescription
 from modstream.models.importers.imported_model import ImportedModel
+from modstream.models.importers.mean import import_mean
 from modstream.models.importers.mlflow import FileFormat
 from modstream.models.importers.river import import_river
 from modstream.models.importers.sklearn import import_sklearn
 from modstream.models.runtimes.library_errors import translate_library_errors
+from modstream.models.runtimes.mean.artifact import unpack as unpack_mean
 from modstream.models.runtimes.river.artifact import UnpackedModel
 from modstream.models.runtimes.river.artifact import unpack as unpack_river
 from modstream.models.runtimes.sklearn_runtime import unpack as unpack_sklearn
@@ -30,6 +32,8 @@ def import_content(
 ) -> ImportedModel:
     """Import a model from a file of any format but ONNX, as `import_file` does."""
     content = file.read_bytes()
+    if kind == "mean":
+        return import_mean(name, unpack_mean(content), description, note)
     if kind == "river":
         return import_river(name, unpack_river(content), description, note)
     if kind == "boosting":

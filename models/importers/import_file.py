@@ -1,4 +1,4 @@
-"""Import of model files: .onnx, .skops, .river, and pickles that the caller trusts."""
+"""Import of model files: .onnx, .skops, .river, .mean, and pickles that the caller trusts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +20,7 @@ FORMATS: Mapping[str, FileFormat] = MappingProxyType(
         ".onnx": "onnx",
         ".skops": "skops",
         ".river": "river",
+        ".mean": "mean",
         ".pkl": "pickle",
         ".pickle": "pickle",
         ".joblib": "pickle",
@@ -52,14 +53,15 @@ def import_file(
     note: str = "",
     description: ModelDescription = NO_DESCRIPTION,
 ) -> ImportedModel:
-    """Import a model from an .onnx, .skops, .river, .joblib, .pickle or .pkl file.
+    """Import a model from an .onnx, .skops, .river, .mean, .joblib, .pickle or .pkl file.
 
     Or from a file of XGBoost (.json, .ubj, .model), LightGBM (.txt, .model) or CatBoost (.cbm,
     .json), or from the folder of an MLflow model, whose signature describes it unless the caller
     does.
 
     A .river file is an artifact written by `modstream.models.runtimes.river.artifact.pack`. A River
-    model, from such a file or from a pickle, needs a `description` of its features. `note` is the
+    model, from such a file or from a pickle, needs a `description` of its features. A .mean file is
+    one of `modstream.models.runtimes.mean.artifact.pack`, which describes itself. `note` is the
     note on the card; by default it is the model's class.
 
     Raises:

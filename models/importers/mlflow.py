@@ -33,7 +33,7 @@ _KINDS: Mapping[str, FeatureKind] = MappingProxyType(
         "string": "string",
     }
 )
-FileFormat = Literal["onnx", "pickle", "skops", "river", "boosting"]
+FileFormat = Literal["onnx", "pickle", "skops", "river", "mean", "boosting"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from modstream.models.schema.card import ModelName
 from modstream.models.schema.columns import FeatureKind, Scalar
 from modstream.models.schema.feature import Feature
 from modstream.models.schema.input_schema import InputSchema
+from modstream.models.schema.personal import Protection
 
 MAX_DEFINITION_BYTES = 1024 * 1024
 MAX_STEPS = 100
@@ -38,11 +39,20 @@ class RequestFeature(Part):
     """A feature of the pipeline's requests.
 
     `missing`: it may be absent or null. `sensitive`: the inference log must not contain it.
+    `personal`: what must become of it before the pipeline sees it; see `Feature`.
     """
 
     kind: FeatureKind
     missing: bool = False
     sensitive: bool = False
+    personal: str | None = None
+
+    @field_validator("personal")
+    @classmethod
+    def _check_personal(cls, personal: str | None) -> str | None:
+        if personal is not None:
+            Protection.parse(personal)
+        return personal
 
 
 class Output(Part):
@@ -104,7 +114,7 @@ class PipelineDefinition(Part):
         )
         return InputSchema(
             features=tuple(
-                Feature(name=name, kind=one.kind, missing=one.missing, sensitive=one.sensitive)
+                Feature(name=name, **one.model_dump())
                 for name, one in zip(self.request, features, strict=True)
             )
         )

@@ -201,16 +201,27 @@ RUNTIMES: Mapping[str, str] = MappingProxyType(
         "sklearn": "modstream.models.runtimes.sklearn_runtime:load",
         "river": "modstream.models.runtimes.river.runtime:load",
         "pipeline": "modstream.models.runtimes.pipeline_runtime:load",
+        "mean": "modstream.models.runtimes.mean.runtime:load",
     }
 )
 """The loader of each runtime, as "module:function"; it is imported when first needed."""
+_RIVER_MODULES = ("river.linear_model", "river.preprocessing", "river.compose")
 USUAL_MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"river": ("river.linear_model", "river.preprocessing", "river.compose")}
+    {
+        "river": _RIVER_MODULES,
+        "mean": (
+            "modstream.models.runtimes.onnx_runtime",
+            "modstream.models.runtimes.river.runtime",
+            *_RIVER_MODULES,
+        ),
+    }
 )
-"""Modules of a runtime's library that most of its artifacts need; importing them takes longer than
-loading an artifact."""
+"""Modules of a runtime's library that most of its artifacts need, and those of the usual parts of a
+mean; importing them takes longer than loading an artifact."""
 LEARNING_RUNTIMES = frozenset({"river"})
 """The runtimes whose models implement `Learning`."""
+CONTINUED_RUNTIMES = LEARNING_RUNTIMES | {"mean"}
+"""The runtimes of which a learner publishes one version after the other, after it has loaded it."""
 
 
 def import_runtime(runtime: str) -> None:

@@ -102,6 +102,21 @@ class TrialRecord(BaseModel):
     batch_seconds: FiniteFloat = Field(ge=0)
 
 
+class PartRecord(BaseModel):
+    """A version whose outputs a mean averages: its model, number and artifact, and its weight.
+
+    `candidate` is the alias of the candidate that it is a version of, if it is one's.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: ModelName
+    version: int = Field(ge=1)
+    sha256: Sha256
+    weight: FiniteFloat = Field(default=1.0, gt=0)
+    candidate: str = ""
+
+
 def output_form(task: Task, scores: ScoreKind) -> OutputForm:
     """Return what a runtime of a task returns."""
     if task == "tensors":
@@ -121,6 +136,7 @@ class VersionFields(BaseModel):
     `output_tensors` are the entries of its answers.
     `sample_rows` are rows that the model can predict, for its warm-up and as examples.
     `trial` is set if the version, or the ancestor that it was learned from, has passed its trial.
+    `parts` are the versions that a mean averages.
     `offsets` maps "topic:partition" to the first offset that the model has not learned from.
     """
 
@@ -138,6 +154,7 @@ class VersionFields(BaseModel):
     fidelity: Fidelity | None = None
     sample_rows: tuple[dict[str, Scalar | None], ...] = ()
     trial: TrialRecord | None = None
+    parts: tuple[PartRecord, ...] = ()
     parent: int | None = None
     metrics: dict[str, FiniteFloat] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
@@ -200,8 +217,11 @@ class ModelCard(VersionFields):
 
 
 LATER_FIELDS = frozenset(
-    {"scores", "targets", "input_tensors", "output_tensors", "fidelity", "sample_rows", "trial"}
+    {
+        *("scores", "targets", "input_tensors", "output_tensors", "fidelity", "sample_rows"),
+        *("trial", "parts"),
+    }
 )
 """Fields of a card that earlier releases do not write."""
-LATER_FEATURE_FIELDS = frozenset({"missing", "dtype", "sensitive"})
+LATER_FEATURE_FIELDS = frozenset({"missing", "dtype", "sensitive", "personal"})
 """Fields of a feature that earlier releases do not write."""

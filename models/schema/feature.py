@@ -17,6 +17,7 @@ from modstream.models.schema.columns import (
     is_nan,
     parse_value,
 )
+from modstream.models.schema.personal import Protection
 from modstream.models.schema.ranges import RANGES, FeatureDtype
 
 
@@ -27,6 +28,11 @@ class Feature(BaseModel):
     be absent, null or NaN; only floats and strings can be missing. `dtype` is the numpy type that
     the model computes in, if it is smaller than the column's. The inference log never contains the
     values of a `sensitive` feature.
+
+    `personal` says what must become of the values before they are predicted on and written, in the
+    form of `Protection.parse`; workers load the version only if their stream is set up for it. The
+    model sees what is left: a text, a number in classes, or nothing of a feature that may be
+    missing.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +44,20 @@ class Feature(BaseModel):
     missing: bool = False
     dtype: FeatureDtype | None = None
     sensitive: bool = False
+    personal: str | None = None
+
+    @model_validator(mode="after")
+    def _check_personal(self) -> Self:
+        if self.personal is None:
+            return self
+        kind = Protection.parse(self.personal).kind
+        if kind == "drop" and not self.missing:
+            raise ValueError(f"{self.name}: a feature that is dropped must be `missing`")
+        if kind == "generalise" and self.kind not in {"float", "int"}:
+            raise ValueError(f"{self.name}: only a number can be generalised")
+        if kind in {"pseudonymise", "shorten"} and self.kind != "string":
+            raise ValueError(f"{self.name}: only a string can be shortened or have a pseudonym")
+        return self
 
     @model_validator(mode="after")
     def _check_missing(self) -> Self:

@@ -13,6 +13,7 @@ from modstream.models.registry.errors import RegistryError
 from modstream.models.registry.refs import DEFAULT_ALIAS, parse_ref
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.runtime import models_of_steps
+from modstream.models.schema.card import ModelCard
 from modstream.models.security.signing import Trust
 from modstream.models.serving.background_loads import BackgroundLoads, Load
 from modstream.models.serving.loaded_models import LoadedModel, LoadedModels, ModelRef
@@ -20,7 +21,7 @@ from modstream.models.serving.negative_cache import NegativeCache
 from modstream.models.serving.refresher import ModelSwap, Refresher
 from modstream.models.serving.runtime_imports import RuntimeImports
 from modstream.models.serving.settings import ModelCacheSettings
-from modstream.models.serving.version_loader import VersionLoader
+from modstream.models.serving.version_loader import VersionLoader, accept_all
 from modstream.models.serving.wait_budget import WaitBudget
 from modstream.models.trial.process import TrialProcess
 
@@ -54,9 +55,10 @@ class ModelCache:
         clock: monotonic time in seconds, for the ages of failures.
         on_swap: called from the thread that loaded, after each swap.
         trials: where versions are tried before they are loaded; None to load them untried.
+        check: raises an ArtifactError if a version must not serve here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each collaborator
         self,
         registry: Registry,
         trust: Trust,
@@ -65,12 +67,14 @@ class ModelCache:
         on_swap: Callable[[ModelSwap], None] = ignore_swap,
         *,
         trials: TrialProcess | None = None,
+        check: Callable[[ModelCard], None] = accept_all,
     ) -> None:
         self._registry = registry
         self._settings = chosen = settings or ModelCacheSettings()
         self._loaded_models = LoadedModels(chosen.max_bytes, chosen.pinned)
         self._imports = RuntimeImports(registry, trials if trust.is_unrestricted else None)
-        self._versions = VersionLoader(registry, trust, chosen, trials, self._loaded_models, clock)
+        loaded = self._loaded_models
+        self._versions = VersionLoader(registry, trust, chosen, trials, loaded, clock, check)
         self._not_loaded: NegativeCache[ModelRef] = NegativeCache(
             chosen.not_found_ttl_seconds, clock
         )

@@ -10,7 +10,7 @@ import structlog
 
 from modstream.models.errors import ArtifactError, ModelError, UntrustedModel
 from modstream.models.registry.registry import Registry
-from modstream.models.runtimes.runtime import LEARNING_RUNTIMES
+from modstream.models.runtimes.runtime import CONTINUED_RUNTIMES
 from modstream.models.schema.artifact import Artifact, check_artifact_size
 from modstream.models.schema.card import ModelCard
 from modstream.models.security.signing import Trust
@@ -27,6 +27,10 @@ MAX_PROVEN = 10_000
 log = structlog.get_logger(__name__)
 
 
+def accept_all(_card: ModelCard) -> None:
+    """Let all versions serve."""
+
+
 class VersionLoader:
     """Loads versions; safe to use from several threads.
 
@@ -34,8 +38,8 @@ class VersionLoader:
     stop every thread. A trial is not needed for
 
     - a card that has the record of a trial and is signed by a trusted key: who signs has tried;
-    - a version that was learned from a loaded one of the same structure. The learner has predicted
-      with it, and publishes one every few seconds;
+    - a version that was learned from a loaded one of the same structure, or a mean that follows on
+      a loaded one. The learner has predicted with it, and publishes one every few seconds;
     - a pipeline, which is a text that is parsed; the models of its steps are tried as such.
 
     Args:
@@ -45,9 +49,10 @@ class VersionLoader:
         trials: where versions are tried; None to load them without a trial.
         loaded_models: the versions that are loaded already.
         clock: monotonic time in seconds, for the ages of failures.
+        check: raises an ArtifactError if a version must not serve here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each collaborator
         self,
         registry: Registry,
         trust: Trust,
@@ -55,12 +60,14 @@ class VersionLoader:
         trials: TrialProcess | None,
         loaded_models: LoadedModels,
         clock: Callable[[], float] = time.monotonic,
+        check: Callable[[ModelCard], None] = accept_all,
     ) -> None:
         self._registry = registry
         self._trust = trust
         self._settings = settings
         self._trials = trials
         self._loaded_models = loaded_models
+        self._check = check
         self.rejected: NegativeCache[tuple[str, int | str]] = NegativeCache(
             settings.rejected_ttl_seconds, clock, settings.rejected_max_ttl_seconds
         )
@@ -107,6 +114,7 @@ class VersionLoader:
         version = card.name, card.version
         self.rejected.raise_if_recent(version)
         try:
+            self._check(card)
             check_artifact_size(card.size, self._settings.max_bytes)
             trial = self._try if self._needs_trial(card) else None
             rows = self._settings.warm_up_rows
@@ -126,7 +134,7 @@ class VersionLoader:
 
     def _was_learned(self, card: ModelCard) -> bool:
         """Return whether a version continues a loaded one of the same structure."""
-        if card.parent is None or card.runtime not in LEARNING_RUNTIMES:
+        if card.parent is None or card.runtime not in CONTINUED_RUNTIMES:
             return False
         structure = _structure(card)
         loaded = self._loaded_models.entries().values()

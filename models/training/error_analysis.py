@@ -106,7 +106,11 @@ def _comparable(chosen: ModelTrial, trials: Sequence[ModelTrial]) -> list[ModelT
     others = [
         one
         for one in trials
-        if one is not chosen and not one.members and one.stride == chosen.stride and one.scores
+        if one is not chosen
+        and not one.members
+        and one.stride == chosen.stride
+        and one.scores
+        and one.outputs.size
     ]
     return [chosen, *others[: MAX_COMPARED - 1]]
 

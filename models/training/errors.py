@@ -5,6 +5,8 @@ TrainingError
 ├── NoUsableFold        no time-ordered fold has enough classes to fit and score on
 ├── NotTrainable        models of this kind are not trained in batch
 ├── SearcherMissing     the package of a searcher is not installed
+├── StudyMismatch       a shared study has trials on other rows, or with other settings
+├── StudyUnusable       a shared study cannot be read or written
 ├── TooFewRows
 ├── TooFewRowsOfClass
 ├── TooManyRejectedRows
@@ -55,6 +57,25 @@ class SearcherMissing(TrainingError):
             " by successive halving"
         )
         self.what, self.extra = what, extra
+
+
+class StudyMismatch(TrainingError):
+    """A shared study has trials that were scored on other rows, or with other settings."""
+
+    def __init__(self, location: str, name: str) -> None:
+        super().__init__(
+            f"the study {name!r} in {location} has trials on other rows, or with another metric,"
+            " seed or number of folds: give all its processes the same ones, or name another study"
+        )
+        self.location, self.name = location, name
+
+
+class StudyUnusable(TrainingError):
+    """A shared study cannot be read or written."""
+
+    def __init__(self, location: str, reason: str) -> None:
+        super().__init__(f"the study in {location} cannot be used: {reason}")
+        self.location, self.reason = location, reason
 
 
 class TooFewRows(TrainingError):

@@ -56,9 +56,12 @@ def search(
 def with_ensembles(
     trials: Sequence[ModelTrial], folds: TimeOrderedFolds, metric: str
 ) -> list[ModelTrial]:
-    """Return trials and the ensembles of the best of them, the best first."""
+    """Return trials and the ensembles of the best of them, the best first.
+
+    Only trials with predictions are combined.
+    """
     ranked = rank_trials(trials, metric)
-    finalists = [one for one in ranked if one.stride == ranked[0].stride]
+    finalists = [one for one in ranked if one.stride == ranked[0].stride and one.outputs.size]
     return rank_trials([*ranked, *make_ensembles(finalists, folds, metric)], metric)
 
 

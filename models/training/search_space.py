@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from optuna.trial import Trial
+from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -18,19 +18,19 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from modstream.models.schema.card import Task
 
-EstimatorFactory = Callable[[Trial, int], BaseEstimator]
+EstimatorFactory = Callable[[BaseTrial, int], BaseEstimator]
 """Creates an unfitted estimator from an Optuna trial and a random seed."""
 MAX_ITERATIONS = 1000
 """Iterations of a logistic regression; enough to converge on scaled numbers."""
 
 
-def logistic(trial: Trial, _seed: int) -> BaseEstimator:
+def logistic(trial: BaseTrial, _seed: int) -> BaseEstimator:
     """Return a logistic regression on scaled numbers."""
     inverse_penalty = trial.suggest_float("C", 1e-3, 10, log=True)
     return _linear(LogisticRegression(C=inverse_penalty, max_iter=MAX_ITERATIONS))
 
 
-def ridge(trial: Trial, _seed: int) -> BaseEstimator:
+def ridge(trial: BaseTrial, _seed: int) -> BaseEstimator:
     """Return a ridge regression on scaled numbers."""
     return _linear(Ridge(alpha=trial.suggest_float("alpha", 1e-3, 1e3, log=True)))
 

@@ -36,6 +36,12 @@ class TrainSettings:
     """The metric that decides; an empty string selects AUC, accuracy or R2 by the task."""
     threshold: float | None = None
     """The value of the metric that the challenger must reach, if it is set."""
+    compare_champion: bool = True
+    """Whether a challenger is rejected if the champion was significantly better on the test rows.
+    Not so for a candidate behind the promotion gate, which may serve as a part of a mean."""
+    fit_all: bool = False
+    """Whether an accepted challenger is fitted again on all rows, those of the test too, before it
+    is published. The metrics are those of the model that was tested."""
     cost_false_positive: float | None = None
     """Cost of predicting the second class of two where the first is true; with
     `cost_false_negative`, a decision threshold is chosen."""

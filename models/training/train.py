@@ -31,9 +31,10 @@ from modstream.models.training.error_analysis import ErrorAnalysis, analyse_erro
 from modstream.models.training.errors import CostsMissing
 from modstream.models.training.final_fit import fit_first_exportable, predict
 from modstream.models.training.folds import TimeOrderedFolds
-from modstream.models.training.search import ProgressCallback, search
+from modstream.models.training.search import ProgressCallback, SearchResult, search
 from modstream.models.training.selection import order_by_simplicity
 from modstream.models.training.settings import TrainSettings
+from modstream.models.training.shared_search import join_study
 from modstream.models.training.trials import ModelOutputs, ModelTrial, as_predictions
 
 MAX_GOLDEN_ROWS = 500
@@ -43,6 +44,8 @@ TestRows = Callable[[], LabelledDataset]
 """Opens the rows of a test set; it is called once, after the model was fitted and exported."""
 OnTest = Callable[[LabelledDataset], None]
 """Receives the rows that the model is tested on."""
+ModelSearch = Callable[[LabelledDataset, str, TrainSettings, ProgressCallback], SearchResult]
+"""Searches for models of the rows by a metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def train(
     on_progress: ProgressCallback,
     open_test: TestRows | None = None,
     on_test: OnTest = lambda _: None,
+    search_models: ModelSearch = search,
 ) -> TrainingResult:
     """Train a challenger on all but the newest rows and test it on the newest.
 
@@ -96,6 +100,7 @@ def train(
         on_progress: receives the current step and the completed share, 0 to 1.
         open_test: opens the test rows, if they are not the newest rows of `dataset`.
         on_test: receives the test rows when they are used.
+        search_models: searches for models; see `shared_search` for one of several processes.
 
     Raises:
         TrainingError: there are too few rows or usable folds, too many rejected rows, the metric or
@@ -106,26 +111,32 @@ def train(
     check_trainable(dataset, settings)
     metric = selection_metric(dataset.card.task, settings.metric)
     costs = _costs_of(dataset, settings)
-    older, open_test = _split(dataset, settings, open_test)
-    trials, folds = search(older, metric, settings, on_progress)
+    older, open_rows = _split(dataset, settings, open_test)
+    trials, folds = search_models(older, metric, settings, on_progress)
     searched = watch.spent()
     on_progress("fitting and exporting the best", 1.0)
     golden = older.batch.take(range(max(0, older.batch.size - MAX_GOLDEN_ROWS), older.batch.size))
-    in_order = order_by_simplicity(trials, metric)
+    in_order = order_by_simplicity([one for one in trials if one.outputs.size], metric)
     chosen, model, exported = fit_first_exportable(in_order, older, golden, settings.threads)
     on_progress("analysing the errors", 1.0)
     analysis = analyse_errors(older, folds, chosen, trials)
     on_progress("testing the best", 1.0)
-    tested = open_test()
+    tested = open_rows()
     on_test(tested)
     outputs = predict(model, tested)
     predictions = as_predictions(outputs, dataset.card.task)
     metrics = compute_metrics(tested.metric_labels(), predictions, dataset.card.task)
     decision = None if costs is None else _decide(folds, chosen, tested, outputs, costs)
     champion, challenger, gain = compare_with_champion(tested, predictions, metric, settings)
-    reasons = find_rejection_reasons(metrics, metric, settings.threshold, gain)
+    compared = gain if settings.compare_champion else None
+    reasons = find_rejection_reasons(metrics, metric, settings.threshold, compared)
+    fitted = older
+    if settings.fit_all and open_test is None and not reasons:
+        on_progress("fitting the best to all rows", 1.0)
+        fitted = dataset
+        exported = fit_first_exportable([chosen], dataset, golden, settings.threads).exported
     return TrainingResult(
-        spec=_challenger_spec(older, chosen, exported, metrics, decision),
+        spec=_challenger_spec(fitted, chosen, exported, metrics, decision),
         artifact=exported.artifact,
         metric=metric,
         trials=tuple(trials),
@@ -142,6 +153,31 @@ def train(
         spent=watch.spent(),
         decision=decision,
     )
+
+
+def join_search(
+    dataset: LabelledDataset,
+    settings: TrainSettings,
+    location: str,
+    on_progress: ProgressCallback,
+    open_test: TestRows | None = None,
+) -> int:
+    """Take trials of a search that another process ends with `train`; return how many.
+
+    Args:
+        dataset: the same rows as those of the other process.
+        settings: the same settings; the budget is that of this process.
+        location: the study, a file or the URL of a database.
+        on_progress: receives the current step and the completed share, 0 to 1.
+        open_test: as in `train`; it is not called.
+
+    Raises:
+        TrainingError: as in `train`, or the study cannot be used.
+    """
+    check_trainable(dataset, settings)
+    metric = selection_metric(dataset.card.task, settings.metric)
+    older, _ = _split(dataset, settings, open_test)
+    return join_study(location, older, metric, settings, on_progress)
 
 
 def _split(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
+from modstream.audit.candidates import CandidateTable
 from modstream.audit.names import NameTable
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.model_contracts import Metrics, ModelEvent
@@ -49,6 +50,7 @@ class EventTables:
         dropped: the number of older events that were dropped.
         decisions: the newest events that are decisions of a gate.
         lag: samples of the lag: the time (ms) and the records that wait, by service.
+        candidates: how good each candidate would have answered.
     """
 
     feedback: str
@@ -57,6 +59,7 @@ class EventTables:
     dropped: int = 0
     decisions: deque[ModelEvent] = field(default_factory=lambda: deque(maxlen=MAX_DECISIONS))
     lag: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    candidates: CandidateTable = field(default_factory=CandidateTable)
     _delays: dict[frozenset[str], dict[int, int]] = field(default_factory=dict)
 
     @property
@@ -99,6 +102,8 @@ class EventTables:
                 del self.lag[::2]
         elif (metrics.kind, metrics.model, metrics.version) == ("label_delay", None, None):
             self._add_delays(metrics)
+        elif metrics.kind == "candidates":
+            self.candidates.add(metrics)
 
     def _add_delays(self, metrics: Metrics) -> None:
         """Keep the newest counts of each joiner: each counts the labels of its own partitions.

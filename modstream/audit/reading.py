@@ -10,10 +10,12 @@ from modstream.models.evaluation.version_classes import FindCard, VersionClasses
 def audited_topics(topics: Topics) -> tuple[str, ...]:
     """Return the topics that an audit reads, in the order in which a request passes them.
 
-    Version markers are skipped: they repeat information already in the predictions.
+    Version markers are skipped, as they repeat information already in the predictions, and so are
+    the features of the stream, which are made of the other topics: `modstream features verify`.
     """
     names = (spec.name for spec in topics.specs(partitions=1))
-    return tuple(name for name in names if name != topics.version_markers)
+    skipped = {topics.version_markers, topics.features}
+    return tuple(name for name in names if name not in skipped)
 
 
 def audit_stream(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from modstream.audit.candidates import CandidateQuality
 from modstream.audit.decisions import GateDecision, gate_decisions
 from modstream.audit.delivery import DeliveryAudit, audit_delivery
 from modstream.audit.labels import LabelAudit, audit_labels
@@ -37,6 +38,7 @@ class AuditResult:
     decisions: tuple[GateDecision, ...]
     performance: Performance
     malformed: Mapping[str, int]
+    candidates: tuple[CandidateQuality, ...] = ()
 
     @property
     def faults(self) -> dict[str, int]:
@@ -69,6 +71,7 @@ def evaluate(audit: StreamAudit, monitoring: MonitoringSettings | None = None) -
         decisions=gate_decisions(audit.events.decisions),
         performance=measure_performance(audit),
         malformed=malformed,
+        candidates=audit.events.candidates.quality(audit.route),
     )
 
 

@@ -38,7 +38,7 @@ COMMANDS = {
     ),
     "retrainer": LazyCommand(
         "modstream.cli.train:retrainer",
-        "Retrain a model when its metrics decay or it is rolled back.",
+        "Retrain a model when its loss or its inputs have changed, or on a schedule.",
         RUN,
     ),
     "materializer": LazyCommand(
@@ -150,6 +150,11 @@ MODELS = {
         "Publish a model file as a new version.",
         checks_servers=True,
     ),
+    "mean": LazyCommand(
+        "modstream.cli.mean:mean",
+        "Publish the mean of published versions as a new version.",
+        checks_servers=True,
+    ),
     "seed": LazyCommand(
         "modstream.cli.seed:seed",
         "Train and publish the two models of the demo.",
@@ -219,6 +224,17 @@ EXPERIMENTS = {
     ),
     "compare": LazyCommand(
         "modstream.cli.experiments:compare", "Compare experiments, and how they differ."
+    ),
+    "sync": LazyCommand(
+        "modstream.cli.experiments:sync", "Send to MLflow the experiments that it does not have."
+    ),
+}
+RETRAININGS = {
+    "list": LazyCommand(
+        "modstream.cli.retrainings:list_", "List the retrainings: why, and with which result."
+    ),
+    "status": LazyCommand(
+        "modstream.cli.retrainings:status", "Show what each retrainer has compared last."
     ),
 }
 TOPICS = {
@@ -356,6 +372,11 @@ app.add_typer(
 app.add_typer(
     lazy_group(EXPERIMENTS, help="List and compare what `train` has tried."),
     name="experiments",
+    rich_help_panel=MANAGE,
+)
+app.add_typer(
+    lazy_group(RETRAININGS, help="Show what retrainers have trained, and why."),
+    name="retrainings",
     rich_help_panel=MANAGE,
 )
 app.add_typer(

@@ -76,6 +76,7 @@ def summary(facts: DatasetFacts) -> dict[str, Any]:
         "version": facts.version,
         "rows": facts.rows,
         "columns": len(facts.columns),
+        "form": facts.form,
         "MB": round(sum(file.size for file in facts.files) / 1e6, 1),
         "label": facts.label,
         "sealed": facts.sealed,
@@ -93,6 +94,7 @@ def facts_of(facts: DatasetFacts) -> dict[str, Any]:
         "access": facts.access,
         "license": facts.license,
         "sealed": facts.sealed,
+        "form": facts.form,
         "made": facts.created,
         "sha256": facts.sha256[:16] + "…",
     }

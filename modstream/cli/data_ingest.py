@@ -13,7 +13,7 @@ from modstream.cli.options import JsonOption
 from modstream.cli.output import print_json, stderr
 from modstream.cli.precompute_source import without_password
 from modstream.cli.servers import require_kafka
-from modstream.datasets.dataset import Access
+from modstream.datasets.dataset import Access, Form
 from modstream.datasets.errors import SourceUnusable
 from modstream.models.schema.input_schema import InputSchema
 from modstream.operations.datasets.csv_form import SQL_TYPES, CsvOptions
@@ -71,6 +71,15 @@ def ingest_(
     license_: Annotated[
         str | None, typer.Option("--license", help="Their licence.", show_default=False)
     ] = None,
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--format",
+            help="How the versions are kept: each as files of Parquet, or all in a Delta table"
+            " (extra delta). By default as before, or else parquet.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a version of a data set with the rows of a source, which is only read.
@@ -85,7 +94,7 @@ def ingest_(
     shown = str(schema) if source is None else without_password(source)
     spec = IngestSpec(
         name, source or "", shown, label, time, description, access, license_,
-        CsvOptions(dict(map(parse_kind, kinds or ())), tuple(nulls or ())),
+        CsvOptions(dict(map(parse_kind, kinds or ())), tuple(nulls or ())), form,
     )  # fmt: skip
     catalogue = open_catalogue(settings)
     before = catalogue.versions(name)

@@ -1,4 +1,4 @@
-"""`modstream experiments list | show | compare`: the trainings, and what they reached."""
+"""`modstream experiments list | show | compare | sync`: the trainings, and what they reached."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from modstream.cli.output import print_json, print_rows, stderr
 from modstream.experiments.compare import compare_experiments
 from modstream.experiments.experiment import Experiment, TrialSummary
 from modstream.experiments.journal import Journal
+from modstream.experiments.mlflow_sync import send_missing
 from modstream.settings import load_settings
 
 IdArgument = Annotated[
@@ -56,6 +57,8 @@ def show(experiment: IdArgument, as_json: JsonOption = False) -> None:
     print_rows([_summary(found)], as_json=False, empty="", title=f"Experiment {found.id}")
     if found.reason:
         stderr.print(found.reason, highlight=False, markup=False)
+    if found.trigger is not None:
+        stderr.print(f"because {found.trigger.reason}", highlight=False, markup=False)
     data = found.data.model_dump(mode="json") | {"features": len(found.data.features)}
     print_rows(_pairs(data), as_json=False, empty="", title="Data")
     if found.metrics:
@@ -80,6 +83,14 @@ def compare(
     print_rows(
         compare_experiments([journal.find(one) for one in experiments]), as_json=as_json, empty=""
     )
+
+
+def sync(as_json: JsonOption = False) -> None:
+    """Send to MLflow the experiments that it does not have, the oldest first."""
+    settings = load_settings()
+    sent = send_missing(settings.mlflow, Journal(settings.home).read())
+    rows = [{"id": one.id, "time": one.time, "model": one.model} for one in sent]
+    print_rows(rows, as_json=as_json, empty="MLflow has all experiments")
 
 
 def _summary(one: Experiment) -> dict[str, Any]:

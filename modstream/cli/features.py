@@ -5,7 +5,6 @@ from threading import Event
 from time import time
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from modstream.broker.client.admin import Admin
@@ -17,17 +16,16 @@ from modstream.errors import UnknownName
 from modstream.features.backfill import backfill as run_backfill
 from modstream.features.definitions import Definitions, open_definitions, read_definitions
 from modstream.features.snapshot import (
+    AggregationSize,
     first_counted,
-    partials_by_aggregation,
-    read_snapshot,
+    open_snapshot,
+    read_progress,
     waiting_records,
 )
 from modstream.features.verification import verify_features
 from modstream.processors.features.aggregation import Aggregation
 from modstream.processors.features.definition import FeatureDefinition
 from modstream.processors.features.files import parse_features
-from modstream.processors.features.reader import FeatureReader
-from modstream.processors.features.state import FeatureState
 from modstream.settings import Settings, load_settings
 
 StreamOption = Annotated[
@@ -70,12 +68,13 @@ def publish(
 def list_(stream: StreamArgument = None, as_json: JsonOption = False) -> None:
     """List the features of a stream: what they aggregate, and how much they have counted."""
     settings, found = _published(stream)
-    served = read_snapshot(settings, found)
-    partials = partials_by_aggregation(served)
+    with open_snapshot(settings, found) as snapshot:
+        sizes = snapshot.sizes()
+    progress = read_progress(settings, found)
     rows = []
     for one in found.features.definitions:
         aggregation = Aggregation.of(one).id
-        counted = first_counted(served, aggregation)
+        counted = first_counted(progress, aggregation)
         rows.append(
             {
                 "feature": one.name,
@@ -83,11 +82,13 @@ def list_(stream: StreamArgument = None, as_json: JsonOption = False) -> None:
                 "source": one.source,
                 "group": ", ".join(one.group) or "all",
                 "window": _duration(one.window),
-                "partials": partials[aggregation],
+                "groups": sizes[aggregation].groups,
+                "partials": sizes[aggregation].partials,
+                "bytes": sizes[aggregation].bytes,
                 "partitions": len(counted),
             }
         )
-    print_rows(rows, as_json=as_json, empty="", drop=("partitions", "source"))
+    print_rows(rows, as_json=as_json, empty="", drop=("partitions", "source", "bytes"))
 
 
 def show(
@@ -109,17 +110,18 @@ def show(
     if one is None:
         raise UnknownName("feature", name, found.features.names)
     fields = _fields(group or [], one)
-    served = read_snapshot(settings, found)
-    moment = parse_time(at) if at is not None else _newest(served.state, one)
-    columns = {field: [fields.get(field)] for field in found.features.request_fields}
-    values = FeatureReader(served.state).values(columns, np.array([moment], dtype=np.int64))
-    value = float(values[name][0])
+    with open_snapshot(settings, found) as snapshot:
+        size = snapshot.sizes()[Aggregation.of(one).id]
+        moment = parse_time(at) if at is not None else _newest(size, one)
+        value = snapshot.value(name, fields, moment)
     shown = {
         **one.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "slice": one.slice_ms,
         "at": format_time(moment),
         "of": fields,
         "value": None if value != value else value,  # noqa: PLR0124 - NaN
+        "groups": size.groups,
+        "partials": size.partials,
     }
     if as_json:
         print_json(shown)
@@ -247,13 +249,8 @@ def _fields(texts: list[str], one: FeatureDefinition) -> dict[str, Any]:
     return fields
 
 
-def _newest(state: FeatureState, one: FeatureDefinition) -> int:
+def _newest(size: AggregationSize, one: FeatureDefinition) -> int:
     """Return the end of the newest slice of a feature's aggregation in ms; now if there is none."""
-    aggregation = Aggregation.of(one).id
-    slices = [
-        key.slice
-        for owner in state.owners
-        for key, _ in state.items(owner)
-        if key.aggregation == aggregation
-    ]
-    return max(slices) * one.slice_ms if slices else int(time() * 1000)
+    if size.newest_slice is None:
+        return int(time() * 1000)
+    return size.newest_slice * one.slice_ms

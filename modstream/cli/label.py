@@ -19,6 +19,8 @@ from modstream.cli.servers import require_stream
 from modstream.cli.time_options import time_option
 from modstream.errors import InvalidInputLine, InvalidValue
 from modstream.operations.label_outcomes import LabelOutcome, LabelSender, LabelState
+from modstream.operations.privacy.sealing import request_sealer
+from modstream.producers.ports import Sealer
 from modstream.registry.access import open_registry
 
 KeyedLabel = tuple[Label, str | None]
@@ -80,6 +82,7 @@ def label(
         labels = iter(
             [(make_label({"id": id_or_file, "label": parser.parse(value)} | fields), key)]
         )
+    labels = with_sent_keys(labels, request_sealer(settings))
     with LabelSender(settings.connection, settings.topics()) as sender:
         sent = sender.send(labels)
         outcomes = list(sender.outcomes(timeout)) if timeout else []
@@ -98,6 +101,12 @@ def label(
         raise problems[0]
     if any(is_lost(outcome) for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def with_sent_keys(labels: Iterator[KeyedLabel], sealer: Sealer | None) -> Iterator[KeyedLabel]:
+    """Yield labels with the keys that their requests were sent with."""
+    for label, key in labels:
+        yield label, key if sealer is None else sealer.person(key or label.id).key
 
 
 def read_labels(

@@ -13,6 +13,7 @@ from modstream.cli.names import open_models
 from modstream.cli.options import JsonOption, StreamArgument, check_model
 from modstream.cli.output import open_progress, print_json, print_rows
 from modstream.cli.servers import require_stream
+from modstream.features.names import feature_names
 from modstream.process.signals import stop_signals
 from modstream.producers.load.report import LoadReport
 from modstream.producers.load.run import run_load
@@ -70,7 +71,9 @@ def load(
         seed=seed,
         model=model,
     )
-    features = parse_feature_specs([feature.model_dump() for feature in card.input_schema.features])
+    added = feature_names(settings)
+    sent = [one.model_dump() for one in card.input_schema.features if one.name not in added]
+    features = parse_feature_specs(sent)
     with stop_signals() as stop, show_schedule(plan):
         report = run_load(settings.connection, settings.topics(), plan, features, stop)
     print_load_report(settings, report, as_json=as_json)

@@ -11,6 +11,7 @@ from modstream.cli.output_text import output_fields
 from modstream.cli.record_cells import format_age
 from modstream.models.prediction_store.stored_prediction import StoredPrediction
 from modstream.operations.precompute.store_access import open_prediction_store
+from modstream.operations.privacy.sealing import stored_key
 from modstream.settings import load_settings
 
 
@@ -35,7 +36,7 @@ def lookup(
     settings = load_settings()
     name = model or settings.models[0]
     with open_prediction_store(settings) as store:
-        found = store.get(name, key)
+        found = store.get(name, stored_key(settings, key))
     if found is None:
         stderr.print(
             f"the prediction store has no prediction of {name} for this key:"

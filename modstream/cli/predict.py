@@ -29,6 +29,7 @@ from modstream.models.errors import ModelError
 from modstream.models.registry.errors import ModelNotFound
 from modstream.models.registry.refs import CHAMPION
 from modstream.models.registry.registry import Registry
+from modstream.operations.privacy.sealing import request_sealer
 from modstream.operations.unanswered import UnansweredRequest, diagnose
 from modstream.producers.client.client import Client
 from modstream.producers.client.request_window import RequestWindow
@@ -89,7 +90,10 @@ def predict(
         with (
             open_tracing(settings, "client") as tracing,
             Client(
-                settings.connection, settings.topics(), trace_send=tracing.sends(begins=True)
+                settings.connection,
+                settings.topics(),
+                trace_send=tracing.sends(begins=True),
+                sealer=request_sealer(settings),
             ) as client,
         ):
             models = target.models if explain else target.models[:1]

@@ -21,6 +21,7 @@ from modstream.cli.servers import require_kafka
 from modstream.cli.views import views_folder
 from modstream.operations.precompute.store_access import open_prediction_store
 from modstream.operations.privacy.erase import ErasedPlace, Erasure, Matches
+from modstream.operations.privacy.person_keys import PersonKeys
 from modstream.operations.privacy.scan import ScannedField, scan, scan_files
 from modstream.operations.privacy.search import MIN_VALUE, Person, SearchedPlaces
 from modstream.operations.privacy.texts import texts_of_record
@@ -36,6 +37,14 @@ ValueOption = Annotated[
         help="A text about the person that must be found nowhere, such as the e-mail address; may"
         " be repeated.",
         show_default=False,
+    ),
+]
+BytesOption = Annotated[
+    bool,
+    typer.Option(
+        "--bytes",
+        help="Also search the bytes of all files of the home directory for --value, those of the"
+        " servers included.",
     ),
 ]
 
@@ -73,15 +82,17 @@ def find(
     key: KeyArgument,
     stream: StreamArgument = None,
     value: ValueOption = None,
+    with_bytes: BytesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search a person in the topics of a stream, the files of the home directory and the store.
 
     Exits with code 1 if something is found.
     """
-    settings, person = load_settings(stream=stream), person_of(key, value)
+    settings = load_settings(stream=stream)
+    person = person_of(key, value, person_keys(settings))
     with open_erasure(settings) as erasure:
-        counts = Matches.of(erasure.places, person).counts()
+        counts = Matches.of(erasure.places, person, with_bytes=with_bytes).counts()
     rows = [{"place": place, "found": count} for place, count in counts.items() if count]
     print_rows(rows, as_json=as_json, empty=f"found in none of {len(counts):,} places")
     if rows:
@@ -100,17 +111,22 @@ def erase_(
             " of others included.",
         ),
     ] = False,
+    with_bytes: BytesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Erase a person from the log, the views, the store and, with --truncate, the topics.
 
+    The person's key is destroyed, so that what is sealed in topics and in
+    copies of them cannot be read any more.
     All places are searched before and afterwards: the table is the proof.
     Exits with code 1 if something is left; it says what and why.
     """
-    settings, person = load_settings(stream=stream), person_of(key, value)
+    settings = load_settings(stream=stream)
+    person = person_of(key, value, person_keys(settings))
     logs.configure(settings)
     with open_erasure(settings) as erasure:
-        erased = erasure.run(person, int(time() * 1000), truncates=truncates)
+        now = int(time() * 1000)
+        erased = erasure.run(person, now, truncates=truncates, with_bytes=with_bytes)
         count = len(erasure.places.topics) + len(list(erasure.places.files())) + 1
     print_proof(erased, count, as_json=as_json)
     if any(one.after for one in erased):
@@ -137,7 +153,7 @@ def scan_topics(settings: Settings, limit: int) -> Iterator[ScannedField]:
             yield from scan(spec.name, texts)
 
 
-def person_of(key: str, values: list[str] | None) -> Person:
+def person_of(key: str, values: list[str] | None, keys: PersonKeys) -> Person:
     """Return the person that the arguments of a command name.
 
     Raises:
@@ -146,7 +162,7 @@ def person_of(key: str, values: list[str] | None) -> Person:
     for value in values or ():
         if len(value) < MIN_VALUE:
             raise typer.BadParameter(f"--value {value!r} is in too many texts: give a longer one")
-    return Person(key, tuple(values or ()))
+    return Person(key, tuple(values or ()), keys.known_alias(key))
 
 
 @contextmanager

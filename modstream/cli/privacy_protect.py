@@ -105,4 +105,4 @@ def sized(text: str) -> tuple[str, float]:
 
 def person_keys(settings: Settings) -> PersonKeys:
     """Return the keys of the persons of this installation."""
-    return PersonKeys(settings.home / "keys" / "persons.sqlite")
+    return PersonKeys.of_home(settings.home)

@@ -15,10 +15,12 @@ from modstream.cli.publish_options import (
     SampleOption,
     ScoresOption,
     TaskOption,
+    WrangleOption,
     describe_model,
 )
 from modstream.cli.servers import require_kafka, require_redis
 from modstream.cli.trial_card import print_trial, trial_document
+from modstream.cli.wrangled_model import import_after_steps
 from modstream.models.errors import TrialFailed
 from modstream.models.importers.import_file import import_file
 from modstream.models.importers.imported_model import ImportedModel
@@ -34,8 +36,8 @@ def publish(
         Path,
         typer.Argument(
             exists=True,
-            help=".onnx, .skops, .river, .joblib or .pkl; a file of XGBoost, LightGBM or CatBoost;"
-            " or the folder of an MLflow model.",
+            help=".onnx, .skops, .river, .mean, .joblib or .pkl; a file of XGBoost, LightGBM or"
+            " CatBoost; or the folder of an MLflow model.",
         ),
     ],
     alias: Annotated[
@@ -59,6 +61,7 @@ def publish(
     features: FeaturesOption = None,
     classes: ClassesOption = None,
     sample: SampleOption = None,
+    wrangle: WrangleOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a model file as the next version; workers serve it in seconds, without a restart.
@@ -78,8 +81,22 @@ def publish(
         require_redis(settings)
     description = describe_model(task, scores, classes or (), features or (), sample)
     with stderr.status("trying the model"):
-        imported = import_file(name, file, trust_pickle=trust, note=note, description=description)
-        tried = _try(imported, settings, has_sample=sample is not None)
+        if wrangle is None:
+            imported = import_file(
+                name, file, trust_pickle=trust, note=note, description=description
+            )
+        else:
+            imported = import_after_steps(
+                settings, name, file, wrangle, description, trust_pickle=trust, note=note
+            )
+        tried = try_imported(imported, settings, has_sample=sample is not None)
+    publish_tried(settings, tried, moved, dry_run=dry_run, as_json=as_json)
+
+
+def publish_tried(
+    settings: Settings, tried: TriedModel, alias: str | None, *, dry_run: bool, as_json: bool
+) -> None:
+    """Show a version that has passed its trial, and publish it unless this is a dry run."""
     if not as_json:
         print_trial(tried, stdout)
     if dry_run:
@@ -88,15 +105,15 @@ def publish(
         stderr.print("a dry run: nothing was published")
         return
     with open_models(settings) as registry:
-        published = publish_model(settings, registry, tried, moved)
+        published = publish_model(settings, registry, tried, alias)
     card = published.card
     if as_json:
         document = {"published": card.version, "is_new": published.is_new}
         print_json({**document, **trial_document(tried)})
-    stderr.print(describe_publication(published, moved), soft_wrap=True)
+    stderr.print(describe_publication(published, alias), soft_wrap=True)
 
 
-def _try(imported: ImportedModel, settings: Settings, *, has_sample: bool) -> TriedModel:
+def try_imported(imported: ImportedModel, settings: Settings, *, has_sample: bool) -> TriedModel:
     """Try a model; if it fails on rows that were made up for it, say how to give others."""
     try:
         with TrialProcess(settings.model_cache.trial_limits) as trials:

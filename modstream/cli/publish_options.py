@@ -17,7 +17,8 @@ from modstream.models.schema.input_schema import Feature
 
 _FEATURE = re.compile(
     r"(?P<name>.+):(?P<kind>float|int|bool|string)"
-    r"(?::(?P<low>[^:]+):(?P<high>[^:]+))?(?P<missing>:missing)?(?P<sensitive>:sensitive)?",
+    r"(?::(?P<low>[^:]+):(?P<high>[^:]+))?(?P<missing>:missing)?(?P<sensitive>:sensitive)?"
+    r"(?::(?P<personal>drop|pseudonymise|(?:generalise|shorten)=[^:]+))?",
     re.DOTALL,
 )
 
@@ -26,10 +27,11 @@ FeaturesOption = Annotated[
     typer.Option(
         "--feature",
         "-f",
-        metavar="NAME:KIND[:LOW:HIGH][:missing][:sensitive]",
+        metavar="NAME:KIND[:LOW:HIGH][:missing][:sensitive][:PROTECTION]",
         help="A feature, in the order of the model's inputs; may be repeated. KIND is float, int,"
         " bool or string; `missing` says that it may be null, NaN or absent, `sensitive` that the"
-        " inference log must not contain it.",
+        " inference log must not contain it. PROTECTION says what becomes of a personal one before"
+        " it is predicted on: drop, pseudonymise, generalise=WIDTH or shorten=LENGTH.",
         show_default=False,
     ),
 ]
@@ -63,6 +65,17 @@ SampleOption = Annotated[
         exists=True,
         dir_okay=False,
         help="Rows of the model's own data (.csv, .parquet or .jsonl) for the trial.",
+    ),
+]
+WrangleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--wrangle",
+        metavar="FILE|DATA SET",
+        help="Steps before the model, which become a part of it: a TOML file, or a data set that"
+        " `modstream data wrangle` made. The version takes the columns before the steps, which"
+        " --feature and --sample then describe.",
+        show_default=False,
     ),
 ]
 
@@ -99,12 +112,15 @@ def _read_sample(path: Path, features: tuple[Feature, ...]) -> list[dict[str, ob
 
 
 def parse_feature(text: str) -> Feature:
-    """Parse a feature: NAME:KIND, or NAME:KIND:LOW:HIGH; `:missing` and `:sensitive` may follow.
+    """Parse a feature: NAME:KIND, or NAME:KIND:LOW:HIGH, and then its marks.
 
     Raises:
         typer.BadParameter: the text has none of these forms.
     """
-    expected = "NAME:KIND[:LOW:HIGH][:missing][:sensitive] with the KIND float, int, bool or string"
+    expected = (
+        "NAME:KIND[:LOW:HIGH][:missing][:sensitive][:PROTECTION] with the KIND float, int, bool or"
+        " string"
+    )
     found = _FEATURE.fullmatch(text)
     if found is None:
         raise typer.BadParameter(f"{text!r} is not {expected}")

@@ -14,6 +14,7 @@ from modstream.cli.output import format_cell, print_json, print_rows, printable,
 from modstream.cli.output_names import describe_outputs
 from modstream.cli.servers import require_kafka, require_stream
 from modstream.cli.time_options import format_time
+from modstream.features.names import feature_names
 from modstream.models.registry.refs import CHAMPION, DEFAULT_ALIAS
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
@@ -69,20 +70,31 @@ def show(
             print_rows(moves, as_json=as_json, empty=f"no alias of {name} has moved yet")
             return
         card = registry.card(name, ref)
+    added = feature_names(settings)
     if as_json:
-        print_json(card.model_dump(mode="json"))
+        of_stream = [one for one in card.input_schema.names if one in added]
+        print_json(card.model_dump(mode="json") | {"stream_features": of_stream})
         return
-    rows = [{"": key, "card": value} for key, value in describe_card(card)]
+    rows = [{"": key, "card": value} for key, value in describe_card(card, added)]
     print_rows(rows, as_json=False, empty="")
 
 
-def describe_card(card: ModelCard) -> Iterator[tuple[str, str]]:
-    """Yield the fields of a card that say something, as text."""
+def describe_card(
+    card: ModelCard, added: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a card that say something, as text.
+
+    `added` are the names of the features that the stream adds to requests.
+    """
     fields = card.model_dump(mode="json", exclude={"input_schema", "signature", "sample_rows"})
     fields["outputs"] = [f"{name}: {meaning}" for name, meaning in describe_outputs(card)]
     fields["features"] = [
         f"{one.name}: {one.kind}{', may be missing' if one.missing else ''}"
+        f"{', added by the stream' if one.name in added else ''}"
         for one in card.input_schema.features
+    ]
+    fields["parts"] = [
+        f"{one.weight:g} of {one.candidate or one.name} {one.version}" for one in card.parts
     ]
     fields["example"] = json.dumps(card.sample_rows[0]) if card.sample_rows else None
     fields["signed"] = card.signature is not None

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 from datetime import datetime
-from time import time
 from typing import Annotated
 
-import pandas as pd
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -20,28 +18,26 @@ from modstream.cli.up import (
     print_gateway,
 )
 from modstream.demo.drain import wait_until_ready
+from modstream.demo.family import BOOSTED
+from modstream.demo.first_state import DemoData, prepare_stream
 from modstream.demo.learner_progress import LearnerProgress
-from modstream.demo.plan import FULL, SHORT
+from modstream.demo.plan import FULL, SHORT, DemoPlan
 from modstream.demo.report import report_demo
 from modstream.demo.run import DemoOutcome, DemoReplay
-from modstream.demo.seed import BATCH_CANDIDATE, CANDIDATE_PIPELINES, seed, seed_candidates
+from modstream.demo.stream import demo_settings
 from modstream.live.follower import LagSampler, TopicFollower
 from modstream.live.rolling_stats import RollingStats
 from modstream.live.view import LiveView, ViewSources
 from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.process.signals import stop_signals
-from modstream.producers.replay.flights import load_flights
 from modstream.registry.access import open_registry
 from modstream.registry.card_lookup import card_finder
 from modstream.running_stack import lock_home
-from modstream.settings import Settings, advertise_stack, load_settings, uses_external_kafka
+from modstream.settings import advertise_stack, load_settings, uses_external_kafka
 from modstream.stack.doctor import require_python
 from modstream.stack.local_stack import LocalStack, run_local_stack
 
-ROUTE = ("online", "frozen")
 LEARNER = "online"
-DEMO_PUBLISH = {"min_interval_seconds": 0.1}
-"""In the replay, a version every 0.1 s of wall time is one every few minutes of event time."""
 DateOption = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A date in 2013.", show_default=False)
 ]
@@ -57,7 +53,11 @@ def demo(
     bad: Annotated[float, typer.Option(min=0, max=1, help="Bad records per valid request.")] = 0.0,
     candidates: Annotated[
         bool,
-        typer.Option("--candidates", help="Train challengers of `online` behind a promotion gate."),
+        typer.Option("--candidates", help="Let two more candidates of `online` learn."),
+    ] = False,
+    board: Annotated[
+        bool,
+        typer.Option("--board", help="Also send what left and landed, and use features of it."),
     ] = False,
     chaos: Annotated[
         bool, typer.Option("--chaos", help="Kill a worker, the learner and Redis with SIGKILL.")
@@ -65,9 +65,10 @@ def demo(
 ) -> None:
     """Replay real flights through the whole system with a live view, then report from the topics.
 
-    Two models answer each request: `frozen` has learned January to March, `online` keeps learning
-    from every flight that lands. Exits with code 1 if the topics do not account for every request,
-    label and learned row, and with code 130 after Ctrl-C.
+    Two models answer each request. `frozen` has learned January to March. Of `online`, several
+    candidates compete: one learns from every flight that lands, one is boosting with features of
+    the stream, one is the mean of both. Exits with code 1 if the topics do not account for every
+    request, label and learned row, and with code 130 after Ctrl-C.
     """
     require_python()
     chosen = FULL if full else SHORT
@@ -78,9 +79,10 @@ def demo(
         workers=workers,
         bad_share=bad,
         chaos=chaos,
+        board=board,
     )
     with lock_home(load_settings().home) as lock:
-        settings = demo_settings((*CANDIDATE_PIPELINES, BATCH_CANDIDATE) if candidates else ())
+        settings = demo_settings(plan, with_all=candidates)
         logs.configure(settings, min_level="warning")
         folder = settings.home / "demo"
         if uses_external_kafka(settings):
@@ -88,36 +90,27 @@ def demo(
         else:
             stderr.print("starting Kafka and Redis", style="dim")
         with run_local_stack(settings, folder, lock, fresh=True) as running:
-            flights = prepare(running)
+            data = prepare(running, plan)
             with stop_signals() as stop, advertise_stack(running.settings, lock):
                 gateway = choose_gateway_ports(None)
                 dashboard = choose_dashboard_port(None)
-                running.start(plan.workers, LEARNER, gateway, dashboard=dashboard)
+                running.start(
+                    *(plan.workers, LEARNER, gateway),
+                    dashboard=dashboard,
+                    aggregator=True,
+                    retrained_alias=BOOSTED if plan.retrain_hours else None,
+                )
                 print_gateway(running, gateway)
                 print_dashboard(running, dashboard)
-                outcome = run_demo(running, DemoReplay(running, plan, flights, stop))
+                outcome = run_demo(running, DemoReplay(running, plan, data, stop))
             if stop.is_set():
                 raise typer.Exit(130)
-            report = report_demo(running.settings, outcome, folder, stdout, stderr)
+            report = report_demo(running.settings, plan, outcome, folder, stdout, stderr)
     raise typer.Exit(0 if report.is_sound else 1)
 
 
-def demo_settings(candidates: tuple[str, ...] = ()) -> Settings:
-    """Return the settings of the demo's stream, with a unique prefix on external servers."""
-    overrides = {
-        "stream": "flights",
-        "route": ROUTE,
-        "publish": DEMO_PUBLISH,
-        "candidates": candidates,
-    }
-    settings = load_settings(**overrides)
-    if uses_external_kafka(settings):
-        return load_settings(**overrides, prefix=f"demo-{time():.0f}.")
-    return settings
-
-
-def prepare(running: LocalStack) -> pd.DataFrame:
-    """Create the topics, publish first versions of all models, and return all flights."""
+def prepare(running: LocalStack, plan: DemoPlan) -> DemoData:
+    """Create the topics, publish first versions and features, and return what is replayed."""
     with (
         open_registry(running.settings) as registry,
         Progress(
@@ -125,16 +118,13 @@ def prepare(running: LocalStack) -> pd.DataFrame:
         ) as progress,
     ):
         task = progress.add_task("reading flights", total=1.0)
-        flights = load_flights()
 
         def show_progress(activity: str, share: float) -> None:
             progress.update(task, description=activity, completed=share)
 
-        published = seed(running.settings, registry, lambda: flights, show_progress)
-        if running.settings.candidates:
-            seed_candidates(running.settings, registry, lambda: flights, show_progress)
-    stderr.print(f"published {' and '.join(published)}, starting the processes", style="dim")
-    return flights
+        data = prepare_stream(running.settings, registry, plan, show_progress)
+    stderr.print("published the first versions, starting the processes", style="dim")
+    return data
 
 
 def run_demo(running: LocalStack, replay: DemoReplay) -> DemoOutcome:

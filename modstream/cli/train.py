@@ -17,7 +17,8 @@ from modstream.cli.options import (
     check_model,
     check_stream,
 )
-from modstream.cli.output import open_progress
+from modstream.cli.output import open_progress, print_rows
+from modstream.cli.retrainings import RUN_DROP, run_row
 from modstream.cli.servers import require_stream
 from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.cli.train_options import (
@@ -27,21 +28,26 @@ from modstream.cli.train_options import (
     FalseNegativeOption,
     FalsePositiveOption,
     IgnoreOption,
+    JoinOption,
     LabelOption,
     OutputOption,
     SearcherOption,
+    StudyOption,
     TaskOption,
     TestOption,
     TimeOption,
+    check_study,
     table_options,
     write_artifact,
 )
-from modstream.cli.training_output import print_result
+from modstream.cli.training_output import print_joined, print_result
 from modstream.models.registry.refs import CHALLENGER
 from modstream.models.training.search import ProgressCallback
 from modstream.process.signals import stop_signals
 from modstream.process.slots import claim_model
-from modstream.retrain.retrain import Publication, retrain, train_table
+from modstream.retrain.recorded_training import in_this_process
+from modstream.retrain.retrain import Publication, RetrainPlan, join_table, retrain, train_table
+from modstream.retrain.shared_training import join_in_study, train_in_study
 from modstream.services.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -77,6 +83,8 @@ def train(
         typer.Option(min=1, help="Most hyperparameter settings to try.", show_default=False),
     ] = None,
     searcher: SearcherOption = None,
+    study: StudyOption = None,
+    join: JoinOption = False,
     metric: Annotated[
         str | None,
         typer.Option(help="The metric that decides: auc, accuracy, r2, ...", show_default=False),
@@ -119,24 +127,24 @@ def train(
     settings = override_train_settings(load_settings(stream=stream), given)
     name = model or settings.models[0]
     table = table_options(data, label, time, ignored, task, test)
+    check_study(study, table, settings.train.searcher, join=join)
     with ExitStack() as stack:
         registry = None
         if table is None or not dry_run:
             require_stream(settings)
             registry = stack.enter_context(open_models(settings))
         on_progress = stack.enter_context(show_progress())
+        if table is not None and study is not None and join:
+            joiner = join_in_study(study, settings.train, on_progress)
+            print_joined(join_table(settings, name, table, registry, joiner), as_json=as_json)
+            return
         if table is not None:
             publication = None if registry is None else Publication(registry, alias, reason)
-            result = train_table(settings, name, table, publication, on_progress)
+            trainer = in_this_process if study is None else train_in_study(study)
+            result = train_table(settings, name, table, publication, on_progress, trainer)
         elif registry is not None:
-            result = retrain(
-                settings,
-                registry,
-                name,
-                reason=reason,
-                on_progress=on_progress,
-                alias=None if dry_run else alias,
-            )
+            plan = RetrainPlan(reason, None if dry_run else alias, on_progress)
+            result = retrain(settings, registry, name, plan)
     if output is not None:
         write_artifact(result, output)
     print_result(result, alias, as_json=as_json)
@@ -170,14 +178,29 @@ def retrainer(
             callback=check_alias,
         ),
     ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="HOURS",
+            help="Also retrain after so many hours of event time.",
+            show_default=False,
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when all feedback has been read, for a scheduler.")
+    ] = False,
 ) -> None:
-    """Watch a model's metrics and its gate; train a challenger when the model needs retraining."""
+    """Follow a model's feedback and its gate; train a challenger when loss or inputs have changed.
+
+    `modstream retrainings list` shows what was trained, why, and with which result.
+    """
 
     def load() -> Settings:
         settings = load_settings(stream=stream)
-        if alias is None:
-            return settings
-        retrain_settings = replace(settings.retrain, alias=alias)
+        own = settings.retrain
+        hours = own.every_hours if every is None else every
+        retrain_settings = replace(own, alias=alias or own.alias, every_hours=hours)
         return settings.model_copy(update={"retrain": retrain_settings})
 
     logs.configure(load())
@@ -190,7 +213,10 @@ def retrainer(
             stop_signals() as stop,
             open_metrics(settings, "retrainer", name) as metrics,
         ):
-            run_retrainer(settings, name, stop, metrics)
+            done = run_retrainer(settings, name, stop, metrics, once=once)
+    if once:
+        empty = f"no retraining of {name} was due"
+        print_rows(list(map(run_row, done)), as_json=False, empty=empty, drop=RUN_DROP)
 
 
 def override_train_settings(settings: Settings, options: dict[str, Any]) -> Settings:

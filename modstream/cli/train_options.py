@@ -86,6 +86,21 @@ FalseNegativeOption = Annotated[
         min=0.0, help="Cost of a false negative, to choose a threshold.", show_default=False
     ),
 ]
+StudyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--study",
+        metavar="FILE|URL",
+        help="Share the search with other processes: a file, or the URL of a database.",
+        show_default=False,
+    ),
+]
+JoinOption = Annotated[
+    bool,
+    typer.Option(
+        "--join", help="Only take trials of the search that another process with --study ends."
+    ),
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option(
@@ -117,6 +132,25 @@ def table_options(
         if value:
             raise typer.BadParameter("name the table with --data", param_hint=name)
     return None
+
+
+def check_study(
+    study: str | None, table: TableOptions | None, searcher: str, *, join: bool
+) -> None:
+    """Check the options of a shared search.
+
+    Raises:
+        typer.BadParameter: there is no table, no study to join, or another searcher.
+    """
+    if study is None:
+        if join:
+            raise typer.BadParameter("name the study with --study", param_hint="--join")
+        return
+    if table is None:
+        # Two processes would read the topic up to different ends.
+        raise typer.BadParameter("name the table with --data", param_hint="--study")
+    if searcher != "halving":
+        raise typer.BadParameter(f"{searcher} shares no search", param_hint="--study")
 
 
 def write_artifact(result: RecordedTraining, path: Path) -> None:

@@ -49,6 +49,14 @@ def print_result(result: RecordedTraining, alias: str, *, as_json: bool) -> None
     stderr.print(f"report: {result.report}", soft_wrap=True)
 
 
+def print_joined(trials: int, *, as_json: bool) -> None:
+    """Print how many trials of a shared search this process has taken."""
+    if as_json:
+        print_json({"trials": trials})
+        return
+    stdout.print(f"took {trials} trials of the search", highlight=False)
+
+
 def print_decision(decision: DecisionThreshold) -> None:
     """Print the threshold by the costs of errors, and what it saves."""
     stdout.print(

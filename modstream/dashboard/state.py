@@ -1,11 +1,13 @@
 """The state of the dashboard: threads that follow a stream, and views of what they have read."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from time import time
 from typing import Self
 
 from modstream.broker.errors import BrokerError
 from modstream.dashboard.broker_watch import BrokerWatch
+from modstream.dashboard.experiment_reader import ExperimentReader
 from modstream.dashboard.figures import StreamFigures, counted_topics
 from modstream.dashboard.history_reader import HistoryReader
 from modstream.dashboard.model_pages import ModelPages
@@ -28,6 +30,7 @@ from modstream.dashboard.stream_views import StreamSources, labels_view, stream_
 from modstream.dashboard.updates import UpdateCallback, UpdateSignal
 from modstream.dashboard.view_cache import ViewCache
 from modstream.dashboard.window import HISTORY_MS, MAX_BUCKETS
+from modstream.experiments.experiment import Experiment
 from modstream.models.errors import ModelError
 from modstream.models.evaluation.version_classes import VersionClasses
 from modstream.operations.precompute.store_access import open_prediction_store
@@ -100,6 +103,7 @@ class DashboardState:
             self._stored,
         )
         self._finder = RequestFinder(connection, self._topics, self._registry)
+        self._experiments = ExperimentReader(settings.home)
         self._updates = UpdateSignal(self._mark)
         self._stream_views = ViewCache[StreamView]()
         self._model_views = ViewCache[ModelView | None]()
@@ -191,6 +195,14 @@ class DashboardState:
         """Return the models with predictions in the prediction store, by name."""
         return tuple(found for _, found in sorted(self._stored.latest.items()))
 
+    def experiments(self) -> Sequence[Experiment]:
+        """Return the experiments of the home directory, the newest first.
+
+        Raises:
+            HomeUnusable: their journal cannot be read.
+        """
+        return self._experiments.read()
+
     def labels_view(self) -> LabelsView:
         """Return the labels and what was set aside."""
         moment = self._moment()
@@ -224,6 +236,7 @@ class DashboardState:
             self._sampler.latest.number,
             self._monitoring.number,
             self._stored.number,
+            self._experiments.mark(),
             self._watch.error is None,
         )
 

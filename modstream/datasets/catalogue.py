@@ -7,7 +7,8 @@
     _locks/                       one for each data set that is written
 
 A version is written to `_staging` and moved to its place when it is complete: it exists as a whole
-or not at all. It is never changed.
+or not at all. It is never changed. The versions of a data set may also be commits of a Delta table
+(`delta.py`); its folder is then the table.
 """
 
 import re
@@ -17,7 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modstream.datasets.croissant import METADATA, read_facts, write_metadata
-from modstream.datasets.dataset import DataSet, DatasetFacts
+from modstream.datasets.dataset import DataSet, DatasetFacts, Form
+from modstream.datasets.delta import (
+    commit_version,
+    delta_versions,
+    is_delta,
+    read_delta_facts,
+)
 from modstream.datasets.errors import CatalogueUnusable, DatasetSealed
 from modstream.datasets.files import check_files, sync_folder
 from modstream.datasets.seal import Opening, record_opening
@@ -46,6 +53,8 @@ class Catalogue:
     def versions(self, name: str) -> list[int]:
         """Return the versions of a data set, ascending; none if it does not exist."""
         folder = self.folder / name
+        if is_delta(folder):
+            return delta_versions(folder)
         with _translated(folder):
             found = [one.parent.name for one in folder.glob(f"*/{METADATA}")]
         return sorted(int(number) for number in found if number.isdecimal())
@@ -57,7 +66,13 @@ class Catalogue:
             UnknownName: there is no such data set or version.
             CatalogueUnusable: its description cannot be read.
         """
-        return read_facts(self._folder(name))
+        return self._facts(name)[1]
+
+    def form(self, name: str) -> Form | None:
+        """Return how the versions of a data set are kept; None if it has none."""
+        if not self.versions(name):
+            return None
+        return "delta" if is_delta(self.folder / name) else "parquet"
 
     def check(self, name: str) -> None:
         """Raise unless the files of a version, also of a sealed one, are those that were written.
@@ -67,8 +82,7 @@ class Catalogue:
             DatasetChanged: a file is missing or has changed.
             CatalogueUnusable: it cannot be read.
         """
-        folder = self._folder(name)
-        check_files(folder, read_facts(folder))
+        check_files(*self._facts(name))
 
     def open(self, name: str, *, verify: bool = True) -> DataSet:
         """Return a version whose rows may be read.
@@ -83,8 +97,7 @@ class Catalogue:
             DatasetChanged: a file is missing or has changed.
             CatalogueUnusable: it cannot be read.
         """
-        folder = self._folder(name)
-        facts = read_facts(folder)
+        folder, facts = self._facts(name)
         found = DataSet(folder, facts)
         if facts.sealed:
             raise DatasetSealed(str(found))
@@ -105,10 +118,9 @@ class Catalogue:
             DatasetChanged: a file is missing or has changed: it is not the sealed one.
             CatalogueUnusable: it cannot be read, or the opening cannot be recorded.
         """
-        folder = self._folder(name)
-        facts = read_facts(folder)
+        folder, facts = self._facts(name)
         check_files(folder, facts)
-        record_opening(folder.parent, facts, reason, who)
+        record_opening(self.folder / facts.name, facts, reason, who)
         return DataSet(folder, facts)
 
     def openings(self, name: str) -> list[Opening]:
@@ -118,15 +130,19 @@ class Catalogue:
             UnknownName: there is no such data set.
             CatalogueUnusable: they cannot be read.
         """
-        return Opening.read_all(self._folder(name).parent)
+        plain, _ = self._find(name)
+        return Opening.read_all(self.folder / plain)
 
     @contextmanager
-    def create(self, name: str) -> Iterator[StagedVersion]:
+    def create(self, name: str, form: Form | None = None) -> Iterator[StagedVersion]:
         """Yield a new version to be written; `commit` adds it, otherwise nothing remains of it.
+
+        By default it is kept as the earlier versions are, or else as files of Parquet.
 
         Raises:
             LockHeld: another process writes a version of this data set.
-            CatalogueUnusable: the name is none, or the folder cannot be written.
+            CatalogueUnusable: the name is none, the folder cannot be written, or the earlier
+                versions are kept in another form.
         """
         if not NAME.fullmatch(name):
             raise CatalogueUnusable(
@@ -136,8 +152,17 @@ class Catalogue:
         with _translated(self.folder), hold_lock(self.folder / LOCKS / f"{name}.lock"):
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(parents=True)
+            present = self.form(name)
+            if form is not None and present not in {None, form}:
+                raise CatalogueUnusable(
+                    self.folder / name,
+                    f"it has versions of the form {present}: choose another name",
+                )
+            chosen = form or present or "parquet"
+            add = self._add_to_delta if chosen == "delta" else self._add
+            staged = StagedVersion(staging, name, self._next_version(name), add, form=chosen)
             try:
-                yield StagedVersion(staging, name, self._next_version(name), self._add)
+                yield staged
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 
@@ -151,17 +176,30 @@ class Catalogue:
         sync_folder(folder.parent)
         return DataSet(folder, facts)
 
+    def _add_to_delta(self, staging: Path, facts: DatasetFacts) -> DataSet:
+        """Commit a complete version to its table: from then on it exists."""
+        return commit_version(staging, self.folder / facts.name, facts)
+
     def _next_version(self, name: str) -> int:
         return max(self.versions(name), default=0) + 1
 
-    def _folder(self, name: str) -> Path:
+    def _facts(self, name: str) -> tuple[Path, DatasetFacts]:
+        """Return the folder with the files of a version, and what is known of it."""
+        plain, version = self._find(name)
+        folder = self.folder / plain
+        if is_delta(folder):
+            return folder, read_delta_facts(folder, version)
+        return folder / str(version), read_facts(folder / str(version))
+
+    def _find(self, name: str) -> tuple[str, int]:
+        """Return the name of a data set, and the version that is meant."""
         plain, _, number = name.partition("@")
         versions = self.versions(plain) if NAME.fullmatch(plain) else []
         if not versions:
             raise UnknownName("data set", plain, self.names(), REMEDY)
         if number and (not number.isdecimal() or int(number) not in versions):
             raise UnknownName(f"version of {plain}", number, map(str, versions))
-        return self.folder / plain / (number or str(versions[-1]))
+        return plain, int(number or versions[-1])
 
 
 @contextmanager

@@ -83,10 +83,11 @@ DATA_TYPES: Mapping[ColumnKind, str] = MappingProxyType(
 )
 
 
-def write_metadata(folder: Path, facts: DatasetFacts) -> None:
+def write_metadata(folder: Path, facts: DatasetFacts, name: str = METADATA) -> None:
     """Write the description of a version to its folder."""
     document = json.dumps(to_croissant(facts), indent=1)
-    path = folder / METADATA
+    path = folder / name
+    path.unlink(missing_ok=True)
     path.write_text(f"{document}\n", encoding="utf-8")
     path.chmod(0o444)
 
@@ -155,13 +156,15 @@ def _file_set(facts: DatasetFacts) -> list[dict[str, Any]]:
     """Return the set of all files, if there are several."""
     if len(facts.files) == 1:
         return []
+    # The folder of a Delta table also has the files of other versions.
+    names = [file.name for file in facts.files]
     return [
         {
             "@type": "cr:FileSet",
             "@id": "parts",
             "name": "parts",
             "encodingFormat": "application/x-parquet",
-            "includes": "*.parquet",
+            "includes": names if facts.form == "delta" else "*.parquet",
         }
     ]
 

@@ -12,6 +12,8 @@ from modstream.models.datasets.columns import DatasetColumn
 
 Access = Literal["private", "internal", "public"]
 """Who may read a data set, as a statement for people: modstream does not enforce it."""
+Form = Literal["parquet", "delta"]
+"""How the versions of a data set are kept: each in its folder, or all in a Delta table."""
 BATCH_ROWS = 65_536
 
 
@@ -74,6 +76,7 @@ class DatasetFacts(_Part):
     description: str = ""
     access: Access = "private"
     license: str | None = None
+    form: Form = "parquet"
     sealed: bool = False
     """Whether it is a test set that is opened only with a reason."""
 

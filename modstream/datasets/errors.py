@@ -32,10 +32,10 @@ class CatalogueUnusable(DatasetError):
 
 
 class DataLibraryMissing(DatasetError):
-    """A library of the extra `data` is not installed."""
+    """A library of the extra `data`, or of another one, is not installed."""
 
-    def __init__(self, library: str) -> None:
-        super().__init__(f"{library} is not installed: pip install 'modstream[data]'")
+    def __init__(self, library: str, extra: str = "data") -> None:
+        super().__init__(f"{library} is not installed: pip install 'modstream[{extra}]'")
         self.library = library
 
 

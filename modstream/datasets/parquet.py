@@ -13,8 +13,8 @@ from modstream.datasets.errors import CatalogueUnusable, DataLibraryMissing
 from modstream.models.datasets.columns import ColumnKind, DatasetColumn
 
 
-def load_library(name: str) -> Any:  # noqa: ANN401 - a module
-    """Import a library of the extra `data`.
+def load_library(name: str, extra: str = "data") -> Any:  # noqa: ANN401 - a module
+    """Import a library of an extra.
 
     Raises:
         DataLibraryMissing: it is not installed.
@@ -22,7 +22,7 @@ def load_library(name: str) -> Any:  # noqa: ANN401 - a module
     try:
         return import_module(name)
     except ImportError as error:
-        raise DataLibraryMissing(error.name or name) from None
+        raise DataLibraryMissing(error.name or name, extra) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from modstream.datasets.dataset import (
     DataSet,
     DatasetFacts,
     DatasetFile,
+    Form,
     Parent,
     Provenance,
 )
@@ -46,11 +47,14 @@ class StagedVersion:
     known: list[DatasetFile] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     first_number: int = 0
+    form: Form = "parquet"
 
     def new_file(self) -> Path:
         """Return where to write the next Parquet file."""
         number = self.first_number + len(self.known) + len(self.written)
-        self.written.append(f"part-{number}.parquet")
+        # All versions of a Delta table are in one folder.
+        stem = "part" if self.form == "parquet" else f"version-{self.version}-part"
+        self.written.append(f"{stem}-{number}.parquet")
         return self.folder / self.written[-1]
 
     def keep_files(self, earlier: DataSet) -> None:
@@ -122,6 +126,7 @@ class StagedVersion:
             description=description.description,
             access=description.access,
             license=description.license,
+            form=self.form,
             sealed=description.sealed,
         )
         return self.add(self.folder, facts)

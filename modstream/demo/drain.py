@@ -12,8 +12,12 @@ REQUIRED_ZERO_POLLS = 3
 
 
 def wait_until_ready(admin: Admin, topics: Topics, workers: int, stop: Event) -> None:
-    """Wait until all workers and the joiner are members of their consumer groups."""
-    wanted = {topics.group("worker"): workers, topics.group("joiner"): 1}
+    """Wait until all workers, the joiner and the aggregator are members of their groups."""
+    wanted = {
+        topics.group("worker"): workers,
+        topics.group("joiner"): 1,
+        topics.group("aggregator"): 1,
+    }
     while any(admin.count_members(group) < count for group, count in wanted.items()):
         if stop.wait(POLL_INTERVAL_S):
             return

@@ -94,9 +94,16 @@ def build_online(flights: pd.DataFrame, notify: ProgressCallback) -> tuple[Versi
 
 
 def build_candidate(
-    flights: pd.DataFrame, notify: ProgressCallback, name: str, build: Callable[[], Any]
+    flights: pd.DataFrame,
+    notify: ProgressCallback,
+    name: str,
+    build: Callable[[], Any],
+    schema: InputSchema = FLIGHT_SCHEMA,
 ) -> tuple[VersionSpec, bytes]:
-    """Train one River pipeline on the flights once, in order, as a candidate of `online`."""
+    """Train one River pipeline on the flights once, in order, as a candidate of `online`.
+
+    `schema` has all features of FLIGHT_SCHEMA, of which the pipeline learns.
+    """
     model = build()
     labels = flights["late"].astype(bool).tolist()
     for start in range(0, len(flights), CHUNK_ROWS):
@@ -105,41 +112,9 @@ def build_candidate(
         for row, label in zip(rows, labels[start : start + CHUNK_ROWS], strict=True):
             model.learn_one(row, label)
     notify(f"training {name}", 1.0)
-    return first_version_spec(
-        "online", "river", (False, True), library_versions("river"), flights
-    ), pack(model)
-
-
-def seed_candidates(
-    settings: Settings,
-    registry: Registry,
-    load_flights: Callable[[], pd.DataFrame],
-    notify: ProgressCallback,
-) -> None:
-    """Publish the missing candidates of `online`; the batch candidate is a copy of `frozen`.
-
-    The first of `CANDIDATE_PIPELINES` is the version that `seed` has published.
-
-    Raises:
-        ModelError: a model could not be published.
-    """
-    if BATCH_CANDIDATE in registry.aliases("online"):
-        return
-    flights, topics = select_training_flights(load_flights()), settings.topics()
-    frozen = registry.card("frozen")
-    batch = VersionSpec(
-        **dict(frozen) | {"name": "online", "metrics": {}, "offsets": {}, "parent": None}
-    )
-    first, *others = CANDIDATE_PIPELINES
-    registry.promote("online", registry.resolve("online"), first)
-    with Publisher(settings.connection, "modstream-seed") as publisher:
-        for name in others:
-            made = build_candidate(flights, notify, name, CANDIDATE_PIPELINES[name])
-            card = registry.publish(*made, alias=name, reason="first version")
-            publisher.send(model_event(topics, card, "publish", alias=name))
-        artifact = registry.artifact(frozen).content
-        card = registry.publish(batch, artifact, alias=BATCH_CANDIDATE, reason="first version")
-        publisher.send(model_event(topics, card, "publish", alias=BATCH_CANDIDATE))
+    used = library_versions("river")
+    spec = first_version_spec("online", "river", (False, True), used, flights, schema)
+    return spec, pack(model)
 
 
 CANDIDATE_PIPELINES: dict[str, Callable[[], Any]] = {
@@ -148,8 +123,6 @@ CANDIDATE_PIPELINES: dict[str, Callable[[], Any]] = {
     "plain": uncrossed_pipeline,
 }
 """The candidates that learn, by alias. The first is champion until another one is promoted."""
-BATCH_CANDIDATE = "batch"
-"""The alias of the candidate that was trained once and does not learn."""
 MODEL_BUILDERS: dict[str, ModelBuilder] = {"frozen": build_frozen, "online": build_online}
 """The function that builds each model of the demo."""
 
@@ -160,6 +133,7 @@ def first_version_spec(
     classes: Sequence[int | bool],
     used: dict[str, str],
     flights: pd.DataFrame,
+    schema: InputSchema = FLIGHT_SCHEMA,
 ) -> VersionSpec:
     """Return the spec of a first version. `learned` counts feedback rows, so it is 0."""
     rows = len(flights)
@@ -168,31 +142,32 @@ def first_version_spec(
         runtime=runtime,
         task="binary",
         classes=tuple(classes),
-        input_schema=with_learning_limits(FLIGHT_SCHEMA, flights_to_batch(flights)),
+        input_schema=with_learning_limits(schema, flights_to_batch(flights)),
         metrics={"learned": 0, "trained_on": rows},
         libraries=used,
         note=f"trained on {rows:,} flights from {TRAINING_START} to before {TRAINING_END}",
     )
 
 
-def flights_to_batch(flights: pd.DataFrame) -> Batch:
-    """Return flights as a batch of the models' schema."""
+def flights_to_batch(flights: pd.DataFrame, schema: InputSchema = FLIGHT_SCHEMA) -> Batch:
+    """Return flights as a batch of a schema whose features are columns."""
     rows: list[dict[str, object]] = [
-        dict(zip(FLIGHT_SCHEMA.names, row, strict=True))
-        for row in flights[list(FLIGHT_SCHEMA.names)].itertuples(index=False)
+        dict(zip(schema.names, row, strict=True))
+        for row in flights[list(schema.names)].itertuples(index=False)
     ]
-    return FLIGHT_SCHEMA.parse_rows(rows).batch
+    return schema.parse_rows(rows).batch
 
 
 def with_learning_limits(schema: InputSchema, batch: Batch) -> InputSchema:
     """Return the schema with hard limits for training rows: `RANGE_FACTOR` times the range seen.
 
-    A learner must see record-breaking weather, but not values such as 1e300.
+    A learner must see record-breaking weather, but not values such as 1e300. Features that the
+    batch does not have, such as those that the stream computes, have no limits.
     """
     bounded = []
     for feature in schema.features:
-        column = batch.columns[feature.name]
-        if feature.kind != "float":
+        column = batch.columns.get(feature.name)
+        if feature.kind != "float" or column is None:
             bounded.append(feature)
             continue
         low, high = float(column.min()), float(column.max())

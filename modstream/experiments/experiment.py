@@ -30,7 +30,7 @@ class DataRecord(_Part):
 
 
 class TrialSummary(_Part):
-    """A trial of the search: its mean score and deviation over the folds."""
+    """A trial of the search: its scores in the folds, their mean and their deviation."""
 
     kind: str
     hyperparameters: Mapping[str, Any] = Field(default_factory=dict)
@@ -39,6 +39,39 @@ class TrialSummary(_Part):
     folds: int
     stride: int
     cpu_seconds: float
+    scores: tuple[float, ...] = ()
+
+
+class SliceRecord(_Part):
+    """A group of rows of the folds on which the chosen model errs most: its mean loss.
+
+    `rest_loss` is the mean loss of all other rows, `p_value` that of the test, adjusted.
+    """
+
+    name: str
+    rows: int
+    loss: float
+    rest_loss: float | None
+    p_value: float | None = None
+
+
+class ConfusionRecord(_Part):
+    """The number of test rows by true class (rows) and predicted class (columns).
+
+    `threshold` is the probability from which the second class of two is predicted.
+    """
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    threshold: float | None = None
+
+
+class TriggerRecord(_Part):
+    """Why a retrainer has trained: a sentence, and the figures that it found, by name."""
+
+    kind: str
+    reason: str
+    figures: Mapping[str, float] = Field(default_factory=dict)
 
 
 class Experiment(_Part):
@@ -46,7 +79,8 @@ class Experiment(_Part):
 
     `state` is `failed` if it ended with an error, of which `reason` is the text. `version` is the
     version that was published, if one was. `searched` and `spent` are seconds by clock, of the
-    search and of the whole training.
+    search and of the whole training. `artifact_sha256` is the hash of the model. `trigger` is set
+    if a retrainer has begun it.
     """
 
     format: int = FORMAT
@@ -69,3 +103,7 @@ class Experiment(_Part):
     libraries: Mapping[str, str] = Field(default_factory=dict)
     version: int | None = None
     report: str | None = None
+    trigger: TriggerRecord | None = None
+    artifact_sha256: str = ""
+    slices: tuple[SliceRecord, ...] = ()
+    confusions: tuple[ConfusionRecord, ...] = ()

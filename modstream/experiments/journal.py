@@ -57,7 +57,7 @@ class Journal:
             return []
         except OSError as error:
             raise HomeUnusable(self.path.parent, error.strerror or str(error)) from None
-        found = map(_parse, lines)
+        found = map(parse_line, lines)
         return [one for one in found if one is not None]
 
     def find(self, name: str) -> Experiment:
@@ -75,12 +75,17 @@ class Journal:
             raise UnknownName("experiment", name, [one.id for one in known], REMEDY)
         return found[0]
 
+    def get(self, experiment_id: str) -> Experiment | None:
+        """Return the experiment with an id, or None if there is none."""
+        return next((one for one in self.read() if one.id == experiment_id), None)
+
     def test_openings(self, sha256: str) -> int:
         """Return how many experiments were tested on the rows with a hash."""
         return sum(one.state != "failed" and one.data.test_sha256 == sha256 for one in self.read())
 
 
-def _parse(line: bytes) -> Experiment | None:
+def parse_line(line: bytes) -> Experiment | None:
+    """Return the experiment of a line of the journal; None if it is none."""
     try:
         return Experiment.model_validate_json(line)
     except ValidationError:

@@ -8,7 +8,9 @@ from math import isfinite
 from typing import Any
 
 from modstream.experiments.code_version import code_version
-from modstream.experiments.experiment import DataRecord, Experiment, TrialSummary
+from modstream.experiments.confusion import confusions_of
+from modstream.experiments.experiment import DataRecord, Experiment, SliceRecord, TrialSummary
+from modstream.models.evaluation.monitoring.slices import SliceFigures
 from modstream.models.training.budget import Spent
 from modstream.models.training.settings import TrainSettings
 from modstream.models.training.train import TrainingResult
@@ -37,6 +39,15 @@ def experiment_of(
         searched=_seconds(training.searched),
         spent=_seconds(training.spent),
         libraries=training.spec.libraries,
+        artifact_sha256=sha256(training.artifact).hexdigest(),
+        slices=tuple(map(_slice, training.analysis.slices)),
+        confusions=confusions_of(
+            training.labels,
+            training.predictions,
+            training.spec.task,
+            training.spec.classes,
+            None if training.decision is None else training.decision.threshold,
+        ),
     )
 
 
@@ -51,6 +62,14 @@ def failed_experiment(
         reason=error,
         metric=settings.metric,
     )
+
+
+def abandoned_experiment(model: str, reason: str, settings: TrainSettings) -> Experiment:
+    """Return the experiment of a training whose process was ended before it had any result."""
+    nothing = DataRecord(
+        source="", sha256="", rows=0, features=(), test_rows=0, test_sha256="", test_openings=0
+    )
+    return failed_experiment(model, "", reason, nothing, settings)
 
 
 def _identity(model: str, data: DataRecord, settings: TrainSettings) -> Mapping[str, Any]:
@@ -75,6 +94,17 @@ def _summary(trial: ModelTrial) -> TrialSummary:
         folds=len(trial.scores),
         stride=trial.stride,
         cpu_seconds=round(trial.seconds, 3),
+        scores=trial.scores,
+    )
+
+
+def _slice(found: SliceFigures) -> SliceRecord:
+    return SliceRecord(
+        name=found.name,
+        rows=found.count,
+        loss=found.loss,
+        rest_loss=_finite(found.rest_loss),
+        p_value=found.p_value,
     )
 
 

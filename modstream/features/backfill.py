@@ -10,7 +10,7 @@ from modstream.broker.client.transactions import TransactionalProducer
 from modstream.broker.wire.record_limits import RecordLimits
 from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.features.definitions import Definitions
-from modstream.features.snapshot import read_snapshot
+from modstream.features.snapshot import read_progress
 from modstream.processors.aggregate.events import EventDecoder
 from modstream.processors.aggregate.updates import (
     BACKFILL,
@@ -51,7 +51,7 @@ def backfill(settings: Settings, found: Definitions) -> BackfillResult:
     features, topic = found.features, settings.topics().features
     decoder = EventDecoder(settings.topics(), features)
     codec = UpdateCodec(topic, features.aggregations)
-    progress = read_snapshot(settings, found).progress
+    progress = read_progress(settings, found)
     state, updates, records, events = FeatureState(features), [], 0, 0
     for gap in _gaps(settings, decoder, progress):
         partition = TopicPartition.parse(gap.owner)
@@ -71,7 +71,7 @@ def backfill(settings: Settings, found: Definitions) -> BackfillResult:
         for owner in state.owners
         for key, partial in state.items(owner)
     ]
-    _write(settings, [*map(codec.encode, partials), *map(codec.encode, updates)])
+    write_updates(settings, [*map(codec.encode, partials), *map(codec.encode, updates)])
     return BackfillResult(records, events, len(partials))
 
 
@@ -89,7 +89,8 @@ def _gaps(settings: Settings, decoder: EventDecoder, progress: Progress) -> Iter
             yield Gap(owner, first, starts)
 
 
-def _write(settings: Settings, records: list[ProducerRecord]) -> None:
+def write_updates(settings: Settings, records: list[ProducerRecord]) -> None:
+    """Write records to the topic of features, in one transaction."""
     if not records:
         return
     client_id = f"{settings.topics().group('aggregator')}-backfill"

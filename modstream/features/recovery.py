@@ -13,6 +13,7 @@ from modstream.processors.aggregate.updates import UnknownUpdate, Update, Update
 from modstream.processors.errors import UnreadableFeatureState
 
 POLL_SECONDS = 0.2
+POLL_RECORDS = 1000
 
 
 def feature_partition(topic: str) -> TopicPartition:
@@ -28,10 +29,21 @@ def read_to_present(
     The end is that of all transactions that are open now: their outcome is awaited. So an owner
     that was just assigned sees all that its predecessor has committed.
     """
+    for records in polls_to_present(connection, reader, topic, stop):
+        yield from records
+
+
+def polls_to_present(
+    connection: Connection, reader: Reader, topic: str, stop: Event, *, committed: bool = False
+) -> Iterator[list[Record]]:
+    """Yield these records as they are polled.
+
+    With `committed`, no transaction is awaited: the end is where the first one is open.
+    """
     partition = feature_partition(topic)
-    end = Admin(connection).end_offsets([topic])[partition]
+    end = Admin(connection).end_offsets([topic], committed=committed)[partition]
     while reader.positions[partition] < end and not stop.is_set():
-        yield from reader.poll(POLL_SECONDS)
+        yield reader.poll(POLL_SECONDS, POLL_RECORDS)
 
 
 def read_updates(

@@ -1,6 +1,6 @@
 """Runs as lineage describes them: a job, what it read, and the versions that it made or moved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -98,6 +98,22 @@ def learning_run(
         id=run_id(card, JobKind.LEARN),
         offsets=ranges(parent.offsets, card.offsets),
         inputs=(parent,),
+        outputs=(card,),
+        alias=alias,
+        reason=reason,
+    )
+
+
+def mean_run(
+    topics: Topics, card: ModelCard, parts: Sequence[ModelCard], alias: str | None, reason: str
+) -> LineageRun:
+    """Return the run of a version that a learner has made of the newest versions of its parts."""
+    return LineageRun(
+        JobKind.LEARN,
+        topics.stream,
+        card.name,
+        id=run_id(card, JobKind.LEARN),
+        inputs=tuple(parts),
         outputs=(card,),
         alias=alias,
         reason=reason,

@@ -22,14 +22,27 @@ T = TypeVar("T")
 TTL_SECONDS = 1.0
 """How long a description is repeated without asking the registry again."""
 MAX_CACHED = 1000
+OPTIONAL = "optional_inputs"
+"""The property of a model with the inputs that the stream has for requests without them."""
 DATATYPES = {"float": "FP64", "int": "INT64", "bool": "BOOL", "string": "BYTES"}
 
 
-class RegistryCatalog:
-    """Describes models from their cards; thread-safe."""
+def no_names() -> frozenset[str]:
+    """Return the features of a stream that computes none."""
+    return frozenset()
 
-    def __init__(self, registry: Registry) -> None:
+
+class RegistryCatalog:
+    """Describes models from their cards; thread-safe.
+
+    `read_added` returns the names of the features that the stream adds to requests.
+    """
+
+    def __init__(
+        self, registry: Registry, read_added: Callable[[], frozenset[str]] = no_names
+    ) -> None:
         self._registry = registry
+        self._read_added = read_added
         self._cache: dict[tuple[str, int | str], tuple[float, ModelDescription | None]] = {}
         self._lock = Lock()
 
@@ -65,7 +78,7 @@ class RegistryCatalog:
         except ModelNotFound:
             return None
         versions = [card.version] if isinstance(version, int) else self._numbers(model)
-        return describe_card(card, tuple(map(str, versions)))
+        return describe_card(card, tuple(map(str, versions)), self._read_added())
 
     def _numbers(self, model: str) -> list[int]:
         """Return the versions of a model whose artifacts are still stored."""
@@ -93,8 +106,13 @@ def translate(read: Callable[[], T]) -> T:
         raise NotServing(str(error)) from None
 
 
-def describe_card(card: ModelCard, versions: tuple[str, ...]) -> ModelDescription:
-    """Return the description of a version in the words of the protocol."""
+def describe_card(
+    card: ModelCard, versions: tuple[str, ...], added: frozenset[str] = frozenset()
+) -> ModelDescription:
+    """Return the description of a version in the words of the protocol.
+
+    Its inputs are those that a client must send. Those that the stream adds are a property.
+    """
     properties = {"task": card.task, "version": str(card.version), "sha256": card.sha256}
     if card.task == "tensors":
         inputs = [
@@ -106,7 +124,10 @@ def describe_card(card: ModelCard, versions: tuple[str, ...]) -> ModelDescriptio
             for one in card.output_tensors
         ]
     else:
-        inputs = [_input(one) for one in card.input_schema.features]
+        features = card.input_schema.features
+        inputs = [_input(one) for one in features if one.name not in added]
+        optional = [one.name for one in features if one.name in added]
+        properties |= {OPTIONAL: ", ".join(optional)} if optional else {}
         outputs = _outputs(card)
     return ModelDescription(
         name=card.name,

@@ -1,6 +1,6 @@
 """The report of a stream's audit as one self-contained HTML page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from modstream.report.formatting import (
 )
 from modstream.report.html_parts import render_plot, render_table
 from modstream.report.monitoring_page import monitoring_sections
+from modstream.report.report_table import ReportTable
 from modstream.report.style import CSS
 from modstream.report.tables import report_tables
 
@@ -31,18 +32,18 @@ FOOTER = (
 )
 
 
-def write_page(result: AuditResult, path: Path) -> None:
-    """Write the page to a file, and create its folder."""
+def write_page(result: AuditResult, path: Path, first: Sequence[ReportTable] = ()) -> None:
+    """Write the page to a file, and create its folder; the tables `first` stand before all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_page(result), encoding="utf-8")
+    path.write_text(render_page(result, first), encoding="utf-8")
 
 
-def render_page(result: AuditResult) -> str:
+def render_page(result: AuditResult, first: Sequence[ReportTable] = ()) -> str:
     """Return the HTML document."""
     body = f"""<dl class="key">{"".join(_headline_numbers(result))}</dl>
 <p class="models">{"".join(_legend(result))}</p>
 {"".join(_plots(result))}
-{"".join(map(render_table, report_tables(result)))}
+{"".join(map(render_table, (*first, *report_tables(result))))}
 {"".join(monitoring_sections(result.monitoring))}
 {"".join(f'<p class="lines">{escape(one)}</p>' for one in absent_parts(result))}"""
     return render_verdict_document(

@@ -7,6 +7,7 @@ from modstream.audit.quality import ModelQuality
 from modstream.audit.result import AuditResult
 from modstream.processors.join.label_stats import delay_quantile
 from modstream.report.absent_parts import has_labels
+from modstream.report.candidate_table import candidate_table
 from modstream.report.decision_table import decision_table
 from modstream.report.formatting import (
     PLACEHOLDER,
@@ -44,6 +45,7 @@ def report_tables(result: AuditResult) -> tuple[ReportTable, ...]:
         _label_table,
         _learning_table,
         _quality_table,
+        candidate_table,
         decision_table,
         _latency_table,
     )

@@ -18,16 +18,17 @@ from modstream.broker.client.topic_limits import read_record_limits
 from modstream.broker.loop.loop import Loop
 from modstream.broker.loop.ports import BatchStats
 from modstream.broker.wire.records import Record, TopicPartition
+from modstream.features.counts import open_counts
 from modstream.features.definitions import DefinitionReader, Definitions, open_definitions
-from modstream.features.recovery import Recovery
 from modstream.models.registry.feature_definitions import FeatureDefinitionTable
 from modstream.process.activity import ActivityLog
 from modstream.process.background import BackgroundThread
 from modstream.process.gc_tuning import relaxed_gc
 from modstream.process.health import HealthFiles
 from modstream.process.watchdog import StallWatchdog
+from modstream.processors.aggregate.counts import Counts
 from modstream.processors.aggregate.events import EventDecoder
-from modstream.processors.aggregate.handler import AggregateHandler
+from modstream.processors.aggregate.handler import AggregateHandler, Bounds
 from modstream.processors.aggregate.updates import UpdateCodec
 from modstream.services.group_probe import GroupProbe
 from modstream.settings import Settings
@@ -62,23 +63,45 @@ def run_revision(
     metrics: ProcessMetrics,
     series: AggregatorMetrics,
 ) -> None:
-    """Aggregate events by one revision of the definitions until `stop` is set."""
+    """Aggregate events by one revision of the definitions until `stop` is set.
+
+    Raises:
+        StateUnusable: the state on disk cannot be read or written.
+        TooManyPartials: the features need more partial aggregates than are allowed.
+    """
+    topics = settings.topics()
+    Admin(settings.connection).wait_ready(
+        [topics.features, *EventDecoder(topics, found.features).topics]
+    )
+    codec = UpdateCodec(topics.features, found.features.aggregations)
+    with open_counts(settings, found.features, codec, stop) as counts:
+        aggregate(settings, found, counts, stop, metrics, series)
+
+
+def aggregate(
+    settings: Settings,
+    found: Definitions,
+    counts: Counts,
+    stop: Event,
+    metrics: ProcessMetrics,
+    series: AggregatorMetrics,
+) -> None:
+    """Count events until `stop` is set."""
     topics, connection = settings.topics(), settings.connection
     group = topics.group("aggregator")
     decoder = EventDecoder(topics, found.features)
     admin = Admin(connection)
-    admin.wait_ready([topics.features, *decoder.topics])
     client_id = f"{group}-{settings.instance_name}"
     source = GroupConsumer(connection, group, decoder.topics, settings.batch, client_id)
     source.limits.update(read_record_limits(admin, [topics.features]))
-    codec = UpdateCodec(topics.features, found.features.aggregations)
+    lateness_ms = round(settings.stream_features.lateness_minutes * MS_PER_MINUTE)
     handler = AggregateHandler(
         found.features,
         decoder,
-        codec,
-        Recovery(connection, topics.features, codec, stop),
+        UpdateCodec(topics.features, found.features.aggregations),
+        counts,
         source.assignment_epoch,
-        round(settings.stream_features.lateness_minutes * MS_PER_MINUTE),
+        Bounds(lateness_ms, settings.stream_features.partials_limit),
     )
     series.watch(handler, decoder)
     stats = AggregatorStats()
@@ -132,9 +155,10 @@ class AnnouncingSource:
         batch = self._source.poll(max_records)
         epochs = {one: self._source.assignment_epoch(one) for one in self._source.owned}
         new = [one for one, epoch in epochs.items() if self._announced.get(one) != epoch]
+        self._handler.end(self._announced.keys() - epochs.keys())
         if new:
             self._announce(new)
-            self._announced = epochs
+        self._announced = epochs
         return batch
 
     def _announce(self, partitions: Sequence[TopicPartition]) -> None:

@@ -94,6 +94,8 @@ class AliasFollower:
             return self.seen[alias]
         if alias == champion:
             return found  # It is published under `champion`, and this alias is at an older version.
+        if alias == CHAMPION and champion in self.candidates.frozen and champion != LAST_GOOD:
+            return found  # A batch model that was published again meanwhile: `champion` follows.
         card = self._cards().get(champion if alias == CHAMPION else alias)
         return found if card is None else card.version
 
@@ -108,12 +110,19 @@ class AliasFollower:
             is_own = self._follow_version(CHAMPION, serving, card)
         elif owner is None:
             self._leave(CHAMPION, card.version, "it is none of the candidates")
+        elif self._is_older_mean(serving, card):
+            self._leave(CHAMPION, card.version, f"it is an earlier version of {serving}")
         else:
             self._attach(CHAMPION, card.version)
         if is_own and serving == self.candidates.gate.champion:
             return None
         self.candidates.appoint(serving)
         return serving
+
+    def _is_older_mean(self, candidate: str, card: ModelCard) -> bool:
+        """Return whether a version is an earlier one of a mean, which is made of newer parts."""
+        newest = self.candidates.card_of(candidate) if candidate in self.candidates.means else None
+        return newest is not None and card.version < newest.version
 
     def _owner(self, card: ModelCard, aliases: Mapping[str, int]) -> str | None:
         """Return the candidate that a version belongs to, if any."""
@@ -209,12 +218,18 @@ class AliasFollower:
         return self.candidates.lead.card.name
 
     def _cards(self) -> dict[str, ModelCard]:
-        """Return the newest card of each candidate, learners first, the last-good version last."""
+        """Return the newest card of each candidate, learners first, the last-good version last.
+
+        A mean without a version is left out.
+        """
         models: Iterable[tuple[str, Learner | FrozenModel]] = (
             *self.candidates.learners.items(),
             *self.candidates.frozen.items(),
         )
         cards = {name: one.card for name, one in models}
+        for name, mean in self.candidates.means.items():
+            if mean.published is not None:
+                cards[name] = mean.published.card
         if LAST_GOOD in cards:
             cards[LAST_GOOD] = cards.pop(LAST_GOOD)
         return cards

@@ -1,19 +1,22 @@
 """The candidates of a model in the registry: one model name, and an alias for each candidate.
 
-The versions of a learning candidate are published under the alias `champion` while it serves, else
-under its own alias. Each version's note names its candidate. A batch model is published under its
-own alias by a retrainer or an operator. The alias `last-good` points at the last-good version.
+The versions of a learning candidate, and those of a mean, are published under the alias `champion`
+while it serves, else under its own alias. Each version's note names its candidate. A batch model is
+published under its own alias by a retrainer or an operator. The alias `last-good` points at the
+last-good version.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import structlog
 
 from modstream.errors import RuntimeCannotLearn
-from modstream.models.errors import UnreadableArtifact
+from modstream.models.errors import ArtifactError, UnreadableArtifact
 from modstream.models.evaluation.version_classes import VersionClasses, VersionLabels
-from modstream.models.registry.refs import LAST_GOOD
+from modstream.models.registry.errors import ArtifactDeleted, ModelNotFound
+from modstream.models.registry.refs import CHAMPION, LAST_GOOD
 from modstream.models.registry.registry import Registry
+from modstream.models.runtimes.mean.artifact import MEAN, check_parts
 from modstream.models.schema.card import ModelCard
 from modstream.models.serving.loader import load_version
 from modstream.processors.learn.atomic_update import AnyLearningRuntime
@@ -21,6 +24,7 @@ from modstream.processors.learn.learner import Learner
 from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.gate import PromotionGate
 from modstream.processors.promote.losses import COMPARABLE_TASKS
+from modstream.processors.promote.mean_candidate import MeanCandidate
 from modstream.processors.promote.state_rollback import FrozenModel
 from modstream.registry.access import load_trust, newest_learning_version
 from modstream.registry.card_lookup import card_finder
@@ -57,7 +61,7 @@ def resume(settings: Settings, registry: Registry, model: str) -> ChampionChalle
         NoReadableVersion: if neither a learner's newest version nor any before it can be read.
         ModelError: if a candidate has no version or cannot be loaded.
     """
-    names = settings.candidates or (SINGLE,)
+    names = [name for name in settings.candidates or (SINGLE,) if name not in settings.means]
     cards = {name: newest_version(registry, model, name) for name in names}
     versions = VersionClasses(card_finder(registry))
     loaded = {
@@ -71,15 +75,61 @@ def resume(settings: Settings, registry: Registry, model: str) -> ChampionChalle
     if not settings.candidates:
         return ChampionChallenger(learners, PromotionGate(SINGLE, settings.gate), is_gated=False)
     frozen |= load_last_good(settings, registry, model)
-    champion = current_champion(registry, model, loaded)
-    if champion not in learners | frozen:
+    means = load_means(settings, registry, model, cards)
+    versions_of_means = {
+        name: one.published for name, one in means.items() if one.published is not None
+    }
+    unread = means.keys() - versions_of_means.keys()
+    champion = current_champion(registry, model, loaded | versions_of_means, unread)
+    if champion not in learners | frozen | means:
         champion = next(iter(learners))
-    first_test = max(last_test_number(card) for card in cards.values()) + 1
-    gate = PromotionGate(champion, settings.gate, first_test)
+    tested = [*cards.values(), *(one.card for one in versions_of_means.values())]
+    gate = PromotionGate(champion, settings.gate, max(map(last_test_number, tested)) + 1)
     is_gated = are_comparable(cards.values())
     if not is_gated:
         structlog.get_logger(__name__).warning("candidates are not compared", model=model)
-    return ChampionChallenger(learners, gate, frozen, is_gated=is_gated)
+    warn_of_features(next(iter(learners.values())).card, cards)
+    return ChampionChallenger(learners, gate, frozen, means, is_gated=is_gated)
+
+
+def load_means(
+    settings: Settings, registry: Registry, model: str, cards: Mapping[str, ModelCard]
+) -> dict[str, MeanCandidate]:
+    """Return the candidates that are means, each with its newest version if that can be loaded.
+
+    Raises:
+        NotConvertible: the newest versions of the parts have no mean.
+    """
+    means = {}
+    for name, mean in settings.means.items():
+        check_parts([cards[part] for part in mean.parts])
+        published = load_newest_mean(settings, registry, model, name)
+        means[name] = MeanCandidate(mean.parts, mean.weight_of_each, published)
+    return means
+
+
+def load_newest_mean(
+    settings: Settings, registry: Registry, model: str, name: str
+) -> FrozenModel | None:
+    """Return a mean's newest version; None if there is none that can be loaded."""
+    try:
+        card = newest_version(registry, model, name)
+        return load_model(settings, registry, card) if card.runtime == MEAN else None
+    except (ModelNotFound, ArtifactError, ArtifactDeleted) as error:
+        structlog.get_logger(__name__).info("mean is made anew", mean=name, cause=str(error))
+        return None
+
+
+def warn_of_features(lead: ModelCard, cards: Mapping[str, ModelCard]) -> None:
+    """Log which candidates are not compared, as the lead's rows lack features that they have."""
+    for name, card in cards.items():
+        missing = set(card.input_schema.names) - set(lead.input_schema.names)
+        if missing:
+            structlog.get_logger(__name__).warning(
+                "candidate not compared: the lead does not have all of its features",
+                candidate=name,
+                missing=sorted(missing),
+            )
 
 
 def are_comparable(cards: Iterable[ModelCard]) -> bool:
@@ -148,16 +198,39 @@ def newest_version(registry: Registry, model: str, candidate: str) -> ModelCard:
 
 
 def current_champion(
-    registry: Registry, model: str, candidates: Mapping[str, Learner | FrozenModel]
+    registry: Registry,
+    model: str,
+    candidates: Mapping[str, Learner | FrozenModel],
+    unread: Collection[str] = (),
 ) -> str:
-    """Return which candidate serves; `LAST_GOOD` if the last-good version serves."""
+    """Return which candidate serves; `LAST_GOOD` if the last-good version serves.
+
+    `unread` are further candidates, whose newest versions cannot be read.
+    """
     champion, last_good = registry.card(model), last_good_version(registry, model)
     for name, one in candidates.items():
         if champion.version == one.card.version or (
             is_version_of(champion, name) and champion.version != last_good
         ):
             return name
-    return LAST_GOOD if champion.version == last_good else next(iter(candidates))
+    if champion.version == last_good:
+        return LAST_GOOD
+    for name in unread:
+        if is_version_of(champion, name):
+            return name
+    former = (name for name in candidates if was_published_under(registry, champion, name))
+    return next(former, next(iter(candidates)))
+
+
+def was_published_under(registry: Registry, champion: ModelCard, candidate: str) -> bool:
+    """Return whether the champion is an earlier version of a batch candidate.
+
+    It is not if an operator has rolled the alias `champion` back to it.
+    """
+    moves = registry.moves(champion.name, CHAMPION)
+    if moves and moves[-1].action == "rollback":
+        return False
+    return champion.version in {one.new for one in registry.moves(champion.name, candidate)}
 
 
 def updated_batch_models(

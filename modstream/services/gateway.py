@@ -16,6 +16,8 @@ import uvloop
 from modstream import __version__
 from modstream.broker.client.admin import Admin
 from modstream.broker.errors import BrokerError
+from modstream.features.names import FeatureNames
+from modstream.operations.privacy.sealing import request_sealer
 from modstream.process.background import BackgroundThread
 from modstream.process.gc_tuning import relaxed_gc
 from modstream.process.health import HealthFiles, HealthReport
@@ -140,7 +142,8 @@ def gateway_context(
     with ExitStack() as stack:
         access = stack.enter_context(open_access(settings))
         registry = stack.enter_context(open_registry(settings))
-        catalog = RegistryCatalog(registry)
+        added = stack.enter_context(FeatureNames(settings))
+        catalog = RegistryCatalog(registry, added.read)
         idempotency = stack.enter_context(open_idempotency(settings))
         store = stack.enter_context(open_stored_answers(settings, catalog))
         topics = [route.topics for route in streams.values()]
@@ -162,7 +165,10 @@ def gateway_context(
         yield (
             GatewayContext(
                 settings=gateway,
-                data=DataPlane(streams, exchange, link, pending, finder, idempotency),
+                data=DataPlane(
+                    *(streams, exchange, link, pending, finder, idempotency),
+                    request_sealer(settings),
+                ),
                 catalog=catalog,
                 presence=presence,
                 statistics=AnswerStatistics(),

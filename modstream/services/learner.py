@@ -15,6 +15,7 @@ from modstream.broker.loop.crash_guard import TRIAL_SECONDS, CrashGuard
 from modstream.broker.loop.crash_journal import JOURNAL_FOLDER, CrashJournal
 from modstream.broker.wire.records import Record, TopicPartition
 from modstream.lineage.emitter import open_lineage
+from modstream.models.registry.registry import Registry
 from modstream.process.activity import ActivityLog
 from modstream.process.gc_tuning import relaxed_gc
 from modstream.process.health import HealthFiles
@@ -26,6 +27,7 @@ from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.registry.access import open_registry, wait_for_model
 from modstream.services.alias_follower import AliasFollower
 from modstream.services.candidates import load_model, resume, updated_batch_models
+from modstream.services.mean_publisher import MeanPublisher
 from modstream.services.reader_probe import ReaderProbe
 from modstream.services.release_manager import ReleaseManager
 from modstream.services.version_publisher import VersionPublisher
@@ -62,13 +64,14 @@ def run_learner(
             return
         candidates = resume(settings, registry, model)
         measured = metrics.add(LearnerMetrics())
-        measured.watch(candidates.learners)
+        measured.watch(candidates.learners, candidates.means)
         publishers = {
             name: VersionPublisher(
                 registry, publisher, learner, topics, name, measured.update, lineage
             )
             for name, learner in candidates.learners.items()
         }
+        means = mean_publishers(settings, registry, candidates, next(iter(publishers.values())))
         find_batch_updates = partial(updated_batch_models, settings, registry, model)
         start, group = start_offsets(candidates), topics.group("learner")
         journal = CrashJournal(settings.home / JOURNAL_FOLDER / f"{group}-{model}")
@@ -78,7 +81,7 @@ def run_learner(
         )
         follower = AliasFollower(registry, candidates, partial(load_model, settings, registry))
         releases = ReleaseManager(
-            registry, candidates, publishers, follower, find_batch_updates, guard
+            registry, candidates, publishers, follower, find_batch_updates, means, guard
         )
         releases.announce_resumed()
         with journal, Reader(settings.connection, [topics.feedback], start, group=group) as reader:
@@ -101,6 +104,24 @@ def run_learner(
                 throttle = PublishThrottle(settings.publish)
                 learn(reader, releases, throttle, stop, learn_batch)
         log.info("learner stopped", model=model, learned=candidates.lead.counts.learned)
+
+
+def mean_publishers(
+    settings: Settings, registry: Registry, candidates: ChampionChallenger, lead: VersionPublisher
+) -> dict[str, MeanPublisher]:
+    """Return the publishers of the candidates that are means, by name."""
+    share, rows = settings.publish.max_time_share, settings.model_cache.warm_up_rows
+    return {
+        name: MeanPublisher(
+            registry,
+            candidates,
+            name,
+            lead,
+            PublishThrottle(PublishSettings(settings.means[name].min_interval_seconds, share)),
+            rows,
+        )
+        for name in candidates.means
+    }
 
 
 def owned_for_life(_partition: TopicPartition) -> int:
@@ -135,6 +156,7 @@ def learn(
             if releases.publish():
                 reader.commit(next_positions(releases.candidates.lead))
             throttle.record_cost(perf_counter() - start)
+        releases.publish_means()
         if metrics_throttle.is_due():
             start = perf_counter()
             releases.publish_metrics()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from modstream.broker.loop.crash_guard import CrashGuard
+from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.lineage.runs import JobKind, change_run
 from modstream.models.errors import ModelError
@@ -16,9 +17,10 @@ from modstream.models.schema.card import ModelCard
 from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.decision import Decision
 from modstream.processors.promote.state_rollback import FrozenModel
-from modstream.registry.events import decision_event
+from modstream.registry.events import decision_event, model_event
 from modstream.services.alias_follower import AliasFollower
 from modstream.services.candidates import SINGLE
+from modstream.services.mean_publisher import MeanPublisher
 from modstream.services.version_publisher import VersionPublisher
 
 CHALLENGER_PUBLISH_EVERY = 10
@@ -28,6 +30,15 @@ CHALLENGER_PUBLISH_EVERY = 10
 def no_updates(_frozen: Mapping[str, FrozenModel]) -> Mapping[str, FrozenModel]:
     """Return no batch models."""
     return {}
+
+
+def candidate_metrics(candidates: ChampionChallenger) -> list[Metrics]:
+    """Return the scores of candidates that are compared, as metrics; none without scores."""
+    values, lead = candidates.scores.values(), candidates.lead
+    if not values:
+        return []
+    facts = {"event_time": lead.event_time, "offsets": dict(lead.offsets)}
+    return [Metrics(kind="candidates", model=lead.card.name, values=values, **facts)]
 
 
 @dataclass(slots=True)
@@ -45,6 +56,7 @@ class ReleaseManager:
         publishers: the publishers of the learners, by candidate name; the lead first.
         follower: lets learners continue from versions to which somebody else moves their aliases.
         find_batch_updates: returns the batch models with a newer version than those it is given.
+        means: the publishers of the candidates that are means, by candidate name.
         guard: sets aside the records on which learning fails or the process dies; None in tests.
     """
 
@@ -55,6 +67,7 @@ class ReleaseManager:
     find_batch_updates: Callable[[Mapping[str, FrozenModel]], Mapping[str, FrozenModel]] = (
         no_updates
     )
+    means: Mapping[str, MeanPublisher] = field(default_factory=dict)
     guard: CrashGuard | None = None
     _champion: str | None = None
     _serving: str = ""
@@ -70,10 +83,14 @@ class ReleaseManager:
         """The publisher of the learner that reads first."""
         return next(iter(self.publishers.values()))
 
+    @property
+    def _all_publishers(self) -> Mapping[str, VersionPublisher | MeanPublisher]:
+        return {**self.publishers, **self.means}
+
     def announce_resumed(self) -> None:
         """Send the events of the versions resumed from again, after a look at the aliases."""
         self.follow_aliases()
-        for name, publisher in self.publishers.items():
+        for name, publisher in self._all_publishers.items():
             publisher.announce_resumed(self._alias_of(name))
 
     def learn(self, records: Sequence[Record]) -> None:
@@ -93,8 +110,9 @@ class ReleaseManager:
         return self.guard.run(self.candidates.learn, records, self.candidates.set_aside)
 
     def is_behind(self) -> bool:
-        """Return whether a learner has read feedback since its version, or a decision waits."""
-        return bool(self._pending) or any(one.is_behind() for one in self.publishers.values())
+        """Return whether a learner is to be published, or a decision waits."""
+        publishers = self.publishers.values()
+        return bool(self._pending) or any(one.is_behind() for one in publishers)
 
     def follow_aliases(self) -> None:
         """Let learners continue from the versions to which somebody else has moved their aliases.
@@ -125,6 +143,14 @@ class ReleaseManager:
         self._publish_count += 1
         return True
 
+    def publish_means(self) -> None:
+        """Publish the means that are due, which have throttles of their own."""
+        due = [name for name, mean in self.means.items() if mean.is_behind()]
+        if due and self._try_to_follow() and not self._pending:
+            for name in due:
+                self._publish(name)
+            self._update_aliases()
+
     def publish_all(self) -> None:
         """Publish all learners that have read feedback since their newest versions."""
         self._try_to_follow()
@@ -132,14 +158,22 @@ class ReleaseManager:
         for name, publisher in self.publishers.items():
             if publisher.is_behind():
                 self._publish(name)
+        for name, mean in self.means.items():
+            if mean.is_outdated():
+                self._publish(name)
 
     def publish_metrics(self) -> None:
-        """Send the lead's metrics, look at the aliases, and load new versions of batch models."""
+        """Send the lead's metrics and the candidates' scores; look at the aliases.
+
+        New versions of batch models are loaded.
+        """
         self.lead.publish_metrics()
+        self.lead.send_metrics(candidate_metrics(self.candidates))
         try:
             self.follow_aliases()
             for name, model in self.find_batch_updates(self.candidates.frozen).items():
                 self.candidates.replace_frozen(name, model)
+            self._serve_newest_batch_model()
         except ModelError as error:
             structlog.get_logger(__name__).warning("aliases not checked", cause=str(error))
 
@@ -152,10 +186,13 @@ class ReleaseManager:
 
     def _publish(self, name: str, reason: str = "") -> bool:
         alias, seen = self._alias_of(name), self.follower.seen
+        publisher = self._all_publishers[name]
+        # Nobody continues from a version under the alias of a mean, so that it is only written.
+        is_followed = alias == CHAMPION or name in self.publishers
         try:
-            is_published = self.publishers[name].publish(
+            is_published = publisher.publish(
                 alias,
-                expected=None if alias is None else seen.get(alias),
+                expected=seen.get(alias) if is_followed and alias is not None else None,
                 test_number=self.candidates.gate.test_number,
                 reason=reason,
             )
@@ -163,8 +200,8 @@ class ReleaseManager:
             structlog.get_logger(__name__).info("version not published", cause=str(error))
             self._try_to_follow()
             return False
-        if is_published and alias is not None:
-            seen[alias] = self.publishers[name].learner.card.version
+        if is_published and is_followed and alias is not None and publisher.card is not None:
+            seen[alias] = publisher.card.version
         return is_published
 
     def _try_to_follow(self) -> bool:
@@ -197,12 +234,28 @@ class ReleaseManager:
         if last_good is not None:
             self._move_alias(last_good.card, LAST_GOOD, "served without an alarm")
         best = self.candidates.gate.best_challenger
-        if best is not None and self._publish_count % CHALLENGER_PUBLISH_EVERY == 0:
-            self._move_alias(self._card_of(best), CHALLENGER, "best of the challengers")
+        card = None if best is None else self.candidates.card_of(best)
+        if card is not None and self._publish_count % CHALLENGER_PUBLISH_EVERY == 0:
+            self._move_alias(card, CHALLENGER, "best of the challengers")
 
-    def _card_of(self, name: str) -> ModelCard:
-        learner = self.candidates.learners.get(name)
-        return self.candidates.frozen[name].card if learner is None else learner.card
+    def _serve_newest_batch_model(self) -> None:
+        """Move the alias `champion` to the newest version of the batch candidate that serves."""
+        model = self.candidates.frozen.get(self._serving)
+        is_moved = CHAMPION in self.follower.left or bool(self._pending)
+        if model is None or self._serving == LAST_GOOD or is_moved:
+            return
+        card, reason = model.card, "a newer version of the candidate that serves"
+        if self.follower.seen.get(CHAMPION, card.version) != card.version:
+            if not self._promote_frozen(self._serving, reason):
+                return
+            # The challengers were compared with the version before.
+            self.candidates.appoint(self._serving)
+            event = model_event(self.lead.topics, card, "promote", alias=CHAMPION, reason=reason)
+            self.lead.send([event])
+            kind = JobKind.PROMOTE
+            self.lead.lineage.record(
+                change_run(self.lead.topics, card, kind, CHAMPION, reason=reason)
+            )
 
     def _apply_decisions(self) -> None:
         """Apply decisions, oldest first, until one is not accepted; announce those applied."""
@@ -218,14 +271,14 @@ class ReleaseManager:
     def _apply(self, decision: Decision) -> bool:
         """Publish the former champion under its own alias, then move the alias `champion`."""
         former, chosen = decision.evidence.champion, decision.evidence.candidate
-        if former in self.publishers:
+        if former in self._all_publishers:
             self._champion = None
             if not self._publish(former):
                 return False
         self._champion = chosen
         is_applied = (
             self._publish(chosen, decision.reason)
-            if chosen in self.publishers
+            if chosen in self._all_publishers
             else self._promote_frozen(chosen, decision.reason)
         )
         if is_applied:
@@ -244,7 +297,9 @@ class ReleaseManager:
         return is_moved
 
     def _announce(self, decision: Decision) -> None:
-        card, lead = self._card_of(decision.evidence.candidate), self.lead
+        card, lead = self.candidates.card_of(decision.evidence.candidate), self.lead
+        if card is None:
+            raise AssertionError("a decision was applied without a version")
         event_time = lead.learner.event_time
         lead.send([decision_event(lead.topics, card, decision, event_time)])
         kind = JobKind(decision.action)

@@ -19,6 +19,7 @@ from modstream.models.errors import ModelError
 from modstream.models.registry.errors import AliasMoved, RegistryError
 from modstream.models.registry.refs import CHAMPION
 from modstream.models.registry.registry import Registry
+from modstream.models.schema.card import ModelCard
 from modstream.models.schema.version_spec import VersionSpec
 from modstream.processors.learn.learner import Learner
 from modstream.registry.events import model_event
@@ -51,6 +52,11 @@ class VersionPublisher:
     candidate: str = ""
     on_metrics: Callable[[Sequence[Metrics]], None] = ignore_metrics
     lineage: Lineage = NO_LINEAGE
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the newest version."""
+        return self.learner.card
 
     def is_behind(self) -> bool:
         """Return whether the learner has read feedback since its newest version."""
@@ -143,6 +149,10 @@ class VersionPublisher:
                 raise
             structlog.get_logger(__name__).exception("no metrics", cause=message_of(error))
         self.on_metrics(metrics)
+        self.send_metrics(metrics)
+
+    def send_metrics(self, metrics: Iterable[Metrics]) -> None:
+        """Send metrics without waiting for their acknowledgement."""
         self.send([self._metrics_record(one) for one in metrics])
 
     def send(self, records: Iterable[ProducerRecord]) -> None:

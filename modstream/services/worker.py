@@ -20,6 +20,7 @@ from modstream.broker.loop.ports import Delivery, Handler
 from modstream.features.follower import FeatureFollower
 from modstream.models.serving.model_cache import ModelCache
 from modstream.models.trial.process import TrialProcess
+from modstream.operations.privacy.person_keys import PersonKeys
 from modstream.process.gc_tuning import relaxed_gc
 from modstream.process.health import HealthFiles
 from modstream.process.native_faults import NativeFaultHandler
@@ -29,7 +30,9 @@ from modstream.processors.predict.guarded_handler import GuardedHandler
 from modstream.processors.predict.handler import request_handler
 from modstream.processors.predict.inference_log import InferenceLog
 from modstream.processors.predict.model_resolver import FindThresholds, no_thresholds
+from modstream.processors.predict.personal_requests import PersonalFeatures
 from modstream.processors.predict.responses import ResponseWriter
+from modstream.processors.predict.sealed_letters import SealedLetters
 from modstream.processors.predict.settings import InferenceSettings
 from modstream.processors.predict.stream_features import FindFeatures, no_features
 from modstream.processors.predict.version_markers import VersionMarkers
@@ -86,7 +89,16 @@ def handler(
         answer_events=settings.answer_events,
         thresholds=thresholds,
         features=features,
+        personal=personal_features(settings),
     )
+
+
+def personal_features(settings: Settings) -> PersonalFeatures | None:
+    """Return what becomes of personal features; None if no feature is personal."""
+    protections = settings.personal.protections
+    if not protections:
+        return None
+    return PersonalFeatures(protections, PersonKeys.of_home(settings.home))
 
 
 def inference_settings(settings: Settings) -> InferenceSettings:
@@ -119,7 +131,11 @@ def guarded(
     guard = CrashGuard(journal, topics.requests, source.assignment_epoch, trial, rereads=False)
     writer = ResponseWriter(topics, hooks.on_refusal, source.limits)
     log = inference_log(settings, source)
-    return GuardedHandler(handle, guard, writer, hooks.on_refusal, log)
+    safe = GuardedHandler(handle, guard, writer, hooks.on_refusal, log)
+    personal = personal_features(settings)
+    if personal is None:
+        return safe
+    return SealedLetters(safe, topics.dlq, personal.secrets, source.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +183,13 @@ def run_worker(
             *(registry, load_trust(settings), settings.model_cache),
             on_swap=hook.on_swap,
             trials=trials,
+            check=settings.personal.require,
         ) as models,
         ThresholdFollower(settings) as follower,
         FeatureFollower(settings) as features,
     ):
         measured.watch(models)
+        measured.watch_features(features)
         models.require(settings.models)
         models.import_ahead()
         for model in settings.models:

@@ -41,7 +41,7 @@ class LocalStack:
     servers: EmbeddedServers | None
     supervisor: Supervisor
 
-    def start(
+    def start(  # noqa: PLR0913 - one argument for each service
         self,
         workers: int,
         learner: str | None,
@@ -50,10 +50,12 @@ class LocalStack:
         dashboard: int | None = None,
         materializer: bool = False,
         aggregator: bool = False,
+        retrained_alias: str | None = None,
     ) -> None:
         """Start workers, a joiner, and optionally a learner and other services.
 
-        `gateway` and `dashboard` are their ports; None starts none.
+        `gateway` and `dashboard` are their ports; None starts none. With `retrained_alias`, a
+        retrainer publishes new versions of the learner's model under that alias.
 
         If answers are to have conformal sets, a calibrator is started, too. Each waits for what it
         needs. The workers get instance ids that no other worker of this home
@@ -65,6 +67,9 @@ class LocalStack:
         self._start("joiner", environment, "joiner")
         if learner is not None:
             self._start("learner", environment, "learner", "--model", learner)
+        if learner is not None and retrained_alias is not None:
+            chosen = ("--model", learner, "--alias", retrained_alias)
+            self._start("retrainer", environment, "retrainer", *chosen)
         if gateway is not None:
             ports = ("--port", str(gateway.http), "--grpc-port", str(gateway.grpc))
             self._start("gateway", environment, "gateway", *ports)

@@ -1,11 +1,13 @@
 """Metrics of an aggregator, read from its handler."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from prometheus_client.core import Metric
 
 from modstream.processors.aggregate.events import EventDecoder
 from modstream.processors.aggregate.handler import AggregateHandler
+from modstream.processors.errors import StateUnusable
 from modstream.telemetry import learning_metrics
 from modstream.telemetry.instruments import counter_family, gauge
 
@@ -34,6 +36,7 @@ class AggregatorMetrics:
         yield counter_family(learning_metrics.AGGREGATOR_EVENTS, {(): float(events)})
         yield counter_family(learning_metrics.AGGREGATOR_UNREADABLE, {(): float(unreadable)})
         if handler is not None:
-            size = handler.state.size
-            yield gauge(learning_metrics.AGGREGATOR_PARTIALS, size.entries)
-            yield gauge(learning_metrics.AGGREGATOR_BYTES, size.estimated_bytes)
+            with suppress(StateUnusable):  # Its files were closed.
+                size = handler.counts.size
+                yield gauge(learning_metrics.AGGREGATOR_PARTIALS, size.entries)
+                yield gauge(learning_metrics.AGGREGATOR_BYTES, size.estimated_bytes)

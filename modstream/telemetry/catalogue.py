@@ -33,7 +33,7 @@ PARTITION_LAG = MetricSpec(
 )
 
 COMMON = (BUILD_INFO, HEALTHY, LAG, PARTITION_LAG)
-"""Metrics of every process; a retrainer has no health report and no lag, a gateway no lag."""
+"""Metrics of every process; a retrainer and a gateway have no lag."""
 BY_SERVICE: Mapping[str, tuple[MetricSpec, ...]] = MappingProxyType(
     {
         "worker": serving_metrics.WORKER,

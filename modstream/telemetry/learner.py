@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 
 from prometheus_client.core import Metric
 
 from modstream.broker.wire.model_contracts import Metrics
 from modstream.processors.learn.learner import Learner
+from modstream.processors.promote.mean_candidate import MeanCandidate
 from modstream.telemetry import learning_metrics
 from modstream.telemetry.instruments import Histogram, Increases, Tally, gauge_family
 
+NO_MEANS: Mapping[str, MeanCandidate] = MappingProxyType({})
 METRIC_NAMES = ("accuracy", "auc", "log_loss", "macro_f1", "mae", "r2", "rmse", "smape")
 """The metrics that have series; those of each step of a forecast have none."""
 
@@ -26,11 +29,14 @@ class LearnerMetrics:
         self._shifts = Histogram(learning_metrics.LEARNER_SHIFT)
         self._increases = Increases()
         self._learners: Mapping[str, Learner] = {}
+        self._means: Mapping[str, MeanCandidate] = {}
         self._quality: dict[str, Mapping[str, float]] = {}
 
-    def watch(self, learners: Mapping[str, Learner]) -> None:
+    def watch(
+        self, learners: Mapping[str, Learner], means: Mapping[str, MeanCandidate] = NO_MEANS
+    ) -> None:
         """Measure the candidates of a model, the lead first; their counts begin now."""
-        self._learners = learners
+        self._learners, self._means = learners, means
         self.update(())
 
     def update(self, metrics: Sequence[Metrics]) -> None:
@@ -54,6 +60,9 @@ class LearnerMetrics:
         published = {
             (name,): float(learner.card.version) for name, learner in self._learners.items()
         }
+        for name, mean in self._means.items():
+            if mean.published is not None:
+                published[name,] = float(mean.published.card.version)
         yield gauge_family(learning_metrics.LEARNER_VERSION, published)
         quality = sorted(self._quality.copy().items())
         yield gauge_family(

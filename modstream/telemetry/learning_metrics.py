@@ -82,12 +82,14 @@ LEARNER_SHIFT = MetricSpec(
 )
 
 RETRAINER_RECORDS = MetricSpec(
-    "modstream_retrainer_records_total", "counter", "Records of metrics and events that were read."
+    "modstream_retrainer_records_total",
+    "counter",
+    "Records of feedback, metrics and events that were read.",
 )
 RETRAINER_RUNS = MetricSpec(
     "modstream_retrainer_runs_total",
     "counter",
-    "Retrainings by outcome: published, rejected, not_trained, interrupted, failed.",
+    "Retrainings by outcome: published, rejected, not_trained, interrupted, failed, abandoned.",
     ("outcome",),
 )
 RETRAINER_SECONDS = MetricSpec(
@@ -140,10 +142,14 @@ AGGREGATOR_UNREADABLE = MetricSpec(
     "Records of the features' sources that could not be read and have no event.",
 )
 AGGREGATOR_PARTIALS = MetricSpec(
-    "modstream_aggregator_partials", "gauge", "Partial aggregates that this process holds."
+    "modstream_aggregator_partials",
+    "gauge",
+    "Partial aggregates that this process holds; on disk, an estimate.",
 )
 AGGREGATOR_BYTES = MetricSpec(
-    "modstream_aggregator_state_bytes", "gauge", "Estimated memory of the partial aggregates."
+    "modstream_aggregator_state_bytes",
+    "gauge",
+    "Bytes of the partial aggregates: estimated ones in memory, or those of their files.",
 )
 
 JOINER = (

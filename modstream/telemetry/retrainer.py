@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 from modstream.telemetry import learning_metrics
 from modstream.telemetry.instruments import Histogram, Tally, gauge
 
-OUTCOMES = ("published", "rejected", "not_trained", "interrupted", "failed")
+OUTCOMES = ("published", "rejected", "not_trained", "interrupted", "failed", "abandoned")
 """What may become of a retraining."""
 
 
@@ -28,6 +28,10 @@ class RetrainerMetrics:
     def begin(self) -> None:
         """Note that a retraining begins."""
         self._began = perf_counter()
+
+    def cancel(self) -> None:
+        """Note that there was nothing to retrain."""
+        self._began = None
 
     def end(self, outcome: str) -> None:
         """Count a retraining that ended."""

@@ -158,7 +158,21 @@ TLS_EXPIRY = MetricSpec(
     "When the gateway's certificate ends, in seconds since the epoch; absent without TLS.",
 )
 
+WORKER_FEATURE_PARTIALS = MetricSpec(
+    "modstream_worker_feature_partials",
+    "gauge",
+    "Partial aggregates of the stream's features that the worker has a copy of; on disk, an"
+    " estimate.",
+)
+WORKER_FEATURE_BYTES = MetricSpec(
+    "modstream_worker_feature_bytes",
+    "gauge",
+    "Bytes of that copy: estimated ones in memory, or those of its files.",
+)
+
 WORKER = (
+    WORKER_FEATURE_PARTIALS,
+    WORKER_FEATURE_BYTES,
     WORKER_REQUESTS,
     WORKER_PRODUCED,
     WORKER_BATCH_RECORDS,

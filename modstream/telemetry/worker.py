@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from threading import Lock
 from time import time
 from typing import Protocol
@@ -12,6 +13,8 @@ from modstream.broker.loop.ports import BatchStats, Handler, HandlerResult
 from modstream.broker.wire.records import Record
 from modstream.models.serving.loaded_models import ModelRef
 from modstream.models.serving.model_cache import ModelSwap
+from modstream.processors.errors import StateUnusable
+from modstream.processors.features.state import StateSize
 from modstream.telemetry import serving_metrics
 from modstream.telemetry.instruments import OTHER, Histogram, Tally, gauge, gauge_family
 from modstream.telemetry.metric_spec import MAX_MODELS
@@ -30,6 +33,14 @@ class LoadedVersions(Protocol):
     @property
     def problems(self) -> Mapping[ModelRef, str]:
         """Why an alias points at a version that cannot be loaded."""
+
+
+class FeatureCopy(Protocol):
+    """A worker's copy of its stream's features."""
+
+    @property
+    def size(self) -> StateSize:
+        """The number of its partial aggregates, and its bytes."""
 
 
 class PrometheusHooks:
@@ -53,6 +64,7 @@ class PrometheusHooks:
         self._loads = Histogram(serving_metrics.WORKER_SWAP_SECONDS)
         self._names: dict[str, tuple[str]] = {}
         self._models: LoadedVersions | None = None
+        self._features: FeatureCopy | None = None
         self._refused = 0
         self._delivered: deque[tuple[BatchStats, float]] = deque()
         self._lock = Lock()
@@ -60,6 +72,10 @@ class PrometheusHooks:
     def watch(self, models: LoadedVersions) -> None:
         """Measure the versions of a cache of models, too."""
         self._models = models
+
+    def watch_features(self, features: FeatureCopy) -> None:
+        """Measure a copy of the stream's features, too."""
+        self._features = features
 
     def handler(
         self, handle: Handler, dead_letters: str, now: Callable[[], float] = time
@@ -132,6 +148,11 @@ class PrometheusHooks:
             *(self._dead_letters, self._swaps, self._loads),
         ):
             yield instrument.family()
+        if self._features is not None:
+            with suppress(StateUnusable):  # Its files were closed.
+                size = self._features.size
+                yield gauge(serving_metrics.WORKER_FEATURE_PARTIALS, size.entries)
+                yield gauge(serving_metrics.WORKER_FEATURE_BYTES, size.estimated_bytes)
         if self._models is None:
             return
         served = {

@@ -2,26 +2,27 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from statistics import median_low
+from typing import NamedTuple
 
 import structlog
 
 from modstream.broker.loop.ports import HandlerResult
 from modstream.broker.wire.records import ProducerRecord, Record, TopicPartition, first_offsets
+from modstream.processors.aggregate.counts import Added, Counts
 from modstream.processors.aggregate.events import EventDecoder
 from modstream.processors.aggregate.updates import (
     BACKFILL,
-    PartialUpdate,
-    Progress,
     ProgressUpdate,
     StartUpdate,
     UnknownUpdate,
     Update,
     UpdateCodec,
 )
-from modstream.processors.features.events import Event, PartialKey
+from modstream.processors.errors import TooManyPartials
+from modstream.processors.features.events import Event
 from modstream.processors.features.feature_set import Contribution, FeatureSet
-from modstream.processors.features.state import FeatureState
 
 WATERMARK_EVENTS = 101
 """The watermark is the median time of so many newest events: no single event moves it."""
@@ -29,8 +30,8 @@ WATERMARK_EVENTS = 101
 EXPIRY_INTERVAL_MS = 60_000
 """Slices are removed when the watermark has advanced by as much."""
 
-Recover = Callable[[Iterable[str]], Iterable[Update | UnknownUpdate]]
-"""Returns all committed updates of some owners, in their order."""
+EXPIRED_AT_ONCE = 2000
+"""How much a batch removes; more if it changes more, so that removal is never slower."""
 
 
 class Watermark:
@@ -48,6 +49,13 @@ class Watermark:
             self.value = found if self.value is None else max(found, self.value)
 
 
+class Bounds(NamedTuple):
+    """By how much requests may be late in ms, and the maximum number of partial aggregates."""
+
+    lateness_ms: int
+    max_partials: int
+
+
 class AggregateHandler:
     """Counts the events of polled batches, and returns the partial aggregates that have changed.
 
@@ -61,22 +69,27 @@ class AggregateHandler:
         features: FeatureSet,
         decoder: EventDecoder,
         codec: UpdateCodec,
-        recover: Recover,
+        counts: Counts,
         epoch: Callable[[TopicPartition], int],
-        lateness_ms: int,
+        bounds: Bounds,
     ) -> None:
-        self._decoder, self._codec, self._recover, self._epoch = decoder, codec, recover, epoch
+        self._decoder, self._codec, self._epoch = decoder, codec, epoch
         self._features = features
-        self._lateness_ms = lateness_ms
+        self._bounds = bounds
         self._epochs: dict[TopicPartition, int] = {}
         self._watermark = Watermark()
         self._expired_at = 0
         self.events = 0
         """The number of events that were counted."""
-        self.state = FeatureState(features)
-        self.progress = Progress()
+        self.counts = counts
+        self.progress = counts.progress
 
-    def begin(self, positions: Mapping[TopicPartition, int]) -> list[ProducerRecord]:
+    @property
+    def watermark(self) -> int | None:
+        """The event time in ms up to which slices are removed, less the lateness."""
+        return self._watermark.value
+
+    def begin(self, positions: Mapping[TopicPartition, int]) -> Iterator[ProducerRecord]:
         """Recover owners that were just assigned, and return what is new about them.
 
         Args:
@@ -87,29 +100,36 @@ class AggregateHandler:
         """
         unknown = self._recover_stale(positions)
         starts = [self._codec.encode(one) for one in self._new_starts(positions)]
-        return starts + [self._codec.remove(one) for one in unknown]
+        return chain(starts, map(self._codec.remove, unknown))
+
+    def end(self, partitions: Iterable[TopicPartition]) -> None:
+        """Forget owners that another aggregator counts from now on."""
+        for partition in partitions:
+            self._epochs.pop(partition, None)
+            self.counts.forget((str(partition), f"{BACKFILL}{partition}"))
 
     def __call__(self, batch: Sequence[Record]) -> HandlerResult:
-        """Count the events of a batch."""
+        """Count the events of a batch.
+
+        Raises:
+            TooManyPartials: the limit is exceeded.
+            StateUnusable: the state on disk cannot be read or written.
+        """
         firsts = first_offsets(batch)
         self._recover_stale(firsts)
-        changed: dict[str, set[PartialKey]] = {}
+        added: list[Added] = []
         times: list[int] = []
         for record in batch:
             owner = str(record.topic_partition)
             for event in self._decoder.decode(record):
                 times.append(event.time)
-                keys = self.state.add(owner, self._contributions(event))
-                changed.setdefault(owner, set()).update(keys)
+                added += [(owner, one) for one in self._contributions(event)]
             self.progress.next_offsets[owner] = record.offset + 1
         self.events += len(times)
         self._watermark.add(times)
-        updates: list[Update] = [
-            PartialUpdate(owner, key, self.state.get(owner, key))
-            for owner, keys in changed.items()
-            for key in keys
-        ]
-        updates += self._expired()
+        updates: list[Update] = [*self.counts.merge(added)]
+        self._check_size()
+        updates += self._expired(max(EXPIRED_AT_ONCE, 2 * len(updates)))
         owners = map(str, firsts)
         updates += [ProgressUpdate(one, self.progress.next_offsets[one]) for one in owners]
         return HandlerResult(self._encoded(updates))
@@ -128,7 +148,7 @@ class AggregateHandler:
         records = map(self._codec.encode, updates)
         return list({record.key: record for record in records}.values())
 
-    def _recover_stale(self, firsts: Mapping[TopicPartition, int]) -> list[UnknownUpdate]:
+    def _recover_stale(self, firsts: Mapping[TopicPartition, int]) -> Iterable[UnknownUpdate]:
         """Recover owners that were assigned anew, or whose records are read again.
 
         Returns:
@@ -142,20 +162,9 @@ class AggregateHandler:
                 stale[owner] = partition, epoch
         if not stale:
             return []
-        owners = {*stale, *(BACKFILL + owner for owner in stale)}
-        for owner in owners:
-            self.state.drop_owner(owner)
-            self.progress.forget(owner)
-        unknown: dict[bytes, UnknownUpdate] = {}
-        for update in self._recover(owners):
-            if isinstance(update, PartialUpdate):
-                self.state.replace(update.owner, update.key, update.partial)
-            elif isinstance(update, UnknownUpdate):
-                unknown[update.key] = update
-            else:
-                self.progress.note(update)
+        unknown = self.counts.recover({*stale, *(BACKFILL + owner for owner in stale)})
         self._epochs.update(stale.values())
-        return [one for one in unknown.values() if not one.is_removed]
+        return unknown
 
     def _new_starts(self, positions: Mapping[TopicPartition, int]) -> Iterator[StartUpdate]:
         """Yield the starts of aggregations that have not counted an owner's records before."""
@@ -166,11 +175,17 @@ class AggregateHandler:
                     self.progress.starts[owner, name] = position
                     yield StartUpdate(owner, name, position)
 
-    def _expired(self) -> list[Update]:
-        """Remove the slices that no request can read any more, and return their updates."""
+    def _expired(self, limit: int) -> Sequence[Update]:
+        """Remove slices that no request can read any more, and return some of their updates."""
         watermark = self._watermark.value
-        if watermark is None or watermark < self._expired_at + EXPIRY_INTERVAL_MS:
-            return []
-        self._expired_at = watermark
-        removed = self.state.expire(watermark - self._lateness_ms)
-        return [PartialUpdate(owner, key, None) for owner, key in removed]
+        if watermark is not None and watermark >= self._expired_at + EXPIRY_INTERVAL_MS:
+            self._expired_at = watermark
+            self.counts.expire(watermark - self._bounds.lateness_ms)
+        return self.counts.expired(limit)
+
+    def _check_size(self) -> None:
+        """Raise TooManyPartials if the limit is exceeded."""
+        found, limit = self.counts.entries, self._bounds.max_partials
+        if found > limit:
+            grouped = sorted(self._features.definitions, key=lambda one: -len(one.group))
+            raise TooManyPartials(found, limit, [one.name for one in grouped[:3]])

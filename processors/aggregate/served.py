@@ -1,8 +1,9 @@
 """The features of a stream in a worker: updates in, the values for requests out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from math import isnan
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,13 +18,26 @@ from modstream.processors.aggregate.updates import (
 )
 from modstream.processors.errors import UnreadableFeatureState
 from modstream.processors.features.definition import KEY
+from modstream.processors.features.events import PartialKey
 from modstream.processors.features.feature_set import FeatureSet
-from modstream.processors.features.reader import FeatureReader, FloatColumn
+from modstream.processors.features.partials import Partial
+from modstream.processors.features.reader import FeatureReader, SharedColumns
 from modstream.processors.features.row_origin import RowOrigins
-from modstream.processors.features.state import FeatureState
+from modstream.processors.features.state import FeatureState, ReadableState, StateSize
 
 MAX_CARDS = 256
 """The number of versions whose features are known at once."""
+
+
+class ServedState(ReadableState, Protocol):
+    """The state of a worker's features, in memory or on disk."""
+
+    @property
+    def size(self) -> StateSize:
+        """The size of what is in memory."""
+
+    def replace(self, owner: str, key: PartialKey, partial: Partial | None) -> bool:
+        """Set an owner's value, or remove it with None; return whether it is in memory."""
 
 
 class ServedFeatures:
@@ -32,9 +46,11 @@ class ServedFeatures:
     One thread, that of the handler, calls all methods; so the values do not change within a batch.
     """
 
-    def __init__(self, features: FeatureSet, codec: UpdateCodec) -> None:
+    def __init__(
+        self, features: FeatureSet, codec: UpdateCodec, state: ServedState | None = None
+    ) -> None:
         self.features = features
-        self.state = FeatureState(features)
+        self.state: ServedState = FeatureState(features) if state is None else state
         self.progress = Progress()
         self.unreadable = 0
         """The number of records that are not updates."""
@@ -81,10 +97,15 @@ class ServedFeatures:
         names: tuple[str, ...],
         columns: Mapping[str, Sequence[object]],
         origins: RowOrigins,
-    ) -> FloatColumn:
-        """Return the features for n rows by column, (n, names); NaN if there is no value."""
-        values = self._values(columns, origins)
-        return np.stack([values[name] for name in names], axis=1)
+    ) -> list[SharedColumns]:
+        """Return the features for n rows, in the order of the names; NaN if there is no value."""
+        absent = [None] * len(origins.times)
+        groups: dict[str, Sequence[object]] = {
+            name: columns.get(name, absent) for name in self._fields
+        }
+        if self._by_key:
+            groups[KEY] = list(map(key_text, origins.keys()))
+        return self._reader.shared(names, groups, np.array(origins.times, dtype=np.int64))
 
     def of_rows(
         self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], origins: RowOrigins
@@ -93,17 +114,7 @@ class ServedFeatures:
         if not rows:
             return []
         columns = {name: [row.get(name) for row in rows] for name in self._fields}
-        values = self._values(columns, origins)
-        lists = [[None if isnan(one) else one for one in values[name].tolist()] for name in names]
+        found = self.of_columns(names, columns, origins)
+        values = chain.from_iterable(one.columns().tolist() for one in found)
+        lists = [[None if isnan(one) else one for one in column] for column in values]
         return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
-
-    def _values(
-        self, columns: Mapping[str, Sequence[object]], origins: RowOrigins
-    ) -> dict[str, FloatColumn]:
-        absent = [None] * len(origins.times)
-        groups: dict[str, Sequence[object]] = {
-            name: columns.get(name, absent) for name in self._fields
-        }
-        if self._by_key:
-            groups[KEY] = list(map(key_text, origins.keys()))
-        return self._reader.values(groups, np.array(origins.times, dtype=np.int64))

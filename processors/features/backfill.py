@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modstream.processors.features.distinct_keys import (
+    IntColumn,
+    distinct_groups,
+    distinct_texts,
+)
 from modstream.processors.features.events import REQUESTS, Event
 from modstream.processors.features.feature_set import FeatureSet
-from modstream.processors.features.reader import (
-    FeatureReader,
-    FloatColumn,
-    IntColumn,
-    group_keys,
-)
+from modstream.processors.features.reader import FeatureReader, FloatColumn
 from modstream.processors.features.state import FeatureState
 
 OWNER = "backfill"
@@ -74,9 +74,14 @@ class _Backfill:
         # The oldest event time of each request and all that follow it.
         self._oldest = np.minimum.accumulate(requests.times[::-1])[::-1]
         groupings = self._state.layout.groupings
-        grouped = [group_keys(one, requests.columns) for one in groupings]
-        self._keys = [keys for keys, _ in grouped]
-        self._codes = [None if codes is None else codes.tolist() for _, codes in grouped]
+        fields = {name for one in groupings for name in one.fields}
+        texts = {name: distinct_texts(requests.columns[name]) for name in fields}
+        grouped = [
+            distinct_groups([texts[name] for name in one.fields], len(requests.ids))
+            for one in groupings
+        ]
+        self._keys = [one.keys for one in grouped]
+        self._codes = [one.codes.tolist() for one in grouped]
 
     def chunks(self, events: Iterable[tuple[int, Event]]) -> Iterator[dict[str, FloatColumn]]:
         """Yield the features of consecutive requests."""
@@ -118,9 +123,7 @@ class _Backfill:
         """Append the numbers of all blocks for a request."""
         time, place = self._times[number], 0
         for at, grouping in enumerate(self._state.layout.groupings):
-            codes = self._codes[at]
-            key = self._keys[at][0 if codes is None else codes[number]]
-            group = self._state.group(at, key)
+            group = self._state.group(at, self._keys[at][self._codes[at][number]])
             for index, block in enumerate(grouping.blocks):
                 read = block.empty
                 if group is not None:

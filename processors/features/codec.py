@@ -1,5 +1,7 @@
 """Partial aggregates and their keys as bytes, for topics and stores."""
 
+from functools import lru_cache
+
 import msgspec
 
 from modstream.processors.errors import UnreadableFeatureState
@@ -21,6 +23,8 @@ _DECODERS: dict[KindName, msgspec.msgpack.Decoder[Partial]] = {
     "histogram": msgspec.msgpack.Decoder(tuple[tuple[int, int], ...]),
 }
 _MAX_INT = 2**63
+MAX_KEYS = 16_384
+"""The number of keys that are remembered: those of the newest slices come again and again."""
 
 
 def encode_key(owner: str, key: PartialKey) -> bytes:
@@ -28,6 +32,7 @@ def encode_key(owner: str, key: PartialKey) -> bytes:
     return _KEY_ENCODER.encode((owner, *key))
 
 
+@lru_cache(MAX_KEYS)
 def decode_key(content: bytes) -> tuple[str, PartialKey]:
     """Return the owner and the key.
 

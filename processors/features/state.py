@@ -1,9 +1,9 @@
 """The state of a stream's features: partial aggregates by owner, and merged over the owners."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from modstream.processors.features.events import PartialKey
 from modstream.processors.features.feature_set import Contribution, FeatureSet
@@ -26,6 +26,16 @@ class StateSize(NamedTuple):
 
     entries: int
     estimated_bytes: int
+
+
+class ReadableState(Protocol):
+    """What is read of a state, in memory or on disk."""
+
+    features: FeatureSet
+    layout: Layout
+
+    def groups(self, grouping: int, keys: Sequence[tuple[str | None, ...]]) -> list[Group | None]:
+        """Return the merged values of groups; None for one to which no event belongs."""
 
 
 @dataclass(slots=True)
@@ -166,6 +176,32 @@ class FeatureState:
         No event belongs to a group with a missing value, None.
         """
         return self._groups[grouping].get(values)
+
+    def groups(self, grouping: int, keys: Sequence[tuple[str | None, ...]]) -> list[Group | None]:
+        """Return the merged values of groups; None for one to which no event belongs."""
+        return list(map(self._groups[grouping].get, keys))
+
+    def drop_group(self, grouping: int, values: tuple[str | None, ...]) -> None:
+        """Remove all values of a group, those of all owners."""
+        group = self._groups[grouping].pop(values, None)
+        if group is None:
+            return
+        for index, name in enumerate(self.layout.groupings[grouping].aggregations):
+            for owner in self._owned:
+                for number in group.slices[index]:
+                    self._drop(owner, name, number, values)
+
+    def _drop(
+        self, owner: str, aggregation: str, number: int, values: tuple[str | None, ...]
+    ) -> None:
+        """Remove an owner's value, but not what is merged of it."""
+        slices = self._owned[owner][aggregation]
+        by_group = slices.get(number, {})
+        found = by_group.pop(values, None)  # type: ignore[arg-type]
+        if found is not None:
+            self._account(self._stored[aggregation].kind, found, None)
+            if not by_group:
+                del slices[number]
 
     def _accepted(self, key: PartialKey) -> _Stored | None:
         stored = self._stored.get(key.aggregation)

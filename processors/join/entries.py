@@ -39,6 +39,9 @@ class MemoryEntries:
         """Return the entry of a row."""
         return self.by_key.get(key)
 
+    def read_ahead(self, _names: Iterable[str]) -> None:
+        """Do nothing: all entries are in memory."""
+
     def snapshot(self) -> Mapping[str, JoinEntry]:
         """Return all entries."""
         return self.by_key

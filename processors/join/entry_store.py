@@ -42,6 +42,9 @@ class EntryStore(Protocol):
     def get(self, key: str) -> JoinEntry | None:
         """Return the entry of a row."""
 
+    def read_ahead(self, names: Iterable[str]) -> None:
+        """Read the entries of rows that may be asked for next; there need not be any of them."""
+
     def snapshot(self) -> Mapping[str, JoinEntry]:
         """Return all entries, read into memory."""
 

@@ -123,6 +123,9 @@ class PartitionJoin:
     def process(self, topic: str, position: int, records: Sequence[Record]) -> JoinOutput:
         """Join the next records of one input, which was read up to `position`."""
         progress = self.state.inputs[topic]
+        # Most keys are ids, and so the keys of the requests' first rows.
+        names = [record.key.decode(errors="surrogateescape") for record in records if record.key]
+        self._entries.read_ahead(names)
         for record in records:
             if progress.position is not None and record.offset < progress.position:
                 self.state.counts[JoinCounter.REPLAYED] += 1

@@ -1,6 +1,7 @@
 """Settings of a learner, in their own module: reading them imports neither River nor sklearn."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from modstream.processors.guard.settings import GuardSettings
 
@@ -13,6 +14,33 @@ class InputDriftSettings:
     """Monitor one row in this many; 0 switches the monitor off."""
     delta: float = 1e-6
     """ADWIN's delta, for all features together."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeanSettings:
+    """A candidate whose answer is the mean of other candidates' answers."""
+
+    parts: tuple[str, ...]
+    """The candidates that it averages: by their log-odds, log-probabilities, or values."""
+    weights: tuple[float, ...] = ()
+    """A positive weight for each part; by default all weigh the same."""
+    min_interval_seconds: float = 5.0
+    """Minimum time between two versions of the mean, in seconds; each has the artifacts of all
+    parts."""
+
+    def __post_init__(self) -> None:
+        """Refuse weights that do not fit the parts."""
+        if not self.parts or len(set(self.parts)) < len(self.parts):
+            raise ValueError("a mean has one or more parts, each of them once")
+        if self.weights and len(self.weights) != len(self.parts):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.parts)} parts")
+        if not all(0 < weight < inf for weight in self.weights):
+            raise ValueError("a weight is a positive number")
+
+    @property
+    def weight_of_each(self) -> tuple[float, ...]:
+        """The weight of each part."""
+        return self.weights or (1.0,) * len(self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from modstream.processors.predict.model_resolver import (
     ModelResolver,
     no_thresholds,
 )
+from modstream.processors.predict.personal_requests import PersonalFeatures, ProtectRequests
 from modstream.processors.predict.refusals import Refusals, last_resort_letter
 from modstream.processors.predict.responses import OnRefusal, ResponseWriter, ignore_refusal
 from modstream.processors.predict.settings import InferenceSettings
@@ -114,6 +115,7 @@ def request_handler(  # noqa: PLR0913 - one argument for each collaborator of a 
     thresholds: FindThresholds = no_thresholds,
     features: FindFeatures = no_features,
     answer_events: bool = False,
+    personal: PersonalFeatures | None = None,
 ) -> RequestHandler:
     """Return a handler composed of its steps, which are listed here in their order.
 
@@ -131,11 +133,14 @@ def request_handler(  # noqa: PLR0913 - one argument for each collaborator of a 
         thresholds: without it, answers have no conformal sets or intervals.
         features: without it, no features of the stream are added to requests.
         answer_events: whether all answers are CloudEvents; without it, only those to CloudEvents.
+        personal: without it, no feature is personal, and requests are decoded as they are.
     """
     refusals = Refusals(on_refusal)
     engine = InferenceEngine(models, settings, thresholds, features)
     writer = ResponseWriter(topics, refusals.note, limits)
-    decode = Decode(FastPath(settings, max_request_bytes), max_request_bytes)
+    decode: Step = Decode(FastPath(settings, max_request_bytes), max_request_bytes)
+    if personal is not None:
+        decode = ProtectRequests(decode, personal, settings, max_request_bytes)
     steps: list[Step] = [
         decode if log is None else NoteRequests(decode, now),
         *([] if deduplicator is None else [Deduplicate(deduplicator)]),

@@ -5,14 +5,12 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
-import numpy as np
-
 from modstream.broker.wire.contracts import Request
 from modstream.broker.wire.fast_codec import RequestHead
 from modstream.broker.wire.records import Headers, Record, response_key
 from modstream.broker.wire.topics import Header
 from modstream.models.schema.card import ModelCard
-from modstream.processors.features.reader import FloatColumn
+from modstream.processors.features.reader import SharedColumns
 from modstream.processors.features.row_origin import RowOrigins
 from modstream.processors.predict.batching import ModelRequest
 from modstream.processors.predict.feature_tensors import rows_of_tensors, with_tensors
@@ -37,8 +35,8 @@ class StreamFeatures(Protocol):
         names: tuple[str, ...],
         columns: Mapping[str, Sequence[object]],
         origins: RowOrigins,
-    ) -> FloatColumn:
-        """Return the features for n rows by column, (n, names); NaN if there is no value."""
+    ) -> list[SharedColumns]:
+        """Return the features for n rows, in the order of the names; NaN if there is no value."""
 
     def of_rows(
         self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], origins: RowOrigins
@@ -63,10 +61,10 @@ class NoFeatures:
         self,
         _names: tuple[str, ...],
         _columns: Mapping[str, Sequence[object]],
-        origins: RowOrigins,
-    ) -> FloatColumn:
+        _origins: RowOrigins,
+    ) -> list[SharedColumns]:
         """Return no feature for any row."""
-        return np.empty((len(origins.times), 0))
+        return []
 
     def of_rows(
         self, _names: tuple[str, ...], rows: Sequence[Mapping[str, Any]], _origins: RowOrigins

@@ -22,6 +22,7 @@ from modstream.models.schema.input_schema import Batch
 from modstream.processors.learn.atomic_update import AnyLearningRuntime
 from modstream.processors.learn.learner import Learner
 from modstream.processors.learn.trainer import BatchHook, no_hook
+from modstream.processors.promote.candidate_scores import CandidateScores
 from modstream.processors.promote.decision import Decision
 from modstream.processors.promote.gate import NO_ERRORS, PromotionGate
 from modstream.processors.promote.losses import (
@@ -32,13 +33,18 @@ from modstream.processors.promote.losses import (
     predict_or_none,
     scores_or_nan,
 )
-from modstream.processors.promote.state_history import StateHistory, frozen_copy
-from modstream.processors.promote.state_rollback import FrozenModel, StateRollback
+from modstream.processors.promote.mean_candidate import MeanCandidate
+from modstream.processors.promote.state_history import StateHistory
+from modstream.processors.promote.state_rollback import (
+    FrozenModel,
+    StateRollback,
+    frozen_version,
+)
 
 
 @dataclass(slots=True)
 class ChampionChallenger:
-    """Candidates that learn side by side, frozen candidates, and the gate that compares them.
+    """Candidates that learn side by side, frozen ones, means of both, and the gate over all.
 
     The first of `learners` is the lead. It learns each batch first, its guard decides which rows
     are quarantined, and only its batches are shown to the gate. A learner that has read further
@@ -49,15 +55,19 @@ class ChampionChallenger:
         learners: the candidates that learn, by name.
         gate: the gate that compares the candidates.
         frozen: the batch models by candidate name, and the last-good version as `LAST_GOOD`.
+        means: the candidates that are means of others, by name.
         decisions: the gate's decisions that the caller has not taken yet, oldest first.
         is_gated: whether candidates are compared; if False, they only learn.
+        scores: how good the answers of all candidates are.
     """
 
     learners: Mapping[str, Learner]
     gate: PromotionGate
     frozen: dict[str, FrozenModel] = field(default_factory=dict)
+    means: Mapping[str, MeanCandidate] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     is_gated: bool = True
+    scores: CandidateScores = field(default_factory=CandidateScores)
     _histories: dict[str, StateHistory] = field(default_factory=dict)
     _next_last_good: FrozenModel | None = None
     _stable_at: int = 0
@@ -113,11 +123,11 @@ class ChampionChallenger:
         is set aside; it becomes the last-good version if the next `stable_after` labels bring no
         decision.
         """
-        champion = self.learners.get(self.gate.champion)
+        champion = self._served()
         if champion is None or self._label_count < self._stable_at:
             return None
         stable = self._next_last_good
-        self._next_last_good = FrozenModel(champion.card, frozen_copy(champion.runtime))
+        self._next_last_good = frozen_version(champion)
         self._stable_at = self._label_count + self.gate.settings.stable_after
         if stable is not None:
             self.frozen[LAST_GOOD] = stable
@@ -130,8 +140,16 @@ class ChampionChallenger:
         The caller has just published the champion. Checkpoints are what the champion is rolled back
         to when labels look flipped.
         """
-        champion = self.learners.get(self.gate.champion)
+        champion = self._served()
         return None if champion is None else self._rollback.checkpoint(self._label_count, champion)
+
+    def card_of(self, candidate: str) -> ModelCard | None:
+        """Return the card of a candidate's newest version; None for a mean before its first."""
+        if candidate in self.means:
+            published = self.means[candidate].published
+            return None if published is None else published.card
+        learner = self.learners.get(candidate)
+        return self.frozen[candidate].card if learner is None else learner.card
 
     def replace_frozen(self, candidate: str, model: FrozenModel) -> None:
         """Set or replace the version of a frozen candidate; its test restarts."""
@@ -157,6 +175,14 @@ class ChampionChallenger:
         self.decisions.clear()
         self._restart_comparison()
 
+    def _served(self) -> Learner | FrozenModel | None:
+        """Return the champion if it changes with the labels: a learner, or the version of a mean.
+
+        A batch model or the last-good version is not set aside as the last-good version.
+        """
+        mean = self.means.get(self.gate.champion)
+        return self.learners.get(self.gate.champion) if mean is None else mean.published
+
     def _restart_comparison(self) -> None:
         """Forget what was compared with the former champion."""
         self._next_last_good = None
@@ -175,6 +201,11 @@ class ChampionChallenger:
             for name, one in self._comparable()
         }
         cards = {name: one.card for name, one in self._comparable()}
+        for name, mean in self.means.items():
+            combined = mean.outputs(self.lead.card.task, outputs)
+            if combined is not None:
+                outputs[name], cards[name] = combined, cards[mean.parts[0]]
+        self.scores.add(cards, outputs, labels)
         candidate_losses, errors = self._losses_and_errors(cards, outputs, labels)
         champion = self.gate.champion
         labelled = labelled_scores(cards.get(champion), outputs.get(champion), labels)
@@ -216,14 +247,19 @@ class ChampionChallenger:
         """Yield the candidates that can be compared now.
 
         Left out are those that learned these rows before the lead, and frozen ones with another
-        task or other classes, to which the labels mean something else.
+        task or other classes, to which the labels mean something else, or with features that the
+        lead's rows do not have.
         """
         for name, learner in self.learners.items():
             if not is_ahead(learner, self.lead):
                 yield name, learner
-        labels = VersionLabels.of(self.lead.card)
+        labels, known = VersionLabels.of(self.lead.card), set(self.lead.card.input_schema.names)
         for name, model in self.frozen.items():
-            if model.card.output_form == "array" and VersionLabels.of(model.card).is_like(labels):
+            if (
+                model.card.output_form == "array"
+                and VersionLabels.of(model.card).is_like(labels)
+                and known.issuperset(model.card.input_schema.names)
+            ):
                 yield name, model
 
     def _losses_and_errors(

@@ -62,7 +62,7 @@ class StateHistory:
 
 
 def frozen_copy(runtime: AnyLearningRuntime) -> AnyLearningRuntime:
-    """Return a copy that does not change while the learner goes on.
+    """Return a copy of a learner's state that does not change while the learner goes on.
 
     A learner that has grown too large to be copied learns no more, so it is returned itself.
     """

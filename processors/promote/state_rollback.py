@@ -36,6 +36,13 @@ class FrozenModel(NamedTuple):
     runtime: AnyRuntime
 
 
+def frozen_version(model: Learner | FrozenModel) -> FrozenModel:
+    """Return a version as it is now; a learner's is a copy of its state."""
+    if isinstance(model, FrozenModel):
+        return model
+    return FrozenModel(model.card, frozen_copy(model.runtime))
+
+
 class SoundState(NamedTuple):
     """Each learner's state at event time `time` (ms), before labels looked flipped."""
 
@@ -80,11 +87,11 @@ class StateRollback:
         """Record the event time (ms) up to which the lead had learned at a label count."""
         self._times.append((label_count, time))
 
-    def checkpoint(self, label_count: int, champion: Learner) -> FrozenModel | None:
+    def checkpoint(self, label_count: int, champion: Learner | FrozenModel) -> FrozenModel | None:
         """Keep the champion's version; return it, or None if the last checkpoint is too recent."""
         if self._checkpoints and label_count < self._checkpoints[-1][0] + CHECKPOINT_EVERY:
             return None
-        model = FrozenModel(champion.card, frozen_copy(champion.runtime))
+        model = frozen_version(champion)
         self._checkpoints.append((label_count, model))
         return model
 

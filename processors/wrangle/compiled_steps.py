@@ -43,14 +43,14 @@ def compile_step(step: StatelessStep, label: str, kinds: Kinds) -> Apply:
             apply = _select([*after])
         case Derive(derive=texts, on_error=on_error):
             parts = {
-                name: (compile_expression(expression_of(text, kinds)), after[name])
+                name: (compile_expression(expression_of(text)), after[name])
                 for name, text in texts.items()
             }
             apply = _derive(parts, label if on_error == "fail" else None)
         case Combine(combine=names_by_column, separator=separator):
             apply = _combine(names_by_column, separator)
         case Filter(filter=text, on_error=on_error):
-            evaluate = compile_expression(expression_of(text, kinds))
+            evaluate = compile_expression(expression_of(text))
             apply = _filter(evaluate, label if on_error == "fail" else None)
         case Clip(clip=bounds):
             apply = _clip(bounds)

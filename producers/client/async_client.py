@@ -12,7 +12,7 @@ from modstream.broker.wire.topics import Topics
 from modstream.producers.client.client import DEFAULT_TIMEOUT_SECONDS, Client
 from modstream.producers.client.pending_requests import PendingRequest, Response
 from modstream.producers.errors import RequestRefused, ResponseTimeout
-from modstream.producers.ports import TraceSend, send_untraced
+from modstream.producers.ports import Sealer, TraceSend, send_untraced
 
 
 class AsyncClient:
@@ -30,6 +30,7 @@ class AsyncClient:
         primary: str | None = None,
         max_pending: int = 10_000,
         trace_send: TraceSend = send_untraced,
+        sealer: Sealer | None = None,
     ) -> None:
         """Prepare; the arguments are those of `Client`. The context connects."""
         self._open = partial(
@@ -39,6 +40,7 @@ class AsyncClient:
             primary=primary,
             max_pending=max_pending,
             trace_send=trace_send,
+            sealer=sealer,
         )
         self._primary = primary
         self._client: Client | None = None

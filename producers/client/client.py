@@ -20,7 +20,7 @@ from modstream.broker.wire.trace_context import trace_headers
 from modstream.producers.client.label_records import label_record
 from modstream.producers.client.pending_requests import PendingRequest, PendingRequests, Response
 from modstream.producers.errors import RequestRefused
-from modstream.producers.ports import TraceSend, poll_available, send_untraced
+from modstream.producers.ports import Sealer, TraceSend, poll_available, send_untraced
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 """Default timeout of `Client.wait` and `Client.wait_all`."""
@@ -44,6 +44,7 @@ class Client:
         primary: str | None = None,
         max_pending: int = 10_000,
         trace_send: TraceSend = send_untraced,
+        sealer: Sealer | None = None,
     ) -> None:
         """Connect, and start to poll responses.
 
@@ -54,6 +55,8 @@ class Client:
                 with None, `wait` returns the first response of any model.
             max_pending: how many pending requests are kept; older ones get no further responses.
             trace_send: begins the span of each record that is sent; by default nothing is traced.
+            sealer: seals personal features, and replaces keys by pseudonyms; by default nothing
+                is sealed.
 
         Raises:
             TopicMissing: the stream's topics do not exist.
@@ -62,6 +65,7 @@ class Client:
         self._topics = topics
         self._primary = primary
         self._trace_send = trace_send
+        self._sealer = sealer
         self._pending = PendingRequests(max_pending)
         self._log = structlog.get_logger(__name__)
         # A producer that sends at once, before it is connected, waits 500 ms for its id. So it is
@@ -117,7 +121,11 @@ class Client:
 
     def submit(self, request: Request, key: str | None = None) -> PendingRequest:
         """Send a request of any format, without waiting; see `send`."""
-        pending = PendingRequest(request.id, key or request.id, request.model)
+        key, value = key or request.id, encode(request)
+        if self._sealer is not None:
+            sealed = self._sealer.person(key)
+            key, value = sealed.key, sealed.value(value)
+        pending = PendingRequest(request.id, key, request.model)
         self._pending.add(pending)
 
         def on_delivery(report: DeliveryReport) -> None:
@@ -126,7 +134,7 @@ class Client:
             elif report.error is not None:
                 self._pending.mark_not_sent(request.id, str(report.error))
 
-        record = ProducerRecord(self._topics.requests, pending.key.encode(), encode(request))
+        record = ProducerRecord(self._topics.requests, key.encode(), value)
         record, on_end = self._trace_send(record, on_delivery)
         pending.trace = trace_headers(record.headers)
         self._publisher.send(record, on_end)
@@ -210,7 +218,10 @@ class Client:
         if isinstance(request, PendingRequest):
             request_id, request_key, trace = request.id, request.key, request.trace
         else:
-            request_id, request_key, trace = request, request, ()
+            request_id, request_key, trace = request, key or request, ()
+            if self._sealer is not None:
+                request_key = self._sealer.person(request_key).key
+            key = None
         label = Label(id=request_id, row=row, label=value, revision=revision, event_time=event_time)
         record = label_record(self._topics, label, key or request_key, trace)
         self._publisher.send(*self._trace_send(record, None))

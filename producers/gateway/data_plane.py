@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from modstream.broker.errors import BrokerError
+from msgspec.structs import replace
+
+from modstream.broker.errors import BrokerError, PersonalInTensors
 from modstream.broker.wire.contracts import Label
 from modstream.broker.wire.identifiers import MAX_ID_LENGTH
 from modstream.broker.wire.records import Headers, ProducerRecord
@@ -21,6 +23,7 @@ from modstream.producers.gateway.protocol.call_parameters import MAX_KEY_LENGTH
 from modstream.producers.gateway.random_ids import RandomIds
 from modstream.producers.gateway.replies import Reply
 from modstream.producers.gateway.tickets import AnswerLate, Ticket, decode_ticket
+from modstream.producers.ports import Sealer
 
 RESEND_AFTER_MS = 30_000
 """Age from which a request is sent again under the same id, if an idempotency key names it and it
@@ -30,7 +33,7 @@ has no answer: the gateway that wanted to send it may have died before."""
 class DataPlane:
     """Answers calls by the workers of some streams; used by the event loop's thread only."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each collaborator
         self,
         streams: Mapping[str, StreamRoute],
         exchange: Exchange,
@@ -38,10 +41,12 @@ class DataPlane:
         pending: PendingReplies,
         finder: ReplyFinder,
         idempotency: IdempotencyStore,
+        sealer: Sealer | None = None,
     ) -> None:
         self._streams = streams
         self._exchange, self._link, self._pending = exchange, link, pending
         self._finder, self._idempotency = finder, idempotency
+        self._sealer = sealer
         self._ids = {
             name: RandomIds(partial(link.partition_of, route.topics))
             for name, route in streams.items()
@@ -80,6 +85,8 @@ class DataPlane:
             GatewayError: there is no answer, for example `AnswerLate`; a worker's error is a reply.
         """
         request = self._prepare(call)
+        if self._sealer is not None:
+            request = await self._sealed(self._sealer, call, request)
         try:
             if call.idempotency_key is not None:
                 return await self._ask_once(call, request)
@@ -100,6 +107,9 @@ class DataPlane:
             NotFound, NotServing, BodyTooLarge: as for `ask`.
         """
         topics = self.stream(stream).topics
+        if self._sealer is not None:
+            person = self._sealer.person
+            labels = [(one, (await asyncio.to_thread(person, key)).key) for one, key in labels]
         records: list[ProducerRecord] = [
             label_record(topics, one, key, trace) for one, key in labels
         ]
@@ -132,6 +142,25 @@ class DataPlane:
         waiting = call.waiting
         deadline = sent_at + int(waiting.seconds * 1000) if waiting.is_deadline else None
         return OutgoingRequest(ticket, value, json_length, deadline, call.trace)
+
+    async def _sealed(
+        self, sealer: Sealer, call: Call, request: OutgoingRequest
+    ) -> OutgoingRequest:
+        """Return a request with its personal features sealed, under the pseudonym of its key.
+
+        Raises:
+            InvalidCall: it has personal features in tensors.
+        """
+        ticket = request.ticket
+        person = await asyncio.to_thread(sealer.person, ticket.key)
+        try:
+            value = person.value(request.value, request.json_length)
+        except PersonalInTensors as error:
+            raise InvalidCall(str(error)) from None
+        partition = self._link.partition_of(self.stream(call.stream).topics, person.key.encode())
+        return request._replace(
+            ticket=replace(ticket, key=person.key, partition=partition), value=value
+        )
 
     async def _send(self, call: Call, request: OutgoingRequest) -> Outcome:
         """Send a new request, and wait for its answer or for Kafka only."""

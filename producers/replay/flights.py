@@ -5,7 +5,7 @@ departure whether the flight will arrive more than 15 minutes late. The label is
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,6 +46,23 @@ class Flight:
     scheduled_ms: int
     landed_ms: int | None
     late: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardEntry:
+    """A departure or a landing on the board of the airports, times in ms since the epoch.
+
+    `kind` is "departure" or "landing", `minutes` the delay.
+    """
+
+    id: str
+    kind: str
+    time: int
+    scheduled_ms: int
+    minutes: float
+    carrier: str
+    origin: str
+    dest: str
 
 
 def load_flights() -> pd.DataFrame:
@@ -98,6 +115,15 @@ def flights_between(frame: pd.DataFrame, start: date, end: date) -> Iterator[Fli
     chosen = frame[(days >= pd.Timestamp(start)) & (days < pd.Timestamp(end))]
     for first in range(0, len(chosen), CHUNK):
         yield from _flights(chosen.iloc[first : first + CHUNK])
+
+
+def board_between(board: pd.DataFrame, start_ms: int, end_ms: int) -> Iterator[BoardEntry]:
+    """Yield the entries of the board from `start_ms` to `end_ms`, both inclusive, in order."""
+    chosen = board[(board["time"] >= start_ms) & (board["time"] <= end_ms)]
+    names = [one.name for one in fields(BoardEntry)]
+    for first in range(0, len(chosen), CHUNK):
+        rows = chosen.iloc[first : first + CHUNK]
+        yield from map(BoardEntry, *(rows[name].tolist() for name in names))
 
 
 def _data_folder() -> Path:

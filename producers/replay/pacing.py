@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
 
@@ -17,13 +18,23 @@ class ReplayProgress:
     label_time: int | None = None
 
 
-HoldHook = Callable[[ReplayProgress], float]
-"""Called before every event: returns the seconds to wait before the next call, or 0 to send."""
+HoldHook = Callable[[ReplayProgress, int], float]
+"""Called before every event, with the progress and the time (ms) at which the event is due:
+returns the seconds to wait before the next call, or 0 to send."""
 
 
-def no_hold(_: ReplayProgress) -> float:
+def no_hold(_progress: ReplayProgress, _due: int) -> float:
     """Never hold an event back."""
     return 0.0
+
+
+def hold_for_all(*holds: HoldHook) -> HoldHook:
+    """Return a hook that holds an event back as long as one of several hooks does."""
+
+    def hold(progress: ReplayProgress, due: int) -> float:
+        return next((pause for one in holds if (pause := one(progress, due)) > 0), 0.0)
+
+    return hold
 
 
 def hold_for_learner(
@@ -42,12 +53,38 @@ def hold_for_learner(
         pause_seconds: how long the replay waits before it calls the hook again.
     """
 
-    def hold(progress: ReplayProgress) -> float:
+    def hold(progress: ReplayProgress, _due: int) -> float:
         if progress.label_time is None or progress.first_event_time is None:
             return 0.0
         learned = learned_up_to()
         reached = progress.first_event_time if learned is None else learned
         return pause_seconds if progress.label_time - reached > max_lag_ms else 0.0
+
+    return hold
+
+
+def hold_for_features(
+    oldest_waiting: Callable[[], int | None], max_lag_ms: int, pause_seconds: float = 0.005
+) -> HoldHook:
+    """Return a hook that holds an event back while features lack events from long before it.
+
+    Args:
+        oldest_waiting: returns the event time in ms of the oldest event sent that the published
+            features do not count yet, None if they count all. It must eventually advance.
+        max_lag_ms: how much older than the next event that event may be, in ms of event time.
+        pause_seconds: how long the replay waits before it calls the hook again.
+    """
+    free_until = -inf
+
+    def hold(_progress: ReplayProgress, due: int) -> float:
+        nonlocal free_until
+        if due <= free_until:
+            return 0.0
+        oldest = oldest_waiting()
+        if oldest is None:
+            return 0.0
+        free_until = oldest + max_lag_ms
+        return pause_seconds if due > free_until else 0.0
 
     return hold
 

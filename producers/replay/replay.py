@@ -1,4 +1,4 @@
-"""Replays flights in event time: requests at scheduled departure, labels at landing."""
+"""Replays flights in event time: requests at scheduled departure, labels at landing, the board."""
 
 import heapq
 import random
@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count
+from operator import attrgetter
 from threading import Event as Signal
 from time import monotonic
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from modstream.broker.wire.codec import encode
@@ -17,7 +19,7 @@ from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
 from modstream.producers.ports import RecordSink
 from modstream.producers.records.bad_records import BAD_RECORDS, TOO_LARGE
-from modstream.producers.replay.flights import Flight
+from modstream.producers.replay.flights import BoardEntry, Flight
 from modstream.producers.replay.pacing import HoldHook, ReplayClock, ReplayProgress, no_hold
 
 REPORT_INTERVAL_SECONDS = 1.0
@@ -37,6 +39,22 @@ class ReplayEvent:
     event_time: int
     kind: EventKind
     flight: Flight
+
+    @property
+    def due(self) -> int:
+        """The time in ms at which the event is sent."""
+        return self.event_time
+
+
+@dataclass(frozen=True, slots=True)
+class BoardEvent:
+    """An entry of the board, which is sent at `due`, in ms."""
+
+    entry: BoardEntry
+    due: int
+
+
+AnyEvent = ReplayEvent | BoardEvent
 
 
 def timeline(flights: Iterable[Flight]) -> Iterator[ReplayEvent]:
@@ -62,6 +80,19 @@ def _landing(in_air: list[tuple[int, int, Flight]]) -> ReplayEvent:
     return ReplayEvent(landed_ms, EventKind.LABEL, flight)
 
 
+def with_board(
+    events: Iterable[ReplayEvent], board: Iterable[BoardEntry], ahead_ms: int
+) -> Iterator[AnyEvent]:
+    """Yield a timeline together with entries of the board, each `ahead_ms` before its time.
+
+    A feature reads no slice after that of its request. With slices of a minute, which is the unit
+    of all times here, an entry that is sent ahead is in no feature of an earlier minute; so all
+    entries up to a request's minute can be counted before the request is sent.
+    """
+    entries = (BoardEvent(one, one.time - ahead_ms) for one in board)
+    return heapq.merge(entries, events, key=attrgetter("due"))
+
+
 class ReplayPlan(BaseModel):
     """The speed of a replay and the share of bad records."""
 
@@ -78,11 +109,15 @@ class ReplayPlan(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ReplayControls:
-    """How a caller controls a running replay: `report` gets the progress once a second."""
+    """How a caller controls a running replay.
+
+    `report` gets the progress once a second, `on_send` every event just before it is sent.
+    """
 
     stop: Signal = field(default_factory=Signal)
     hold: HoldHook = no_hold
     report: Callable[[ReplayProgress], None] = lambda _: None
+    on_send: Callable[[AnyEvent], None] = lambda _: None
 
 
 class Replay:
@@ -94,15 +129,17 @@ class Replay:
         topics: Topics,
         plan: ReplayPlan,
         controls: ReplayControls | None = None,
+        board_topic: str = "",
     ) -> None:
         self._sink = sink
         self._topics = topics
         self._plan = plan
+        self._board_topic = board_topic
         self._controls = controls or ReplayControls()
         self._random = random.Random(plan.seed)
         self._progress = ReplayProgress()
 
-    def run(self, events: Iterable[ReplayEvent]) -> ReplayProgress:
+    def run(self, events: Iterable[AnyEvent]) -> ReplayProgress:
         """Send the events until their end or until `stop` is set, and flush.
 
         Returns:
@@ -115,10 +152,11 @@ class Replay:
         reported = monotonic()
         for event in events:
             if clock is None:
-                clock = ReplayClock(event.event_time, self._plan.speed_up)
-                self._progress = ReplayProgress(first_event_time=event.event_time)
+                clock = ReplayClock(event.due, self._plan.speed_up)
+                self._progress = ReplayProgress(first_event_time=event.due)
             if not self._wait_until_due(event, clock):
                 break
+            self._controls.on_send(event)
             self._send(event)
             if monotonic() - reported >= REPORT_INTERVAL_SECONDS:
                 reported = monotonic()
@@ -127,20 +165,23 @@ class Replay:
         self._controls.report(self._progress)
         return self._progress
 
-    def _wait_until_due(self, event: ReplayEvent, clock: ReplayClock) -> bool:
+    def _wait_until_due(self, event: AnyEvent, clock: ReplayClock) -> bool:
         """Wait until the event is due and not held back; return False if `stop` is set."""
         stop = self._controls.stop
-        while (remaining := clock.seconds_until(event.event_time)) > 0:
+        while (remaining := clock.seconds_until(event.due)) > 0:
             if stop.wait(remaining):
                 return False
-        while (pause := self._controls.hold(self._progress)) > 0:
+        while (pause := self._controls.hold(self._progress, event.due)) > 0:
             since = monotonic()
             if stop.wait(pause):
                 return False
             clock.postpone(monotonic() - since)
         return not stop.is_set()
 
-    def _send(self, event: ReplayEvent) -> None:
+    def _send(self, event: AnyEvent) -> None:
+        if isinstance(event, BoardEvent):
+            self._sink.send(board_record(event.entry, self._board_topic))
+            return
         now, flight = self._progress, event.flight
         if event.kind is EventKind.LABEL:
             self._sink.send(label_record(flight, event.event_time, self._topics.labels))
@@ -177,6 +218,11 @@ def label_record(flight: Flight, event_time: int, topic: str) -> ProducerRecord:
     """Return the label of a flight that landed at `event_time` (ms)."""
     value = encode(Label(id=flight.id, label=bool(flight.late), event_time=event_time))
     return ProducerRecord(topic, flight.key.encode(), value)
+
+
+def board_record(entry: BoardEntry, topic: str) -> ProducerRecord:
+    """Return the record of an entry of the board: a JSON object with its fields."""
+    return ProducerRecord(topic, entry.id.encode(), msgspec.json.encode(entry))
 
 
 def _request(flight: Flight, request_id: str) -> Request:

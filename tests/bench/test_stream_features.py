@@ -11,13 +11,11 @@ from bench.stream_features import (
     LABEL_FEATURES,
     OWN,
     Table,
-    board_events,
-    computed,
-    label_events,
     mean_logit,
     predict,
     steps,
 )
+from modstream.demo.feature_events import board_events, computed, label_events
 from modstream.models.examples.flights import FLIGHT_SCHEMA
 from modstream.processors.features.definition import KEY
 from modstream.processors.features.files import load_features

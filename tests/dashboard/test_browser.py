@@ -194,6 +194,26 @@ def test_an_action_by_keyboard_alone(page, dashboard, action):
     assert (order.reason, order.user, version) == (action.reason, "alice", action.version)
 
 
+def test_experiments_are_filtered_and_compared_by_keyboard_alone(page, dashboard):
+    page.goto(f"{dashboard.url}/experiments")
+    page.locator('[data-state="live"]').wait_for()
+    for name in ("aaaa1111", "bbbb2222"):
+        box = page.get_by_label(f"Select experiment {name}")
+        box.focus()
+        page.keyboard.press("Space")
+        dashboard.update()
+    page.wait_for_timeout(1500)
+    assert page.locator("input:checked").count() == 2
+    press_until(page, "Compare the selected")
+    page.keyboard.press("Enter")
+
+    page.get_by_role("heading", name="2 experiments side by side").wait_for()
+    assert page.url.endswith("/experiments/bbbb2222,aaaa1111")
+    press_until(page, "What is the same")
+    page.keyboard.press("Enter")
+    assert page.get_by_text("flights-train@3").first.is_visible()
+
+
 def press_until(page, name):
     """Press Tab until the element of this name has the focus; it must be visible then."""
     for _ in range(120):

@@ -27,6 +27,7 @@ PAGES = (
     "docs/privacy.md",
     "docs/data-sets.md",
     "docs/training.md",
+    "docs/automl.md",
     "docs/delivery.md",
     "docs/learning.md",
     "docs/tracing.md",

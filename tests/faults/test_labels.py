@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from river import compose, naive_bayes, preprocessing
+from river import compose, linear_model, naive_bayes, preprocessing
 
 from modstream.audit.delivery import audit_delivery
 from modstream.audit.labels import audit_labels
@@ -19,7 +19,6 @@ from modstream.broker.client.reader import read_to_end
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import Feedback
 from modstream.broker.wire.records import next_offsets
-from modstream.models.examples.flights import online_pipeline
 from modstream.models.runtimes.river.runtime import pack
 from modstream.models.schema.input_schema import Feature, InputSchema
 from modstream.models.schema.version_spec import VersionSpec
@@ -55,6 +54,13 @@ SCHEMA = InputSchema(
         Feature(name="city", kind="string"),
     )
 )
+
+
+def ordered_pipeline():
+    """Return a model whose state depends on the order of the rows that it learns."""
+    strings = compose.SelectType(str) | preprocessing.OneHotEncoder()
+    numbers = compose.SelectType(float) | preprocessing.StandardScaler()
+    return compose.TransformerUnion(strings, numbers) | linear_model.LogisticRegression()
 
 
 def counting_pipeline():
@@ -158,7 +164,7 @@ def in_order(records):
 @pytest.mark.parametrize(
     ("partitions", "pipeline"),
     [
-        (1, online_pipeline),
+        (1, ordered_pipeline),
         pytest.param(4, counting_pipeline, marks=pytest.mark.thorough),
     ],
     ids=[

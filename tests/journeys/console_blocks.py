@@ -7,7 +7,7 @@ characters, and a line "..." for any lines. A word behind `console` changes how 
     console fails        its commands must fail
     console background   its command runs until the end of the page; its output is awaited
     console eventually   its commands show the effect of an earlier one, which takes a moment: they
-                         are repeated until they print what is shown
+                         are repeated until they succeed and print what is shown
     console install      is not run: the tests run in an environment that is installed
     console not-run: WHY is not run either; `tests/docs/` checks its options
     console NAME         is run if the package of this name is installed
@@ -132,12 +132,11 @@ class Reader:
         if command.kind == "background":
             output = self._start(command)
         else:
-            output = self._run(command)
+            output, is_as_shown = self._run(command)
             deadline = monotonic() + TIMEOUT_SECONDS
-            while command.kind == "eventually" and not self._matches(command, output):
-                assert monotonic() < deadline, self._shown(command, output)
-                output = self._run(command)
-            assert self._matches(command, output), self._shown(command, output)
+            while command.kind == "eventually" and not is_as_shown and monotonic() < deadline:
+                output, is_as_shown = self._run(command)
+            assert is_as_shown, self._shown(command, output)
         self.transcript += self._shown(command, output)
 
     def close(self):
@@ -147,16 +146,15 @@ class Reader:
             process.wait(TIMEOUT_SECONDS)
 
     def _run(self, command):
-        """Run a command once; return its output."""
+        """Run a command once; return its output, and whether it did what the page shows."""
         done = subprocess.run(
             ["bash", "-c", command.text],
             **self._options(stdout=subprocess.PIPE),
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
-        output = done.stdout
-        assert (done.returncode != 0) == (command.kind == "fails"), self._shown(command, output)
-        return output
+        is_as_meant = (done.returncode != 0) == (command.kind == "fails")
+        return done.stdout, is_as_meant and self._matches(command, done.stdout)
 
     def _start(self, command):
         log = self.folder / f"terminal-{len(self._running)}.log"

@@ -20,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from modstream.models.importers.onnx_export import to_onnx
+from modstream.models.runtimes.mean.artifact import MeanPart, mean_spec
+from modstream.models.runtimes.mean.artifact import pack as pack_mean
 from modstream.models.runtimes.river.runtime import pack as pack_river
 from modstream.models.runtimes.runtime import Runtime, load
 from modstream.models.runtimes.sklearn_introspection import infer_classes
@@ -108,6 +110,16 @@ def _case(runtime: str, task: Task, artifact: bytes, classes: tuple[Scalar, ...]
     return RuntimeCase(spec.make_card(1, Artifact(artifact)), artifact)
 
 
+def mean_case(task: Task) -> RuntimeCase:
+    """Return the mean of a model that learns online, weighed twice, and of one that does not."""
+    parts = [
+        MeanPart(one.card, one.artifact, weight)
+        for one, weight in ((case(f"onnx-{task}"), 1.0), (case(f"river-{task}"), 2.0))
+    ]
+    artifact = pack_mean(parts)
+    return RuntimeCase(mean_spec("case", parts).make_card(1, Artifact(artifact)), artifact)
+
+
 def _with_encoder(model: Any) -> Any:
     strings = compose.SelectType(str) | preprocessing.OneHotEncoder()
     numbers = compose.SelectType((int, float)) | preprocessing.StandardScaler()
@@ -138,6 +150,9 @@ _BUILDERS: dict[str, Callable[[], RuntimeCase]] = {
         _with_encoder(linear_model.LinearRegression()), "regression"
     ),
     "river-anomaly": lambda: river_case(_detector(), "anomaly"),
+    "mean-binary": lambda: mean_case("binary"),
+    "mean-multiclass": lambda: mean_case("multiclass"),
+    "mean-regression": lambda: mean_case("regression"),
 }
 CASES = tuple(_BUILDERS)
 

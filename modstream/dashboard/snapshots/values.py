@@ -17,5 +17,5 @@ class Band:
 
     low: float | None
     high: float | None
-    method: Literal["wilson", "normal", "none"]
+    method: Literal["wilson", "normal", "deviation", "none"]
     reason: str = ""

@@ -16,6 +16,7 @@ from modstream.dashboard.web import actions, sign_in
 from modstream.dashboard.web.context import WebContext
 from modstream.dashboard.web.docs import SITE, docs_routes
 from modstream.dashboard.web.errors import NoSuchPage, PageError, SignInNeeded
+from modstream.dashboard.web.experiment_pages import EXPERIMENT_VIEWS, compare_selected
 from modstream.dashboard.web.guard import Guard, allowed_hosts
 from modstream.dashboard.web.letter_pages import letter_routes
 from modstream.dashboard.web.pages import (
@@ -60,9 +61,11 @@ def dashboard_app(context: WebContext) -> ASGIApp:
 
 def dashboard_routes() -> Sequence[BaseRoute]:
     """Return the routes; the first that matches answers."""
+    views = {**LIVE_VIEWS, **EXPERIMENT_VIEWS}
     return [
-        *(Route(path, live_page(build)) for path, build in LIVE_VIEWS.items()),
-        *(Route(f"/live{path}", live_events(build)) for path, build in LIVE_VIEWS.items()),
+        Route("/experiments/compare", compare_selected),
+        *(Route(path, live_page(build)) for path, build in views.items()),
+        *(Route(f"/live{path}", live_events(build)) for path, build in views.items()),
         Route("/requests", request_page),
         Route(f"{MODEL}/promote", actions.promote_page),
         Route(f"{MODEL}/promote", actions.promote, methods=["POST"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modstream.broker.client.connection import Connection
 from modstream.datasets.catalogue import Catalogue
-from modstream.datasets.dataset import Access, DataSet, Provenance
+from modstream.datasets.dataset import Access, DataSet, Form, Provenance
 from modstream.datasets.errors import SourceUnusable
 from modstream.datasets.parquet import load_library
 from modstream.datasets.staged_version import Description, StagedVersion
@@ -47,6 +47,8 @@ class IngestSpec:
     access: Access = "private"
     license: str | None = None
     csv: CsvOptions = field(default_factory=CsvOptions)
+    form: Form | None = None
+    """How the versions are kept; None for as before."""
 
 
 def ingest(
@@ -83,7 +85,7 @@ def ingest(
         write = partial(ingest_file, path, spec.csv)
     notify(estimate)
     require_space(catalogue.folder, estimate)
-    with catalogue.create(spec.name) as staged:
+    with catalogue.create(spec.name, spec.form) as staged:
         return staged.commit(_describe(spec, write(staged)))
 
 
@@ -97,7 +99,7 @@ def ingest_synthetic(
     """
     columns = synthetic_columns(schema, rows, seed)
     details = {"rows": rows, "seed": seed, "schema": schema.model_dump(mode="json")}
-    with catalogue.create(spec.name) as staged:
+    with catalogue.create(spec.name, spec.form) as staged:
         staged.write_table(_table(schema, columns))
         origin = Provenance(operation="synthesize", source=spec.shown, details=details)
         return staged.commit(_describe(spec, origin))
@@ -119,7 +121,7 @@ def _table(schema: InputSchema, columns: Mapping[str, Sequence[object]]) -> obje
 def _ingest_topic(
     catalogue: Catalogue, spec: IngestSpec, connection: Connection, notify: NotifyEstimate
 ) -> DataSet:
-    with catalogue.create(spec.name) as staged:
+    with catalogue.create(spec.name, spec.form) as staged:
         # Read under the lock: no other process continues the same version.
         earlier = catalogue.open(spec.name) if catalogue.versions(spec.name) else None
         rows = find_rows(connection, spec.source.removeprefix(TOPIC), earlier)

@@ -77,14 +77,23 @@ def wrangler_of(dataset: DataSet) -> Wrangler:
     Raises:
         StepsInvalid: it was made otherwise, or by steps that need all rows.
     """
-    details = dataset.facts.provenance.details
-    if dataset.facts.provenance.operation != "wrangle":
-        raise StepsInvalid(dataset, ["it was not made by wrangling"])
-    steps = WrangleSteps.model_validate({"step": details["steps"]})
+    steps = steps_of(dataset)
     try:
-        return Wrangler(steps.step, details["kinds"])
+        return Wrangler(steps.step, dataset.facts.provenance.details["kinds"])
     except StepProblem as problem:
         raise StepsInvalid(dataset, [str(problem)]) from None
+
+
+def steps_of(dataset: DataSet) -> WrangleSteps:
+    """Return the steps that made a data set, with constants in place of fitted values.
+
+    Raises:
+        StepsInvalid: it was made otherwise.
+    """
+    provenance = dataset.facts.provenance
+    if provenance.operation != "wrangle":
+        raise StepsInvalid(dataset, ["it was not made by wrangling"])
+    return WrangleSteps.model_validate({"step": provenance.details["steps"]})
 
 
 def _run(

@@ -5,7 +5,8 @@ What is erased, in this order:
      export leaves its records out
   2. the batch views that have the person: they are computed anew
   3. the predictions in the store
-  4. the key of the person's pseudonyms: nobody can tell any more whose they are, in any copy
+  4. the key of the person: nobody can tell any more whose pseudonyms theirs are, nor read what is
+     sealed, in any copy
   5. topics, if it is asked for: a record cannot be removed alone, so each partition loses its
      records up to the last one that has the person
 """
@@ -19,14 +20,19 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.truncation import truncate
 from modstream.broker.errors import BrokerError
 from modstream.broker.wire.records import TopicPartition
+from modstream.broker.wire.sealed import Seal
 from modstream.operations.batch_views.build import build_view
 from modstream.operations.batch_views.view_file import read_view, view_path
 from modstream.operations.inference_log.erasures import erase as erase_rows
 from modstream.operations.inference_log.log_folder import LogFolder
+from modstream.operations.privacy.byte_search import count_in_bytes
 from modstream.operations.privacy.person_keys import PersonKeys
 from modstream.operations.privacy.search import Person, SearchedPlaces, TopicMatches
 
 STORE, PERSON_KEY = "prediction store", "key of pseudonyms"
+SEALED = "sealed values that can be read"
+ALIASED = "under a pseudonym: nobody can tell any more whose it is, nor read what is sealed"
+SERVER_FILE = "its server removes what it does not need any more at a time of its own"
 TO_TRUNCATE = "--truncate removes them, with all older records of their partitions"
 COMPACTED = "compacted: left until their key has no entry, and Kafka has cleaned the topic"
 BY_HAND = "rewrite it without these rows, or delete it"
@@ -47,19 +53,22 @@ class Matches(NamedTuple):
     topics: Mapping[str, TopicMatches]
     files: Mapping[Path, int]
     models: tuple[str, ...]
+    in_bytes: Mapping[Path, int]
 
     @classmethod
-    def of(cls, places: SearchedPlaces, person: Person) -> "Matches":
-        """Search all places."""
+    def of(cls, places: SearchedPlaces, person: Person, *, with_bytes: bool = False) -> "Matches":
+        """Search all places, and the bytes of all files of the home directory if asked to."""
         models = tuple(places.in_store(person))
-        return cls(places.in_topics(person), places.in_files(person), models)
+        in_bytes = count_in_bytes(places.home, person.values) if with_bytes else {}
+        return cls(places.in_topics(person), places.in_files(person), models, in_bytes)
 
     def counts(self) -> dict[str, int]:
         """Return the number of records or rows by place, also where it is 0."""
         return {
-            **{topic: found.found for topic, found in self.topics.items()},
+            **{topic: found.found + found.aliased for topic, found in self.topics.items()},
             **{str(path): rows for path, rows in self.files.items()},
             STORE: len(self.models),
+            **{f"bytes of {path}": count for path, count in self.in_bytes.items()},
         }
 
 
@@ -78,7 +87,9 @@ class Erasure:
     truncatable: frozenset[str]
     keys: PersonKeys
 
-    def run(self, person: Person, now_ms: int, *, truncates: bool) -> list[ErasedPlace]:
+    def run(
+        self, person: Person, now_ms: int, *, truncates: bool, with_bytes: bool = False
+    ) -> list[ErasedPlace]:
         """Erase, search again, and return all places that had the person.
 
         Raises:
@@ -88,17 +99,25 @@ class Erasure:
             BrokerError: a topic cannot be read.
             UnusableSource: a file cannot be read.
         """
-        before = Matches.of(self.places, person)
+        secrets = self.keys.find([person.key])
+        before = Matches.of(self.places, person, with_bytes=with_bytes)
+        counts = before.counts() | {SEALED: self.places.count_sealed(map(Seal, secrets.values()))}
         notes = self._erase_files(person, before, now_ms)
         for model in before.models:
-            self.places.store.erase(model, person.key)
+            for key in person.keys:
+                self.places.store.erase(model, key)
         for topic, matches in before.topics.items():
             if matches.found:
                 notes[topic] = self._truncate(matches) if truncates else TO_TRUNCATE
-        had_key = self.keys.destroy(person.key)
-        counts = {**before.counts(), PERSON_KEY: int(had_key)}
-        after = Matches.of(self.places, person).counts()
-        after[PERSON_KEY] = int(self.keys.has(person.key))
+            elif matches.aliased:
+                notes[topic] = ALIASED
+        counts[PERSON_KEY] = int(self.keys.destroy(person.key))
+        named = person._replace(alias=None)
+        after = Matches.of(self.places, named, with_bytes=with_bytes).counts()
+        left = self.keys.find(person.keys)
+        after[PERSON_KEY] = len(left)
+        after[SEALED] = self.places.count_sealed(map(Seal, left.values()))
+        notes |= {place: SERVER_FILE for place in after if place.startswith("bytes of ")}
         return [
             ErasedPlace(place, counts.get(place, 0), after.get(place, 0), notes.get(place, ""))
             for place in {**counts, **after}
@@ -108,7 +127,7 @@ class Erasure:
     def _erase_files(self, person: Person, before: Matches, now_ms: int) -> dict[str, str]:
         """Erase the rows of the log and of the views; return what is to be said of other files."""
         if self.log.path.exists():
-            erase_rows(self.log, {"key": [person.key]}, now_ms)
+            erase_rows(self.log, {"key": list(person.keys)}, now_ms)
         notes = {}
         for path, rows in before.files.items():
             if not rows or path.is_relative_to(self.log.path):

@@ -1,11 +1,13 @@
-"""The keys of persons, by which their pseudonyms are made, and which can be destroyed.
+"""The keys of persons, by which their data are sealed and their pseudonyms made, until destroyed.
 
 Each person has a random key of their own. A pseudonym is the HMAC-SHA256 of a value with it: equal
-values of a person have equal pseudonyms, and nobody can compute them without the key. Once it is
-destroyed, no pseudonym of the person can be told from any other again, in whatever copy it is.
+values of a person have equal pseudonyms, and nobody can compute them without the key. Sealed data
+are encrypted with it. Once it is destroyed, no pseudonym of the person can be told from any other
+again, and nothing sealed can be read, in whatever copy it is.
 
 The keys are in an SQLite file, which only its owner may read. It does not name the persons: a key
-is found by the HMAC of the person's id with a secret of the file. The bytes of a destroyed key are
+is found by the HMAC of the person's id with a secret of the file. A person whose requests are
+sealed is also found by the pseudonym that these have as their key. The bytes of a destroyed key are
 overwritten.
 """
 
@@ -13,15 +15,15 @@ import hmac
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from hashlib import sha256
 from pathlib import Path
 from secrets import token_bytes
 
 from modstream.errors import PersonKeysUnusable
+from modstream.models.schema.personal import pseudonym
 
 KEY_BYTES = 32
-PSEUDONYM_DIGITS = 32
-"""Hexadecimal digits of a pseudonym: 128 bits, so that no two values have the same one."""
+KEY_FIELD = "key"
+"""The name of what a person's pseudonym as the key of a record is made of."""
 SECRET = b""
 """Where the secret of the file is: no person has this index."""
 
@@ -31,6 +33,11 @@ class PersonKeys:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @classmethod
+    def of_home(cls, home: Path) -> "PersonKeys":
+        """Return the keys of the installation with a home directory."""
+        return cls(home / "keys" / "persons.sqlite")
 
     def of(self, persons: Iterable[str]) -> dict[str, bytes]:
         """Return the keys of persons by their ids; a new person gets a new key.
@@ -42,18 +49,59 @@ class PersonKeys:
             secret = _key(connection, SECRET)
             return {one: _key(connection, _index(secret, one)) for one in dict.fromkeys(persons)}
 
+    def find(self, persons: Iterable[str]) -> dict[str, bytes]:
+        """Return the keys that exist, by the ids or the pseudonyms of their persons.
+
+        Raises:
+            PersonKeysUnusable: the file cannot be read.
+        """
+        if not self._path.exists():
+            return {}
+        with self._opened() as connection:
+            secret = _key(connection, SECRET)
+            found = {one: _find(connection, _index(secret, one)) for one in dict.fromkeys(persons)}
+        return {one: key for one, key in found.items() if key is not None}
+
     def has(self, person: str) -> bool:
         """Return whether a person has a key.
 
         Raises:
             PersonKeysUnusable: the file cannot be read.
         """
-        if not self._path.exists():
-            return False
+        return bool(self.find([person]))
+
+    def alias(self, person: str) -> tuple[str, bytes]:
+        """Return the pseudonym that a person's records have as their key, and the person's key.
+
+        From now on the key is found by the pseudonym, too.
+
+        Raises:
+            PersonKeysUnusable: the file cannot be read or written.
+        """
         with self._opened() as connection:
-            index = _index(_key(connection, SECRET), person)
-            found = connection.execute("SELECT 1 FROM keys WHERE person = ?", (index,))
-            return found.fetchone() is not None
+            secret = _key(connection, SECRET)
+            key = _find(connection, _index(secret, person))
+            if key is not None:
+                name = pseudonym(key, KEY_FIELD, person)
+                if _find(connection, _index(secret, name)) is not None:
+                    return name, key
+            # The lock is taken before the key is read again: it may have been destroyed meanwhile.
+            connection.commit()
+            connection.execute("BEGIN IMMEDIATE")
+            key = _key(connection, _index(secret, person))
+            name = pseudonym(key, KEY_FIELD, person)
+            row = (_index(secret, name), key)
+            connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", row)
+            return name, key
+
+    def known_alias(self, person: str) -> str | None:
+        """Return the pseudonym of a person who has a key, which may have been used or not.
+
+        Raises:
+            PersonKeysUnusable: the file cannot be read.
+        """
+        key = self.find([person]).get(person)
+        return None if key is None else pseudonym(key, KEY_FIELD, person)
 
     def destroy(self, person: str) -> bool:
         """Destroy the key of a person for good; return whether there was one.
@@ -64,9 +112,16 @@ class PersonKeys:
         if not self._path.exists():
             return False
         with self._opened() as connection:
-            index = _index(_key(connection, SECRET), person)
-            done = connection.execute("DELETE FROM keys WHERE person = ?", (index,))
-            return bool(done.rowcount)
+            secret = _key(connection, SECRET)
+            connection.commit()
+            # The lock is taken before the key is read: another process may be about to link it.
+            connection.execute("BEGIN IMMEDIATE")
+            key = _find(connection, _index(secret, person))
+            if key is None:
+                return False
+            for name in (person, pseudonym(key, KEY_FIELD, person)):
+                connection.execute("DELETE FROM keys WHERE person = ?", (_index(secret, name),))
+            return True
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -85,18 +140,22 @@ class PersonKeys:
             raise PersonKeysUnusable(self._path, str(error)) from None
 
 
-def pseudonym(key: bytes, column: str, value: str) -> str:
-    """Return the pseudonym of a person's value in a column."""
-    digest = hmac.new(key, f"{column}\0{value}".encode(), sha256).hexdigest()
-    return digest[:PSEUDONYM_DIGITS]
-
-
 def _index(secret: bytes, person: str) -> bytes:
-    return hmac.digest(secret, person.encode(), "sha256")
+    return hmac.digest(secret, person.encode(errors="surrogatepass"), "sha256")
+
+
+def _find(connection: sqlite3.Connection, index: bytes) -> bytes | None:
+    """Return the key at an index, if there is one."""
+    query = "SELECT key FROM keys WHERE person = ?"
+    found = connection.execute(query, (index,)).fetchone()
+    return None if found is None else bytes(found[0])
 
 
 def _key(connection: sqlite3.Connection, index: bytes) -> bytes:
     """Return the key at an index, a new one if there is none."""
-    connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (index, token_bytes(KEY_BYTES)))
-    (found,) = connection.execute("SELECT key FROM keys WHERE person = ?", (index,)).fetchone()
-    return bytes(found)
+    found = _find(connection, index)
+    if found is not None:
+        return found
+    row = (index, token_bytes(KEY_BYTES))
+    connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", row)
+    return _find(connection, index) or row[1]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from modstream.errors import LibraryMissing, UnusableSource
-from modstream.operations.privacy.person_keys import PersonKeys, pseudonym
+from modstream.models.schema.personal import pseudonym
+from modstream.operations.privacy.person_keys import PersonKeys
 from modstream.operations.replaced_file import replaced_file
 
 BATCH_ROWS = 20_000

@@ -8,13 +8,13 @@ import structlog
 from modstream.broker.wire.identifiers import row_key
 from modstream.processors.errors import StateForeign
 from modstream.processors.join.disk import keys
-from modstream.processors.join.disk.database import Database
 from modstream.processors.join.disk.entry_table import EntryTable
 from modstream.processors.join.disk.progress import CONFIRM_INTERVAL_S, StoreProgress
-from modstream.processors.join.disk.store_folder import StoreFolder
 from modstream.processors.join.entry import JoinEntry
 from modstream.processors.join.entry_store import ChangelogRow, OffsetRange
 from modstream.processors.join.settings import EntryLimits
+from modstream.processors.storage.database import Database
+from modstream.processors.storage.store_folder import StoreFolder
 
 UNTOLD_AT_ONCE = 1000
 """How many requests `take_untold` returns."""
@@ -68,6 +68,10 @@ class DiskEntries:
         kept = self._table.find(key)
         return None if kept is None else kept.entry
 
+    def read_ahead(self, names: Iterable[str]) -> None:
+        """Read the entries of rows that may be asked for next."""
+        self._table.read_ahead(names)
+
     def snapshot(self) -> Mapping[str, JoinEntry]:
         """Return all entries, read into memory."""
         return self._table.all()
@@ -88,7 +92,7 @@ class DiskEntries:
         row = self._table.due.first()
         if row is None or keys.time_of(row) >= watermark:
             return None
-        return self._table.entry_of(row)
+        return self._table.entry_of(row, self._table.due.before(keys.due_row(watermark, "")))
 
     def next_evicted(self) -> tuple[JoinEntry, str] | None:
         """Return the oldest entry if there are too many, and why; the owner removes it."""

@@ -4,7 +4,7 @@ All of a write is one batch, so entries, indices, counts and the offset always f
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from struct import error as StructError  # noqa: N812 - its name says nothing
 from typing import NamedTuple
@@ -13,17 +13,19 @@ from rocksdict import WriteBatch
 
 from modstream.processors.errors import StateDamaged
 from modstream.processors.join.disk import keys
-from modstream.processors.join.disk.database import Database, new_batch
 from modstream.processors.join.disk.progress import PROGRESS_ADAPTER, StoreProgress
 from modstream.processors.join.disk.sorted_rows import SortedRows
-from modstream.processors.join.disk.store_folder import StoreFolder
 from modstream.processors.join.entry import ENTRY_ADAPTER, JoinEntry, expiry_time
 from modstream.processors.join.entry_store import ChangelogRow
+from modstream.processors.storage.database import Database, new_batch
+from modstream.processors.storage.store_folder import StoreFolder
 
 MAX_CACHED = 2000
 """Number of entries in memory from which the older ones are dropped, after a write."""
 MAX_CACHED_BYTES = 4 * 1024 * 1024
-"""Their estimated size from which all are dropped."""
+"""Their estimated size from which all are dropped, and none is read ahead."""
+READ_AT_ONCE = 100
+"""Number of entries that are read together."""
 
 
 class Kept(NamedTuple):
@@ -61,16 +63,28 @@ class EntryTable:
             return self._kept[key]
         except KeyError:
             pass
-        value = self._database.get(keys.ENTRY + keys.encode_key(key))
-        kept = None if value is None else self._decode(value)
-        self._kept[key] = kept
-        if kept is not None:
-            self._cached_bytes += kept.entry.size
-        return kept
+        return self._keep(key, self._database.get(keys.ENTRY + keys.encode_key(key)))
 
-    def entry_of(self, row: bytes) -> JoinEntry:
-        """Return the entry of a row of an index."""
-        kept = self.find(keys.key_of(row))
+    def read_ahead(self, names: Iterable[str]) -> None:
+        """Read entries that may be needed next, as long as those in memory are small.
+
+        Many at once cost half as much as one by one.
+        """
+        unknown = [key for key in dict.fromkeys(names) if key not in self._kept]
+        for start in range(0, len(unknown), READ_AT_ONCE):
+            if self._cached_bytes > MAX_CACHED_BYTES:
+                return
+            part = unknown[start : start + READ_AT_ONCE]
+            values = self._database.get_many([keys.ENTRY + keys.encode_key(key) for key in part])
+            for key, value in zip(part, values, strict=True):
+                self._keep(key, value)
+
+    def entry_of(self, row: bytes, following: Iterable[bytes] = ()) -> JoinEntry:
+        """Return the entry of a row of an index; those of following rows will be needed, too."""
+        key = keys.key_of(row)
+        if key not in self._kept:
+            self.read_ahead(map(keys.key_of, (row, *following)))
+        kept = self.find(key)
         if kept is None:
             raise self._damaged("an index names an entry that is missing")
         return kept.entry
@@ -141,6 +155,13 @@ class EntryTable:
         batch = new_batch()
         batch.put(keys.PROGRESS, PROGRESS_ADAPTER.dump_json(self._progress))
         self._database.write(batch)
+
+    def _keep(self, key: str, value: bytes | None) -> Kept | None:
+        """Return what was read for a row, and keep it in memory."""
+        kept = self._kept[key] = None if value is None else self._decode(value)
+        if kept is not None:
+            self._cached_bytes += kept.entry.size
+        return kept
 
     def _decode(self, value: bytes) -> Kept:
         try:

@@ -1,11 +1,13 @@
 """An index on disk: rows in order, with the changes that are not written yet."""
 
 from collections import deque
+from collections.abc import Iterator
 from heapq import heappop, heappush
+from itertools import takewhile
 
 from rocksdict import WriteBatch
 
-from modstream.processors.join.disk.database import Database
+from modstream.processors.storage.database import Database
 
 READ_AHEAD = 128
 """Number of rows that are read from disk at once."""
@@ -49,6 +51,10 @@ class SortedRows:
         if ordered and (stored is None or ordered[0] < stored):
             return ordered[0]
         return stored
+
+    def before(self, end: bytes) -> Iterator[bytes]:
+        """Yield those of the next rows before `end` that are in memory; some may be removed."""
+        return takewhile(end.__gt__, self._ahead)
 
     def write_to(self, batch: WriteBatch) -> None:
         """Add the changes to a batch, which is written next."""

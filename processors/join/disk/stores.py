@@ -13,12 +13,12 @@ import structlog
 
 from modstream.processors.errors import StateDamaged, StateInUse, StateUnusable
 from modstream.processors.join.disk import keys
-from modstream.processors.join.disk.database import Database, SharedMemory
 from modstream.processors.join.disk.entries import DiskEntries
 from modstream.processors.join.disk.progress import MAX_AGE_S, PROGRESS_ADAPTER, StoreProgress
-from modstream.processors.join.disk.store_folder import StoreFolder
 from modstream.processors.join.entry_store import OffsetRange
 from modstream.processors.join.settings import EntryLimits
+from modstream.processors.storage.database import Database, SharedMemory
+from modstream.processors.storage.store_folder import StoreFolder
 
 
 class DiskStores:

@@ -16,7 +16,7 @@ from yarl import URL
 from modstream.broker.client.connection import Connection
 from modstream.broker.wire.records import ProducerRecord, TopicPartition
 from modstream.broker.wire.topics import MAX_RECORD_BYTES, Topics
-from modstream.processors.errors import JoinerError, PartitionCountMismatch
+from modstream.processors.errors import JoinerError, PartitionCountMismatch, StateUnusable
 from modstream.processors.join.entries import MemoryEntries
 from modstream.processors.join.entry_store import EntryStore, OffsetRange
 from modstream.processors.join.faust.producer import MAX_BATCH_BYTES
@@ -170,7 +170,7 @@ class EntryTable(faust.Table):  # type: ignore[misc]
         try:
             for event in batch:
                 self.joiner.restore(event.message.partition, event.message.value.records)
-        except (ValueError, JoinerError) as error:
+        except (ValueError, JoinerError, StateUnusable) as error:
             # Faust would only log the error and continue without the row.
             self.add_future(self.app.crash(error))
             raise

@@ -139,7 +139,10 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             platform={"type": "string"},
             inputs=_list(ANY_OBJECT),
             outputs=_list(ANY_OBJECT),
-            properties=ANY_OBJECT,
+            properties={
+                **ANY_OBJECT,
+                "description": "optional_inputs names inputs that need not be sent",
+            },
         ),
         "ModelConfig": _object(
             "name platform input output",

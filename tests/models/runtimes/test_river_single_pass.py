@@ -17,10 +17,16 @@ from river import (
     tree,
 )
 
-from modstream.models.examples.flights import online_pipeline, uncrossed_pipeline
+from modstream.models.examples.flights import FLIGHT_SCHEMA, online_pipeline, uncrossed_pipeline
 from modstream.models.runtimes.river.single_pass import can_learn_in_one_pass, make_learn_one
 
 WORDS, NUMBERS = ("carrier", "origin"), ("hour", "temp", "distance")
+OTHERS = {
+    one.name: "JFK" if one.kind == "string" else 0.0
+    for one in FLIGHT_SCHEMA.features
+    if one.name not in (*WORDS, *NUMBERS)
+}
+"""Further features of a flight, the same in all rows."""
 
 
 def strings():
@@ -79,6 +85,7 @@ ROWS = st.lists(
         st.fixed_dictionaries(
             {name: st.sampled_from("abc") for name in WORDS}
             | {name: st.floats(-1e3, 1e3, width=32) for name in NUMBERS}
+            | {name: st.just(value) for name, value in OTHERS.items()}
         ),
         st.booleans(),
     ),
@@ -95,7 +102,7 @@ def random_rows(count):
     random = Random(7)
     for _ in range(count):
         row = {name: random.choice("abcdef") for name in WORDS}
-        row |= {name: random.gauss(0, 5) for name in NUMBERS}
+        row |= {name: random.gauss(0, 5) for name in NUMBERS} | OTHERS
         yield row, row["hour"] + random.gauss(0, 3) > 0
 
 

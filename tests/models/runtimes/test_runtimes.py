@@ -40,7 +40,7 @@ def test_an_unknown_runtime_is_named():
     known = case("river-binary")
 
     with pytest.raises(
-        RuntimeUnavailable, match="'torch' is not available: the known runtimes are onnx"
+        RuntimeUnavailable, match="'torch' is not available: the known runtimes are mean, onnx"
     ):
         load(Artifact(known.artifact), known.card.model_copy(update={"runtime": "torch"}))
 
@@ -49,8 +49,9 @@ def test_an_unknown_runtime_is_named():
 def test_library_exceptions_while_predicting_become_predict_errors(name):
     runtime = case(name).load()
     strings = np.array(["p"], dtype=object)
+    first = "onnx" if runtime.name == "mean" else runtime.name  # a mean asks its first part first
 
-    with pytest.raises(PredictError, match=f"the {runtime.name} runtime could not predict"):
+    with pytest.raises(PredictError, match=f"the {first} runtime could not predict"):
         runtime.predict(Batch({"a": strings, "b": strings, "c": strings, "s": strings}, 2))
 
 

@@ -16,7 +16,9 @@ from modstream.models.errors import (
 )
 from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.registry import Registry
+from modstream.models.runtimes.mean.artifact import MeanPart, mean_spec, pack
 from modstream.models.runtimes.river.runtime import RiverRuntime
+from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import TrialRecord
 from modstream.models.security.signing import SigningKey, Trust
 from modstream.models.serving.model_cache import ModelCache
@@ -270,6 +272,21 @@ def test_a_version_that_was_learned_from_a_loaded_one_needs_no_trial(registry, c
 
     assert eventually(lambda: ("good", 3) in trials.tried)
     assert trials.tried == [("good", 1), ("good", 3)]
+
+
+def test_a_mean_that_follows_a_loaded_one_is_not_tried(registry, cache, trials):
+    def publish(number, parent):
+        card = constant_spec("part", number).make_card(1, Artifact(constant_artifact(number)))
+        parts = [MeanPart(card, constant_artifact(number))]
+        spec = mean_spec("blend", parts).model_copy(update={"parent": parent})
+        return registry.publish(spec, pack(parts))
+
+    publish(1, None)
+    cache.get("blend")
+    publish(2, 1)
+
+    assert eventually(lambda: cache.get("blend").card.version == 2)
+    assert trials.tried == [("good", 1), ("blend", 1)]
 
 
 @pytest.mark.parametrize(

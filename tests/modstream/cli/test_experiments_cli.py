@@ -45,3 +45,27 @@ def test_one_experiment_is_not_compared(run):
 
     assert found.exit_code == 2
     assert "two experiments" in found.output
+
+
+def test_without_an_address_of_mlflow_nothing_is_sent(run, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    found = run("sync")
+
+    assert found.exit_code != 0
+    assert "mlflow.tracking_uri" in found.output + str(found.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--join"], "--study"),
+        (["--study", "s"], "--data"),
+        (["--study", "s", "--data", "x.csv", "--searcher", "flaml"], "shares no search"),
+    ],
+)
+def test_options_of_a_shared_search_that_do_not_fit_are_refused(options, sentence):
+    found = CliRunner().invoke(app, ["train", "m", "--dry-run", *options])
+
+    assert found.exit_code == 2
+    assert sentence in found.output

@@ -5,9 +5,9 @@ import pytest
 from modstream.errors import HomeUnusable, UnknownName
 from modstream.experiments.code_version import code_version
 from modstream.experiments.compare import compare_experiments
-from modstream.experiments.data_hash import hash_rows
 from modstream.experiments.experiment import DataRecord, Experiment, TrialSummary
 from modstream.experiments.journal import Journal
+from modstream.models.training.data_hash import hash_rows
 from tests.models.training.training_datasets import make_dataset
 
 

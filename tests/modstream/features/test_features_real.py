@@ -1,8 +1,9 @@
 """Features of a running stream: each event counts once, and what is served equals the sources."""
 
 import json
-from time import monotonic
+from time import monotonic, sleep
 
+import httpx
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -10,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from modstream.models.importers.onnx_export import to_onnx
 from modstream.models.schema.input_schema import Feature, InputSchema
 from modstream.models.schema.version_spec import VersionSpec
+from modstream.stack.embedded.ports import free_port
 from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
 from tests.modstream.features.waiting import wait_until_counted
 
@@ -72,8 +74,14 @@ def publish_model(system) -> None:
         registry.publish(spec, to_onnx(model, SCHEMA, golden))
 
 
+@pytest.fixture(params=["memory"])
+def store(request):
+    """Return where aggregator and worker keep their state."""
+    return request.param
+
+
 @pytest.fixture
-def system(bootstrap, redis_url, prefix, tmp_path):
+def system(bootstrap, redis_url, prefix, tmp_path, store):
     with open_system(bootstrap, redis_url, prefix, tmp_path) as opened:
         found = with_route(opened, MODEL)
         found.create_topics()
@@ -82,7 +90,8 @@ def system(bootstrap, redis_url, prefix, tmp_path):
         done = found.run("features", "publish", "features.toml")
         assert "3 features, 3 new, 0 removed" in done.stdout, done.stderr
         for name in ("worker", "joiner", "aggregator"):
-            found.start(name, name)
+            environment = {"MODSTREAM_STREAM_FEATURES__STORE": store}
+            found.start(name, name, environment=environment)
         yield found
 
 
@@ -104,6 +113,7 @@ def wait_until_started(system, name) -> None:
         assert monotonic() < deadline, json.dumps(found)
 
 
+@pytest.mark.parametrize("store", ["memory", "disk"], indirect=True)
 def test_served_features_are_those_of_the_sources_whatever_process_is_killed(system):
     client = system.client()
     answers = []
@@ -145,3 +155,38 @@ def test_a_feature_that_is_added_later_counts_what_was_recorded_before(system, t
 
     assert filled["events"] >= 10
     assert (before["value"], after["value"]) == (103.0, 109.0)
+
+
+def start_gateway(system) -> str:
+    """Start a gateway, and return its URL when a model is answered."""
+    url = f"http://127.0.0.1:{free_port()}"
+    system.start("gateway", "gateway", "--port", url.rpartition(":")[2], "--grpc-port", "-1")
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while True:
+        try:
+            if httpx.get(f"{url}/v2/models/{MODEL}/ready").status_code == 200:
+                return url
+        except httpx.TransportError:
+            pass
+        assert monotonic() < deadline
+        sleep(0.1)
+
+
+def test_a_client_that_sends_the_inputs_that_are_listed_is_answered(system):
+    url = start_gateway(system)
+
+    found = httpx.get(f"{url}/v2/models/{MODEL}").json()
+    inputs = [
+        {"name": one["name"], "datatype": one["datatype"], "shape": [1], "data": [1.0]}
+        for one in found["inputs"]
+    ]
+    answer = httpx.post(f"{url}/v2/models/{MODEL}/infer", json={"inputs": inputs}, timeout=30)
+
+    assert [one["name"] for one in found["inputs"]] == ["airport", "distance"]
+    assert found["properties"]["optional_inputs"] == "late_rate, asked, open"
+    config = httpx.get(f"{url}/v2/models/{MODEL}/config").json()
+    assert [one["name"] for one in config["input"]] == ["airport", "distance"]
+    assert answer.status_code == 200, answer.text
+    shown = json.loads(system.run("models", "show", MODEL, "--json").stdout)
+    assert shown["stream_features"] == ["late_rate", "asked", "open"]
+    assert "asked: float, added by the stream" in system.run("models", "show", MODEL).stdout

@@ -13,7 +13,7 @@ from modstream.models.schema.version_spec import VersionSpec
 from modstream.registry.access import open_registry
 from modstream.registry.alias_moves import AliasChange, promote, roll_back
 from modstream.registry.events import publish_event
-from modstream.retrain.retrain import retrain
+from modstream.retrain.retrain import RetrainPlan, retrain
 from modstream.settings import load_settings
 from tests.modstream.lineage.run_events import check
 from tests.modstream.services.test_retrainer import ROWS, SCHEMA, separable_feedback
@@ -42,7 +42,7 @@ def test_training_promotion_and_rollback_are_told_in_a_file_and_a_publication_in
             publisher.send(ProducerRecord(topics.feedback, b"k", encode(feedback)))
         publisher.flush()
 
-        trained = retrain(settings, registry, "m", reason="a drill").card
+        trained = retrain(settings, registry, "m", RetrainPlan("a drill")).card
         promote(settings, registry, AliasChange("m", reason="better", user="ada"), trained.version)
         roll_back(settings, registry, AliasChange("m"))
         sent_to_kafka = {**lineage, "transport": {"type": "kafka", "topic": topics.metrics}}

@@ -60,6 +60,14 @@ def test_a_file_is_trained_on_without_servers_and_recorded(settings, csv):
     assert (recorded.state, recorded.model, recorded.data.rows) == ("accepted", "m", 400)
     assert recorded.data.source == csv
     assert recorded.trials[0].folds == 2
+    assert len(recorded.chosen.scores) == 2
+    assert len(recorded.artifact_sha256) == 64
+    half, cheap = recorded.confusions
+    assert sum(map(sum, half.counts)) == recorded.data.test_rows
+    assert (half.classes, cheap.threshold) == (
+        ("False", "True"),
+        found.training.spec.metrics["decision_threshold"],
+    )
     page = found.report.read_text()
     for title in ("Most confident mistakes", "Decision by the costs of errors", "Trials: auc"):
         assert title in page

@@ -55,7 +55,9 @@ class Probe:
 def started(service, partitions=4):
     """Return a process's metrics after its first health report."""
     metrics = ProcessMetrics.of(CollectorRegistry())
-    if service != "retrainer":
+    if service == "retrainer":
+        metrics.on_health(HealthReport("name", True, "", None, 0.0))
+    else:
         pending = metrics.probe(Probe("flights.requests", partitions)).pending()
         lag = sum(end - start for start, end in pending.values())
         report = HealthReport("name", True, "", None if service == "gateway" else lag, 0.0)
@@ -77,6 +79,8 @@ def worker(models=("online",), partitions=4):
     metrics = started("worker", partitions)
     hooks = metrics.add(PrometheusHooks())
     hooks.watch(Cache(models, ["broken"]))
+    size = SimpleNamespace(entries=1, estimated_bytes=400)
+    hooks.watch_features(SimpleNamespace(size=size))
     letter = ProducerRecord("flights.dlq", None, b"")
 
     def handle(batch):
@@ -156,7 +160,7 @@ def aggregator(**_):
     metrics = started("aggregator")
     measured = metrics.add(AggregatorMetrics())
     size = SimpleNamespace(entries=1, estimated_bytes=400)
-    handler = SimpleNamespace(events=3, state=SimpleNamespace(size=size))
+    handler = SimpleNamespace(events=3, counts=SimpleNamespace(size=size))
     measured.watch(handler, SimpleNamespace(unreadable=1))
     return metrics
 

@@ -1,30 +1,26 @@
 """The aggregator's handler: every event counts once, also if a batch is read again."""
 
-import json
 from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modstream.broker.wire.codec import KIND_ERROR, KIND_PREDICTION
 from modstream.broker.wire.records import Record, TopicPartition
-from modstream.broker.wire.topics import Header, Topics
-from modstream.processors.aggregate.events import EventDecoder
-from modstream.processors.aggregate.handler import WATERMARK_EVENTS, AggregateHandler, Watermark
-from modstream.processors.aggregate.served import ServedFeatures
+from modstream.broker.wire.topics import Header
+from modstream.processors.aggregate.handler import WATERMARK_EVENTS, Watermark
 from modstream.processors.aggregate.updates import (
     PartialUpdate,
     ProgressUpdate,
     StartUpdate,
     UnknownUpdate,
-    UpdateCodec,
 )
-from modstream.processors.features.files import parse_features
 from modstream.processors.features.row_origin import RowOrigins
+from tests.processors.aggregate.feature_log import TOPICS, Log
+from tests.processors.aggregate.records import label, request
 
-TOPICS = Topics("s")
 MINUTE = 60_000
 DEFINITIONS = b"""
 [[features]]
@@ -45,60 +41,20 @@ value = "label"
 ONE = DEFINITIONS[: DEFINITIONS.index(b"[[features]]", 5)]
 
 
-class Log:
-    """A topic of features in memory; what an aggregator returns is there once it is committed."""
-
-    def __init__(self, document=DEFINITIONS):
-        self.features = parse_features(document, "test")
-        self.codec = UpdateCodec(TOPICS.features, self.features.aggregations)
-        self.records = []
-
-    def redefined(self, document):
-        """Return the same topic, read by other definitions."""
-        other = Log(document)
-        other.records = self.records
-        return other
-
-    def commit(self, produced):
-        for one in produced:
-            offset = len(self.records)
-            self.records.append(Record(one.topic, 0, offset, one.key, one.value))
-
-    def recover(self, owners):
-        found = [self.codec.decode(record) for record in self.records]
-        return [one for one in found if one is not None and one.owner in set(owners)]
-
-    def handler(self, epochs=None):
-        epochs = defaultdict(int) if epochs is None else epochs
-        decoder = EventDecoder(TOPICS, self.features)
-        return AggregateHandler(
-            self.features, decoder, self.codec, self.recover, epochs.__getitem__, 0
-        )
-
-    def served(self):
-        """Return the features as a worker reads them."""
-        served = ServedFeatures(self.features, self.codec)
-        served.apply(self.records)
-        return served
+@pytest.fixture(scope="module", params=["memory", "disk"], autouse=True)
+def store(request, tmp_path_factory):
+    """Run all tests with state in memory and on disk."""
+    Stores.folder = None if request.param == "memory" else tmp_path_factory.mktemp("copies")
 
 
-def request(offset, airport="A", time=0, partition=0, **headers):
-    value = json.dumps({"id": f"r{offset}", "features": {"airport": airport}, "event_time": time})
-    kind = ((Header.KIND, headers.get("kind", KIND_PREDICTION)),)
-    return Record(TOPICS.predictions, partition, offset, b"k", value.encode(), kind, time)
+class Stores:
+    """Where the state of the tests is."""
+
+    folder = None
 
 
-def label(offset, value, time=0, **fields):
-    message = {
-        "id": f"r{offset}",
-        "label": value,
-        "event_time": 0,
-        "label_time": time,
-        "features": {"airport": "A"},
-        "predictions": [],
-        **fields,
-    }
-    return Record(TOPICS.feedback, 0, offset, b"k", json.dumps(message).encode(), (), time)
+def new_log(document=DEFINITIONS):
+    return Log(document, Stores.folder)
 
 
 def origin(time, key=b"k"):
@@ -110,9 +66,10 @@ def asked(served, airport="A", time=0):
     return found["asked"]
 
 
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.data())
 def test_every_event_counts_once_however_batches_are_cut_and_read_again(sizes, data):
-    log = Log()
+    log = new_log()
     handler, offset = log.handler(), 0
     for size in sizes:
         batch = [request(offset + at) for at in range(size)]
@@ -127,7 +84,7 @@ def test_every_event_counts_once_however_batches_are_cut_and_read_again(sizes, d
 
 
 def test_a_batch_behind_an_aborted_one_is_not_counted_either():
-    log = Log()
+    log = new_log()
     handler = log.handler()
     handler([request(0), request(1)])
     handler([request(2)])
@@ -141,7 +98,7 @@ def test_a_batch_behind_an_aborted_one_is_not_counted_either():
 
 
 def test_an_owner_that_moves_continues_from_what_was_committed():
-    log, epochs = Log(), defaultdict(int)
+    log, epochs = new_log(), defaultdict(int)
     first, second = log.handler(), log.handler(epochs)
     log.commit(first([request(0), request(1)]).records)
     log.commit(second([request(2)]).records)
@@ -151,12 +108,12 @@ def test_an_owner_that_moves_continues_from_what_was_committed():
 
 
 def test_aggregations_count_from_where_they_began():
-    log, partition = Log(ONE), TopicPartition(TOPICS.predictions, 0)
+    log, partition = new_log(ONE), TopicPartition(TOPICS.predictions, 0)
     handler = log.handler()
     log.commit(handler.begin({partition: 5}))
     log.commit(handler([request(5)]).records)
     later = log.redefined(DEFINITIONS)
-    again = later.handler().begin({partition: 6, TopicPartition(TOPICS.feedback, 0): 3})
+    again = list(later.handler().begin({partition: 6, TopicPartition(TOPICS.feedback, 0): 3}))
 
     (asked_id,) = log.features.aggregations
     (late_id,) = later.features.aggregations.keys() - {asked_id}
@@ -166,23 +123,23 @@ def test_aggregations_count_from_where_they_began():
 
 
 def test_what_is_not_defined_any_more_is_removed_once():
-    log, partition = Log(), TopicPartition(TOPICS.feedback, 0)
+    log, partition = new_log(), TopicPartition(TOPICS.feedback, 0)
     handler = log.handler()
     log.commit(handler.begin({partition: 0}))
     log.commit(handler([label(0, True)]).records)
     reduced = log.redefined(ONE)
 
-    removed = reduced.handler().begin({partition: 1})
+    removed = list(reduced.handler().begin({partition: 1}))
     log.commit(removed)
 
     assert [one.value for one in removed] == [None, None]
-    assert reduced.handler().begin({partition: 1}) == []
+    assert list(reduced.handler().begin({partition: 1})) == []
     found = [reduced.codec.decode(record) for record in log.records]
     assert sum(isinstance(one, UnknownUpdate) and one.is_removed for one in found) == 2
 
 
 def test_only_rows_with_features_and_first_labels_are_events():
-    log = Log()
+    log = new_log()
     handler = log.handler()
     batch = [
         request(0, kind=KIND_ERROR),
@@ -204,7 +161,7 @@ def test_only_rows_with_features_and_first_labels_are_events():
      b'{"id":"a","features":{"names":["x"],"data":[1,2]}}'],
 )  # fmt: skip
 def test_a_record_that_cannot_be_read_is_counted_and_costs_no_other(value):
-    log = Log()
+    log = new_log()
     handler = log.handler()
     broken = Record(TOPICS.predictions, 0, 0, b"k", value, ((Header.KIND, KIND_PREDICTION),))
 
@@ -214,7 +171,7 @@ def test_a_record_that_cannot_be_read_is_counted_and_costs_no_other(value):
 
 
 def test_rows_of_several_are_events_of_their_own():
-    log = Log()
+    log = new_log()
     value = (
         b'{"id":"r","features":[{"airport":"A"},{"airport":"A"},{"airport":"B"}],"event_time":0}'
     )
@@ -226,13 +183,13 @@ def test_rows_of_several_are_events_of_their_own():
 
 
 def test_slices_that_no_request_can_read_are_removed():
-    log = Log()
+    log = new_log()
     handler = log.handler()
     log.commit(handler([request(at, time=0) for at in range(5)]).records)
     late = [request(5 + at, time=200 * MINUTE) for at in range(WATERMARK_EVENTS)]
     log.commit(handler(late).records)
 
-    assert handler.state.size.entries == log.served().state.size.entries == 1
+    assert len(log.partials()) == 1
     assert asked(log.served(), time=0) == 0
 
 
@@ -247,7 +204,7 @@ def test_one_event_from_the_future_removes_nothing():
 
 
 def test_an_update_is_the_newest_value_of_its_key():
-    log = Log()
+    log = new_log()
     records = log.handler()([request(0), request(1), request(2)]).records
 
     keys = [one.key for one in records]
@@ -257,7 +214,7 @@ def test_an_update_is_the_newest_value_of_its_key():
 
 
 def test_foreign_records_in_the_topic_are_counted_and_ignored():
-    log = Log()
+    log = new_log()
     log.commit(log.handler()([request(0)]).records)
     log.commit(
         [
@@ -273,7 +230,7 @@ def test_foreign_records_in_the_topic_are_counted_and_ignored():
 
 
 def test_the_key_of_a_record_is_a_group():
-    log = Log(ONE.replace(b'"airport"', b'"@key"'))
+    log = new_log(ONE.replace(b'"airport"', b'"@key"'))
     batch = [
         request(0),
         request(1)._replace(key=b"other"),

@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 
 from modstream.broker.loop.isolation import is_fault
 from modstream.processors.errors import StateDamaged, StateForeign, StateInUse, StateUnusable
-from modstream.processors.join.disk import database as database_module
-from modstream.processors.join.disk.database import translate
 from modstream.processors.join.disk.progress import CONFIRM_INTERVAL_S, MAX_AGE_S
 from modstream.processors.join.entry_store import OffsetRange
 from modstream.processors.join.faust.producer import contiguous_range
 from modstream.processors.join.joiner import Joiner
 from modstream.processors.join.settings import JoinerSettings
+from modstream.processors.storage import database as database_module
+from modstream.processors.storage.database import translate
 from tests.processors.join.entry_stores import Clock, open_disk
 from tests.processors.join.join_log import TOPICS, JoinHarness, label, prediction
 from tests.processors.join.test_joiner import CHANGELOG, PREDICTIONS, RecordingIO, predictions

@@ -1,23 +1,28 @@
 """The replay: event-time order, speed, back-pressure and the records in the topics."""
 
+import json
+from dataclasses import asdict
 from datetime import date
 from threading import Event as Signal
 from time import monotonic
 
+import pandas as pd
 import pytest
 
 from modstream.broker.errors import DecodeError
 from modstream.broker.wire.codec import decode
 from modstream.broker.wire.contracts import Label, Request
 from modstream.producers.records.bad_records import BAD_RECORDS, TOO_LARGE
-from modstream.producers.replay.flights import flights_between
+from modstream.producers.replay.flights import BoardEntry, board_between, flights_between
 from modstream.producers.replay.pacing import ReplayClock, ReplayProgress, hold_for_learner
 from modstream.producers.replay.replay import (
+    BoardEvent,
     EventKind,
     Replay,
     ReplayControls,
     ReplayPlan,
     timeline,
+    with_board,
 )
 
 AT_ONCE = ReplayPlan(speed_up=1e12)
@@ -139,15 +144,16 @@ def test_a_night_without_flights_does_not_hold_the_replay_once_all_labels_are_le
 
     hold = hold_for_learner(lambda: HOUR, max_lag_ms=1)
 
-    assert hold(day_is_over) == 0
+    assert hold(day_is_over, 2 * HOUR) == 0
 
 
 def test_before_the_first_learned_label_the_lag_is_measured_from_the_first_event():
     hold = hold_for_learner(lambda: None, max_lag_ms=HOUR, pause_seconds=0.5)
 
-    assert hold(ReplayProgress()) == 0
-    assert hold(ReplayProgress(labels=1, first_event_time=0, label_time=HOUR)) == 0
-    assert hold(ReplayProgress(labels=2, first_event_time=0, label_time=HOUR + 1)) == 0.5
+    assert hold(ReplayProgress(), 0) == 0
+    assert hold(ReplayProgress(labels=1, first_event_time=0, label_time=HOUR), HOUR) == 0
+    late = ReplayProgress(labels=2, first_event_time=0, label_time=HOUR + 1)
+    assert hold(late, HOUR + 1) == 0.5
 
 
 def test_a_stopped_replay_ends_while_it_waits_for_the_next_event(stream, topics, make_flight):
@@ -168,7 +174,7 @@ def test_a_stopped_replay_ends_while_it_waits_for_the_next_event(stream, topics,
 def test_a_stopped_replay_ends_while_it_is_held_back(stream, topics, make_flight):
     stop = Signal()
 
-    def hold(_: ReplayProgress) -> float:
+    def hold(_: ReplayProgress, _due: int) -> float:
         stop.set()
         return 60.0
 
@@ -209,3 +215,53 @@ def decode_or_none(record):
         return decode(Request, record.value)
     except DecodeError:
         return None
+
+
+def entry(name: str, minute: int, kind: str = "departure") -> BoardEntry:
+    return BoardEntry(name, kind, minute * 60_000, 0, 3.0, "UA", "EWR", "ORD")
+
+
+def test_entries_of_the_board_are_sent_ahead_of_their_time(make_flight):
+    flights = timeline([make_flight("a", 0, 50), make_flight("b", 10)])
+
+    events = list(with_board(flights, [entry("a", 12), entry("b", 70)], ahead_ms=20 * 60_000))
+
+    assert [(one.due // 60_000, isinstance(one, BoardEvent)) for one in events] == [
+        (-8, True), (0, False), (10, False), (50, True), (50, False)
+    ]  # fmt: skip
+
+
+def test_an_entry_of_the_board_is_a_json_object_in_its_own_topic(stream, topics, make_flight):
+    flights = timeline([make_flight("a", 0)])
+    events = with_board(flights, [entry("a", 5, "landing")], ahead_ms=0)
+
+    progress = Replay(stream, topics, AT_ONCE, board_topic="flights.board").run(events)
+
+    (record,) = stream.broker.read("flights.board")
+    assert json.loads(record.value) == {
+        "id": "a", "kind": "landing", "time": 300_000, "scheduled_ms": 0, "minutes": 3.0,
+        "carrier": "UA", "origin": "EWR", "dest": "ORD",
+    }  # fmt: skip
+    assert (progress.requests, progress.event_time) == (1, 0)
+
+
+def test_events_are_held_by_the_time_at_which_they_are_due(stream, topics, make_flight):
+    asked = []
+
+    def hold(_: ReplayProgress, due: int) -> float:
+        asked.append(due // 60_000)
+        return 0.0
+
+    controls = ReplayControls(hold=hold)
+    Replay(stream, topics, AT_ONCE, controls).run(timeline([make_flight("a", 3, 9)]))
+
+    assert asked == [3, 9]
+
+
+def test_the_board_is_cut_to_the_time_that_is_replayed():
+    board = pd.DataFrame([asdict(entry(name, at)) for name, at in (("a", 1), ("b", 2), ("c", 9))])
+
+    found = list(board_between(board, 120_000, 540_000))
+
+    assert [one.id for one in found] == ["b", "c"]
+    assert found[0] == entry("b", 2)

@@ -12,6 +12,7 @@ from tests.modstream.dashboard.web.views_of_state import StateOfViews
 PATHS = (
     *("/", "/models", "/models/online", "/models/frozen", "/labels"),
     *("/requests", "/requests?id=r-17", "/sign-in"),
+    *("/experiments", "/experiments/aaaa1111", "/experiments/aaaa1111,bbbb2222,cccc3333"),
 )
 KINDS = ("full", "empty", "error", "long")
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
@@ -39,7 +40,7 @@ def page(path, kind="full", text=""):
 def test_a_page_renders_in_every_state(path, kind):
     response = page(path, kind)
 
-    missing = kind == "empty" and path.startswith("/models/")
+    missing = kind == "empty" and path.startswith(("/models/", "/experiments/"))
     assert response.status_code == (404 if missing else 200)
     assert response.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
     assert response.headers["x-content-type-options"] == "nosniff"

@@ -40,8 +40,10 @@ from modstream.dashboard.snapshots import (
     VersionView,
 )
 from modstream.dashboard.store_sampler import stored_predictions
+from modstream.errors import HomeUnusable
 from modstream.models.pipelines.pipeline import parse_pipeline
 from modstream.models.prediction_store.store import VersionKeys
+from tests.modstream.dashboard.experiments import long_experiments, sample_experiments
 from tests.modstream.dashboard.feedback_rows import KnownVersions, make_feedback
 
 NOW = 1_764_435_600_000
@@ -122,6 +124,14 @@ class StateOfViews:
 
     def stored_predictions(self):
         return (STORED,) if self.kind == "full" else ()
+
+    def experiments(self):
+        if self.kind == "error":
+            raise HomeUnusable(Path("experiments"), "Permission denied")
+        if self.kind == "empty":
+            return ()
+        few = sample_experiments(self.text)
+        return few if self.kind != "long" else few + long_experiments()
 
     def labels_view(self):
         view = labels_view(self.revision, self.text)

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import uuid
 
+import duckdb
 import pytest
+from deltalake import DeltaTable
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
@@ -14,6 +16,7 @@ from modstream.broker.client.publisher import Publisher
 from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import TopicSpec
 from modstream.datasets.catalogue import Catalogue
+from modstream.datasets.delta import app_id
 from modstream.datasets.errors import SourceUnusable
 from modstream.models.datasets.expectations import ColumnExpectation, Expectations
 from modstream.operations.datasets.ingest import IngestSpec, ingest
@@ -28,7 +31,7 @@ from modstream.broker.client.connection import Connection
 from modstream.datasets.catalogue import Catalogue
 from modstream.operations.datasets import ingest
 
-bootstrap, topic, folder, place = sys.argv[1:]
+bootstrap, topic, folder, place, form = sys.argv[1:]
 module, _, name = place.partition(":")
 owner, found = resolve_name(module), resolve_name(place.replace(":", "."))
 
@@ -37,7 +40,7 @@ def kill(*arguments, **options):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(owner, name, kill)
-spec = ingest.IngestSpec("feedback", f"topic:{topic}", f"topic:{topic}")
+spec = ingest.IngestSpec("feedback", f"topic:{topic}", f"topic:{topic}", form=form)
 ingest.ingest(Catalogue(Path(folder)), spec, Connection(bootstrap, {}), lambda _: None)
 """
 PLACES = (
@@ -46,6 +49,19 @@ PLACES = (
     "modstream.datasets.catalogue:DataSet",
 )
 """After the rows are written, before the version is moved to its place, and after that."""
+DELTA_PLACES = (
+    "modstream.datasets.delta:_commit",
+    "modstream.operations.datasets.ingest_topic:ingest_rows",
+    "modstream.datasets.delta:write_metadata",
+    "modstream.datasets.delta:sync_folder",
+    "modstream.datasets.delta:load_library",
+)
+"""After the commit; and before it, after each step of writing."""
+FORMS = [
+    pytest.param("parquet", PLACES[1:2], id="parquet, one"),
+    pytest.param("delta", DELTA_PLACES, id="delta"),
+    pytest.param("parquet", PLACES, marks=pytest.mark.thorough, id="parquet, all"),
+]
 
 
 @pytest.fixture
@@ -82,28 +98,42 @@ def ids(dataset):
     return sorted(dataset.read_table(["id"]).column("id").to_pylist())
 
 
-@pytest.mark.parametrize(
-    "places", [PLACES[1:2], pytest.param(PLACES, marks=pytest.mark.thorough)], ids=["one", "all"]
-)
+@pytest.mark.parametrize(("form", "places"), FORMS)
 def test_each_record_is_a_row_once_although_the_process_is_killed(
-    places, connection, topic, tmp_path
+    form, places, connection, topic, tmp_path
 ):
     catalogue, sent = Catalogue(tmp_path), []
     for number, place in enumerate(places):
         documents = [feedback(number * 100 + one) for one in range(100)]
         sent += [document["id"] for document in documents]
         send(connection, topic, documents)
-        script = [sys.executable, "-c", KILLED, connection.bootstrap, topic, str(tmp_path), place]
+        arguments = [connection.bootstrap, topic, str(tmp_path), place, form]
+        script = [sys.executable, "-c", KILLED, *arguments]
         assert subprocess.run(script, check=False).returncode == -signal.SIGKILL
 
-        made = take(connection, topic, catalogue)
+        made = take(connection, topic, catalogue, form=form)
 
         assert ids(made) == sorted(sent)
+        if form == "delta":
+            assert delta_rows(made) == (sorted(sent), made.facts.provenance.offsets)
         assert sum(made.facts.provenance.offsets.values()) == len(sent)
 
     assert take(connection, topic, catalogue).version == made.version
     assert catalogue.versions("feedback")[-1] == made.version
     assert len(made.paths) == len(places)
+
+
+def delta_rows(made):
+    """The ids, and the offsets by partition, as the Delta library reads them; DuckDB agrees."""
+    table = DeltaTable(made.folder)
+    source = made.facts.provenance.source
+    offsets = {
+        partition: table.transaction_version(app_id(source, partition)) for partition in range(3)
+    }
+    counted = duckdb.execute("SELECT count(*) FROM read_parquet($1)", [table.file_uris()])
+    found = sorted(table.to_pyarrow_table(columns=["id"]).column("id").to_pylist())
+    assert counted.fetchone() == (len(found),)
+    return found, offsets
 
 
 def test_a_row_has_the_features_and_what_stands_beside_them(connection, topic, tmp_path):
@@ -134,10 +164,11 @@ def test_the_rows_of_a_topic_are_validated_by_the_same_expectations(connection, 
     assert offset in {0, 1}
 
 
-def test_later_records_may_have_other_columns_and_types(connection, topic, tmp_path):
+@pytest.mark.parametrize("form", ["parquet", "delta"])
+def test_later_records_may_have_other_columns_and_types(form, connection, topic, tmp_path):
     catalogue = Catalogue(tmp_path)
     send(connection, topic, [feedback(1)])
-    take(connection, topic, catalogue, label="label")
+    take(connection, topic, catalogue, label="label", form=form)
     send(connection, topic, [feedback(2, features={"x": 0.5, "new": "word"})])
 
     made = take(connection, topic, catalogue)

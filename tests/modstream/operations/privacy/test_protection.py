@@ -8,7 +8,8 @@ from pyarrow import parquet
 
 from modstream.cli import main
 from modstream.errors import PersonKeysUnusable, UnusableSource
-from modstream.operations.privacy.person_keys import PersonKeys, pseudonym
+from modstream.models.schema.personal import pseudonym
+from modstream.operations.privacy.person_keys import PersonKeys
 from modstream.operations.privacy.protection import ProtectionRules, protect_table
 
 ROWS = [

@@ -5,7 +5,7 @@ a crash of the machine the log ends with a batch that was written earlier. So wh
 crash is what some `write` has left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from rocksdict import (
     DBCompressionType,
     Options,
     Rdict,
+    RdictIter,
+    SliceTransform,
     WriteBatch,
     WriteBufferManager,
 )
@@ -38,6 +40,10 @@ MARKS_OF_DAMAGE = ("Corruption", "Invalid argument", "Not implemented")
 """How RocksDB's messages begin if it cannot make sense of its files."""
 
 
+Batch = WriteBatch
+"""Changes that are written together."""
+
+
 class SharedMemory:
     """The memory that the databases of a process share."""
 
@@ -47,8 +53,13 @@ class SharedMemory:
             buffer_bytes, allow_stall=False, cache=self._cache
         )
 
-    def options(self) -> Options:
-        """Return the options of one database."""
+    def options(self, prefix_bytes: int = 0) -> Options:
+        """Return the options of one database.
+
+        Args:
+            prefix_bytes: the filters also know the keys' first bytes, so many of them; then scans
+                begin with a whole prefix, and end with it.
+        """
         blocks = BlockBasedOptions()
         blocks.set_block_cache(self._cache)
         blocks.set_block_size(BLOCK_BYTES)
@@ -58,6 +69,8 @@ class SharedMemory:
         blocks.set_partition_filters(True)
         blocks.set_format_version(5)
         options = Options(raw_mode=True)
+        if prefix_bytes:
+            options.set_prefix_extractor(SliceTransform.create_fixed_prefix(prefix_bytes))
         options.create_if_missing(True)
         options.set_block_based_table_factory(blocks)
         options.set_write_buffer_manager(self._buffers)
@@ -71,8 +84,28 @@ class SharedMemory:
         return options
 
 
+class DatabaseView:
+    """A database as it was at a moment, whatever is written later; it keeps the files of then."""
+
+    def __init__(self, folder: Path, rows: RdictIter) -> None:
+        self._folder = folder
+        self._rows = rows
+
+    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys with a prefix, and their values, in order."""
+        rows = self._rows
+        try:
+            rows.seek(prefix)
+            while rows.valid() and (key := rows.key()).startswith(prefix):
+                yield key, rows.value()
+                rows.next()
+            rows.status()
+        except Exception as error:
+            raise translate(self._folder, error) from error
+
+
 class Database:
-    """An open RocksDB in a folder. One thread uses it.
+    """An open RocksDB in a folder. Threads may use it at the same time.
 
     Raises:
         StateInUse: another process has it open.
@@ -80,10 +113,10 @@ class Database:
         StateUnusable: its files cannot be read or written.
     """
 
-    def __init__(self, folder: Path, memory: SharedMemory) -> None:
+    def __init__(self, folder: Path, memory: SharedMemory, prefix_bytes: int = 0) -> None:
         self._folder = folder
         with self._translated():
-            self._db = Rdict(str(folder), memory.options())
+            self._db = Rdict(str(folder), memory.options(prefix_bytes))
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key."""
@@ -92,6 +125,33 @@ class Database:
         except Exception as error:
             raise translate(self._folder, error) from error
         return value
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the value of each key."""
+        with self._translated():
+            return list(self._db.get([*keys]) or ())
+
+    def view(self) -> DatabaseView:
+        """Return the database as it is now."""
+        with self._translated():
+            return DatabaseView(self._folder, self._db.iter())
+
+    def count(self) -> int:
+        """Return an estimate of the number of keys; it is too high after many overwrites."""
+        with self._translated():
+            return self._db.property_int_value("rocksdb.estimate-num-keys") or 0
+
+    def between(self, start: bytes, end: bytes, limit: int) -> list[bytes]:
+        """Return the next keys in order, from `start` to before `end`, at most `limit`."""
+        found: list[bytes] = []
+        with self._translated():
+            rows = self._db.iter()
+            rows.seek(start)
+            while len(found) < limit and rows.valid() and (key := rows.key()) < end:
+                found.append(key)
+                rows.next()
+            rows.status()
+        return found
 
     def keys(self, prefix: bytes, start: bytes, limit: int) -> list[bytes]:
         """Return the next keys with a prefix, without it, in order.
@@ -157,7 +217,7 @@ def folder_size(folder: Path) -> int:
 
 
 def translate(folder: Path, error: Exception) -> StateUnusable:
-    """Return the joiner's error for one of RocksDB, which has no classes of its own."""
+    """Return this room's error for one of RocksDB, which has no classes of its own."""
     reason = str(error) or type(error).__name__
     if "lock" in reason.lower() and "LOCK" in reason:
         return StateInUse(folder)

@@ -1,0 +1,1 @@
+"""The runtime of means: versions that answer with the mean of other versions, packed into one."""
