@@ -41,7 +41,7 @@ from tests.faults.log_ends import last_problems
 from tests.faults.phase_page import open_phase_page
 from tests.faults.summary import SummaryTable
 
-TIMEOUT_SECONDS = 90.0
+TIMEOUT_SECONDS = 240.0
 MAX_ATTEMPTS = 20
 ENDLESS = 10**9
 QUICK_BACKOFF = Backoff(initial_seconds=0.05, max_seconds=0.5, reset_after_seconds=5.0)

@@ -12,7 +12,7 @@ import psutil
 
 from tests.faults.phase_page import PhasePage
 
-TARGET_TIMEOUT_SECONDS = 120.0
+TARGET_TIMEOUT_SECONDS = 240.0
 POLL_INTERVAL_SECONDS = 0.001
 MAX_DELAY_SECONDS = 0.01
 """Maximum random delay between the start of a delivery and the stop of the process."""

@@ -28,7 +28,7 @@ from modstream.registry.access import open_registry
 from modstream.settings import Settings, load_settings
 from modstream.stack.local_stack import child_environment
 
-TIMEOUT_SECONDS = 90.0
+TIMEOUT_SECONDS = 240.0
 
 
 class CommandResult(NamedTuple):

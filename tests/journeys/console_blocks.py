@@ -31,7 +31,7 @@ KINDS = {"", "fails", "background", "eventually"}
 EXAMPLE_ID = re.compile(r"9f3c1a52-\d+")
 REAL_ID = r"[\w-]{6,}"
 POLL_SECONDS = 0.1
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 240.0
 
 
 @dataclass(frozen=True)

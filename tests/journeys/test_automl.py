@@ -25,7 +25,7 @@ from tests.modstream.services.candidate_registry import publish_onnx, publish_ri
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
 
-WINDOW, TIMEOUT_SECONDS = 300, 120.0
+WINDOW, TIMEOUT_SECONDS = 300, 240.0
 
 
 @pytest.fixture

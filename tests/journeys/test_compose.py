@@ -87,7 +87,7 @@ def test_every_variable_of_the_services_is_a_setting(services):
 
 @pytest.mark.real
 @pytest.mark.journey
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.long
 def test_every_application_service_works_as_it_is_written(system, services):
     """Seed, predict, label, learn and load, with the file's own commands and environments."""

@@ -11,7 +11,7 @@ from time import monotonic
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.timeout(300), pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.timeout(600), pytest.mark.long]
 
 
 def start_demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -33,7 +33,7 @@ def test_kills_and_bad_records_leave_every_request_answered_once_and_no_label_le
     demo = start_demo(
         tmp_path, "--chaos", "--bad", "0.01", "--start", "2013-04-15", "--end", "2013-04-18"
     )
-    printed, _ = demo.communicate(timeout=280)
+    printed, _ = demo.communicate(timeout=580)
 
     assert demo.returncode == 0, printed
     for process in ("worker-0", "learner", "redis"):

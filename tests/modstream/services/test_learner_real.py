@@ -25,7 +25,7 @@ from modstream.settings import load_settings
 
 pytestmark = pytest.mark.real
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 180.0
 GOOD = 120
 
 

@@ -23,7 +23,7 @@ from modstream.services.materializer import StoreWriter, run_materializer
 from modstream.settings import load_settings
 from modstream.stack.local_stack import child_environment
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 180.0
 MODEL = "m"
 SOURCE = SourcePosition(topic="flights.requests", partition=0, offset=0)
 

@@ -35,7 +35,7 @@ from tests.modstream.services.candidate_registry import (
 from tests.processors.promote.synthetic_stream import feedback_messages, synthetic_events
 
 pytestmark = pytest.mark.real
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 180.0
 
 
 @pytest.fixture

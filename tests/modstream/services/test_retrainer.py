@@ -33,7 +33,7 @@ from tests.processors.small_fixtures import river_model
 pytestmark = pytest.mark.real
 
 SCHEMA = InputSchema.of_floats(["x", "y"])
-ROWS, TIMEOUT_SECONDS = 400, 60.0
+ROWS, TIMEOUT_SECONDS = 400, 180.0
 TRIGGER = Trigger("metric", "a drill", {"before": 0.9, "now": 0.5})
 
 

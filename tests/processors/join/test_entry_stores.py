@@ -129,6 +129,39 @@ def test_more_entries_than_are_read_ahead_are_due_in_order(open_store):
     assert drain(store) == ["late", *names[300:]]
 
 
+def test_entries_that_are_read_ahead_are_those_that_are_read_alone(open_store):
+    store = open_store()
+    commit(store, *(predicted(name) for name in "abcd"))
+    commit(store, removed=["d"])
+    store.put("a", None)
+    store.put("b", predicted("b", at=7))
+
+    store.read_ahead(["a", "b", "c", "d", "unknown", "c"])
+    store.put("e", predicted("e"))
+
+    found = {name: store.get(name) for name in ("a", "b", "c", "d", "e", "unknown")}
+    assert found == {
+        "a": None,
+        "b": predicted("b", at=7),
+        "c": predicted("c"),
+        "d": None,
+        "e": predicted("e"),
+        "unknown": None,
+    }
+    assert store.open_count == 3
+
+
+def test_large_entries_are_read_although_none_is_read_ahead(open_store):
+    store = open_store()
+    names = [f"n{number}" for number in range(8)]
+    commit(store, *(predicted(name, size=1_000_000) for name in names))
+
+    store.read_ahead(names)
+
+    assert [store.get(name).id for name in names] == names
+    assert drain(store) == names
+
+
 def test_oldest_entries_are_evicted_in_the_order_in_which_they_came(open_store):
     store = open_store(EntryLimits(max_entries=2))
     commit(store, predicted("b", at=9), predicted("a", at=5))

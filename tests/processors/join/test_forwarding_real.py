@@ -21,7 +21,7 @@ AT = 1_000_000
 OTHER_PARTITIONERS = ("consistent_random", "fnv1a_random", "random")
 """librdkafka's default, that of many Go clients, and one that ignores the key."""
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.processors.join.join_workload import MISSING, REPEATED, REQUESTS, REV
 STEP_MS = 10
 KILLS = 5
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

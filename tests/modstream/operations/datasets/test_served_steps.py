@@ -36,6 +36,8 @@ from modstream.operations.datasets.served_steps import (
 from modstream.operations.datasets.wrangle import wrangle_dataset
 from modstream.registry.publishing import try_model
 
+pytestmark = pytest.mark.slow
+
 STEPS = WrangleSteps.model_validate(
     {
         "step": [
