@@ -34,7 +34,7 @@ NO_GO = Go is missing, which builds the OpenTelemetry Collector: install it (go.
 NO_CHROMIUM = Chromium is missing: install it (Debian: apt-get install chromium) and run the command again
 NO_PACKAGES = the packages could not be installed: make sure that this machine can reach the package registry, and run the command again
 
-.PHONY: help demo demo-full up test faults thorough hostile zoo languages clients browser screenshots vendor telemetry docs docs-test wheel schemas stubs bench check coverage format unit all-unit lint clean
+.PHONY: help demo demo-full up test faults thorough hostile secure zoo languages clients browser screenshots vendor telemetry docs docs-test wheel schemas stubs bench check coverage format unit all-unit lint clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ languages: $(READY) ## Run the examples of clients in Python, Node, Java and Go 
 
 clients: $(READY) ## Ask a gateway through clients of Triton and KServe, and try to break it.
 	$(BIN)/pytest -q -s tests/gateway_clients --clients all --timeout 3600
+
+secure: $(READY) ## Run whole systems on a Kafka and a Redis that ask who they are, by every login.
+	$(BIN)/pytest -q tests/secure
 
 telemetry: $(READY) $(COLLECTOR) ## Check metrics, alerts and dashboards with Prometheus, and traces with a collector.
 	@command -v promtool prometheus > /dev/null || { echo "$(NO_PROMETHEUS)" >&2; exit 1; }

@@ -14,6 +14,7 @@ BrokerError
 │   ├── UnforeseenException
 │   └── ProcessKilled      the process ended while it handled the record
 ├── BrokerUnavailable      no broker responds at the bootstrap servers
+│   └── LoginRefused       the login, or the certificate of one of both, is not accepted
 ├── InvalidClientSettings  the client does not know an option, or its value is invalid
 ├── TopicMissing
 ├── TopicRefused           the cluster did not create a topic as specified
@@ -155,6 +156,14 @@ class BrokerUnavailable(BrokerError):
     def __init__(self, bootstrap: str, reason: str) -> None:
         super().__init__(f"no Kafka broker answers at {bootstrap}: {reason}")
         self.reason = reason
+
+
+class LoginRefused(BrokerUnavailable):
+    """The login, or the certificate of one of both, is not accepted."""
+
+    def __init__(self, bootstrap: str, reason: str) -> None:
+        super().__init__(bootstrap, reason)
+        self.args = (f"the login to Kafka at {bootstrap} is refused: {reason}",)
 
 
 class InvalidClientSettings(BrokerError):

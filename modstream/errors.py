@@ -15,6 +15,7 @@ StackError
 ├── LockHeld               another process holds a lock
 ├── LogFolderUnusable      the files of an exported inference log cannot be read or written
 ├── LogQueryFailed         a query of the exported inference log is not permitted, or fails
+├── KafkaLoginRefused      Kafka does not accept the login of a command
 ├── KafkaUnreachable       no broker answers a command
 ├── MetricsAddressTaken    a process cannot serve its metrics on the configured address
 ├── NoReadableVersion      no version of a learner's model can be read by this River release
@@ -27,6 +28,7 @@ StackError
 ├── PersonKeysUnusable     the keys of persons cannot be read or written
 ├── PortInUse              another process listens on the requested port
 ├── RedisServerNotFound    this machine has no Redis-compatible server
+├── RedisLoginRefused      Redis does not accept the login of a command
 ├── RedisUnreachable       Redis does not answer a command
 ├── RuntimeCannotLearn     the model to train runs on a runtime that cannot learn
 ├── RunChanged             a precompute run of this name has other rows, or another model
@@ -376,6 +378,26 @@ class KafkaUnreachable(StackError):
         super().__init__(
             f"no Kafka broker answers at {bootstrap} ({reason}): start one with `modstream up`,"
             " or set MODSTREAM_BOOTSTRAP to the address of a running one"
+        )
+
+
+class KafkaLoginRefused(StackError):
+    """Kafka does not accept the login of a command."""
+
+    def __init__(self, bootstrap: str, reason: str) -> None:
+        super().__init__(
+            f"the login to Kafka at {bootstrap} is refused ({reason}): check the settings"
+            " `kafka_security` and `kafka`"
+        )
+
+
+class RedisLoginRefused(StackError):
+    """Redis does not accept the login of a command; `address` has no password."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"the login to Redis at {address} is refused ({reason}): check the settings"
+            " `redis_security` and `redis`"
         )
 
 

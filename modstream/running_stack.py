@@ -33,6 +33,8 @@ class HomeLock:
         """Let other commands in this home directory find the stack as long as the context."""
         file = self.home / RUNNING_STACK_FILE
         temporary = file.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        temporary.touch(mode=0o600)  # The URL of a Redis may contain a password.
         temporary.write_text(json.dumps({**settings, "pid": os.getpid()}))
         temporary.replace(file)
         try:

@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from modstream.broker.client.batch_settings import BatchSettings
 from modstream.broker.client.connection import Compression, Connection
+from modstream.broker.client.security import NO_GSSAPI, KafkaSecurity
 from modstream.broker.wire.topics import Topics, TopicSpec
 from modstream.dashboard_settings import DashboardSettings
 from modstream.errors import InvalidSettings, UnknownName
@@ -45,7 +46,9 @@ from modstream.processors.predict.log_settings import InferenceLogSettings
 from modstream.processors.predict.personal_settings import PersonalSettings
 from modstream.processors.promote.settings import GateSettings
 from modstream.producers.gateway.settings import GatewaySettings
+from modstream.redis_security import RedisSecurity
 from modstream.running_stack import HomeLock, read_running_stack
+from modstream.secret_files import SecretUnreadable
 from modstream.serverless_settings import ServerlessSettings
 from modstream.setting_names import (
     GroupListSource,
@@ -81,7 +84,11 @@ class Settings(BaseSettings):
     prefix: str = ""
     """Prefix of every topic, consumer group and registry key; separates installations."""
     kafka: dict[str, str] = Field(default_factory=dict)
-    """Further librdkafka configuration of every client, such as SASL and TLS."""
+    """Further librdkafka configuration of every client, which precedes `kafka_security`."""
+    kafka_security: KafkaSecurity = KafkaSecurity()
+    """How clients log in to Kafka, and whether connections are encrypted."""
+    redis_security: RedisSecurity = RedisSecurity()
+    """How clients log in to Redis, and whether connections are encrypted."""
     compression: Compression = "none"
     """How written records are compressed. Every client reads `none` and `gzip`; `lz4` and `zstd`
     are much cheaper than `gzip`, but some clients (kafkajs, for example) need a package for
@@ -204,6 +211,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_mechanism(self) -> Self:
+        for name in ("sasl.mechanism", "sasl.mechanisms"):
+            if self.kafka.get(name, "").upper() == "GSSAPI":
+                raise ValueError(f"kafka.{name}: {NO_GSSAPI}")
+        return self
+
+    @model_validator(mode="after")
     def _check_means(self) -> Self:
         for name, mean in self.means.items():
             if name not in self.candidates:
@@ -215,8 +229,28 @@ class Settings(BaseSettings):
 
     @property
     def connection(self) -> Connection:
-        """The connection parameters of Kafka."""
-        return Connection(self.bootstrap, self.kafka, self.compression)
+        """The connection parameters of Kafka.
+
+        Raises:
+            InvalidSettings: a file with a secret cannot be read, or is empty.
+        """
+        try:
+            options = {**self.kafka_security.options(), **self.kafka}
+        except SecretUnreadable as error:
+            raise InvalidSettings([f"kafka_security: {error}"]) from None
+        return Connection(self.bootstrap, options, self.compression)
+
+    @property
+    def redis_url(self) -> str:
+        """The URL of Redis with the login, as redis-py reads it: never print it.
+
+        Raises:
+            InvalidSettings: the file with the password cannot be read, or is empty.
+        """
+        try:
+            return self.redis_security.secure(self.redis)
+        except SecretUnreadable as error:
+            raise InvalidSettings([f"redis_security: {error}"]) from None
 
     def topics(self, stream: str | None = None) -> Topics:
         """Return the topic names of a stream, by default of the one in the settings."""

@@ -24,7 +24,8 @@ ProcessorError
 └── JoinerError                ends the joiner's process, which a supervisor starts again
     ├── PartitionCountMismatch topics that are joined have different numbers of partitions
     ├── JoinerStalled          records wait, but nothing was committed for too long
-    └── UnsupportedSetting     a client setting that the joiner's Kafka client does not know
+    ├── UnsupportedSetting     a client setting that the joiner's Kafka client does not know
+    └── TokenRefused           an OpenID provider issues no token for the joiner
 """
 
 from collections.abc import Mapping, Sequence
@@ -247,3 +248,10 @@ class UnsupportedSetting(JoinerError):
             f"the joiner's Kafka client does not support the setting {name}:"
             " remove it, or use one of the supported sasl.* and ssl.* settings"
         )
+
+
+class TokenRefused(JoinerError):
+    """An OpenID provider issues no token for the joiner, or cannot be reached."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"no token from {url}: {reason}")

@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Publish models": ("publishing", "sklearn", "onnx", "pipelines", "stream-features"),
     "Data": ("data-sets", "training", "automl"),
     "Operate": (
+        "security",
         "dashboard",
         "monitoring",
         "opentelemetry",

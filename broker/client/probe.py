@@ -8,10 +8,16 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from modstream.broker.client.connection import Connection, client_config
-from modstream.broker.errors import BrokerUnavailable, InvalidClientSettings
+from modstream.broker.errors import BrokerUnavailable, InvalidClientSettings, LoginRefused
 
 PLACE = re.compile(r"^\S+/bootstrap: | \(after \d+ms in state \w+\)$")
 """What the client adds to a reason: the broker and the state of its connection."""
+TLS_ALERT = re.compile(r"SSL routines::(?:ssl/tls |tlsv\d+ |sslv\d+ )?(alert [a-z ]+)")
+"""How the client words the reason for which a broker ends a TLS handshake."""
+REFUSALS = frozenset(
+    {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED}
+)
+"""The errors of a login or a certificate that is not accepted."""
 FIRST_TIMEOUT_S = 0.3
 """Timeout of the first attempt, after which the check ends if no broker accepts a connection."""
 
@@ -22,6 +28,7 @@ def list_topics(connection: Connection, timeout_seconds: float) -> frozenset[str
     If every broker refuses the connection or the credentials, that is noticed at once.
 
     Raises:
+        LoginRefused: the login, or the certificate of one of both, is not accepted.
         BrokerUnavailable: no broker answered within `timeout_seconds`.
         InvalidClientSettings: librdkafka does not know an option, or its value is invalid.
     """
@@ -37,7 +44,7 @@ def list_topics(connection: Connection, timeout_seconds: float) -> frozenset[str
             timeout = deadline - monotonic()
             is_hopeless = any(one.code() == KafkaError._ALL_BROKERS_DOWN for one in errors)
             if is_hopeless or timeout <= 0:
-                raise BrokerUnavailable(connection.bootstrap, _reason(errors, error)) from error
+                raise _outage(connection, errors, error) from error
 
 
 def _create_client(connection: Connection, errors: list[KafkaError]) -> AdminClient:
@@ -52,6 +59,18 @@ def _create_client(connection: Connection, errors: list[KafkaError]) -> AdminCli
         return AdminClient(config)  # type: ignore[arg-type] # its stubs know plain values only
     except KafkaException as error:
         raise InvalidClientSettings(error.args[0].str()) from error
+
+
+def _outage(
+    connection: Connection, errors: list[KafkaError], error: KafkaException
+) -> BrokerUnavailable:
+    """Return the error for what a client has met, in the order in which it met it."""
+    alert = next((found[1] for one in errors if (found := TLS_ALERT.search(one.str()))), None)
+    if alert is not None:
+        return LoginRefused(connection.bootstrap, f"the TLS handshake failed: {alert}")
+    reason = _reason(errors, error)
+    is_refused = any(one.code() in REFUSALS for one in (*errors, error.args[0]))
+    return (LoginRefused if is_refused else BrokerUnavailable)(connection.bootstrap, reason)
 
 
 def _reason(errors: list[KafkaError], error: KafkaException) -> str:

@@ -9,7 +9,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from modstream.models.registry.errors import RegistryUnavailable
+from modstream.models.registry.errors import RegistryLoginRefused, RegistryUnavailable
+
+LOGIN_MISSING = ("HELLO must be called", "Authentication required")
+"""How Redis words that a client has not logged in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ def ping(url: str, timeout_seconds: float) -> None:
     """Check that a Redis answers, within about `timeout_seconds`.
 
     Raises:
+        RegistryLoginRefused: the login, or one of the certificates, is not accepted.
         RegistryUnavailable: it does not, or the URL is invalid.
     """
     limit = timeout_seconds / 2  # One half for the connection, the other for the reply.
@@ -70,10 +74,19 @@ def translate_redis_errors() -> Iterator[None]:
     """Translate the errors of redis-py into RegistryUnavailable.
 
     Raises:
+        RegistryLoginRefused: the login, or one of the certificates, is not accepted.
         RegistryUnavailable: Redis is unreachable, too slow, or refuses the command. The original
             error is its cause.
     """
     try:
         yield
     except redis.RedisError as error:
-        raise RegistryUnavailable(str(error) or type(error).__name__) from error
+        raise _outage(error) from error
+
+
+def _outage(error: redis.RedisError) -> RegistryUnavailable:
+    text = str(error) or type(error).__name__
+    if any(part in text for part in LOGIN_MISSING):
+        return RegistryLoginRefused("it wants a user and a password, and none is given")
+    is_refused = isinstance(error, redis.AuthenticationError) or "CERTIFICATE" in text.upper()
+    return (RegistryLoginRefused if is_refused else RegistryUnavailable)(text)

@@ -2,6 +2,7 @@
 
 RegistryError
 ├── RegistryUnavailable
+│   └── RegistryLoginRefused  the login, or the certificate of one of both, is not accepted
 ├── ModelNotFound
 ├── BrokenAlias         the alias points at a version that is not registered
 ├── VersionConflict     the registry is not in the state that the writer expected
@@ -30,6 +31,10 @@ class RegistryUnavailable(RegistryError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the model registry is not available: {reason}")
         self.reason = reason
+
+
+class RegistryLoginRefused(RegistryUnavailable):
+    """The login to Redis, or the certificate of one of both, is not accepted."""
 
 
 class ModelNotFound(RegistryError):

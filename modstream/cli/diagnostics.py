@@ -42,7 +42,7 @@ def doctor(as_json: JsonOption = False) -> None:
     checks = run_checks(
         Path(settings.home),
         bootstrap=settings.bootstrap if "bootstrap" in configured else "",
-        redis_url=settings.redis if "redis" in configured else "",
+        redis_url=settings.redis_url if "redis" in configured else "",
     )
     if read_running_stack(settings.home) and not as_json:
         typer.echo(f"a local stack runs from {settings.home}: Kafka {settings.bootstrap}")

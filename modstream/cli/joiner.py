@@ -18,7 +18,7 @@ def joiner(stream: StreamArgument = None) -> None:
         return load_settings(stream=stream)
 
     logs.configure(load())
-    if (settings := wait_until_ready(load)) is None:
+    if (settings := wait_until_ready(load, needs_redis=False)) is None:
         return
     instance = settings.joiner.instance_id or ""
     with (

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event
 from time import monotonic
 from urllib.parse import urlsplit
@@ -9,11 +10,17 @@ from urllib.parse import urlsplit
 import structlog
 
 from modstream.broker.client.probe import list_topics
-from modstream.broker.errors import BrokerUnavailable
+from modstream.broker.errors import BrokerUnavailable, LoginRefused
 from modstream.broker.wire.topics import Topics
-from modstream.errors import KafkaUnreachable, RedisUnreachable, UnknownName
+from modstream.errors import (
+    KafkaLoginRefused,
+    KafkaUnreachable,
+    RedisLoginRefused,
+    RedisUnreachable,
+    UnknownName,
+)
 from modstream.models.registry.connection import ping
-from modstream.models.registry.errors import RegistryUnavailable
+from modstream.models.registry.errors import RegistryLoginRefused, RegistryUnavailable
 from modstream.settings import Settings, load_settings
 
 RETRY_SECONDS = 0.5
@@ -28,10 +35,13 @@ def require_kafka(settings: Settings) -> frozenset[str]:
     """Return the names of all topics in the cluster.
 
     Raises:
+        KafkaLoginRefused: a broker does not accept the login.
         KafkaUnreachable: no broker answers within `connect_timeout`.
     """
     try:
         return list_topics(settings.connection, settings.connect_timeout)
+    except LoginRefused as error:
+        raise KafkaLoginRefused(settings.bootstrap, error.reason) from None
     except BrokerUnavailable as error:
         raise KafkaUnreachable(settings.bootstrap, _within(settings, error.reason)) from None
 
@@ -40,20 +50,34 @@ def require_redis(settings: Settings) -> None:
     """Check that the registry's Redis answers.
 
     Raises:
+        RedisLoginRefused: it does not accept the login.
         RedisUnreachable: it does not within `connect_timeout`.
     """
     try:
-        ping(settings.redis, settings.connect_timeout)
+        ping(settings.redis_url, settings.connect_timeout)
+    except RegistryLoginRefused as error:
+        raise RedisLoginRefused(redis_address(settings.redis), error.reason) from None
     except RegistryUnavailable as error:
         reason = _redis_reason(error.reason)
         address = redis_address(settings.redis)
         raise RedisUnreachable(address, _within(settings, reason)) from None
 
 
+def check_redis_login(settings: Settings) -> None:
+    """Check that Redis does not refuse the login; one that does not answer may be waited for.
+
+    Raises:
+        RedisLoginRefused: it does not accept the login.
+    """
+    with suppress(RedisUnreachable):
+        require_redis(settings)
+
+
 def require_servers() -> None:
     """Check that the Kafka and the Redis of the settings answer.
 
     Raises:
+        KafkaLoginRefused: a broker does not accept the login.
         KafkaUnreachable: no broker answers within `connect_timeout`.
         RedisUnreachable: Redis does not.
     """
@@ -66,6 +90,7 @@ def require_stream(settings: Settings) -> None:
     """Check that the topics of the settings' stream exist.
 
     Raises:
+        KafkaLoginRefused: a broker does not accept the login.
         KafkaUnreachable: no broker answers within `connect_timeout`.
         UnknownName: the cluster has no topic of this stream.
     """
@@ -88,6 +113,7 @@ def wait_for_stream(load: Callable[[], Settings], stop: Event) -> Settings:
         stop: ends the wait; the settings are then the last ones.
 
     Raises:
+        KafkaLoginRefused: a broker does not accept the login, which waiting does not mend.
         UnknownName: the cluster has no topic of the settings' stream.
     """
     logged, last_outage = "", -TOPICS_SECONDS

@@ -11,7 +11,7 @@ from threading import Event
 
 import structlog
 
-from modstream.cli.servers import wait_for_stream
+from modstream.cli.servers import check_redis_login, wait_for_stream
 from modstream.errors import StackError
 from modstream.process.background import BackgroundThread
 from modstream.process.signals import stop_signals
@@ -26,8 +26,14 @@ such as one at Kafka's usual port."""
 ADDRESSES = ("bootstrap", "redis")
 
 
-def wait_until_ready(load: Callable[[], Settings]) -> Settings | None:
-    """Wait until a broker answers; return the settings, or None if a signal ended the wait."""
+def wait_until_ready(load: Callable[[], Settings], *, needs_redis: bool = True) -> Settings | None:
+    """Wait until a broker answers; return the settings, or None if a signal ended the wait.
+
+    Raises:
+        KafkaLoginRefused: a broker does not accept the login.
+        RedisLoginRefused: the service needs Redis, which does not accept the login.
+        UnknownName: the cluster has no topic of the settings' stream.
+    """
     before = load()
     with stop_signals() as stop:
         if os.environ.pop(AWAIT_STACK, ""):
@@ -36,6 +42,8 @@ def wait_until_ready(load: Callable[[], Settings]) -> Settings | None:
         settings = wait_for_stream(load, stop)
         if stop.is_set():
             return None
+    if needs_redis:
+        check_redis_login(settings)
     if settings.stream != before.stream:
         start_anew()  # The slot of this process is that of another stream.
     return settings

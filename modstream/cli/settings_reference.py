@@ -11,6 +11,8 @@ from textwrap import dedent
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from pydantic import SecretStr
+
 from modstream.setting_names import variable_name
 from modstream.settings import Settings
 
@@ -26,7 +28,13 @@ directory, the default. In the file, a setting has the name of its variable in l
 below `[batch]`. Lists and objects in a variable are JSON. A name that is no setting is an error,
 which names the nearest one.
 """
-TYPE_NAMES = {str: "text", bool: "true or false", float: "number", int: "integer"}
+TYPE_NAMES = {
+    str: "text",
+    SecretStr: "secret",
+    bool: "true or false",
+    float: "number",
+    int: "integer",
+}
 TABLE_HEAD = "\n| variable | type | default | meaning |\n|---|---|---|---|\n"
 
 

@@ -7,6 +7,7 @@ import typer
 
 from modstream import logs
 from modstream.broker.client.admin import Admin
+from modstream.cli.masked_settings import mask_secrets
 from modstream.cli.options import RouteOption, StreamArgument
 from modstream.cli.output import stderr
 from modstream.cli.servers import require_servers
@@ -166,7 +167,7 @@ def print_stack(running: LocalStack, gateway: GatewayPorts | None, dashboard: in
     """Print where a stack answers, where its logs are, and how it is stopped."""
     settings = running.settings
     stderr.print(f"Kafka   [bold]{settings.bootstrap}[/]")
-    stderr.print(f"Redis   [bold]{settings.redis}[/]")
+    stderr.print(f"Redis   [bold]{mask_secrets(settings.redis)}[/]")
     print_gateway(running, gateway)
     print_dashboard(running, dashboard)
     stderr.print(f"logs    {running.supervisor.logs}")

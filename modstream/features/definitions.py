@@ -23,7 +23,7 @@ class Definitions(NamedTuple):
 def open_definitions(settings: Settings) -> FeatureDefinitionTable:
     """Return the table with the definitions of the settings' stream."""
     registry = RegistrySettings(prefix=f"{settings.prefix}modstream")
-    return FeatureDefinitionTable(settings.redis, registry, settings.stream)
+    return FeatureDefinitionTable(settings.redis_url, registry, settings.stream)
 
 
 def read_definitions(table: FeatureDefinitionTable, stream: str) -> Definitions | None:

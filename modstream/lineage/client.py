@@ -205,6 +205,7 @@ def open_client(settings: Settings) -> OpenLineageClient:
     if transport.get("type") == "file":
         transport.setdefault("append", True)
     if transport.get("type") == "kafka":
-        given = transport.get("config", {"bootstrap.servers": settings.bootstrap, **settings.kafka})
+        own = {"bootstrap.servers": settings.bootstrap, **settings.connection.options}
+        given = transport.get("config", own)
         transport["config"] = {**KAFKA_DEFAULTS, **given}
     return OpenLineageClient(config={"transport": transport})

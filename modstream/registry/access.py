@@ -26,7 +26,7 @@ def open_registry(settings: Settings) -> Registry:
     registry_settings = RegistrySettings(
         prefix=f"{settings.prefix}modstream", backup_dir=backup_folder(settings)
     )
-    return Registry(settings.redis, registry_settings, key)
+    return Registry(settings.redis_url, registry_settings, key)
 
 
 def load_trust(settings: Settings) -> Trust:

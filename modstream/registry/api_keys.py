@@ -49,7 +49,7 @@ def open_key_store(settings: Settings) -> Iterator[KeyStore]:
         yield KeyFile(settings.gateway.api_keys)
         return
     registry = RegistrySettings(prefix=f"{settings.prefix}modstream")
-    with ApiKeyTable(settings.redis, registry) as table:
+    with ApiKeyTable(settings.redis_url, registry) as table:
         yield RedisKeys(table)
 
 

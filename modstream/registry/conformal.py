@@ -26,7 +26,7 @@ CARD_RETRY_SECONDS = 0.5
 def open_calibrations(settings: Settings) -> CalibrationTable:
     """Return the table with the state of the settings' stream."""
     registry = RegistrySettings(prefix=f"{settings.prefix}modstream")
-    return CalibrationTable(settings.redis, registry, settings.stream)
+    return CalibrationTable(settings.redis_url, registry, settings.stream)
 
 
 class ThresholdFollower:

@@ -18,7 +18,7 @@ def open_idempotency(settings: Settings) -> Iterator["RegistryIdempotency"]:
     """Yield the store of idempotency keys."""
     registry = RegistrySettings(prefix=f"{settings.prefix}modstream")
     ttl = settings.gateway.idempotency_hours * SECONDS_PER_HOUR
-    with IdempotencyKeys(settings.redis, registry, ttl) as keys:
+    with IdempotencyKeys(settings.redis_url, registry, ttl) as keys:
         yield RegistryIdempotency(keys)
 
 

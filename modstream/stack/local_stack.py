@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pydantic import SecretStr
+from pydantic_core import to_jsonable_python
+
+from modstream.broker.client.security import KafkaSecurity
 from modstream.metrics_settings import METRICS_OFF
 from modstream.models.registry.backup import default_backup_folder
 from modstream.process.children import module_command
 from modstream.process.slots import free_instances
 from modstream.process.supervisor import Backoff, Command, Supervisor
+from modstream.redis_security import RedisSecurity
 from modstream.running_stack import HomeLock
 from modstream.setting_names import variable_name
 from modstream.settings import Settings, load_settings, uses_external_kafka
@@ -119,6 +124,9 @@ def run_local_stack(
                 ),
                 bootstrap=servers.bootstrap,
                 redis=servers.redis_url,
+                # The login is that of other servers.
+                kafka_security=KafkaSecurity(),
+                redis_security=RedisSecurity(),
                 # In the folder of their Redis, so that `demo` and `up` do not share backups.
                 backup_dir=settings.backup_dir or default_backup_folder(folder),
                 signing_key=settings.signing_key or key,
@@ -136,9 +144,19 @@ def metrics_port(settings: Settings) -> dict[str, str]:
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return this process's environment with all settings as variables, for a child process."""
+    values = to_jsonable_python(_with_secrets(settings.model_dump()))
     variables = {
         variable_name(name): value if isinstance(value, str) else json.dumps(value)
-        for name, value in settings.model_dump(mode="json").items()
+        for name, value in values.items()
         if value is not None
     }
     return {**os.environ, **variables}
+
+
+def _with_secrets(value: Any) -> Any:  # noqa: ANN401 - the values of settings
+    """Return settings with their secrets as texts, which pydantic would write as asterisks."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {name: _with_secrets(one) for name, one in value.items()}
+    return value

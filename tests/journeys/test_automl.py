@@ -1,12 +1,15 @@
 """The AutoML loop: the loss of a model rises, a challenger is trained, and the gate judges it."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 
+import psutil
 import pytest
 
 from modstream.broker.client.admin import Admin
@@ -17,10 +20,12 @@ from modstream.broker.wire.records import ProducerRecord
 from modstream.experiments.journal import Journal
 from modstream.producers.client.client import Client
 from modstream.registry.access import open_registry
+from modstream.retrain.run_log import RunLog
 from modstream.services.learner import run_learner
 from modstream.services.retrainer import run_retrainer
 from modstream.services.worker import run_worker
 from modstream.settings import load_settings
+from modstream.stack.local_stack import child_environment
 from tests.modstream.services.candidate_registry import publish_onnx, publish_river
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
@@ -127,6 +132,48 @@ def test_a_changed_concept_leads_to_a_challenger_that_the_gate_promotes(settings
             answer = client.wait(pending, TIMEOUT_SECONDS)
             assert answer.version == run.version
             assert (answer.outputs["probability"] > 0.5) is likely
+
+
+@pytest.mark.long
+def test_a_retrainer_that_is_killed_again_and_again_publishes_once(settings, registry, stream):
+    patient = replace(settings.retrain, max_attempts=20)
+    settings = settings.model_copy(update={"retrain": patient})
+    stream.send(WINDOW, sign_of_x)
+    stream.send(2 * WINDOW, same_sign)
+
+    for moment in (has_begun, trains, has_published(registry)):
+        process = start_retrainer(settings)
+        while process.poll() is None and not moment(settings, process):
+            sleep(0.005)
+        trainings = psutil.Process(process.pid).children() if process.poll() is None else []
+        process.kill()
+        process.wait(TIMEOUT_SECONDS)
+        _, alive = psutil.wait_procs(trainings, TIMEOUT_SECONDS)
+        assert alive == [], "a training outlives its retrainer"
+    last = start_retrainer(settings)
+
+    assert last.wait(TIMEOUT_SECONDS) == 0
+    (run,) = RunLog.of(settings.home, "s", "m").state.runs
+    assert (run.outcome, run.alias) == ("published", "batch")
+    assert registry.newest("m").version == run.version == 3
+    assert [one.id for one in Journal(settings.home).read()] == [run.id]
+
+
+def start_retrainer(settings):
+    command = [sys.executable, "-m", "modstream", "retrainer", "--model", "m", "--once"]
+    return subprocess.Popen(command, env=child_environment(settings), start_new_session=True)
+
+
+def has_begun(settings, _process):
+    return bool(RunLog.of(settings.home, "s", "m").state.runs)
+
+
+def trains(_settings, process):
+    return bool(psutil.Process(process.pid).children())
+
+
+def has_published(registry):
+    return lambda _settings, _process: registry.newest("m").version > 2
 
 
 def test_a_challenger_that_is_no_better_is_refused_with_its_reason(settings, registry, stream):

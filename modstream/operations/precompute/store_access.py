@@ -14,4 +14,4 @@ def open_prediction_store(settings: Settings) -> PredictionStore:
     """
     store = settings.prediction_store
     prefix = f"{settings.prefix}modstream"
-    return open_store(store.url or settings.redis, prefix, store.timeout_seconds)
+    return open_store(store.url or settings.redis_url, prefix, store.timeout_seconds)

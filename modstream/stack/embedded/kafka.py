@@ -199,7 +199,7 @@ class EmbeddedKafka:
         else:
             tool += [f"--cluster-id={self.node.cluster_id}"]
         log = self.folder / f"{self.name}.log"
-        process = children.spawn([*tool, f"--config={config}"], log)
+        process = children.spawn([*tool, *self._format_options(), f"--config={config}"], log)
         try:
             exit_code = process.wait(FORMAT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -207,6 +207,10 @@ class EmbeddedKafka:
             raise ServerNotReady("kafka's storage tool", FORMAT_TIMEOUT_S, log) from None
         if exit_code != 0:
             raise ServerExited("kafka's storage tool", exit_code, log, children.tail(log))
+
+    def _format_options(self) -> list[str]:
+        """Return further options of the storage tool, such as users."""
+        return []
 
 
 def new_cluster_id() -> str:

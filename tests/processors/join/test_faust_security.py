@@ -34,12 +34,35 @@ def test_tls_alone_is_passed_to_the_kafka_client():
     assert login["security_protocol"] == "SSL"
 
 
-@pytest.mark.parametrize("name", ["sasl.oauthbearer.client.secret", "ssl.engine.location"])
+@pytest.mark.parametrize("name", ["sasl.jaas.config", "ssl.engine.location"])
 def test_unsupported_security_setting_is_rejected_without_showing_its_value(name):
     with pytest.raises(UnsupportedSetting, match=name) as rejected:
         faust_credentials({name: "hush"})
 
     assert "hush" not in str(rejected.value)
+
+
+def test_tokens_of_an_openid_provider_are_passed_to_the_kafka_client():
+    prefix = "sasl.oauthbearer"
+    options = {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "OAUTHBEARER",
+        f"{prefix}.method": "oidc",
+        f"{prefix}.token.endpoint.url": "https://id/token",
+        f"{prefix}.client.id": "joiner",
+        f"{prefix}.client.secret": "secret",
+    }
+
+    login = credentials_to_aiokafka_auth(faust_credentials(options))
+
+    assert (login["security_protocol"], login["sasl_mechanism"]) == ("SASL_SSL", "OAUTHBEARER")
+    tokens = login["sasl_oauth_token_provider"]
+    assert (tokens.url, tokens.client_id, tokens.secret) == ("https://id/token", "joiner", "secret")
+
+
+def test_tokens_of_another_kind_are_rejected():
+    with pytest.raises(UnsupportedSetting, match="method=default"):
+        faust_credentials({"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER"})
 
 
 def test_unsupported_sasl_mechanism_is_rejected():

@@ -39,12 +39,12 @@ class Authority:
         own = own.add_extension(identifier, critical=False)
         self.certificate = own.sign(self.key, SHA256()).public_bytes(Encoding.PEM)
 
-    def issue(self, days=1):
+    def issue(self, days=1, name="gateway"):
         """Return a certificate and its key in PEM, valid for some days, or until days ago."""
         key = ec.generate_private_key(ec.SECP256R1())
         hosts = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        built = _builder(_name("gateway"), self.name, key.public_key(), days)
+        built = _builder(_name(name), self.name, key.public_key(), days)
         built = built.add_extension(hosts, critical=False).add_extension(issuer, critical=False)
         return built.sign(self.key, SHA256()).public_bytes(Encoding.PEM), key_in_pem(key)
 

@@ -1,0 +1,68 @@
+"""A whole system whose Kafka and Redis ask every process who it is."""
+
+import uuid
+from time import monotonic
+
+import pytest
+from pydantic import SecretStr
+from river.linear_model import LogisticRegression
+
+from modstream.models.runtimes.river.artifact import pack
+from modstream.models.schema.input_schema import InputSchema
+from modstream.models.schema.version_spec import VersionSpec
+from modstream.redis_security import RedisSecurity
+from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
+from tests.secure.conftest import PASSWORD, USER
+from tests.secure.rights import allow_everything
+
+pytestmark = [pytest.mark.real, pytest.mark.journey]
+
+ROWS = [{"x0": number % 2 - 0.5} for number in range(20)]
+FIELDS = {"runtime": "river", "task": "binary", "classes": (False, True)}
+SPEC = VersionSpec(name="bugs", input_schema=InputSchema.of_floats(["x0"]), **FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "tls"),
+    [
+        ("SCRAM-SHA-512", True),
+        pytest.param("OAUTHBEARER", False, marks=pytest.mark.thorough),
+        pytest.param(None, True, marks=pytest.mark.thorough),
+    ],
+)
+def test_requests_are_answered_and_labels_learned(secured, closed_redis, tmp_path, mechanism, tls):
+    allow_everything(secured.owner, USER)
+    address, prefix = secured.address(mechanism, tls=tls), f"t{uuid.uuid4().hex[:8]}."
+    with open_system(address, closed_redis, prefix, tmp_path) as opened:
+        opened.settings = opened.settings.model_copy(
+            update={
+                "kafka_security": secured.security(mechanism, tls=tls),
+                "redis_security": RedisSecurity(username=USER, password=SecretStr(PASSWORD)),
+            }
+        )
+        system = with_route(opened, "bugs", stream="bugs")
+        system.create_topics()
+        with system.registry() as registry:
+            registry.publish(SPEC, pack(LogisticRegression()))
+        for role in ("worker", "joiner", "learner"):
+            system.start(role, role)
+        client = system.client()
+        sent = [client.send(row) for row in ROWS]
+        answers = [client.wait(one, TIMEOUT_SECONDS) for one in sent]
+        for one, row in zip(sent, ROWS, strict=True):
+            client.label(one, row["x0"] > 0, 1000)
+        client.flush()
+        wait_until_learned(system)
+
+    assert {answer.version for answer in answers} == {1}
+    logs = "".join(path.read_text() for path in tmp_path.rglob("*.log"))
+    assert PASSWORD not in logs
+    assert "Traceback" not in logs
+
+
+def wait_until_learned(system):
+    deadline = monotonic() + TIMEOUT_SECONDS
+    with system.registry() as registry, registry.subscribe() as changes:
+        while registry.card("bugs").metrics.get("learned", 0) < len(ROWS):
+            assert monotonic() < deadline, "no version has learned all labels"
+            changes.wait_for("bugs", 1.0)
