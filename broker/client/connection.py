@@ -68,11 +68,12 @@ FETCH_BOUNDS: Mapping[str, int | bool] = MappingProxyType(
 class Connection:
     """A cluster: its bootstrap servers and any further librdkafka settings (SASL, TLS).
 
-    `compression` is that of the records that are written.
+    `compression` is that of the records that are written. Options may be secrets, so they are left
+    out of the `repr`.
     """
 
     bootstrap: str
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
     compression: Compression = "none"
 
     def translate(self, error: Exception) -> BrokerError:

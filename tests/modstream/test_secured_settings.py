@@ -67,8 +67,8 @@ def test_no_password_is_printed(monkeypatch):
 
     settings = load_settings()
 
-    printed = json.dumps(mask_secrets(settings.model_dump(mode="json"))) + repr(settings)
-    assert "canary" not in printed
+    printed = json.dumps(mask_secrets(settings.model_dump(mode="json")))
+    assert "canary" not in printed + repr(settings) + repr(settings.connection)
 
 
 def test_a_secret_that_cannot_be_read_is_an_error_of_its_setting(monkeypatch, tmp_path):
