@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from modstream.broker.client.batch_settings import BatchSettings
-from modstream.broker.client.connection import Compression, Connection
+from modstream.broker.client.connection import READER_GROUP, Compression, Connection
 from modstream.broker.client.security import NO_GSSAPI, KafkaSecurity
 from modstream.broker.wire.topics import Topics, TopicSpec
 from modstream.dashboard_settings import DashboardSettings
@@ -238,7 +238,7 @@ class Settings(BaseSettings):
             options = {**self.kafka_security.options(), **self.kafka}
         except SecretUnreadable as error:
             raise InvalidSettings([f"kafka_security: {error}"]) from None
-        return Connection(self.bootstrap, options, self.compression)
+        return Connection(self.bootstrap, options, self.compression, f"{self.prefix}{READER_GROUP}")
 
     @property
     def redis_url(self) -> str:

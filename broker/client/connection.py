@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from modstream.broker.errors import BrokerError, BrokerUnavailable
+from modstream.broker.errors import BrokerError, BrokerUnavailable, NotPermitted
 from modstream.broker.wire.topics import MAX_RECORD_BYTES
 
 ClientConfig = dict[str, str | int | float | bool]
@@ -19,6 +19,8 @@ additional package for the others."""
 GZIP_LEVEL = 1
 """The client's own level, 6, takes 2.6 times as long and saves another eighth."""
 
+READER_GROUP = "modstream"
+"""Group id of clients that join no group and commit nothing, as librdkafka wants one of all."""
 MAX_BATCH_BYTES = 1_000_000
 """Maximum size of a batch of several records, in bytes: the client's own default."""
 
@@ -46,6 +48,16 @@ UNAVAILABLE_ERRORS = frozenset(
 """Names of the client's errors."""
 
 
+REFUSED_RIGHTS: Mapping[str, str] = MappingProxyType(
+    {
+        "TOPIC_AUTHORIZATION_FAILED": "a topic",
+        "GROUP_AUTHORIZATION_FAILED": "a consumer group",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "a transactional id",
+        "CLUSTER_AUTHORIZATION_FAILED": "the cluster",
+    }
+)
+"""Names of the client's errors for a missing right, and the kind of resource that it is for."""
+
 FETCH_BOUNDS: Mapping[str, int | bool] = MappingProxyType(
     {
         # Compressed bytes per partition and in total. A larger batch is returned nevertheless, but
@@ -69,18 +81,21 @@ class Connection:
     """A cluster: its bootstrap servers and any further librdkafka settings (SASL, TLS).
 
     `compression` is that of the records that are written. Options may be secrets, so they are left
-    out of the `repr`.
+    out of the `repr`. `reader_group` is the group id of clients that join no group.
     """
 
     bootstrap: str
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     compression: Compression = "none"
+    reader_group: str = READER_GROUP
 
     def translate(self, error: Exception) -> BrokerError:
         """Return the broker error for an error of the client, a `KafkaException`."""
         cause = error.args[0]
         if cause.name() in UNAVAILABLE_ERRORS:
             return BrokerUnavailable(self.bootstrap, cause.str())
+        if cause.name() in REFUSED_RIGHTS:
+            return NotPermitted(f"to use {REFUSED_RIGHTS[cause.name()]} ({cause.str()})")
         return BrokerError(f"Kafka client: {cause.name()}: {cause.str()}")
 
 
@@ -140,8 +155,7 @@ def reader_config(connection: Connection, client_id: str, *, committed: bool) ->
     """Return the settings of a reader of whole partitions, with end-of-partition events."""
     return {
         **client_config(connection, client_id),
-        # librdkafka requires a group id even if no group is joined and nothing is committed.
-        "group.id": f"{client_id}-reader",
+        "group.id": connection.reader_group,
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed" if committed else "read_uncommitted",

@@ -35,7 +35,7 @@ class OffsetLookup:
     def __init__(self, connection: Connection, *, committed: bool) -> None:
         self._connection = connection
         self._config = client_config(connection, "modstream-lookup") | {
-            "group.id": "modstream-lookup",
+            "group.id": connection.reader_group,
             "isolation.level": "read_committed" if committed else "read_uncommitted",
         }
         self._client: Consumer | None = None

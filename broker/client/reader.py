@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from modstream.broker.client.connection import Connection, reader_config
 from modstream.broker.client.conversions import has_records_from, to_kafka_offsets, to_record
 from modstream.broker.client.offset_skipper import UNREADABLE_ERRORS, OffsetSkipper
-from modstream.broker.errors import BrokerUnavailable, TopicMissing
+from modstream.broker.errors import BrokerUnavailable, NotPermitted, TopicMissing
 from modstream.broker.wire.records import OffsetRanges, Offsets, Record, TopicPartition
 
 METADATA_TIMEOUT_S = 10.0
@@ -32,7 +32,8 @@ class Reader:
 
     `start` is "beginning", "end", or next offsets by partition; a partition without an offset
     starts at the beginning. With `only`, the other partitions are not read. With `committed`,
-    records of aborted and open transactions are skipped.
+    records of aborted and open transactions are skipped. A `group` is needed for `commit` only; a
+    reader without one needs no right to a group.
 
     The client can stop fetching a partition for good when its leader changes (docs/adr/0015). Idle
     readers check for such partitions and continue with a new client.
@@ -47,14 +48,15 @@ class Reader:
         start: StartPosition = "beginning",
         *,
         committed: bool = True,
-        group: str = "modstream",
+        group: str = "",
         only: Collection[TopicPartition] | None = None,
     ) -> None:
         self._connection = connection
         self._config = {
             **reader_config(connection, "modstream", committed=committed),
-            "group.id": group,
+            **({"group.id": group} if group else {}),
         }
+        self._ignored = () if group else (KafkaError.GROUP_AUTHORIZATION_FAILED,)
         self._consumer = Consumer(self._config)
         self._skipper = OffsetSkipper(connection)
         try:
@@ -112,13 +114,11 @@ class Reader:
                 self._positions[record.topic_partition] = record.offset
             elif event.code() in UNREADABLE_ERRORS:
                 unreadable[record.topic_partition] = record.offset
-            else:
+            elif event.code() not in self._ignored:
                 raise self._connection.translate(KafkaException(event))
         self._skip(unreadable)
         if len(messages) < max_records:
-            self.drained_polls += 1
-            if monotonic() >= self._next_check:
-                self._check_progress()
+            self._note_drained()
         return records
 
     def at_end(self) -> bool:
@@ -141,6 +141,11 @@ class Reader:
         """Close the connections."""
         self._consumer.close()
 
+    def _note_drained(self) -> None:
+        self.drained_polls += 1
+        if monotonic() >= self._next_check:
+            self._check_progress()
+
     def _skip(self, unreadable: Offsets) -> None:
         """Seek partitions behind the offsets that cannot be read."""
         for partition, offset in unreadable.items():
@@ -151,7 +156,10 @@ class Reader:
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         metadata = self._consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
-        if metadata.error is not None or not metadata.partitions:
+        error = metadata.error
+        if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            raise NotPermitted(f"to read the topic {topic}")
+        if error is not None or not metadata.partitions:
             raise TopicMissing(topic)
         return [TopicPartition(topic, number) for number in sorted(metadata.partitions)]
 

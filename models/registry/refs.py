@@ -13,6 +13,9 @@ CHALLENGER = "challenger"
 """The alias of the version that is tested against the champion."""
 LAST_GOOD = "last-good"
 """The alias of the last champion that stayed free of alarms, to which alarms roll back."""
+NEXT_LAST_GOOD = "next-last-good"
+"""The alias of the version that becomes the last-good one if no alarm follows, so that retention
+keeps its artifact until then."""
 CHECKPOINT = "checkpoint"
 """The alias that moves along recent champions, so that retention keeps their artifacts."""
 DEFAULT_ALIAS = CHAMPION

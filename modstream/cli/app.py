@@ -132,6 +132,9 @@ COMMANDS = {
     "config": LazyCommand(
         "modstream.cli.diagnostics:config", "Print the effective settings.", INSPECT
     ),
+    "acls": LazyCommand(
+        "modstream.cli.acls:acls", "Print the rights of each role in Kafka and Redis.", INSPECT
+    ),
     "asyncapi": LazyCommand(
         "modstream.cli.asyncapi:asyncapi", "Print the AsyncAPI document of the topics.", INSPECT
     ),

@@ -9,7 +9,7 @@ from modstream.dashboard.quality import finite
 from modstream.dashboard.texts import cut
 from modstream.models.errors import ModelError
 from modstream.models.registry.errors import RegistryUnavailable
-from modstream.models.registry.refs import CHAMPION, CHECKPOINT, LAST_GOOD
+from modstream.models.registry.refs import CHAMPION, CHECKPOINT, LAST_GOOD, NEXT_LAST_GOOD
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
 
@@ -17,7 +17,7 @@ MAX_MODELS = 200
 """Number of models that are read, those of the route first, then by name."""
 MAX_FEATURES = 100
 """Number of features of a version that are named."""
-KEPT_ALIASES = frozenset({CHECKPOINT, LAST_GOOD})
+KEPT_ALIASES = frozenset({CHECKPOINT, LAST_GOOD, NEXT_LAST_GOOD})
 """Aliases of earlier champions, which only keep them."""
 MAX_CACHED = 2000
 """Number of versions whose facts are remembered: they never change."""

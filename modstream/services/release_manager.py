@@ -10,8 +10,14 @@ from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.lineage.runs import JobKind, change_run
 from modstream.models.errors import ModelError
-from modstream.models.registry.errors import AliasMoved, RegistryError
-from modstream.models.registry.refs import CHALLENGER, CHAMPION, CHECKPOINT, LAST_GOOD
+from modstream.models.registry.errors import AliasMoved, ArtifactDeleted, RegistryError
+from modstream.models.registry.refs import (
+    CHALLENGER,
+    CHAMPION,
+    CHECKPOINT,
+    LAST_GOOD,
+    NEXT_LAST_GOOD,
+)
 from modstream.models.registry.registry import Registry
 from modstream.models.schema.card import ModelCard
 from modstream.processors.promote.champion_challenger import ChampionChallenger
@@ -73,6 +79,7 @@ class ReleaseManager:
     _serving: str = ""
     _pending: list[Decision] = field(default_factory=list)
     _publish_count: int = 0
+    _kept_version: int = 0
 
     def __post_init__(self) -> None:
         """Publish the champion under its alias from the start."""
@@ -230,13 +237,27 @@ class ReleaseManager:
         checkpoint = self.candidates.checkpoint()
         if checkpoint is not None:
             self._move_alias(checkpoint.card, CHECKPOINT, "serves")
-        last_good = self.candidates.update_last_good()
-        if last_good is not None:
-            self._move_alias(last_good.card, LAST_GOOD, "served without an alarm")
+        self._update_last_good()
         best = self.candidates.gate.best_challenger
         card = None if best is None else self.candidates.card_of(best)
         if card is not None and self._publish_count % CHALLENGER_PUBLISH_EVERY == 0:
             self._move_alias(card, CHALLENGER, "best of the challengers")
+
+    def _update_last_good(self) -> None:
+        """Move `last-good`, and the alias of the version that may become the next one."""
+        last_good = self.candidates.update_last_good()
+        if last_good is not None:
+            try:
+                self._try_to_move(last_good.card, LAST_GOOD, "served without an alarm")
+            except ArtifactDeleted as error:
+                self.candidates.drop_last_good()
+                log = structlog.get_logger(__name__)
+                log.warning("no last-good version for now", cause=str(error))
+        following = self.candidates.next_last_good
+        if following is not None and following.card.version != self._kept_version:
+            reason = "becomes last-good if no alarm follows"
+            if self._move_alias(following.card, NEXT_LAST_GOOD, reason):
+                self._kept_version = following.card.version
 
     def _serve_newest_batch_model(self) -> None:
         """Move the alias `champion` to the newest version of the batch candidate that serves."""
@@ -265,8 +286,20 @@ class ReleaseManager:
             log = structlog.get_logger(__name__)
             log.warning("decision dropped", reason=self.follower.left[CHAMPION])
             self._pending.clear()
-        while self._pending and self._apply(self._pending[0]):
-            self._announce(self._pending.pop(0))
+        try:
+            while self._pending and self._apply(self._pending[0]):
+                self._announce(self._pending.pop(0))
+        except ArtifactDeleted as error:
+            self._give_up(error)
+
+    def _give_up(self, error: ArtifactDeleted) -> None:
+        """Drop the decisions: the chosen version can never serve, so the present one serves on."""
+        log = structlog.get_logger(__name__)
+        log.error("decision dropped", cause=str(error), reason=self._pending[0].reason)
+        self._pending.clear()
+        self._champion = self._serving
+        self.candidates.drop_last_good()
+        self.candidates.appoint(self._serving)
 
     def _apply(self, decision: Decision) -> bool:
         """Publish the former champion under its own alias, then move the alias `champion`."""
@@ -288,10 +321,10 @@ class ReleaseManager:
     def _promote_frozen(self, chosen: str, reason: str) -> bool:
         """Move the alias `champion` to a candidate that does not learn."""
         card = self.candidates.frozen[chosen].card
-        if chosen == LAST_GOOD and not self._move_alias(card, LAST_GOOD, reason):
+        if chosen == LAST_GOOD and not self._try_to_move(card, LAST_GOOD, reason):
             return False
         seen = self.follower.seen
-        is_moved = self._move_alias(card, CHAMPION, reason, expected=seen.get(CHAMPION))
+        is_moved = self._try_to_move(card, CHAMPION, reason, expected=seen.get(CHAMPION))
         if is_moved:
             seen[CHAMPION] = card.version
         return is_moved
@@ -308,16 +341,31 @@ class ReleaseManager:
             decision.action, model=card.name, reason=decision.reason
         )
 
-    def _move_alias(
+    def _move_alias(self, card: ModelCard, alias: str, reason: str) -> bool:
+        """Move an alias that is not served; return False if the registry does not accept it."""
+        try:
+            return self._try_to_move(card, alias, reason)
+        except ArtifactDeleted as error:
+            log = structlog.get_logger(__name__)
+            log.warning("alias not moved", alias=alias, cause=str(error), reason=reason)
+            return False
+
+    def _try_to_move(
         self, card: ModelCard, alias: str, reason: str, expected: int | None = None
     ) -> bool:
-        """Move an alias; return False if the registry does not accept it."""
+        """Move an alias; return False if the registry does not accept it now.
+
+        Raises:
+            ArtifactDeleted: retention has deleted the version's artifact, so it never will.
+        """
         try:
             self.registry.promote(card.name, card.version, alias, expected=expected, reason=reason)
         except AliasMoved as error:
             structlog.get_logger(__name__).info("alias not moved", cause=str(error))
             self._try_to_follow()
             return False
+        except ArtifactDeleted:
+            raise
         except RegistryError as error:
             structlog.get_logger(__name__).warning(
                 "alias not moved", alias=alias, cause=str(error), reason=reason

@@ -134,6 +134,16 @@ class ChampionChallenger:
             self.gate.reset(LAST_GOOD)
         return stable
 
+    @property
+    def next_last_good(self) -> FrozenModel | None:
+        """The version that was set aside to become the last-good one, if there is one."""
+        return self._next_last_good
+
+    def drop_last_good(self) -> None:
+        """Forget the last-good version, which cannot serve any more."""
+        self.frozen.pop(LAST_GOOD, None)
+        self.gate.reset(LAST_GOOD)
+
     def checkpoint(self) -> FrozenModel | None:
         """Return the champion's newest version if it has just been kept as a checkpoint.
 

@@ -8,12 +8,13 @@ import redis
 from pydantic import SecretStr
 
 from modstream.broker.client.security import KafkaSecurity
+from modstream.rights.rights import Role
 from modstream.stack.embedded import EmbeddedRedis, EmbeddedServer
 from tests.producers.gateway.certificates import Authority
 from tests.secure.secured_kafka import SecuredKafka
 from tests.secure.token_issuer import TokenIssuer, serve_tokens
 
-USER, PASSWORD = "worker", "canary:/@ 1"
+USER, PASSWORD = "someone", "canary:/@ 1"
 WAYS = (
     *((mechanism, tls) for mechanism in
       ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER") for tls in (False, True)),
@@ -66,7 +67,8 @@ def secured(tmp_path_factory):
         (folder / f"{USER}.{suffix}").write_bytes(content)
     with serve_tokens({USER: PASSWORD}) as issuer:
         own = (*authority.issue(name="broker"), authority.certificate)
-        kafka = SecuredKafka(folder / "kafka", {USER: PASSWORD}, own, issuer.url)
+        users = dict.fromkeys((USER, *Role), PASSWORD)
+        kafka = SecuredKafka(folder / "kafka", users, own, issuer.url)
         kafka.folder.mkdir()
         with EmbeddedServer(kafka):
             yield Secured(kafka, issuer, authority, folder)

@@ -34,7 +34,8 @@ class SecuredKafka(EmbeddedKafka):
         issuer: str,
     ) -> None:
         allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={issuer}/keys"
-        super().__init__(folder, broker_options=(allowed,))
+        denials = "-Dorg.slf4j.simpleLogger.log.kafka.authorizer.logger=info"
+        super().__init__(folder, broker_options=(allowed, denials))
         self._users, self._certificate, self._issuer = users, certificate, issuer
         self._ports = {name: free_port() for name in (*SASL_LISTENERS, "SSL")}
 

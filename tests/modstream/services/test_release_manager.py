@@ -15,8 +15,8 @@ from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Topics
 from modstream.lineage.runs import JobKind
 from modstream.models.errors import ForbiddenGlobal
-from modstream.models.registry.errors import RegistryUnavailable
-from modstream.models.registry.refs import CHAMPION, LAST_GOOD
+from modstream.models.registry.errors import ArtifactDeleted, RegistryUnavailable
+from modstream.models.registry.refs import CHAMPION, LAST_GOOD, NEXT_LAST_GOOD
 from modstream.processors.learn.learner import Learner
 from modstream.processors.promote.champion_challenger import ChampionChallenger
 from modstream.processors.promote.decision import Decision
@@ -44,6 +44,7 @@ class RegistryStub:
 
     moves: list = field(default_factory=list)
     unavailable: set = field(default_factory=set)
+    deleted: set = field(default_factory=set)
     version: int = 1
 
     def aliases(self, _name):
@@ -55,8 +56,10 @@ class RegistryStub:
         self.moves.append((alias, spec.note, reason))
         return spec_card(spec, self.version)
 
-    def promote(self, _name, version, alias, *, expected, reason):
+    def promote(self, name, version, alias, *, expected, reason):
         self._check(alias)
+        if version in self.deleted:
+            raise ArtifactDeleted(name, version)
         self.moves.append((alias, version, reason))
 
     def _check(self, alias):
@@ -308,3 +311,39 @@ def test_candidates_are_comparable_by_task_outputs_and_classes():
     assert not are_comparable([card(), card(scores="margin")])
     assert not are_comparable([card(), card(task="multiclass")])
     assert not are_comparable([card(task="clustering", classes=())])
+
+
+def test_a_rollback_to_a_version_without_an_artifact_is_dropped_and_learning_goes_on(
+    releases, registry
+):
+    lead = releases.candidates.lead
+    gone = FrozenModel(lead.card.model_copy(update={"version": 77}), lead.runtime)
+    releases.candidates.replace_frozen(LAST_GOOD, gone)
+    registry.deleted.add(77)
+    decide(releases, "rollback", LAST_GOOD, SLOW)
+
+    assert releases.publish()
+
+    assert releases.candidates.gate.champion == SLOW
+    assert LAST_GOOD not in releases.candidates.frozen
+    assert not releases._pending
+    releases.learn(feedback_records(synthetic_events(1, 20)))
+    registry.moves.clear()
+    assert releases.publish()
+    assert CHAMPION in aliases(registry)
+
+
+def test_the_next_last_good_version_has_an_alias_until_it_is_one(releases, registry):
+    settings = releases.candidates.gate.settings
+    records = feedback_records(synthetic_events(1, 3 * settings.stable_after))
+    for start in range(0, len(records), 500):
+        releases.learn(records[start : start + 500])
+        releases.publish()
+
+    set_aside = [move for move in registry.moves if move[0] == NEXT_LAST_GOOD]
+    became = [move for move in registry.moves if move[0] == LAST_GOOD]
+    assert len(set_aside) >= 2
+    assert [version for _, version, _ in became] == [
+        version for _, version, _ in set_aside[: len(became)]
+    ]
+    assert became
