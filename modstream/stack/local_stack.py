@@ -25,6 +25,11 @@ from modstream.settings import Settings, load_settings, uses_external_kafka
 from modstream.stack.embedded.stack import EmbeddedServers
 from modstream.stack.signing_keys import ensure_signing_key
 
+SET_ANEW = {
+    *("bootstrap", "redis", "kafka_security", "redis_security"),
+    *("backup_dir", "signing_key", "trusted_keys"),
+}
+"""The settings that depend on the servers."""
 RESTART_BACKOFF = Backoff(initial_seconds=0.2, max_seconds=10.0, reset_after_seconds=20.0)
 
 
@@ -119,9 +124,7 @@ def run_local_stack(
             servers = undo.enter_context(EmbeddedServers(folder, *ports, lock.descriptor))
             key, public = ensure_signing_key(settings.home)
             settings = load_settings(
-                **settings.model_dump(
-                    exclude={"bootstrap", "redis", "backup_dir", "signing_key", "trusted_keys"}
-                ),
+                **settings.model_dump(exclude=SET_ANEW),
                 bootstrap=servers.bootstrap,
                 redis=servers.redis_url,
                 # The login is that of other servers.

@@ -25,6 +25,7 @@ PAGES = (
     "docs/inference-log.md",
     "docs/lambda.md",
     "docs/privacy.md",
+    "docs/security.md",
     "docs/data-sets.md",
     "docs/training.md",
     "docs/automl.md",
