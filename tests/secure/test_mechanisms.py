@@ -21,7 +21,7 @@ from tests.producers.gateway.certificates import Authority
 from tests.secure.conftest import USER, WAYS
 from tests.secure.rights import allow_everything
 
-pytestmark = [pytest.mark.real]
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 PATIENCE_S = 5.0
 """Time within which a refusal must say its cause."""

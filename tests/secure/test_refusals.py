@@ -12,7 +12,7 @@ from tests.journeys.conftest import open_system
 from tests.secure.conftest import PASSWORD, USER
 from tests.secure.rights import allow_everything
 
-pytestmark = [pytest.mark.real, pytest.mark.journey]
+pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.long]
 
 PATIENCE_S = 5.0
 SERVICES = (
@@ -21,6 +21,14 @@ SERVICES = (
 )
 KAFKA_COMMANDS = ("topics list", "topics lag", "consume", "predict x=1", "dlq list", "verify")
 REDIS_COMMANDS = ("models list", "models show m", "keys list", "pipelines list")
+BRIEF = {"worker", "joiner", "aggregator", "gateway", "topics list", "predict x=1", "models list"}
+
+
+def briefly(*commands):
+    """Return the commands as parameters, of which `make test` runs a part."""
+    return [
+        one if one in BRIEF else pytest.param(one, marks=pytest.mark.thorough) for one in commands
+    ]
 
 
 @pytest.fixture
@@ -53,7 +61,7 @@ def run(system, command, **changes):
     return done.stderr
 
 
-@pytest.mark.parametrize("command", [*SERVICES, *KAFKA_COMMANDS])
+@pytest.mark.parametrize("command", briefly(*SERVICES, *KAFKA_COMMANDS))
 def test_a_wrong_password_of_kafka_is_the_cause(secured, system, command):
     wrong = {"password": SecretStr("wrong"), "password_file": None}
     security = secured.security("SCRAM-SHA-512", tls=True, **wrong)
@@ -65,7 +73,7 @@ def test_a_wrong_password_of_kafka_is_the_cause(secured, system, command):
     assert "`kafka_security`" in printed
 
 
-@pytest.mark.parametrize("command", [*sorted(set(SERVICES) - {"joiner"}), *REDIS_COMMANDS])
+@pytest.mark.parametrize("command", briefly(*sorted(set(SERVICES) - {"joiner"}), *REDIS_COMMANDS))
 def test_a_wrong_password_of_redis_is_the_cause(system, command):
     wrong = RedisSecurity(username=USER, password=SecretStr("wrong"))
 

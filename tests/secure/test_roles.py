@@ -15,7 +15,7 @@ from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
 from tests.secure.conftest import PASSWORD, USER
 from tests.secure.rights import allow_everything
 
-pytestmark = [pytest.mark.real, pytest.mark.journey]
+pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.long]
 
 ROWS = [{"x0": number % 2 - 0.5} for number in range(20)]
 FIELDS = {"runtime": "river", "task": "binary", "classes": (False, True)}
