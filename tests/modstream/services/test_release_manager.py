@@ -347,3 +347,16 @@ def test_the_next_last_good_version_has_an_alias_until_it_is_one(releases, regis
         version for _, version, _ in set_aside[: len(became)]
     ]
     assert became
+
+
+def test_a_last_good_version_without_an_artifact_is_forgotten(releases, registry):
+    settings = releases.candidates.gate.settings
+    records = feedback_records(synthetic_events(1, 2 * settings.stable_after + 1000))
+    for start in range(0, len(records), 500):
+        releases.learn(records[start : start + 500])
+        assert releases.publish()
+        registry.deleted.update(v for alias, v, _ in registry.moves if alias == NEXT_LAST_GOOD)
+
+    assert registry.deleted
+    assert LAST_GOOD not in aliases(registry)
+    assert LAST_GOOD not in releases.candidates.frozen
