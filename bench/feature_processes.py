@@ -22,7 +22,7 @@ import msgspec
 import typer
 
 from bench.environment import BenchEnvironment, open_environment
-from bench.feature_state import HOUR_MS, START_MS, say
+from bench.feature_state import DEFINITIONS, HOUR_MS, START_MS, say
 from modstream.broker.wire.codec import KIND_PREDICTION
 from modstream.broker.wire.records import ProducerRecord
 from modstream.broker.wire.topics import Header, Topics
@@ -32,16 +32,6 @@ from modstream.settings import Settings
 from modstream.stack.local_stack import child_environment
 
 STREAM = "users"
-DEFINITIONS = b"""
-[[features]]
-name = "{aggregate}_user_24h"
-source = "requests"
-group = ["@key"]
-window = "24h"
-slice = "1h"
-aggregates = ["count", "mean"]
-value = "amount"
-"""
 TIMEOUT_S = 1800.0
 READY = "aggregator ready"
 

@@ -52,19 +52,17 @@ REPORT_EVERY = 1_000_000
 WORKER_BATCHES, WARM_UP = 60, 10
 COMPARED_GROUPS = 200_000
 MIB = 1024 * 1024
-FEATURES = parse_features(
-    b"""
-    [[features]]
-    name = "{aggregate}_user_24h"
-    source = "requests"
-    group = ["@key"]
-    window = "24h"
-    slice = "1h"
-    aggregates = ["count", "mean"]
-    value = "amount"
-    """,
-    "bench",
-)
+DEFINITIONS = b"""
+[[features]]
+name = "{aggregate}_user_24h"
+source = "requests"
+group = ["@key"]
+window = "24h"
+slice = "1h"
+aggregates = ["count", "mean"]
+value = "amount"
+"""
+FEATURES = parse_features(DEFINITIONS, "bench")
 CODEC = UpdateCodec(TOPICS.features, FEATURES.aggregations)
 LENGTHS = Struct(">II")
 

@@ -16,7 +16,7 @@ BrokerError
 ├── BrokerUnavailable      no broker responds at the bootstrap servers
 │   └── LoginRefused       the login, or the certificate of one of both, is not accepted
 ├── InvalidClientSettings  the client does not know an option, or its value is invalid
-├── NotPermitted           the login lacks a right
+├── RightMissing           the login lacks a right
 ├── TopicMissing
 ├── TopicRefused           the cluster did not create a topic as specified
 ├── TransactionOpen        a transaction stays open, so the committed content of a topic is unknown
@@ -174,7 +174,7 @@ class InvalidClientSettings(BrokerError):
         super().__init__(f"the Kafka client refuses its options (setting `kafka`): {reason}")
 
 
-class NotPermitted(BrokerError):
+class RightMissing(BrokerError):
     """The login lacks a right; `what` says to do what."""
 
     def __init__(self, what: str) -> None:

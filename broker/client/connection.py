@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from modstream.broker.errors import BrokerError, BrokerUnavailable, NotPermitted
+from modstream.broker.errors import BrokerError, BrokerUnavailable, RightMissing
 from modstream.broker.wire.topics import MAX_RECORD_BYTES
 
 ClientConfig = dict[str, str | int | float | bool]
@@ -95,7 +95,7 @@ class Connection:
         if cause.name() in UNAVAILABLE_ERRORS:
             return BrokerUnavailable(self.bootstrap, cause.str())
         if cause.name() in REFUSED_RIGHTS:
-            return NotPermitted(f"to use {REFUSED_RIGHTS[cause.name()]} ({cause.str()})")
+            return RightMissing(f"to use {REFUSED_RIGHTS[cause.name()]} ({cause.str()})")
         return BrokerError(f"Kafka client: {cause.name()}: {cause.str()}")
 
 

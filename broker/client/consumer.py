@@ -14,7 +14,7 @@ from modstream.broker.client.conversions import to_record, to_records
 from modstream.broker.client.offset_committer import OffsetCommitter
 from modstream.broker.client.offset_resolver import OffsetResolver
 from modstream.broker.client.offset_skipper import UNREADABLE_ERRORS, OffsetSkipper
-from modstream.broker.errors import NotPermitted, TopicMissing
+from modstream.broker.errors import RightMissing, TopicMissing
 from modstream.broker.wire.record_limits import RecordLimits
 from modstream.broker.wire.records import (
     TOPIC_PARTITION,
@@ -253,7 +253,7 @@ class GroupConsumer:
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise TopicMissing(str(message.topic()))
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            raise NotPermitted(f"to read the topic {message.topic()}")
+            raise RightMissing(f"to read the topic {message.topic()}")
         raise self._connection.translate(KafkaException(error))
 
     def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:

@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from modstream.broker.client.connection import Connection, reader_config
 from modstream.broker.client.conversions import has_records_from, to_kafka_offsets, to_record
 from modstream.broker.client.offset_skipper import UNREADABLE_ERRORS, OffsetSkipper
-from modstream.broker.errors import BrokerUnavailable, NotPermitted, TopicMissing
+from modstream.broker.errors import BrokerUnavailable, RightMissing, TopicMissing
 from modstream.broker.wire.records import OffsetRanges, Offsets, Record, TopicPartition
 
 METADATA_TIMEOUT_S = 10.0
@@ -158,7 +158,7 @@ class Reader:
         metadata = self._consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
         error = metadata.error
         if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            raise NotPermitted(f"to read the topic {topic}")
+            raise RightMissing(f"to read the topic {topic}")
         if error is not None or not metadata.partitions:
             raise TopicMissing(topic)
         return [TopicPartition(topic, number) for number in sorted(metadata.partitions)]

@@ -24,6 +24,7 @@ from modstream.models.pipelines.expressions import ExpressionError, parse_expres
 ServableStep = Rename | Keep | Derive | Combine | Clip | Fill
 """The steps that can run before a model."""
 Step = TypeVar("Step", Rename, Derive, Combine, Clip, Fill)
+Value = TypeVar("Value")
 
 
 class NeededSteps(NamedTuple):
@@ -81,21 +82,17 @@ def _part(
     """Return the part of a step that makes some of the needed columns; None for nothing."""
     match step:
         case Rename(rename=names):
-            found = {old: new for old, new in names.items() if new in needed}
-            return _with(step, rename=found) if found else None
+            return _with(step, "rename", {old: new for old, new in names.items() if new in needed})
         case Derive(derive=texts):
-            chosen = {name: text for name, text in texts.items() if name in needed}
-            return _with(step, derive=chosen) if chosen else None
-        case Combine(combine=parts):
-            kept = {name: columns for name, columns in parts.items() if name in needed}
-            return _with(step, combine=kept) if kept else None
+            return _with(step, "derive", _chosen(texts, needed))
+        case Combine(combine=columns):
+            return _with(step, "combine", _chosen(columns, needed))
         case Clip(clip=bounds):
-            limits = {name: two for name, two in bounds.items() if name in needed}
-            return _with(step, clip=limits) if limits else None
+            return _with(step, "clip", _chosen(bounds, needed))
         case Fill(fill=values):
-            constants = {name: value for name, value in values.items() if name in needed}
+            constants = _chosen(values, needed)
             _require_constants(constants, label)
-            return _with(step, fill=constants) if constants else None
+            return _with(step, "fill", constants)
         case Keep() | Drop():
             return None
         case Filter():
@@ -106,8 +103,13 @@ def _part(
             raise StepsNotServable(f"step {label} needs all rows of a data set, not one")
 
 
-def _with(step: Step, **parts: object) -> Step:
-    return step.model_copy(update=parts)
+def _chosen(made: Mapping[str, Value], needed: Collection[str]) -> dict[str, Value]:
+    return {name: value for name, value in made.items() if name in needed}
+
+
+def _with(step: Step, field: str, part: Mapping[str, object]) -> Step | None:
+    """Return a step that does a part of what it did; None for nothing."""
+    return step.model_copy(update={field: part}) if part else None
 
 
 def _require_constants(values: Mapping[str, object], label: str) -> None:

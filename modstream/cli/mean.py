@@ -7,10 +7,17 @@ from typing import Annotated
 import typer
 
 from modstream.cli.names import open_models
-from modstream.cli.options import JsonOption, ModelArgument, check_alias
+from modstream.cli.options import JsonOption, ModelArgument
 from modstream.cli.output import stderr
 from modstream.cli.publish import publish_tried, try_imported
-from modstream.cli.publish_options import SampleOption, describe_model
+from modstream.cli.publish_options import (
+    AliasOption,
+    NoAliasOption,
+    NoteOption,
+    SampleOption,
+    TrialOnlyOption,
+    describe_model,
+)
 from modstream.cli.servers import require_kafka, require_redis
 from modstream.models.importers.mean import import_mean
 from modstream.models.registry.refs import CHAMPION
@@ -35,16 +42,10 @@ def mean(
             "--weight", "-w", help="A weight for each part, in their order.", show_default=False
         ),
     ] = None,
-    alias: Annotated[
-        str | None, typer.Option(help="The alias to move to the new version.", callback=check_alias)
-    ] = CHAMPION,
-    no_alias: Annotated[
-        bool, typer.Option("--no-alias", help="Publish the version without moving an alias to it.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Try the model and show its card; publish nothing.")
-    ] = False,
-    note: Annotated[str, typer.Option(help="A note that is kept with the version.")] = "",
+    alias: AliasOption = CHAMPION,
+    no_alias: NoAliasOption = False,
+    dry_run: TrialOnlyOption = False,
+    note: NoteOption = "",
     sample: SampleOption = None,
     as_json: JsonOption = False,
 ) -> None:

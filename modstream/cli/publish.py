@@ -6,15 +6,19 @@ from typing import Annotated
 import typer
 
 from modstream.cli.names import open_models
-from modstream.cli.options import JsonOption, ModelArgument, check_alias
+from modstream.cli.options import JsonOption, ModelArgument
 from modstream.cli.output import print_json, stderr, stdout
 from modstream.cli.publication_text import describe_publication
 from modstream.cli.publish_options import (
+    AliasOption,
     ClassesOption,
     FeaturesOption,
+    NoAliasOption,
+    NoteOption,
     SampleOption,
     ScoresOption,
     TaskOption,
+    TrialOnlyOption,
     WrangleOption,
     describe_model,
 )
@@ -40,22 +44,16 @@ def publish(
             " CatBoost; or the folder of an MLflow model.",
         ),
     ],
-    alias: Annotated[
-        str | None, typer.Option(help="The alias to move to the new version.", callback=check_alias)
-    ] = CHAMPION,
-    no_alias: Annotated[
-        bool, typer.Option("--no-alias", help="Publish the version without moving an alias to it.")
-    ] = False,
+    alias: AliasOption = CHAMPION,
+    no_alias: NoAliasOption = False,
     trust: Annotated[
         bool,
         typer.Option(
             "--trust", help="Allow unpickling a .joblib or .pkl file, which can run any code here."
         ),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Try the model and show its card; publish nothing.")
-    ] = False,
-    note: Annotated[str, typer.Option(help="A note that is kept with the version.")] = "",
+    dry_run: TrialOnlyOption = False,
+    note: NoteOption = "",
     task: TaskOption = None,
     scores: ScoresOption = None,
     features: FeaturesOption = None,

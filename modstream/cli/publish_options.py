@@ -10,6 +10,7 @@ from typing import Annotated, get_args
 import typer
 from pydantic import ValidationError
 
+from modstream.cli.options import check_alias
 from modstream.models.importers.description import ModelDescription
 from modstream.models.schema.card import ScoreKind, Task
 from modstream.models.schema.columns import Scalar
@@ -22,6 +23,16 @@ _FEATURE = re.compile(
     re.DOTALL,
 )
 
+AliasOption = Annotated[
+    str | None, typer.Option(help="The alias to move to the new version.", callback=check_alias)
+]
+NoAliasOption = Annotated[
+    bool, typer.Option("--no-alias", help="Publish the version without moving an alias to it.")
+]
+TrialOnlyOption = Annotated[
+    bool, typer.Option("--dry-run", help="Try the model and show its card; publish nothing.")
+]
+NoteOption = Annotated[str, typer.Option(help="A note that is kept with the version.")]
 FeaturesOption = Annotated[
     list[str] | None,
     typer.Option(

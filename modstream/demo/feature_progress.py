@@ -1,24 +1,20 @@
 """Which events that were sent are counted by the published features, from the topics."""
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable
-from contextlib import ExitStack
-from threading import Event, Lock
+from collections.abc import Hashable, Sequence
+from threading import Lock
 from time import monotonic
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.reader import Reader
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Topics
-from modstream.process.background import BackgroundThread
+from modstream.demo.record_follower import RecordFollower
 from modstream.producers.replay.replay import AnyEvent, BoardEvent, EventKind
 
-POLL_TIMEOUT_S = 0.05
-MAX_POLL_RECORDS = 5000
 PATIENCE_S = 30.0
 """How long the replay waits for one event. A label that is joined without features, as its request
 got an error, is never counted."""
@@ -104,20 +100,18 @@ class WaitingEvents:
         self.entries.pop(name, None)
 
 
-class FeatureProgress:
+class FeatureProgress(RecordFollower):
     """A background thread that follows which labels and entries of the board are counted."""
 
     def __init__(self, connection: Connection, topics: Topics, board_topic: str = "") -> None:
         followed = [topics.predictions, topics.feedback, topics.unjoined, topics.features]
         followed += [board_topic] if board_topic else []
-        self._reader = Reader(connection, followed, start="end")
+        super().__init__("feature-progress", connection, followed)
         self._waiting = WaitingEvents(topics)
         self._lock = Lock()
         self.given_up = 0
         """The number of events that were waited for in vain."""
         self._asked: dict[int, tuple[Hashable, float]] = {}
-        self._thread = BackgroundThread("feature-progress", self._follow)
-        self._exit = ExitStack()
 
     def on_send(self, event: AnyEvent) -> None:
         """Take an event that is sent."""
@@ -149,7 +143,7 @@ class FeatureProgress:
         return self._oldest(self._waiting.entries)
 
     def _oldest(self, waiting: OrderedDict[Hashable, int]) -> int | None:
-        self._thread.raise_if_failed()
+        self.raise_if_failed()
         with self._lock:
             name, time = next(iter(waiting.items()), (None, None))
             asked, since = self._asked.get(id(waiting), (None, 0.0))
@@ -160,17 +154,8 @@ class FeatureProgress:
                 self.given_up += 1
             return time
 
-    def __enter__(self) -> Self:
-        self._exit.enter_context(self._reader)
-        self._exit.enter_context(self._thread)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._exit.close()
-
-    def _follow(self, stop: Event) -> None:
-        while not stop.is_set():
-            records = self._reader.poll(POLL_TIMEOUT_S, MAX_POLL_RECORDS)
-            with self._lock:
-                for record in records:
-                    self._waiting.read(record)
+    def read(self, records: Sequence[Record]) -> None:
+        """Take the next records of the topics."""
+        with self._lock:
+            for record in records:
+                self._waiting.read(record)

@@ -51,9 +51,9 @@ class KafkaRight:
 
 @dataclass(frozen=True, slots=True)
 class RedisRights:
-    """What may be done with the keys of an installation in Redis.
+    """What may be done with the keys of an installation in Redis, all of which begin with `prefix`.
 
-    `commands` are those beyond reading; `prefix` begins all keys and channels.
+    They can be read; `may_write` says whether they can be written, too.
     """
 
     prefix: str
@@ -72,9 +72,9 @@ def rights_of(role: Role, settings: Settings) -> Rights:
     """Return the rights of a role on the settings' stream."""
     reader = KafkaRight("group", settings.connection.reader_group, ("Describe",))
     kafka = (*KAFKA[role](settings), reader)
-    writes = REDIS[role]
+    may_write = REDIS[role]
     prefix = f"{settings.prefix}modstream:"
-    return Rights(kafka, None if writes is None else RedisRights(prefix, writes))
+    return Rights(kafka, None if may_write is None else RedisRights(prefix, may_write))
 
 
 def _topics(operation: Operation, names: Iterable[str]) -> Iterator[KafkaRight]:

@@ -63,8 +63,7 @@ def secured(tmp_path_factory):
     authority = Authority()
     (folder / "ca.pem").write_bytes(authority.certificate)
     (folder / "password").write_text(f"{PASSWORD}\n")
-    for suffix, content in zip(("pem", "key"), authority.issue(name=USER), strict=True):
-        (folder / f"{USER}.{suffix}").write_bytes(content)
+    authority.write(folder, USER)
     with serve_tokens({USER: PASSWORD}) as issuer:
         own = (*authority.issue(name="broker"), authority.certificate)
         users = dict.fromkeys((USER, *Role), PASSWORD)

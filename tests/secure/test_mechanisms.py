@@ -87,20 +87,20 @@ def test_a_wrong_login_is_refused_at_once_with_its_cause(kafka, mechanism, tls):
     assert "wrong" not in str(refused.value).replace("wrong password", "")
 
 
+def files_of(paths):
+    """Return the settings of a certificate and its key."""
+    return dict(zip(("certificate_file", "key_file"), paths, strict=True))
+
+
 def test_a_certificate_that_the_broker_does_not_trust_is_refused_with_its_cause(kafka, tmp_path):
-    for suffix, content in zip(("pem", "key"), Authority().issue(name=USER), strict=True):
-        (tmp_path / suffix).write_bytes(content)
-    foreign = {"certificate_file": tmp_path / "pem", "key_file": tmp_path / "key"}
+    foreign = files_of(Authority().write(tmp_path, USER))
 
     with pytest.raises(LoginRefused, match=r"(?i)certificate|ssl"):
         list_topics(connection(kafka, None, tls=True, **foreign), PATIENCE_S)
 
 
 def test_an_expired_certificate_is_refused_with_its_cause(kafka, tmp_path):
-    expired = kafka.authority.issue(days=-1, name=USER)
-    for suffix, content in zip(("pem", "key"), expired, strict=True):
-        (tmp_path / suffix).write_bytes(content)
-    files = {"certificate_file": tmp_path / "pem", "key_file": tmp_path / "key"}
+    files = files_of(kafka.authority.write(tmp_path, USER, days=-1))
 
     with pytest.raises(LoginRefused, match=r"(?i)expired|certificate"):
         list_topics(connection(kafka, None, tls=True, **files), PATIENCE_S)

@@ -29,8 +29,7 @@ def authority():
 def files(authority, tmp_path):
     """The authority's certificate, and a certificate of a client with its key."""
     (tmp_path / "ca.pem").write_bytes(authority.certificate)
-    for suffix, content in zip(("pem", "key"), authority.issue(name=USER), strict=True):
-        (tmp_path / f"{USER}.{suffix}").write_bytes(content)
+    authority.write(tmp_path, USER)
     return tmp_path
 
 
@@ -43,10 +42,8 @@ def address(redis_server, files, authority):
             USER, enabled=True, passwords=[f"+{PASSWORD}"], keys=["*"], categories=["+@all"]
         )
         owner.acl_setuser("default", enabled=False)
-    for suffix, content in zip(("pem", "key"), authority.issue(), strict=True):
-        (files / f"server.{suffix}").write_bytes(content)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files / "ca.pem")
-    context.load_cert_chain(files / "server.pem", files / "server.key")
+    context.load_cert_chain(*authority.write(files, "server"))
     context.verify_mode = ssl.CERT_REQUIRED
     with tls_proxy((plain.hostname, plain.port), context) as port:
         yield f"redis://127.0.0.1:{port}/0"

@@ -19,20 +19,16 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from pydantic import SecretStr
-from river.linear_model import LogisticRegression
 
 from modstream.broker.client.connection import Connection, client_config
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
 from modstream.broker.client.transactional_publisher import TransactionalPublisher
-from modstream.broker.errors import BrokerError, NotPermitted, TopicMissing
+from modstream.broker.errors import BrokerError, RightMissing, TopicMissing
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Label
 from modstream.broker.wire.records import ProducerRecord
 from modstream.features.definitions import open_definitions
-from modstream.models.runtimes.river.artifact import pack
-from modstream.models.schema.input_schema import InputSchema
-from modstream.models.schema.version_spec import VersionSpec
 from modstream.processors.conformal.settings import ServedSetSettings
 from modstream.redis_security import RedisSecurity
 from modstream.rights.rights import Role, rights_of
@@ -40,14 +36,12 @@ from modstream.stack.embedded import EmbeddedRedis, EmbeddedServer
 from modstream.stack.embedded.ports import free_port
 from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
 from tests.secure.conftest import PASSWORD
+from tests.secure.learned_model import ROWS, publish, wait_until_learned
 from tests.secure.rights import grant, grant_redis
 
 pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.long]
 
 DENIED = re.compile(r"Principal = User:(\S+) is Denied operation = (\S+) .*?on resource = (\S+)")
-ROWS = [{"x0": number % 2 - 0.5} for number in range(20)]
-FIELDS = {"runtime": "river", "task": "binary", "classes": (False, True)}
-SPEC = VersionSpec(name="bugs", input_schema=InputSchema.of_floats(["x0"]), **FIELDS)
 FEATURES = b"""
 [[feature]]
 name = "late_1h"
@@ -108,8 +102,7 @@ def roles(secured, tmp_path_factory):
 
 def test_every_role_does_its_work_with_its_rights(roles):
     roles.login(Role.OPERATOR).create_topics()
-    with roles.login(Role.PUBLISHER).registry() as registry:
-        registry.publish(SPEC, pack(LogisticRegression()))
+    publish(roles.login(Role.PUBLISHER))
     with open_definitions(roles.opened.settings) as table:
         table.write(FEATURES)
     for role in SERVICES:
@@ -147,14 +140,6 @@ def ask(url):
             pass
         assert monotonic() < deadline
         sleep(0.2)
-
-
-def wait_until_learned(system):
-    deadline = monotonic() + TIMEOUT_SECONDS
-    with system.registry() as registry, registry.subscribe() as changes:
-        while registry.card("bugs").metrics.get("learned", 0) < len(ROWS):
-            assert monotonic() < deadline, "no version has learned all labels"
-            changes.wait_for("bugs", 1.0)
 
 
 def allowed(rights, topic, operation):
@@ -195,7 +180,7 @@ def test_a_role_may_do_nothing_else(roles, role):
                 write(connection, topic)
             refused += 1
         if not allowed(rights, topic, "Read"):
-            with pytest.raises((NotPermitted, TopicMissing)):
+            with pytest.raises((RightMissing, TopicMissing)):
                 list(read_to_end(connection, [topic]))
             refused += 1
     for attempt in administrative_attempts(connection, topics):

@@ -1,25 +1,17 @@
 """A whole system whose Kafka and Redis ask every process who it is."""
 
 import uuid
-from time import monotonic
 
 import pytest
 from pydantic import SecretStr
-from river.linear_model import LogisticRegression
 
-from modstream.models.runtimes.river.artifact import pack
-from modstream.models.schema.input_schema import InputSchema
-from modstream.models.schema.version_spec import VersionSpec
 from modstream.redis_security import RedisSecurity
 from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
 from tests.secure.conftest import PASSWORD, USER
+from tests.secure.learned_model import ROWS, publish, wait_until_learned
 from tests.secure.rights import allow_everything
 
 pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.long]
-
-ROWS = [{"x0": number % 2 - 0.5} for number in range(20)]
-FIELDS = {"runtime": "river", "task": "binary", "classes": (False, True)}
-SPEC = VersionSpec(name="bugs", input_schema=InputSchema.of_floats(["x0"]), **FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +34,7 @@ def test_requests_are_answered_and_labels_learned(secured, closed_redis, tmp_pat
         )
         system = with_route(opened, "bugs", stream="bugs")
         system.create_topics()
-        with system.registry() as registry:
-            registry.publish(SPEC, pack(LogisticRegression()))
+        publish(system)
         for role in ("worker", "joiner", "learner"):
             system.start(role, role)
         client = system.client()
@@ -58,11 +49,3 @@ def test_requests_are_answered_and_labels_learned(secured, closed_redis, tmp_pat
     logs = "".join(path.read_text() for path in tmp_path.rglob("*.log"))
     assert PASSWORD not in logs
     assert "Traceback" not in logs
-
-
-def wait_until_learned(system):
-    deadline = monotonic() + TIMEOUT_SECONDS
-    with system.registry() as registry, registry.subscribe() as changes:
-        while registry.card("bugs").metrics.get("learned", 0) < len(ROWS):
-            assert monotonic() < deadline, "no version has learned all labels"
-            changes.wait_for("bugs", 1.0)

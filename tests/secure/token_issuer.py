@@ -4,11 +4,10 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
 
-from tests.producers.gateway.issuer import Issuer
+from tests.producers.gateway.issuer import Issuer, serve
 
 LIFE_S = 600
 
@@ -57,12 +56,6 @@ def serve_tokens(secrets: Mapping[str, str]) -> Iterator[TokenIssuer]:
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        issuer = TokenIssuer(f"http://127.0.0.1:{server.server_port}", secrets)
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield issuer
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve(Handler) as url:
+        issuer = TokenIssuer(url, secrets)
+        yield issuer

@@ -10,7 +10,7 @@ from modstream.broker.wire.codec import encode
 from modstream.broker.wire.model_contracts import Metrics
 from modstream.broker.wire.records import Record
 from modstream.broker.wire.topics import Topics
-from modstream.demo import learner_progress
+from modstream.demo import record_follower
 from modstream.demo.learner_progress import LearnerProgress
 
 TIMEOUT = 20
@@ -31,7 +31,7 @@ class FakeReader:
     def __exit__(self, *_):
         pass
 
-    def poll(self, timeout):
+    def poll(self, timeout, _max_records):
         records, self.records = self.records, []
         if not records:
             self.drained.set()
@@ -44,7 +44,7 @@ class FakeReader:
 @pytest.fixture
 def follow(monkeypatch):
     def with_reader(reader):
-        monkeypatch.setattr(learner_progress, "Reader", lambda *_, **__: reader)
+        monkeypatch.setattr(record_follower, "Reader", lambda *_, **__: reader)
         return LearnerProgress(Connection("localhost:1"), TOPICS, "online")
 
     return with_reader

@@ -48,6 +48,13 @@ class Authority:
         built = built.add_extension(hosts, critical=False).add_extension(issuer, critical=False)
         return built.sign(self.key, SHA256()).public_bytes(Encoding.PEM), key_in_pem(key)
 
+    def write(self, folder, name, days=1):
+        """Issue a certificate of a name to NAME.pem and NAME.key; return both paths."""
+        paths = folder / f"{name}.pem", folder / f"{name}.key"
+        for path, content in zip(paths, self.issue(days, name), strict=True):
+            path.write_bytes(content)
+        return paths
+
 
 def key_in_pem(key, passphrase=None):
     encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
