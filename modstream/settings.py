@@ -238,7 +238,12 @@ class Settings(BaseSettings):
             options = {**self.kafka_security.options(), **self.kafka}
         except SecretUnreadable as error:
             raise InvalidSettings([f"kafka_security: {error}"]) from None
-        return Connection(self.bootstrap, options, self.compression, f"{self.prefix}{READER_GROUP}")
+        return Connection(self.bootstrap, options, self.compression, self.reader_group)
+
+    @property
+    def reader_group(self) -> str:
+        """The group id of this installation's clients that join no group."""
+        return f"{self.prefix}{READER_GROUP}"
 
     @property
     def redis_url(self) -> str:

@@ -63,13 +63,21 @@ class KafkaSecurity:
         if problems:
             raise ValueError("; ".join(problems))
 
+    @property
+    def protocol(self) -> str:
+        """Kafka's name of the protocol of connections, such as SASL_SSL."""
+        transport = "SSL" if self.tls else "PLAINTEXT"
+        return f"SASL_{transport}" if self.mechanism else transport
+
     def options(self) -> dict[str, str]:
         """Return these settings as options of librdkafka; an empty mapping without security.
 
         Raises:
             SecretUnreadable: a file with a secret cannot be read, or is empty.
         """
-        return {**self._protocol(), **self._login(), **self._encryption()}
+        if self.mechanism is None and not self.tls:
+            return {}
+        return {"security.protocol": self.protocol, **self._login(), **self._encryption()}
 
     def _problems(self) -> Iterator[str]:
         for name in ("password", "client_secret", "key_password"):
@@ -94,12 +102,6 @@ class KafkaSecurity:
                 yield f"{self.mechanism} needs username, and password or password_file"
         elif self.username or has_password or self.token_url or has_secret:
             yield "a login needs the mechanism"
-
-    def _protocol(self) -> dict[str, str]:
-        if self.mechanism is None and not self.tls:
-            return {}
-        transport = "SSL" if self.tls else "PLAINTEXT"
-        return {"security.protocol": f"SASL_{transport}" if self.mechanism else transport}
 
     def _login(self) -> dict[str, str]:
         if self.mechanism is None:

@@ -32,7 +32,7 @@ def asyncapi(
 
 def broker_addresses(settings: Settings) -> list[BrokerAddress]:
     """Return the brokers of the settings."""
-    protocol = settings.connection.options.get("security.protocol", "plaintext").lower()
+    protocol = settings.kafka.get("security.protocol", settings.kafka_security.protocol).lower()
     return [
         BrokerAddress(host.strip(), protocol.endswith("ssl"))
         for host in settings.bootstrap.split(",")

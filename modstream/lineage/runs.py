@@ -1,7 +1,7 @@
 """Runs as lineage describes them: a job, what it read, and the versions that it made or moved."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
@@ -91,17 +91,8 @@ def learning_run(
     topics: Topics, card: ModelCard, parent: ModelCard, alias: str | None, reason: str
 ) -> LineageRun:
     """Return the run of a version that a learner has published after another one."""
-    return LineageRun(
-        JobKind.LEARN,
-        topics.stream,
-        card.name,
-        id=run_id(card, JobKind.LEARN),
-        offsets=ranges(parent.offsets, card.offsets),
-        inputs=(parent,),
-        outputs=(card,),
-        alias=alias,
-        reason=reason,
-    )
+    run = mean_run(topics, card, (parent,), alias, reason)
+    return replace(run, offsets=ranges(parent.offsets, card.offsets))
 
 
 def mean_run(

@@ -70,7 +70,7 @@ class Rights:
 
 def rights_of(role: Role, settings: Settings) -> Rights:
     """Return the rights of a role on the settings' stream."""
-    reader = KafkaRight("group", settings.connection.reader_group, ("Describe",))
+    reader = KafkaRight("group", settings.reader_group, ("Describe",))
     kafka = (*KAFKA[role](settings), reader)
     may_write = REDIS[role]
     prefix = f"{settings.prefix}modstream:"

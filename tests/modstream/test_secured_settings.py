@@ -44,12 +44,17 @@ def test_variables_secure_every_client_of_kafka_and_redis(monkeypatch, password_
     assert settings.redis_url == "redis://:canary%20%2F%3A%40%3F%23%25@host:1/2"
 
 
-def test_a_child_process_has_the_same_login(monkeypatch):
+@pytest.fixture
+def settings(monkeypatch):
+    """Settings whose passwords are in variables."""
     monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__MECHANISM", "PLAIN")
     monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__USERNAME", "worker")
     monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__PASSWORD", PASSWORD)
     monkeypatch.setenv("MODSTREAM_REDIS_SECURITY__PASSWORD", PASSWORD)
-    settings = load_settings()
+    return load_settings()
+
+
+def test_a_child_process_has_the_same_login(settings, monkeypatch):
     for name, value in child_environment(settings).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MODSTREAM_KAFKA_SECURITY__PASSWORD")
@@ -59,14 +64,7 @@ def test_a_child_process_has_the_same_login(monkeypatch):
     assert load_settings().connection.options["sasl.password"] == PASSWORD
 
 
-def test_no_password_is_printed(monkeypatch):
-    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__MECHANISM", "PLAIN")
-    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__USERNAME", "worker")
-    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__PASSWORD", PASSWORD)
-    monkeypatch.setenv("MODSTREAM_REDIS_SECURITY__PASSWORD", PASSWORD)
-
-    settings = load_settings()
-
+def test_no_password_is_printed(settings):
     printed = json.dumps(mask_secrets(settings.model_dump(mode="json")))
     assert "canary" not in printed + repr(settings) + repr(settings.connection)
 

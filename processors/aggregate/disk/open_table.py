@@ -12,6 +12,7 @@ from modstream.processors.aggregate.disk.rows import PROGRESS, RowOrder
 from modstream.processors.aggregate.disk.table import FeatureTable, TableProgress
 from modstream.processors.errors import StateDamaged
 from modstream.processors.storage.database import Database, SharedMemory
+from modstream.processors.storage.progress import progress_to_continue
 from modstream.processors.storage.store_folder import StoreFolder
 
 FORMAT = 1
@@ -65,21 +66,14 @@ def _reopen(
 ) -> FeatureTable | str:
     """Return a copy that can be continued, or why it cannot be."""
     database = Database(store.database, SharedMemory(), order.prefix_bytes)
-    reason = "it was not finished"
-    try:
-        value = database.get(PROGRESS)
-        if value is not None:
-            progress = _PROGRESS.decode(value)
-            reason = _reason_to_rebuild(progress, order, topic, clock())
-    except msgspec.MsgspecError as error:
-        reason = f"its progress cannot be read: {error}"
-    except BaseException:
-        database.close()
-        raise
-    if reason:
-        database.close()
-        return reason
-    return FeatureTable(database, order, progress, clock)
+    found = progress_to_continue(
+        database,
+        PROGRESS,
+        _PROGRESS.decode,
+        lambda progress: _reason_to_rebuild(progress, order, topic, clock()),
+        msgspec.MsgspecError,
+    )
+    return found if isinstance(found, str) else FeatureTable(database, order, found, clock)
 
 
 def _reason_to_rebuild(

@@ -18,6 +18,7 @@ from modstream.processors.join.disk.progress import MAX_AGE_S, PROGRESS_ADAPTER,
 from modstream.processors.join.entry_store import OffsetRange
 from modstream.processors.join.settings import EntryLimits
 from modstream.processors.storage.database import Database, SharedMemory
+from modstream.processors.storage.progress import progress_to_continue
 from modstream.processors.storage.store_folder import StoreFolder
 
 
@@ -110,21 +111,16 @@ class DiskStores:
     def _reopen(self, folder: StoreFolder, ends: OffsetRange | None) -> DiskEntries | str:
         """Return a store that can be continued, or why it cannot be."""
         database = Database(folder.database, self._memory)
-        reason = "it was not finished"
-        try:
-            value = database.get(keys.PROGRESS)
-            if value is not None:
-                progress = PROGRESS_ADAPTER.validate_json(value)
-                reason = progress.reason_to_rebuild(self._horizon, ends, self._clock())
-        except ValueError as error:
-            reason = f"its progress cannot be read: {error}"
-        except BaseException:
-            database.close()
-            raise
-        if reason:
-            database.close()
-            return reason
-        return DiskEntries(folder, database, progress, self._limits, self._clock)
+        found = progress_to_continue(
+            database,
+            keys.PROGRESS,
+            PROGRESS_ADAPTER.validate_json,
+            lambda progress: progress.reason_to_rebuild(self._horizon, ends, self._clock()),
+            ValueError,
+        )
+        if isinstance(found, str):
+            return found
+        return DiskEntries(folder, database, found, self._limits, self._clock)
 
     def _candidates(self) -> Iterator[Path]:
         if self._instance_id is not None:

@@ -1,4 +1,4 @@
-"""`modstream acls` prints rights and asks no server."""
+"""`modstream acls` prints rights; it asks no server, and reads no secret."""
 
 import json
 
@@ -20,6 +20,9 @@ def nowhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MODSTREAM_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("MODSTREAM_PREFIX", "acme.")
+    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__MECHANISM", "PLAIN")
+    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__USERNAME", "someone")
+    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__PASSWORD_FILE", str(tmp_path / "missing"))
 
 
 def test_all_roles_are_listed():

@@ -22,3 +22,16 @@ def test_the_document_has_the_prefix_streams_and_brokers_of_the_settings(tmp_pat
     servers = [(one["host"], one["protocol"]) for one in found["servers"].values()]
     assert servers == [("a:9093", "kafka-secure"), ("b:9093", "kafka-secure")]
     assert "canary" not in result.stdout
+
+
+def test_the_document_says_that_brokers_are_encrypted_and_reads_no_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODSTREAM_HOME", str(tmp_path))
+    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__TLS", "true")
+    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__MECHANISM", "PLAIN")
+    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__USERNAME", "someone")
+    monkeypatch.setenv("MODSTREAM_KAFKA_SECURITY__PASSWORD_FILE", str(tmp_path / "missing"))
+
+    result = CliRunner().invoke(app, ["asyncapi"])
+
+    servers = json.loads(result.stdout)["servers"].values()
+    assert [one["protocol"] for one in servers] == ["kafka-secure"]
