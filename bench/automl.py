@@ -6,7 +6,7 @@
 Both begin with the same model, trained on January to March, and predict April to December in the
 order of scheduled departures. Labels are known after a chunk of rows. The loop uses the retrainer's
 watch and the training of `modstream train` on the newest rows, with one set of hyperparameters. An
-accepted challenger serves at once: there is no gate here, whose comparison would come on top.
+accepted challenger serves at once, as the loop has no gate; a gate would compare it once more.
 """
 
 from dataclasses import dataclass, field, replace

@@ -12,8 +12,8 @@ compute the served ones, with every label known from its landing on. Histogram b
 of 31 leaves, rate 0.06) predicts each flight at its scheduled departure. `frozen` is fitted once,
 on January to March. With `--every`, it is fitted again after each number of days, on the flights
 of the last 120 days that have landed. A flight that leaves early is on the board only after its
-own request, unless `--early` is given. `--ahead` stands for both, with the features of
-`models/examples/flights_early_board_features.toml`.
+own request, unless `--early` is given. `--ahead` implies `--board` and `--early`, with the features
+of `models/examples/flights_early_board_features.toml`.
 """
 
 from collections.abc import Sequence

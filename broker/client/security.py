@@ -20,8 +20,8 @@ NO_GSSAPI = (
 class KafkaSecurity:
     """The login and the encryption of every connection to Kafka.
 
-    A file with a secret is read whenever a client is created, so a process that starts after its
-    content has changed uses the new one. Line breaks at its end are no part of the secret.
+    The file of a secret is read whenever a client is created, so a process uses the content that
+    the file has when the process starts. Line breaks at the end of the file are ignored.
     """
 
     mechanism: Mechanism | None = None

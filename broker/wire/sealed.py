@@ -1,4 +1,4 @@
-"""Sealed data: encrypted with the key of a person, so that nobody reads them once it is destroyed.
+"""Sealed data: encrypted with the key of a person, and unreadable once that key is destroyed.
 
 AES-256-GCM with a random nonce. The encryption key is derived from the person's secret, and the
 name of what is sealed is authenticated, so that a sealed value is of no use in another place. A

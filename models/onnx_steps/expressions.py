@@ -173,7 +173,7 @@ def to_text(writer: GraphWriter, values: Sequence[GraphValue]) -> GraphValue:
 def _refuse_text(value: GraphValue, name: str) -> None:
     if value.kind == "string":
         raise StepsNotServable(
-            f"`{name}` of a text: in ONNX, one text that is no number ends the run of all rows"
+            f"`{name}` of a text: in ONNX, one text that is not a number ends the run of all rows"
         )
 
 
@@ -202,4 +202,4 @@ _OPERATIONS: Mapping[str, Callable[[GraphWriter, Sequence[GraphValue]], GraphVal
         }
     )
 )
-"""How each operation that is no arithmetic is written."""
+"""The function that writes each operation that is not arithmetic."""

@@ -170,6 +170,6 @@ def _commits(table: Path) -> Iterator[TableCommit]:
             texts = [one["commitInfo"].get(FACTS) for one in actions if "commitInfo" in one]
             facts = [DatasetFacts.model_validate_json(text) for text in texts if text is not None]
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise CatalogueUnusable(path, f"it is no commit: {error!r}"[:300]) from None
+            raise CatalogueUnusable(path, f"it is not a commit: {error!r}"[:300]) from None
         changes = any("add" in one or "remove" in one for one in actions)
         yield TableCommit(facts[0] if facts else None, changes)

@@ -111,7 +111,7 @@ class RetrainingRuns:
     def _perform(self, run: RetrainingRun) -> RetrainingRun:
         """Train, and publish what is accepted.
 
-        A failure is no reason to end the service: the next run has other feedback.
+        A failure does not end the service: the next run has other feedback.
         """
         alias = choose_alias(self.registry.aliases(self.model), self.settings.retrain)
         run = self.log.put(run.model_copy(update={"alias": alias}))

@@ -31,7 +31,7 @@ from modstream.operations.privacy.search import Person, SearchedPlaces, TopicMat
 
 STORE, PERSON_KEY = "prediction store", "key of pseudonyms"
 SEALED = "sealed values that can be read"
-ALIASED = "under a pseudonym: nobody can tell any more whose it is, nor read what is sealed"
+ALIASED = "under a pseudonym: no longer linked to the person, and sealed values cannot be read"
 SERVER_FILE = "its server removes what it does not need any more at a time of its own"
 TO_TRUNCATE = "--truncate removes them, with all older records of their partitions"
 COMPACTED = "compacted: left until their key has no entry, and Kafka has cleaned the topic"

@@ -1,7 +1,7 @@
 """The keys of persons, by which their data are sealed and their pseudonyms made, until destroyed.
 
 Each person has a random key of their own. A pseudonym is the HMAC-SHA256 of a value with it: equal
-values of a person have equal pseudonyms, and nobody can compute them without the key. Sealed data
+values of a person have equal pseudonyms, which cannot be computed without the key. Sealed data
 are encrypted with it. Once it is destroyed, no pseudonym of the person can be told from any other
 again, and nothing sealed can be read, in whatever copy it is.
 
