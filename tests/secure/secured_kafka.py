@@ -3,7 +3,7 @@
 Rights are Kafka's own: https://kafka.apache.org/documentation/#security_authz
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from modstream.stack.embedded.kafka import EmbeddedKafka
@@ -37,7 +37,9 @@ class SecuredKafka(EmbeddedKafka):
         denials = "-Dorg.slf4j.simpleLogger.log.kafka.authorizer.logger=info"
         super().__init__(folder, broker_options=(allowed, denials))
         self._users, self._certificate, self._issuer = users, certificate, issuer
-        self._ports = {name: free_port() for name in (*SASL_LISTENERS, "SSL")}
+        self._ports: dict[str, int] = {}
+        for name in (*SASL_LISTENERS, "SSL"):
+            self._ports[name] = free_port(*self._used_ports())
 
     def address(self, protocol: str) -> str:
         """Return the bootstrap address of the listener of a protocol."""
@@ -91,6 +93,9 @@ class SecuredKafka(EmbeddedKafka):
             "listener.name.ssl.ssl.client.auth": "required",
             "ssl.principal.mapping.rules": "RULE:^CN=(.*?)$/$1/",
         }
+
+    def _used_ports(self) -> Iterable[int]:
+        return (self.port, *self._ports.values())
 
     def _format_options(self) -> list[str]:
         return [

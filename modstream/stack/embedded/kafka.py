@@ -10,7 +10,7 @@ import socket
 import struct
 import subprocess
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,7 +183,7 @@ class EmbeddedKafka:
         return "".join(f"{key}={json.dumps(str(v))[1:-1]}\n" for key, v in settings.items())
 
     def _single_node_settings(self) -> dict[str, object]:
-        quorum = f"{HOST}:{free_port(excluded=self.port)}"
+        quorum = f"{HOST}:{free_port(*self._used_ports())}"
         return {
             "listeners": f"PLAINTEXT://{self.url},CONTROLLER://{quorum}",
             "advertised.listeners": f"PLAINTEXT://{self.url}",
@@ -207,6 +207,10 @@ class EmbeddedKafka:
             raise ServerNotReady("kafka's storage tool", FORMAT_TIMEOUT_S, log) from None
         if exit_code != 0:
             raise ServerExited("kafka's storage tool", exit_code, log, children.tail(log))
+
+    def _used_ports(self) -> Iterable[int]:
+        """Return the ports of the listeners for clients."""
+        return (self.port,)
 
     def _format_options(self) -> list[str]:
         """Return further options of the storage tool, such as users."""

@@ -19,11 +19,11 @@ MAX_PORT = 65_535
 PORT_RANGE = range(20_000, 32_000)
 
 
-def free_port(excluded: int = 0) -> int:
-    """Return a random port that no process listens on, and that is not `excluded`."""
+def free_port(*excluded: int) -> int:
+    """Return a random port that no process listens on, and that is none of `excluded`."""
     # The system's generator: tests that seed the global one must not get the same ports.
     shuffled = random.SystemRandom().sample(PORT_RANGE, len(PORT_RANGE))
-    return next(port for port in shuffled if port != excluded and is_free(port))
+    return next(port for port in shuffled if port not in excluded and is_free(port))
 
 
 def preferred_port(port: int) -> int:
