@@ -30,7 +30,7 @@ def find_jars() -> list[Path]:
         JarsUnavailable: they are not cached and cannot be downloaded, or one is damaged.
     """
     try:
-        with _cache_lock():
+        with _cache_lock(), _undo_interrupted_download():
             found: list[Path] = jgo.build(COORDINATES).all_jars
     except Exception as error:  # jgo raises the errors of any library it uses
         raise JarsUnavailable(KAFKA_COORDINATES, _first_line(error)) from error
@@ -53,15 +53,53 @@ def _cache_lock() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _undo_interrupted_download() -> Iterator[None]:
+    """Remove what a download left behind that was killed; jgo takes it for complete.
+
+    A file marks a download while it lasts. Everything that is younger than the mark of an
+    interrupted one may be truncated, in jgo's environment and in the repository it fills.
+    """
+    caches = GlobalSettings.load()
+    mark = Path(caches.cache_dir, "modstream-download")
+    if mark.exists():
+        _remove_since(mark.stat().st_mtime_ns, Path(caches.repo_cache))
+    if are_cached():
+        yield
+        return
+    for environment in _environments().glob("*"):
+        if not _is_complete(environment):
+            shutil.rmtree(environment)
+    mark.touch()
+    yield
+    mark.unlink()
+
+
+def _remove_since(time_ns: int, folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_mtime_ns >= time_ns:
+            path.unlink()
+
+
 def are_cached() -> bool:
-    """Return whether jgo's cache holds the jars; does not access the network."""
-    group, artifact, version = KAFKA_COORDINATES.split(":")
-    environments = Path(GlobalSettings.load().cache_dir, "envs", *group.split("."), artifact)
+    """Return whether jgo's cache holds all jars; does not access the network."""
+    artifact, version = KAFKA_COORDINATES.split(":")[1:]
     main_jar = f"{artifact}-{version}.jar"
     return any(
-        any(environment.rglob(main_jar)) and any(environment.rglob("slf4j-simple-*.jar"))
-        for environment in environments.glob("*")
+        _is_complete(environment)
+        and any(environment.rglob(main_jar))
+        and any(environment.rglob("slf4j-simple-*.jar"))
+        for environment in _environments().glob("*")
     )
+
+
+def _is_complete(environment: Path) -> bool:
+    return Path(environment, "jgo.lock.toml").exists()  # the last file that jgo writes
+
+
+def _environments() -> Path:
+    group, artifact, _ = KAFKA_COORDINATES.split(":")
+    return Path(GlobalSettings.load().cache_dir, "envs", *group.split("."), artifact)
 
 
 def registry_answers(timeout: float = 3.0) -> bool:

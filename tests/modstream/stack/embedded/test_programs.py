@@ -1,9 +1,12 @@
 """The programs of the embedded servers: Kafka's jars, the Redis binary; and the ports."""
 
+import os
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -51,9 +54,45 @@ def test_filled_cache_need_not_be_writable(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     caches = SimpleNamespace(cache_dir=tmp_path / "file" / "cache")
     monkeypatch.setattr(jars.GlobalSettings, "load", lambda: caches)
+    monkeypatch.setattr(jars, "are_cached", lambda: True)
     monkeypatch.setattr(jars.jgo, "build", lambda _: SimpleNamespace(all_jars=[]))
 
     assert jars.find_jars() == []
+
+
+def test_interrupted_download_is_done_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    caches = jars.GlobalSettings.load()
+    older = Path(caches.repo_cache, "of-another-program.jar")
+    older.parent.mkdir(parents=True)
+    older.write_text("complete")
+    os.utime(older, (0, 0))
+    environment = Path(caches.cache_dir, "envs/org/apache/kafka/kafka_2.13/a-hash")
+    downloaded = Path(caches.repo_cache, "kafka.jar")
+
+    def build(_, *, interrupted=False):
+        assert not environment.exists(), "jgo takes such an environment for complete"
+        assert not downloaded.exists(), "jgo takes such a file for complete"
+        Path(environment, "jars").mkdir(parents=True)
+        downloaded.write_text("half")
+        if interrupted:
+            raise KeyboardInterrupt
+        for name in ("jars/kafka_2.13-4.0.2.jar", "jars/slf4j-simple-1.jar", "jgo.lock.toml"):
+            Path(environment, name).touch()
+        return SimpleNamespace(all_jars=[])
+
+    monkeypatch.setattr(jars.jgo, "build", partial(build, interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        jars.find_jars()
+    assert not jars.are_cached()
+    monkeypatch.setattr(jars.jgo, "build", build)
+    jars.find_jars()
+    assert jars.are_cached()
+    assert older.exists()
+
+    monkeypatch.setattr(jars.jgo, "build", lambda _: SimpleNamespace(all_jars=[]))
+    jars.find_jars()
+    assert downloaded.exists()
 
 
 def test_truncated_jar_is_named(tmp_path):
