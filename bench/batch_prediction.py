@@ -96,7 +96,7 @@ def flights_version() -> VersionFiles:
 
     model = benchmark_models.flights()
     card = model.spec.make_card(1, Artifact(model.artifact))
-    return VersionFiles(VersionFile(card.name, 1, card, model.artifact), (), ())
+    return VersionFiles(VersionFile(card.name, 1, card, model.artifact), (), (), "")
 
 
 def write_table(path: Path, rows: int) -> None:

@@ -30,6 +30,7 @@ ModelError
 ├── OptionNotSupported      a description of a model that its import cannot honour
 ├── StepsNotServable        wrangling steps that cannot run before a model
 ├── UntrustedModel          the card's signature is missing, invalid, or by an unknown key
+├── UnreadableKey           a key of signatures that cannot be read
 ├── RegistryError           continued in registry/errors.py
 ├── StoreError              continued in prediction_store/errors.py
 ├── TrainingError           continued in training/errors.py
@@ -322,6 +323,14 @@ class UntrustedModel(ModelError):
     def __init__(self, name: str, version: int, reason: str) -> None:
         super().__init__(f"{name} version {version} is not trusted: {reason}")
         self.name, self.version, self.reason = name, version, reason
+
+
+class UnreadableKey(ModelError):
+    """A private or public key of signatures cannot be read."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"the key in {source} cannot be read: {reason}")
+        self.source, self.reason = source, reason
 
 
 class PredictError(ModelError):

@@ -23,9 +23,10 @@ from modstream.processors.predict.model_resolver import (
     SingleModelProvider,
 )
 from modstream.processors.predict.settings import InferenceSettings
-from modstream.registry.access import load_trust, open_registry
+from modstream.registry.access import open_registry
 from modstream.registry.backups import load_backup
 from modstream.registry.published import load_published
+from modstream.registry.trust import load_trust
 from modstream.settings import Settings, load_settings
 
 REQUEST_ID = "local"

@@ -183,6 +183,11 @@ class Settings(BaseSettings):
     trusted_keys: tuple[str, ...] = ()
     """Public keys (base64) whose signatures are accepted; if empty, unsigned models are served
     too."""
+    trusted_keys_file: Path | None = None
+    """File with further public keys, one in each line."""
+    installation: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    """Name of this installation, for which models are signed; by default the prefix and
+    `modstream`. Installations that trust the same keys need different names."""
     connect_timeout: float = Field(default=2.0, gt=0)
     """Seconds within which Kafka must answer a command before it gives up, and Redis likewise."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -273,6 +278,11 @@ class Settings(BaseSettings):
         return self.data_dir or self.home / "data"
 
     @property
+    def installation_name(self) -> str:
+        """The name for which models are signed."""
+        return self.installation or f"{self.prefix}modstream"
+
+    @property
     def instance_name(self) -> str:
         """The instance id, or this machine's host name if it is `auto`."""
         return gethostname() if self.instance_id == "auto" else self.instance_id
@@ -319,6 +329,8 @@ def advertise_stack(settings: Settings, lock: HomeLock) -> AbstractContextManage
         "backup_dir": _absolute(settings.backup_dir),
         "signing_key": _absolute(settings.signing_key),
         "trusted_keys": settings.trusted_keys,
+        "trusted_keys_file": _absolute(settings.trusted_keys_file),
+        "installation": settings.installation,
     }
     return lock.advertise(stack)
 

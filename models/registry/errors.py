@@ -4,6 +4,8 @@ RegistryError
 ├── RegistryUnavailable
 │   └── RegistryLoginRefused  the login, or the certificate of one of both, is not accepted
 ├── ModelNotFound
+├── UntrustedAlias      the last move of the alias is not signed by a trusted key
+├── SigningKeyMissing   signatures are checked, and the writer has no key to sign with
 ├── BrokenAlias         the alias points at a version that is not registered
 ├── VersionConflict     the registry is not in the state that the writer expected
 ├── AliasMoved          another writer moved the alias since the writer last saw it
@@ -43,6 +45,27 @@ class ModelNotFound(RegistryError):
     def __init__(self, name: str, ref: int | str) -> None:
         super().__init__(f"model {name!r} has no version or alias {ref!r}")
         self.name, self.ref = name, ref
+
+
+class UntrustedAlias(RegistryError):
+    """The last move of an alias is not signed by a trusted key, or an older one was put back."""
+
+    def __init__(self, name: str, alias: str, reason: str) -> None:
+        super().__init__(
+            f"the alias {alias!r} of {name} is not trusted: {reason}; a publisher can move it "
+            f"with `modstream models promote {name} VERSION`"
+        )
+        self.name, self.alias, self.reason = name, alias, reason
+
+
+class SigningKeyMissing(RegistryError):
+    """Trusted keys are configured, and this writer could only write what is not trusted."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a model, or the move of an alias, that is not signed would not be trusted here: set "
+            "`signing_key`"
+        )
 
 
 class BrokenAlias(RegistryError):

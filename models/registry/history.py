@@ -7,6 +7,8 @@ from typing import Literal, cast
 
 from redis.typing import EncodableT, FieldT
 
+from modstream.models.security.alias_move import SignedMove
+
 MoveAction = Literal["publish", "promote", "rollback"]
 
 
@@ -14,7 +16,8 @@ MoveAction = Literal["publish", "promote", "rollback"]
 class AliasMove:
     """One move of an alias that is about to be written, with the reason for it.
 
-    `user` is the name of the person who asked for it, if one did.
+    `user` is the name of the person who asked for it, if one did. `signed` is the move with its
+    signature, if the writer has a key.
     """
 
     alias: str
@@ -23,6 +26,7 @@ class AliasMove:
     action: MoveAction
     reason: str = ""
     user: str = ""
+    signed: SignedMove | None = None
 
     def fields(self) -> dict[FieldT, EncodableT]:
         """Return the fields of the move's stream entry; Redis adds the time."""

@@ -29,6 +29,13 @@ class RegistryKeys:
         """Hash of alias to version; a field changes but is never deleted."""
         return f"{self.prefix}:aliases:{name}"
 
+    def moves(self, name: str) -> str:
+        """Hash of alias to its last move as signed JSON; a field changes with its alias.
+
+        A move that is not signed deletes the field.
+        """
+        return f"{self.prefix}:moves:{name}"
+
     def history(self, name: str, alias: str) -> str:
         """Stream of the moves of one alias, trimmed to the newest few hundred.
 

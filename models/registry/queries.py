@@ -8,6 +8,7 @@ from modstream.models.registry.cards import parse_card
 from modstream.models.registry.history import HistoryEntry
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.schema.card import ModelCard
+from modstream.models.security.alias_move import SignedMove
 
 MAX_DIGITS = 18
 """The most digits that a version number can have."""
@@ -43,11 +44,9 @@ class RegistryQueries:
         found = {int(key): raw for key, raw in self.client.hgetall(self.keys.cards(name)).items()}
         return [parse_card(name, version, found[version]) for version in sorted(found)]
 
-    def resolve(self, name: str, ref: int | str) -> int | None:
-        """Return the version that a number or alias refers to, None if there is no such version."""
-        if isinstance(ref, str):
-            return self.alias(name, ref)
-        return ref if self.client.hexists(self.keys.cards(name), str(ref)) else None
+    def find_version(self, name: str, version: int) -> int | None:
+        """Return a version's number if it is registered, otherwise None."""
+        return version if self.client.hexists(self.keys.cards(name), str(version)) else None
 
     def alias(self, name: str, alias: str) -> int | None:
         """Return the version that an alias points at, None if there is no such alias."""
@@ -58,6 +57,16 @@ class RegistryQueries:
         """Return the version of each alias, sorted by alias."""
         found = self.client.hgetall(self.keys.aliases(name)).items()
         return {decode_text(alias): _version_number(version) for alias, version in sorted(found)}
+
+    def move(self, name: str, alias: str) -> SignedMove | None:
+        """Return the signed move of an alias, None if there is none or it cannot be read."""
+        return SignedMove.parse(self.client.hget(self.keys.moves(name), alias))
+
+    def moves(self, name: str) -> dict[str, SignedMove]:
+        """Return the signed move of each alias that has one."""
+        found = self.client.hgetall(self.keys.moves(name)).items()
+        parsed = ((decode_text(alias), SignedMove.parse(raw)) for alias, raw in found)
+        return {alias: move for alias, move in parsed if move is not None}
 
     def stored_artifacts(self, name: str) -> dict[int, str]:
         """Return the SHA-256 of each version whose artifact is still stored."""

@@ -6,6 +6,7 @@ from typing import Self, TypeVar, cast
 
 from redis.client import Pipeline
 
+from modstream.models.registry.alias_reader import AliasReader
 from modstream.models.registry.backup import ArtifactBackup
 from modstream.models.registry.connection import (
     RegistrySettings,
@@ -18,17 +19,20 @@ from modstream.models.registry.errors import (
     BrokenAlias,
     ModelNotFound,
     RegistryUnavailable,
+    SigningKeyMissing,
 )
 from modstream.models.registry.history import HistoryEntry
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.notifications import ChangeSubscription
 from modstream.models.registry.queries import RegistryQueries
 from modstream.models.registry.refs import CHAMPION, DEFAULT_ALIAS, check_alias, parse_ref
+from modstream.models.registry.served_aliases import ServedAliases
+from modstream.models.registry.signer import Signer, SigningReport
 from modstream.models.registry.transactions import RegistryTransaction
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.version_spec import VersionSpec
-from modstream.models.security.signing import SigningKey
+from modstream.models.security.signing import SigningKey, Trust
 
 T = TypeVar("T")
 
@@ -42,19 +46,26 @@ class Registry:
     Args:
         url: redis://, rediss:// or unix:// address of the server.
         settings: prefix, retention and timeouts.
-        key: signs every published card; without a key, cards are not signed.
+        key: signs every published card and move; without a key, they are not signed.
+        trust: the keys by which the moves of aliases must be signed; by default they need not be.
     """
 
     def __init__(
-        self, url: str, settings: RegistrySettings | None = None, key: SigningKey | None = None
+        self,
+        url: str,
+        settings: RegistrySettings | None = None,
+        key: SigningKey | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self._settings = settings or RegistrySettings()
         self._keys = RegistryKeys(self._settings.prefix)
         self._client = connect(url, self._settings)
         self._queries = RegistryQueries(self._client, self._keys)
-        self._key = key
+        self._signer = Signer(key, trust or Trust())
         folder = self._settings.backup_dir
         self._backup = None if folder is None else ArtifactBackup(folder)
+        self._served = None if folder is None else ServedAliases(folder)
+        self._aliases = AliasReader(self._queries, self._signer.trust, self._served)
 
     def publish(
         self,
@@ -78,12 +89,14 @@ class Registry:
             AliasMoved: the alias points at another version than the expected one.
             ArtifactTooLarge: the artifact is larger than a Redis value may be.
             VersionConflict: the registry never assigned the number of the spec's parent.
+            SigningKeyMissing: there is no key, and only signed versions are trusted.
         """
+        self._signer.require_key()
         if alias is not None:
             check_alias(alias)
         artifact = Artifact(content)
         card = self._transact(
-            spec.name, reason, lambda tx: tx.publish(spec, artifact, alias, self._key, expected)
+            spec.name, reason, lambda tx: tx.publish(spec, artifact, alias, expected)
         )
         self._back_up(card, artifact)
         return card
@@ -98,7 +111,7 @@ class Registry:
         reason: str = "",
         user: str = "",
     ) -> ModelCard:
-        """Point an alias at a version; nothing changes if it points there already.
+        """Point an alias at a version; nothing changes if it points there already, and is trusted.
 
         `expected` is the version that the alias must point at now, 0 for no alias; by default it
         may be any. The history records `reason`, and `user`, the person who asked for it.
@@ -108,7 +121,9 @@ class Registry:
             AliasMoved: the alias points at another version than the expected one.
             ModelNotFound: there is no such version.
             ArtifactDeleted: retention has left only the version's card.
+            SigningKeyMissing: there is no key, and only signed moves are trusted.
         """
+        self._signer.require_key()
         check_alias(alias)
         return self._transact(
             name, reason, lambda tx: tx.promote(name, version, alias, expected), user
@@ -134,7 +149,10 @@ class Registry:
             ArtifactDeleted: retention has left only the card of the earlier version.
             AliasMoved: the alias points at another version than the expected one.
             VersionConflict: another writer moved the alias at the same time.
+            SigningKeyMissing: there is no key, and only signed moves are trusted.
+            UntrustedAlias: the move to the current version is not trusted.
         """
+        self._signer.require_key()
         check_alias(alias)
         current = self.resolve(name, alias)
         if expected is not None and current != expected:
@@ -156,15 +174,51 @@ class Registry:
         """Never assign a version number up to `latest` again, even if no such version exists."""
         self._transact(name, "", lambda tx: tx.reserve(name, latest))
 
+    def sign_again(self, name: str, *, adopt: bool = False) -> SigningReport:
+        """Sign what is trusted of a model with this writer's key, as after a rotation of keys.
+
+        Raises:
+            SigningKeyMissing: there is no key.
+            UnreadableCard: a stored card is damaged or has a newer format.
+
+        Args:
+            name: the model.
+            adopt: also sign versions and aliases that are not trusted. All content that another
+                writer may have put into Redis is trusted from then on.
+        """
+        if self._signer.key is None:
+            raise SigningKeyMissing
+        return self._transact(name, "", lambda tx: tx.sign_again(name, adopt=adopt))
+
+    def record_served(self, name: str, alias: str, version: int) -> None:
+        """Record on disk that a version was loaded for an alias, for `last_served`."""
+        if self._served is not None:
+            self._served.record(self._aliases.newest(name, alias), name, alias, version)
+
+    def last_served(self, name: str, alias: str) -> tuple[ModelCard, Artifact] | None:
+        """Return the version that this machine loaded last for an alias, from the backup.
+
+        None if it was not recorded, or its backup is missing or damaged. The caller verifies the
+        card's signature.
+        """
+        move = None if self._served is None else self._served.get(name, alias)
+        if move is None or self._backup is None:
+            return None
+        return self._backup.get(name, move.version)
+
     def resolve(self, name: str, ref: int | str = DEFAULT_ALIAS) -> int:
         """Return the version that a number (also as digits) or an alias refers to.
 
         Raises:
             ModelNotFound: there is no such model, version or alias.
+            UntrustedAlias: the last move of the alias is not trusted.
         """
         parsed = parse_ref(name, ref)
         with translate_redis_errors():
-            version = self._queries.resolve(name, parsed)
+            if isinstance(parsed, str):
+                version = self._aliases.version(name, parsed)
+            else:
+                version = self._queries.find_version(name, parsed)
         if version is None:
             raise ModelNotFound(name, ref)
         return version
@@ -175,6 +229,7 @@ class Registry:
         Raises:
             ModelNotFound: there is no such model, version or alias.
             BrokenAlias: the alias points at a version that is not registered.
+            UntrustedAlias: the last move of the alias is not trusted.
             UnreadableCard: the stored card is damaged or has a newer format.
         """
         version = self.resolve(name, ref)
@@ -229,9 +284,13 @@ class Registry:
             return set(self._queries.stored_artifacts(name))
 
     def aliases(self, name: str) -> dict[str, int]:
-        """Return the version of each alias of a model; empty if there is no such model."""
+        """Return the version of each alias of a model; empty if there is no such model.
+
+        An alias whose last move is not trusted has the version of the newest trusted move that this
+        process or machine has seen, and is left out without one.
+        """
         with translate_redis_errors():
-            return self._queries.aliases(name)
+            return self._aliases.versions(name)
 
     def history(self, name: str) -> list[HistoryEntry]:
         """Return the recorded moves of all aliases of a model, oldest first.
@@ -284,10 +343,12 @@ class Registry:
                 raise RegistryUnavailable(
                     f"the write to {name!r} lost against other writers until its timeout"
                 )
-            transaction = RegistryTransaction(pipeline, self._keys, self._settings, reason, user)
+            transaction = RegistryTransaction(
+                pipeline, self._keys, self._settings, reason, user, self._signer
+            )
             return operation(transaction)
 
-        watched = self._keys.latest(name), self._keys.aliases(name)
+        watched = self._keys.latest(name), self._keys.aliases(name), self._keys.moves(name)
         with translate_redis_errors():
             found = self._client.transaction(
                 attempt,  # type: ignore[arg-type] # redis-py types it as returning None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.client import Pipeline
 
@@ -12,15 +12,16 @@ from modstream.models.registry.errors import (
     ArtifactDeleted,
     ModelNotFound,
     NothingToRollBack,
+    UnreadableCard,
     VersionConflict,
 )
 from modstream.models.registry.history import AliasMove, MoveAction, alias_stack
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.queries import RegistryQueries
+from modstream.models.registry.signer import Signer, SigningReport
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.version_spec import VersionSpec
-from modstream.models.security.signing import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,13 @@ class RegistryTransaction:
     settings: RegistrySettings
     reason: str
     user: str = ""
+    signer: Signer = field(default_factory=Signer)
 
     def publish(
         self,
         spec: VersionSpec,
         artifact: Artifact,
         alias: str | None,
-        key: SigningKey | None,
         expected: int | None = None,
     ) -> ModelCard:
         """Add the next version, signed if there is a key, and point the alias at it, if given.
@@ -54,11 +55,11 @@ class RegistryTransaction:
         if spec.parent is not None and spec.parent > latest:
             # Redis has lost data: the next number here was once another version's number.
             raise VersionConflict(name, expected=spec.parent, found=latest or None)
-        newest = self._queries.card(name, latest)
+        newest = self._readable_card(name, latest)
         if newest is not None and spec.is_published_as(newest, artifact):
             return newest
         card = spec.make_card(latest + 1, artifact)
-        signed = card if key is None else key.sign(card)
+        signed = self.signer.sign_card(card)
         move = None if alias is None else self._plan_move(name, alias, card.version, "publish")
         if move is not None:
             _check_expected(name, move, expected)
@@ -103,7 +104,37 @@ class RegistryTransaction:
             _check_expected(name, move, expected)
             self.pipeline.multi()
             self._move_and_notify(name, move)
+        elif not self.signer.is_signed(name, alias, version, self._queries.move(name, alias)):
+            self.pipeline.multi()
+            self._write_signed(name, move)
+            self._move_and_notify(name, None)
         return card
+
+    def sign_again(self, name: str, *, adopt: bool) -> SigningReport:
+        """Sign the cards and aliases of a model that are trusted, and with `adopt` the others."""
+        cards, trust = self._queries.cards(name), self.signer.trust
+        aliases, moves = self._queries.aliases(name), self._queries.moves(name)
+        signed = [card for card in cards if adopt or trust.problem(card) is None]
+        planned = [
+            self._plan_move(name, alias, version, "promote")
+            for alias, version in aliases.items()
+            if adopt or self.signer.is_signed(name, alias, version, moves.get(alias))
+        ]
+        self.pipeline.multi()
+        for card in signed:
+            text = self.signer.sign_card(card).model_dump_json()
+            self.pipeline.hset(self.keys.cards(name), str(card.version), text)
+        for move in planned:
+            self._write_signed(name, move)
+        self._move_and_notify(name, None)
+        versions = {card.version for card in signed}
+        moved = {move.alias for move in planned}
+        return SigningReport(
+            versions=tuple(sorted(versions)),
+            aliases={alias: aliases[alias] for alias in sorted(moved)},
+            refused_versions=tuple(c.version for c in cards if c.version not in versions),
+            refused_aliases={a: version for a, version in aliases.items() if a not in moved},
+        )
 
     def rollback(self, name: str, alias: str, current: int) -> ModelCard:
         """Point an alias back at the version before `current`, to which the caller saw it point."""
@@ -128,7 +159,15 @@ class RegistryTransaction:
 
     def _plan_move(self, name: str, alias: str, version: int, action: MoveAction) -> AliasMove:
         old = self._queries.alias(name, alias)
-        return AliasMove(alias, old, version, action, self.reason, self.user)
+        signed = self.signer.sign_move(name, alias, version, self._queries.move(name, alias))
+        return AliasMove(alias, old, version, action, self.reason, self.user, signed)
+
+    def _readable_card(self, name: str, version: int) -> ModelCard | None:
+        """Return a card, None if it is damaged: it must not stop the publication of the next."""
+        try:
+            return self._queries.card(name, version)
+        except UnreadableCard:
+            return None
 
     def _card_with_artifact(self, name: str, version: int) -> ModelCard:
         card = self._queries.card(name, version)
@@ -176,6 +215,7 @@ class RegistryTransaction:
         """Write the move, if any, with its history entry, and notify subscribers of the change."""
         if move is not None:
             self.pipeline.hset(self.keys.aliases(name), move.alias, str(move.new))
+            self._write_signed(name, move)
             self.pipeline.xadd(
                 self.keys.history(name, move.alias),
                 move.fields(),
@@ -183,6 +223,14 @@ class RegistryTransaction:
                 approximate=True,
             )
         self.pipeline.publish(self.keys.changes, name)
+
+    def _write_signed(self, name: str, move: AliasMove) -> None:
+        """Write the signature of a move; without one, remove that of an earlier move."""
+        if move.signed is None:
+            self.pipeline.hdel(self.keys.moves(name), move.alias)
+        else:
+            signed = move.signed.model_dump_json()
+            self.pipeline.hset(self.keys.moves(name), move.alias, signed)
 
 
 def _check_expected(name: str, move: AliasMove, expected: int | None) -> None:

@@ -181,13 +181,15 @@ class VersionFields(BaseModel):
 class ModelCard(VersionFields):
     """One immutable version of a model.
 
-    `created` is UTC. `signature` is the Ed25519 signature of `canonical_bytes()`, in base64.
+    `created` is UTC. `signature` is the Ed25519 signature of `canonical_bytes()`, in base64, and
+    `installation` the one that it was signed for.
     """
 
     version: int = Field(ge=1)
     sha256: Sha256
     size: int = Field(ge=0)
     created: AwareDatetime
+    installation: str = ""
     signature: str | None = None
 
     @property
@@ -219,7 +221,7 @@ class ModelCard(VersionFields):
 LATER_FIELDS = frozenset(
     {
         *("scores", "targets", "input_tensors", "output_tensors", "fidelity", "sample_rows"),
-        *("trial", "parts"),
+        *("trial", "parts", "installation"),
     }
 )
 """Fields of a card that earlier releases do not write."""

@@ -1,6 +1,7 @@
 """Loading of a version: signature check, download, hash check, deserialization, warm-up."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from modstream.models.errors import PredictError, UnreadableArtifact, WarmUpFailed
@@ -18,6 +19,17 @@ class ArtifactSource(Protocol):
 
     def artifact(self, card: ModelCard) -> Artifact:
         """Return the artifact of a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArtifact:
+    """Gives an artifact that was read before, as from a backup."""
+
+    stored: Artifact
+
+    def artifact(self, _card: ModelCard) -> Artifact:
+        """Return the artifact."""
+        return self.stored
 
 
 def load_version(

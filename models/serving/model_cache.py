@@ -8,16 +8,16 @@ from typing import Self
 
 import structlog
 
-from modstream.models.errors import LoadTimedOut, ModelError, ModelLoading, VersionSetAside
+from modstream.models.errors import LoadTimedOut, ModelLoading, VersionSetAside
 from modstream.models.registry.errors import RegistryError
 from modstream.models.registry.refs import DEFAULT_ALIAS, parse_ref
 from modstream.models.registry.registry import Registry
-from modstream.models.runtimes.runtime import models_of_steps
 from modstream.models.schema.card import ModelCard
 from modstream.models.security.signing import Trust
 from modstream.models.serving.background_loads import BackgroundLoads, Load
 from modstream.models.serving.loaded_models import LoadedModel, LoadedModels, ModelRef
 from modstream.models.serving.negative_cache import NegativeCache
+from modstream.models.serving.reference_loader import ReferenceLoader
 from modstream.models.serving.refresher import ModelSwap, Refresher
 from modstream.models.serving.runtime_imports import RuntimeImports
 from modstream.models.serving.settings import ModelCacheSettings
@@ -78,6 +78,11 @@ class ModelCache:
         self._not_loaded: NegativeCache[ModelRef] = NegativeCache(
             chosen.not_found_ttl_seconds, clock
         )
+        self._references = ReferenceLoader(
+            *(registry, self._versions, loaded, self._not_loaded, self._imports),
+            retry_seconds=chosen.rejected_ttl_seconds,
+            clock=clock,
+        )
         self._budget = WaitBudget(chosen.first_load_burst_seconds, chosen.first_load_share)
         # Apart from the loads of the refresher, so that requests cannot hold up a new version.
         self._loads = BackgroundLoads[ModelRef, LoadedModel](
@@ -87,7 +92,7 @@ class ModelCache:
         self._refresher = Refresher(
             *(registry, self._versions, self._loaded_models, chosen),
             on_swap=on_swap,
-            before_swap=self._load_models_of_steps,
+            before_swap=self._references.load_models_of_steps,
             after_refresh=self._retry_failed,
         )
 
@@ -141,7 +146,7 @@ class ModelCache:
         refs = [(name, DEFAULT_ALIAS) for name in names]
         self._required.update(refs)
         for ref in refs:
-            self._loads.begin(ref, partial(self._load, ref))
+            self._loads.begin(ref, partial(self._references.load, ref))
 
     def import_ahead(self) -> None:
         """Begin to import the libraries that the registry's models need."""
@@ -195,7 +200,7 @@ class ModelCache:
     def _begin(self, ref: ModelRef) -> Load[LoadedModel] | None:
         """Begin the load of a reference; raise its failure again instead if that is recent."""
         self._not_loaded.raise_if_recent(ref)
-        return self._loads.begin(ref, partial(self._load, ref))
+        return self._loads.begin(ref, partial(self._references.load, ref))
 
     def _wait_within_budget(self, load: Load[LoadedModel]) -> None:
         limit = self._settings.first_load_wait_seconds - load.waited_seconds
@@ -219,35 +224,6 @@ class ModelCache:
         self._versions.problems.record(ref, error)
         raise error
 
-    def _load(self, ref: ModelRef) -> LoadedModel:
-        """Load a reference that is not loaded yet; runs in a thread of its own."""
-        try:
-            card = self._registry.card(*ref)
-            self._imports.begin(card.runtime)
-            loaded = self._versions.load(card)
-        except ModelError as error:
-            self._not_loaded.record(ref, error)
-            self._versions.problems.record(ref, error)
-            raise
-        self._load_models_of_steps(loaded)
-        self._loaded_models.put(ref, loaded)
-        self._not_loaded.discard(ref)
-        self._versions.problems.discard(ref)
-        return loaded
-
-    def _load_models_of_steps(self, loaded: LoadedModel) -> None:
-        """Load what the steps of a pipeline ask, so that its first requests need not wait for it.
-
-        A model that cannot be loaded fails its step, whose definition says what becomes of that.
-        """
-        for ref in models_of_steps(loaded.runtime):
-            with suppress(ModelError):
-                if self._loaded_models.get(ref) is None and not self._is_pipeline(*ref):
-                    self._load((ref[0], parse_ref(*ref)))
-
-    def _is_pipeline(self, name: str, ref: int | str) -> bool:
-        return self._registry.card(name, parse_ref(name, ref)).output_form == "pipeline"
-
     def _set_aside(self, loaded: LoadedModel) -> None:
         """Drop a version that had to be stopped again and again, and refuse it for a while."""
         error = VersionSetAside(*loaded.key)
@@ -267,7 +243,7 @@ class ModelCache:
         missing = (self._required | self.problems.keys()) - loaded
         for ref in missing:
             if not names or ref[0] in names:
-                self._loads.begin(ref, partial(self._load, ref))
+                self._loads.begin(ref, partial(self._references.load, ref))
         self._load_ahead(set(names) - {name for name, _ in loaded | missing})
 
     def _load_ahead(self, names: Collection[str]) -> None:
@@ -279,4 +255,4 @@ class ModelCache:
             ref = name, DEFAULT_ALIAS
             with suppress(RegistryError):
                 if self._loaded_models.has_room(self._registry.card(*ref).size):
-                    self._loads.begin(ref, partial(self._load, ref))
+                    self._loads.begin(ref, partial(self._references.load, ref))

@@ -133,6 +133,8 @@ class Refresher:
         if not self._loaded_models.replace(ref, loaded):
             return None
         self._note_success(ref)
+        if isinstance(ref[1], str):
+            self._registry.record_served(ref[0], ref[1], card.version)
         with self._swapping:
             log.info("model swapped", model=ref[0], ref=ref[1], version=card.version)
             seconds = time.perf_counter() - started

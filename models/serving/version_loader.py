@@ -16,7 +16,7 @@ from modstream.models.schema.card import ModelCard
 from modstream.models.security.signing import Trust
 from modstream.models.serving.alias_problems import AliasProblems
 from modstream.models.serving.loaded_models import LoadedModel, LoadedModels, ModelVersion
-from modstream.models.serving.loader import load_version
+from modstream.models.serving.loader import ArtifactSource, load_version
 from modstream.models.serving.negative_cache import NegativeCache
 from modstream.models.serving.settings import ModelCacheSettings
 from modstream.models.trial.process import TrialProcess
@@ -77,8 +77,10 @@ class VersionLoader:
         self._proven: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
 
-    def load(self, card: ModelCard) -> LoadedModel:
+    def load(self, card: ModelCard, source: ArtifactSource | None = None) -> LoadedModel:
         """Load a version unless it is loaded, or wait for another thread that is loading it.
+
+        Its artifact comes from `source`, by default from the registry.
 
         Raises:
             UntrustedModel: no trusted key has signed the card.
@@ -97,7 +99,7 @@ class VersionLoader:
         if other is not None:
             return other.result()
         try:
-            mine.set_result(self._load(card))
+            mine.set_result(self._load(card, source or self._registry))
         except BaseException as error:  # noqa: BLE001 - raised below, and in the threads that wait
             mine.set_exception(error)
         finally:
@@ -110,15 +112,16 @@ class VersionLoader:
         if self.rejected.record(ref, error):
             log.warning("model rejected", model=ref[0], ref=ref[1], reason=str(error))
 
-    def _load(self, card: ModelCard) -> LoadedModel:
+    def _load(self, card: ModelCard, source: ArtifactSource) -> LoadedModel:
         version = card.name, card.version
-        self.rejected.raise_if_recent(version)
+        if source is self._registry:
+            self.rejected.raise_if_recent(version)
         try:
             self._check(card)
             check_artifact_size(card.size, self._settings.max_bytes)
             trial = self._try if self._needs_trial(card) else None
             rows = self._settings.warm_up_rows
-            runtime = load_version(self._registry, self._trust, card, rows, trial)
+            runtime = load_version(source, self._trust, card, rows, trial)
         except (ArtifactError, UntrustedModel) as error:
             self.reject(version, error)
             raise

@@ -14,6 +14,7 @@ from modstream.models.serving.loader import load_version
 from modstream.processors.predict.column_engine import ColumnEngine
 from modstream.processors.predict.model_resolver import FixedModelProvider
 from modstream.registry.backups import read_backup
+from modstream.registry.trust import load_trust
 from modstream.settings import Settings
 
 Fetch = Callable[[str, int | str], tuple[ModelCard, Artifact]]
@@ -50,6 +51,7 @@ class VersionFiles:
     model: VersionFile
     steps: tuple[VersionFile, ...]
     trusted_keys: tuple[str, ...]
+    installation: str
 
     @property
     def card(self) -> ModelCard:
@@ -64,7 +66,7 @@ class VersionFiles:
             ArtifactError: a version cannot be loaded.
             TensorsExpected: the model takes tensors.
         """
-        trust = Trust(self.trusted_keys)
+        trust = Trust(self.trusted_keys, self.installation)
         steps = {(one.name, one.ref): LoadedModel(one.card, one.load(trust)) for one in self.steps}
         model = LoadedModel(self.card, self.model.load(trust))
         return model, ColumnEngine(model, FixedModelProvider(steps))
@@ -100,7 +102,7 @@ def read_version(settings: Settings, name: str, version: int | str) -> VersionFi
 
 def _collect(settings: Settings, fetch: Fetch, name: str, ref: int | str) -> VersionFiles:
     """Return a version with the models of its steps."""
-    trust = Trust(settings.trusted_keys)
+    trust = load_trust(settings)
     card, artifact = fetch(name, ref)
     model = VersionFile(name, ref, card, artifact.content)
     steps = []
@@ -108,4 +110,4 @@ def _collect(settings: Settings, fetch: Fetch, name: str, ref: int | str) -> Ver
         for asked in models_of_steps(model.load(trust)):
             step, content = fetch(*asked)
             steps.append(VersionFile(*asked, step, content.content))
-    return VersionFiles(model, tuple(steps), tuple(settings.trusted_keys))
+    return VersionFiles(model, tuple(steps), trust.keys, trust.installation)

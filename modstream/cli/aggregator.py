@@ -5,6 +5,7 @@ from modstream.cli.options import StreamArgument
 from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.process.signals import stop_signals
 from modstream.process.slots import claim_stream
+from modstream.rights.rights import Role
 from modstream.services.aggregator import run_aggregator
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -21,7 +22,7 @@ def aggregator(stream: StreamArgument = None) -> None:
 
     logs.configure(load())
     with claim_stream(load(), "aggregator"):
-        if (settings := wait_until_ready(load)) is None:
+        if (settings := wait_until_ready(load, Role.AGGREGATOR)) is None:
             return
         with (
             follow_stack(settings, load),

@@ -172,6 +172,13 @@ MODELS = {
     "rollback": LazyCommand(
         "modstream.cli.registry:rollback", "Move an alias back to its previous version."
     ),
+    "sign": LazyCommand(
+        "modstream.cli.signing:sign",
+        "Sign versions and aliases again, as after a change of keys.",
+    ),
+    "generate-key": LazyCommand(
+        "modstream.cli.signing:generate_key", "Create a key that signs models."
+    ),
     "restore": LazyCommand(
         "modstream.cli.restore:restore",
         "Restore lost versions and aliases from backups.",

@@ -19,8 +19,8 @@ from modstream.models.registry.refs import DEFAULT_ALIAS
 from modstream.models.serving.model_cache import ModelCache
 from modstream.operations.backtest.backtest import Backtest, BacktestResult, TimeRange, flatten_rows
 from modstream.operations.backtest.compare import is_changed
-from modstream.registry.access import load_trust
 from modstream.registry.card_lookup import card_finder
+from modstream.registry.trust import load_trust
 from modstream.settings import load_settings
 
 CSV = ".csv"

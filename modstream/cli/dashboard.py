@@ -9,6 +9,7 @@ from modstream import logs
 from modstream.cli.options import RouteOption, StreamArgument
 from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.process.signals import stop_signals
+from modstream.rights.rights import Role
 from modstream.services.dashboard import run_dashboard
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -37,7 +38,7 @@ def dashboard(
         return load_settings(stream=stream, route=route, dashboard=given or None)
 
     logs.configure(load())
-    if (settings := wait_until_ready(load)) is None:
+    if (settings := wait_until_ready(load, Role.DASHBOARD)) is None:
         return
     with (
         follow_stack(settings, load),

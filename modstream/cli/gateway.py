@@ -9,6 +9,7 @@ from modstream import logs
 from modstream.cli.options import RouteOption, StreamArgument
 from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.process.signals import stop_signals
+from modstream.rights.rights import Role
 from modstream.services.gateway import GatewayAddresses, run_gateway
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -42,7 +43,7 @@ def gateway(
         return load_settings(stream=stream, route=route, gateway=given or None)
 
     logs.configure(load())
-    if (settings := wait_until_ready(load)) is None:
+    if (settings := wait_until_ready(load, Role.GATEWAY)) is None:
         return
     with (
         follow_stack(settings, load),

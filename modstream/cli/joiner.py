@@ -5,6 +5,7 @@ import typer
 from modstream import logs
 from modstream.cli.options import StreamArgument
 from modstream.cli.service import follow_stack, wait_until_ready
+from modstream.rights.rights import Role
 from modstream.services.joiner import run_joiner
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -18,7 +19,7 @@ def joiner(stream: StreamArgument = None) -> None:
         return load_settings(stream=stream)
 
     logs.configure(load())
-    if (settings := wait_until_ready(load, needs_redis=False)) is None:
+    if (settings := wait_until_ready(load, Role.JOINER, needs_redis=False)) is None:
         return
     instance = settings.joiner.instance_id or ""
     with (

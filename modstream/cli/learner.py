@@ -9,6 +9,7 @@ from modstream.cli.options import StreamArgument, check_model
 from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.process.signals import stop_signals
 from modstream.process.slots import claim_model
+from modstream.rights.rights import Role
 from modstream.services.learner import run_learner
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -34,7 +35,7 @@ def learner(
 
     logs.configure(load())
     with claim_model(load(), "learner", model or load().models[0]):
-        if (settings := wait_until_ready(load)) is None:
+        if (settings := wait_until_ready(load, Role.LEARNER)) is None:
             return
         name = model or settings.models[0]
         with (

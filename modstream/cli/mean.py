@@ -23,7 +23,7 @@ from modstream.models.importers.mean import import_mean
 from modstream.models.registry.refs import CHAMPION
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.mean.artifact import MeanPart
-from modstream.registry.access import load_trust
+from modstream.registry.trust import load_trust
 from modstream.settings import Settings, load_settings
 
 

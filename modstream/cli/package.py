@@ -17,8 +17,8 @@ from modstream.packaging.archive import DIRECT_UPLOAD_LIMIT, UNZIPPED_LIMIT
 from modstream.packaging.build import Contents, Package, build_folder, build_zip
 from modstream.packaging.cold_start import ColdStart, measure_folder, measure_zip, sample_event
 from modstream.packaging.target import Target
-from modstream.registry.access import load_trust
 from modstream.registry.backups import read_backup
+from modstream.registry.trust import load_trust
 from modstream.serverless_settings import ServerlessSettings
 from modstream.settings import Settings, load_settings
 

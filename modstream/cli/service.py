@@ -15,21 +15,28 @@ from modstream.cli.servers import check_redis_login, wait_for_stream
 from modstream.errors import StackError
 from modstream.process.background import BackgroundThread
 from modstream.process.signals import stop_signals
+from modstream.rights.check import require_rights
+from modstream.rights.rights import Role
 from modstream.running_stack import read_running_stack
 from modstream.settings import Settings
 
 CHECK_SECONDS = 1.0
 """How often a service looks whether its local stack still runs."""
+RIGHTS_TIMEOUT_S = 5.0
+"""How long the brokers have to say what the login of a service may do."""
 AWAIT_STACK = "_MODSTREAM_AWAIT_STACK"
 """Environment variable of a service that starts anew, and must not join any other stack meanwhile,
 such as one at Kafka's usual port."""
 ADDRESSES = ("bootstrap", "redis")
 
 
-def wait_until_ready(load: Callable[[], Settings], *, needs_redis: bool = True) -> Settings | None:
+def wait_until_ready(
+    load: Callable[[], Settings], role: Role, *, needs_redis: bool = True
+) -> Settings | None:
     """Wait until a broker answers; return the settings, or None if a signal ended the wait.
 
     Raises:
+        RightMissing: the login lacks a right of the service's role.
         KafkaLoginRefused: a broker does not accept the login.
         RedisLoginRefused: the service needs Redis, which does not accept the login.
         UnknownName: the cluster has no topic of the settings' stream.
@@ -42,6 +49,7 @@ def wait_until_ready(load: Callable[[], Settings], *, needs_redis: bool = True) 
         settings = wait_for_stream(load, stop)
         if stop.is_set():
             return None
+    require_rights(settings, role, RIGHTS_TIMEOUT_S)
     if needs_redis:
         check_redis_login(settings)
     if settings.stream != before.stream:

@@ -48,6 +48,7 @@ from modstream.process.slots import claim_model
 from modstream.retrain.recorded_training import in_this_process
 from modstream.retrain.retrain import Publication, RetrainPlan, join_table, retrain, train_table
 from modstream.retrain.shared_training import join_in_study, train_in_study
+from modstream.rights.rights import Role
 from modstream.services.retrainer import run_retrainer
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -205,7 +206,7 @@ def retrainer(
 
     logs.configure(load())
     with claim_model(load(), "retrainer", model or load().models[0]):
-        if (settings := wait_until_ready(load)) is None:
+        if (settings := wait_until_ready(load, Role.RETRAINER)) is None:
             return
         name = model or settings.models[0]
         with (

@@ -9,6 +9,7 @@ from modstream.cli.options import RouteOption, StreamArgument
 from modstream.cli.service import follow_stack, wait_until_ready
 from modstream.process.signals import stop_signals
 from modstream.process.slots import claim_worker
+from modstream.rights.rights import Role
 from modstream.services.worker import run_worker
 from modstream.settings import Settings, load_settings
 from modstream.telemetry.open import open_metrics
@@ -42,7 +43,7 @@ def worker(
 
     logs.configure(load())
     with claim_worker(load()):
-        if (settings := wait_until_ready(load)) is None:
+        if (settings := wait_until_ready(load, Role.WORKER)) is None:
             return
         with (
             follow_stack(settings, load),

@@ -9,6 +9,7 @@ from modstream.models.registry.backup import ArtifactBackup
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
 from modstream.registry.backups import registry_folder
+from modstream.registry.trust import trusted_keys
 from modstream.serverless_settings import ServerlessSettings
 from modstream.settings import Settings
 
@@ -41,7 +42,7 @@ NOT_SERVERLESS = frozenset(
     }
 )
 """Packages of modstream, and folders, that no function imports."""
-COPIED_SETTINGS = ("prefix", "stream", "max_request_bytes", "record_features", "trusted_keys")
+COPIED_SETTINGS = ("prefix", "installation", "stream", "max_request_bytes", "record_features")
 """The settings that a function takes from the environment in which it is packaged. Addresses and
 credentials are not among them: the function gets them as environment variables."""
 
@@ -64,6 +65,7 @@ def write_settings(folder: Path, settings: Settings, serverless: ServerlessSetti
         lines.append(f"backup_dir = {_toml(BACKUP_FOLDER)}")
     values = settings.model_dump(mode="json")
     lines += [f"{name} = {_toml(values[name])}" for name in COPIED_SETTINGS]
+    lines.append(f"trusted_keys = {_toml(trusted_keys(settings))}")
     lines += ["", "[serverless]"]
     names = ServerlessSettings.__dataclass_fields__
     lines += [f"{name} = {_toml(getattr(serverless, name))}" for name in names]

@@ -12,9 +12,9 @@ from modstream.models.registry.errors import ModelNotFound, RegistryUnavailable
 from modstream.models.registry.registry import Registry
 from modstream.models.runtimes.runtime import LEARNING_RUNTIMES
 from modstream.models.schema.card import ModelCard
-from modstream.models.security.signing import SigningKey, Trust
 from modstream.name_hints import nearest_names, suggest_names
 from modstream.registry.backups import backup_folder
+from modstream.registry.trust import load_signing_key, load_trust
 from modstream.settings import Settings
 
 T = TypeVar("T")
@@ -22,16 +22,11 @@ T = TypeVar("T")
 
 def open_registry(settings: Settings) -> Registry:
     """Open the registry with the key that signs the versions this process publishes."""
-    key = None if settings.signing_key is None else SigningKey.load(settings.signing_key)
     registry_settings = RegistrySettings(
         prefix=f"{settings.prefix}modstream", backup_dir=backup_folder(settings)
     )
-    return Registry(settings.redis_url, registry_settings, key)
-
-
-def load_trust(settings: Settings) -> Trust:
-    """Return the keys whose models are served."""
-    return Trust(settings.trusted_keys)
+    key, trust = load_signing_key(settings), load_trust(settings)
+    return Registry(settings.redis_url, registry_settings, key, trust)
 
 
 def newest_learning_version(registry: Registry, name: str) -> ModelCard | None:

@@ -1,6 +1,5 @@
 """The backups of models by the settings; this module imports no Redis client."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,9 +8,9 @@ from modstream.models.registry.errors import BackupMissing
 from modstream.models.registry.refs import parse_ref
 from modstream.models.schema.artifact import Artifact
 from modstream.models.schema.card import ModelCard
-from modstream.models.security.signing import Trust
 from modstream.models.serving.loaded_models import LoadedModel
-from modstream.models.serving.loader import load_version
+from modstream.models.serving.loader import StoredArtifact, load_version
+from modstream.registry.trust import load_trust
 from modstream.settings import Settings
 
 
@@ -49,15 +48,5 @@ def load_backup(settings: Settings, name: str, ref: int | str) -> LoadedModel:
         ArtifactError: the version cannot be loaded.
     """
     card, artifact = read_backup(settings, name, ref)
-    trust, rows = Trust(settings.trusted_keys), settings.model_cache.warm_up_rows
-    return LoadedModel(card, load_version(_BackupSource(artifact), trust, card, rows))
-
-
-@dataclass(frozen=True, slots=True)
-class _BackupSource:
-    """Gives the artifact that was read from a backup."""
-
-    stored: Artifact
-
-    def artifact(self, _card: ModelCard) -> Artifact:
-        return self.stored
+    trust, rows = load_trust(settings), settings.model_cache.warm_up_rows
+    return LoadedModel(card, load_version(StoredArtifact(artifact), trust, card, rows))

@@ -2,7 +2,8 @@
 
 from modstream.models.serving.loaded_models import LoadedModel
 from modstream.models.serving.loader import load_version
-from modstream.registry.access import load_trust, open_registry
+from modstream.registry.access import open_registry
+from modstream.registry.trust import load_trust
 from modstream.settings import Settings
 
 

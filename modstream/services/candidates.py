@@ -26,8 +26,9 @@ from modstream.processors.promote.gate import PromotionGate
 from modstream.processors.promote.losses import COMPARABLE_TASKS
 from modstream.processors.promote.mean_candidate import MeanCandidate
 from modstream.processors.promote.state_rollback import FrozenModel
-from modstream.registry.access import load_trust, newest_learning_version
+from modstream.registry.access import newest_learning_version
 from modstream.registry.card_lookup import card_finder
+from modstream.registry.trust import load_trust
 from modstream.services.relearn import make_learner, rebuild
 from modstream.settings import Settings
 

@@ -19,7 +19,7 @@ from modstream.models.serving.loader import load_version
 from modstream.processors.learn.atomic_update import AnyLearningRuntime
 from modstream.processors.learn.counts import LearnerCounts
 from modstream.processors.learn.learner import Learner
-from modstream.registry.access import load_trust
+from modstream.registry.trust import load_trust
 from modstream.settings import Settings
 
 BATCH_RECORDS = 1000

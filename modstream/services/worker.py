@@ -36,8 +36,9 @@ from modstream.processors.predict.sealed_letters import SealedLetters
 from modstream.processors.predict.settings import InferenceSettings
 from modstream.processors.predict.stream_features import FindFeatures, no_features
 from modstream.processors.predict.version_markers import VersionMarkers
-from modstream.registry.access import load_trust, open_registry, wait_for_model
+from modstream.registry.access import open_registry, wait_for_model
 from modstream.registry.conformal import ThresholdFollower
+from modstream.registry.trust import load_trust
 from modstream.services.group_probe import GroupProbe
 from modstream.services.route_models import describe_problems, is_settled
 from modstream.services.worker_hooks import HookList, WorkerHooks, WorkerStats
@@ -173,14 +174,14 @@ def run_worker(
             not exist; `modstream topics create` creates it.
     """
     topics, log = settings.topics(), structlog.get_logger(__name__)
-    stats = WorkerStats()
+    stats, trust = WorkerStats(), load_trust(settings)
     measured = metrics.add(PrometheusHooks())
     hook = HookList([stats, *((measured,) if metrics.is_on else ()), *hooks])
     with (
         open_registry(settings) as registry,
         TrialProcess(settings.model_cache.trial_limits) as trials,
         ModelCache(
-            *(registry, load_trust(settings), settings.model_cache),
+            *(registry, trust, settings.model_cache),
             on_swap=hook.on_swap,
             trials=trials,
             check=settings.personal.require,
@@ -230,7 +231,13 @@ def run_worker(
             problems=partial(describe_problems, models),
             journal=journal,
         )
-        log.info("worker ready", stream=topics.stream, models=settings.models, instance=instance)
+        log.info(
+            "worker ready",
+            stream=topics.stream,
+            models=settings.models,
+            instance=instance,
+            signatures="not checked" if trust.is_unrestricted else "checked",
+        )
         try:
             timeout = settings.stall_timeout
             with relaxed_gc(), journal, watchdog, NativeFaultHandler(timeout, journal.report):

@@ -26,7 +26,8 @@ from modstream.models.serving.loader import load_version
 from modstream.process.supervisor import Supervisor
 from modstream.processors.join.settings import JoinerSettings
 from modstream.processors.learn.publish_throttle import PublishSettings
-from modstream.registry.access import load_trust, open_registry
+from modstream.registry.access import open_registry
+from modstream.registry.trust import load_trust
 from modstream.settings import load_settings
 from tests.faults.expected_results import actual_join, expected_join, learn_uninterrupted
 from tests.faults.harness import QUICK_BACKOFF, wait_until

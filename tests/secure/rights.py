@@ -3,6 +3,7 @@
 import redis
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -11,7 +12,7 @@ from confluent_kafka.admin import (
 )
 
 from modstream.rights.formats import redis_rules
-from modstream.rights.rights import RedisRights, Rights
+from modstream.rights.rights import KafkaRight, RedisRights, Rights
 
 KINDS = {
     "topic": ResourceType.TOPIC,
@@ -45,6 +46,23 @@ def grant(owner, user, rights: Rights):
         for one in right.operations
     ]
     _create(owner, rules)
+
+
+def revoke(owner, user, right: KafkaRight):
+    """Take a right from a user, as the owner of the cluster."""
+    rules = [
+        _rule(user, KINDS[right.kind], right.name, OPERATIONS[one], is_prefix=right.is_prefix)
+        for one in right.operations
+    ]
+    filters = [
+        AclBindingFilter(
+            *(rule.restype, rule.name, rule.resource_pattern_type, rule.principal),
+            *(rule.host, rule.operation, rule.permission_type),
+        )
+        for rule in rules
+    ]
+    for future in AdminClient({"bootstrap.servers": owner}).delete_acls(filters).values():
+        assert future.result(10)
 
 
 def grant_redis(owner: redis.Redis, user, password, rights: RedisRights | None):

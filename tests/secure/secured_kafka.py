@@ -72,6 +72,8 @@ class SecuredKafka(EmbeddedKafka):
                 f"{prefix}.oauthbearer.sasl.jaas.config": (
                     f"{LOGIN}.oauthbearer.OAuthBearerLoginModule required;"
                 ),
+                # A connection ends unless its client shows a new token in time (KIP-368).
+                f"{prefix}.oauthbearer.connections.max.reauth.ms": 3_600_000,
                 f"{prefix}.oauthbearer.sasl.server.callback.handler.class": (
                     f"{LOGIN}.oauthbearer.OAuthBearerValidatorCallbackHandler"
                 ),

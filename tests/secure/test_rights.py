@@ -31,13 +31,14 @@ from modstream.broker.wire.records import ProducerRecord
 from modstream.features.definitions import open_definitions
 from modstream.processors.conformal.settings import ServedSetSettings
 from modstream.redis_security import RedisSecurity
-from modstream.rights.rights import Role, rights_of
+from modstream.rights.check import DEEDS, require_rights
+from modstream.rights.rights import Rights, Role, rights_of
 from modstream.stack.embedded import EmbeddedRedis, EmbeddedServer
 from modstream.stack.embedded.ports import free_port
 from tests.journeys.conftest import TIMEOUT_SECONDS, open_system, with_route
 from tests.secure.conftest import PASSWORD
 from tests.secure.learned_model import ROWS, publish, wait_until_learned
-from tests.secure.rights import grant, grant_redis
+from tests.secure.rights import grant, grant_redis, revoke
 
 pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.long]
 
@@ -126,6 +127,69 @@ def test_every_role_does_its_work_with_its_rights(roles):
     assert asked.json()["model"] == "bugs"
     assert roles.denials() == set()
     assert [one.name for one in roles.opened.supervisor.status() if one.restarts] == []
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        role if role is Role.JOINER else pytest.param(role, marks=pytest.mark.thorough)
+        for role in (*SERVICES, Role.GATEWAY, Role.DASHBOARD)
+    ],
+)
+def test_each_right_that_a_service_lacks_is_named_before_it_begins(roles, role):
+    roles.login(Role.OPERATOR).create_topics()
+    settings = roles.login(role).settings
+    for right in rights_of(role, settings).kafka:
+        if right.kind == "transactional-id":
+            continue
+        revoke(roles.secured.owner, role, right)
+        assert right.name in eventually_missing(settings, role)
+        grant(roles.secured.owner, role, Rights((right,), None))
+        eventually_permitted(settings, role)
+
+
+@pytest.mark.parametrize("right", ["group", "topic"])
+def test_a_joiner_without_a_right_ends_with_the_cause(roles, right):
+    roles.login(Role.OPERATOR).create_topics()
+    system = roles.login(Role.JOINER)
+    lost = next(one for one in rights_of(Role.JOINER, system.settings).kafka if one.kind == right)
+    revoke(roles.secured.owner, Role.JOINER, lost)
+    eventually_missing(system.settings, Role.JOINER)
+    started = monotonic()
+
+    done = system.run("joiner")
+
+    grant(roles.secured.owner, Role.JOINER, Rights((lost,), None))
+    eventually_permitted(system.settings, Role.JOINER)
+    assert done.returncode == 1
+    assert monotonic() - started < 10
+    assert f"Kafka does not permit this login to {DEEDS[right, 'Read'].format(lost.name)}" in (
+        done.stderr
+    )
+    assert "`modstream acls`" in done.stderr
+
+
+def eventually_missing(settings, role):
+    """Wait until the brokers know that a right was taken; return the sentence that names it."""
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while monotonic() < deadline:
+        try:
+            require_rights(settings, role, 10)
+        except RightMissing as error:
+            return str(error)
+        sleep(0.05)
+    raise AssertionError("no right is missing")
+
+
+def eventually_permitted(settings, role):
+    """Wait until the brokers know that a right was granted."""
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while True:
+        try:
+            return require_rights(settings, role, 10)
+        except RightMissing:
+            assert monotonic() < deadline
+        sleep(0.05)
 
 
 def ask(url):

@@ -5,11 +5,10 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+from time import time
 from urllib.parse import parse_qs
 
 from tests.producers.gateway.issuer import Issuer, serve
-
-LIFE_S = 600
 
 
 class TokenIssuer(Issuer):
@@ -18,7 +17,7 @@ class TokenIssuer(Issuer):
     def __init__(self, url: str, secrets: Mapping[str, str]) -> None:
         super().__init__(url)
         self.keys = self.keys[:1]  # RSA, which every version of Kafka verifies.
-        self.secrets, self.issued = secrets, 0
+        self.secrets, self.issued, self.life_s = secrets, 0, 600
 
     def answer(self, login: str, form: dict[str, list[str]]) -> dict | None:
         """Return the answer to a request for a token; None if the client is not known."""
@@ -28,8 +27,8 @@ class TokenIssuer(Issuer):
         if not is_known or form.get("grant_type") != ["client_credentials"]:
             return None
         self.issued += 1
-        token = self.token(aud="kafka", sub=name)
-        return {"access_token": token, "token_type": "Bearer", "expires_in": LIFE_S}
+        token = self.token(aud="kafka", sub=name, exp=int(time()) + self.life_s)
+        return {"access_token": token, "token_type": "Bearer", "expires_in": self.life_s}
 
 
 @contextmanager

@@ -1,10 +1,12 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
 
-from modstream.models.errors import UntrustedModel
+from modstream.models.errors import UnreadableKey, UntrustedModel
 from modstream.models.schema.card import ModelCard
 from modstream.models.schema.input_schema import InputSchema
+from modstream.models.security.alias_move import SignedMove
 from modstream.models.security.signing import SigningKey, Trust
 
 CARD = ModelCard(
@@ -100,5 +102,58 @@ def test_a_key_file_is_never_overwritten(tmp_path):
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not base64!"])
 def test_an_invalid_public_key_is_rejected(key):
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(UnreadableKey, match="it is not an Ed25519 key in base64"):
         Trust([key])
+
+
+@pytest.mark.parametrize("content", [None, "", "AAAA", "not base64!", "ü"])
+def test_an_unusable_key_file_is_named(tmp_path, content):
+    path = tmp_path / "signing.key"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(UnreadableKey, match=re.escape(str(path))):
+        SigningKey.load(path)
+
+
+def test_a_card_is_trusted_in_the_installation_that_it_was_signed_for():
+    key = SigningKey.generate("staging.modstream")
+    signed = key.sign(CARD)
+
+    Trust([key.public_key], "staging.modstream").verify(signed)
+    with pytest.raises(UntrustedModel, match=r"for the installation 'staging\.modstream'"):
+        Trust([key.public_key], "modstream").verify(signed)
+    renamed = signed.model_copy(update={"installation": "modstream"})
+    with pytest.raises(UntrustedModel, match="no trusted key"):
+        Trust([key.public_key], "modstream").verify(renamed)
+
+
+def test_a_card_that_names_no_installation_is_not_trusted_in_one():
+    key = SigningKey.generate()
+
+    with pytest.raises(UntrustedModel, match="it was signed for no installation"):
+        Trust([key.public_key], "modstream").verify(key.sign(CARD))
+
+
+def test_a_signed_move_is_that_of_one_alias():
+    key = SigningKey.generate("modstream")
+    trust = Trust([key.public_key], "modstream")
+    move = key.sign_move("flights", "champion", 3, sequence=7)
+
+    assert trust.move_problem(move, "flights", "champion") is None
+    assert SignedMove.parse(move.model_dump_json()) == move
+    assert "is that of 'champion' of flights" in trust.move_problem(move, "flights", "beta")
+    assert "is that of 'champion' of flights" in trust.move_problem(move, "other", "champion")
+    assert trust.move_problem(None, "flights", "champion") == "it is not signed"
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 4}, {"sequence": 8}, {"installation": "other"}, {"signature": ""}]
+)
+def test_a_move_changed_after_signing_is_not_trusted(change):
+    key = SigningKey.generate("modstream")
+    move = key.sign_move("flights", "champion", 3, sequence=7).model_copy(update=change)
+
+    problem = Trust([key.public_key], "modstream").move_problem(move, "flights", "champion")
+
+    assert problem == "no trusted key has signed this content"
