@@ -61,7 +61,8 @@ def revoke(owner, user, right: KafkaRight):
         )
         for rule in rules
     ]
-    for future in AdminClient({"bootstrap.servers": owner}).delete_acls(filters).values():
+    client = AdminClient({"bootstrap.servers": owner})
+    for future in client.delete_acls(filters).values():
         assert future.result(10)
 
 

@@ -1,6 +1,7 @@
 """A whole system whose Kafka and Redis ask every process who it is."""
 
 import uuid
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +12,12 @@ from tests.secure.conftest import PASSWORD, USER
 from tests.secure.learned_model import ROWS, publish, wait_until_learned
 from tests.secure.rights import allow_everything
 
+CANARY = PASSWORD.partition(":")[0]
+"""A part of each password that is the same in a URL."""
+SHOWING_COMMANDS = (
+    *("config", "doctor", "acls bugs --json", "asyncapi", "topics list"),
+    *("models list", "models show bugs --json", "report", "dlq list --json"),
+)
 pytestmark = [pytest.mark.real, pytest.mark.journey, pytest.mark.long]
 
 
@@ -30,6 +37,7 @@ def test_requests_are_answered_and_labels_learned(secured, closed_redis, tmp_pat
             update={
                 "kafka_security": secured.security(mechanism, tls=tls),
                 "redis_security": RedisSecurity(username=USER, password=SecretStr(PASSWORD)),
+                "log_level": "debug",
             }
         )
         system = with_route(opened, "bugs", stream="bugs")
@@ -44,8 +52,24 @@ def test_requests_are_answered_and_labels_learned(secured, closed_redis, tmp_pat
             client.label(one, row["x0"] > 0, 1000)
         client.flush()
         wait_until_learned(system)
+        printed = "".join(
+            "".join(map(str, system.run(*command.split()))) for command in SHOWING_COMMANDS
+        )
+        started = Path("/proc").glob("[0-9]*/cmdline")
+        commands = b"".join(filter(None, map(read_if_there, started)))
 
     assert {answer.version for answer in answers} == {1}
-    logs = "".join(path.read_text() for path in tmp_path.rglob("*.log"))
-    assert PASSWORD not in logs
-    assert "Traceback" not in logs
+    assert CANARY not in printed
+    assert CANARY.encode() not in commands
+    assert b"modstream" in commands
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in written if CANARY.encode() in path.read_bytes()] == []
+    assert "Traceback" not in "".join(path.read_text() for path in tmp_path.rglob("*.log"))
+
+
+def read_if_there(path):
+    """Return the content of a file of a process, which may have ended meanwhile."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
