@@ -176,6 +176,10 @@ MODELS = {
         "modstream.cli.signing:sign",
         "Sign versions and aliases again, as after a change of keys.",
     ),
+    "bundle": LazyCommand(
+        "modstream.cli.bundle:bundle",
+        "Write a version with its bill of materials and a signature.",
+    ),
     "generate-key": LazyCommand(
         "modstream.cli.signing:generate_key", "Create a key that signs models."
     ),
