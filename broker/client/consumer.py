@@ -24,7 +24,15 @@ from modstream.broker.wire.records import (
     first_offsets,
 )
 
-IGNORED_ERRORS = frozenset({KafkaError._PARTITION_EOF, KafkaError._MAX_POLL_EXCEEDED})
+IGNORED_ERRORS = frozenset(
+    {
+        KafkaError._PARTITION_EOF,
+        KafkaError._MAX_POLL_EXCEEDED,
+        # The login was accepted at the start. While a password or a token is replaced, the client
+        # tries again, as when a broker is away.
+        KafkaError._AUTHENTICATION,
+    }
+)
 
 
 class GroupConsumer:

@@ -11,6 +11,8 @@ from modstream.broker.client.connection import Connection, client_config
 
 DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 
+TIMEOUT_S = 10.0
+
 Operations = frozenset[str]
 """Kafka's names of operations, such as DescribeConfigs."""
 
@@ -55,6 +57,12 @@ def group_permissions(
     return _permissions(connection, describe) if groups else {}
 
 
+def may_write(connection: Connection, topic: str) -> bool:
+    """Return whether this login may write a topic; true if the brokers do not say."""
+    operations = topic_permissions(connection, [topic], TIMEOUT_S).get(topic)
+    return operations is None or "Write" in operations
+
+
 def _permissions(
     connection: Connection, describe: Callable[[AdminClient], Mapping[str, Future[Described]]]
 ) -> Mapping[str, Operations]:
@@ -67,7 +75,7 @@ def _permissions(
             if error.args[0].code() in DENIED:
                 found[name] = Operations()
         else:
-            if operations is not None:
+            if operations:  # A login without any operation is refused instead.
                 found[name] = Operations(map(_kafka_name, operations))
     return found
 

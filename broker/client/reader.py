@@ -56,7 +56,10 @@ class Reader:
             **reader_config(connection, "modstream", committed=committed),
             **({"group.id": group} if group else {}),
         }
-        self._ignored = () if group else (KafkaError.GROUP_AUTHORIZATION_FAILED,)
+        # A login that was accepted at the start is tried again, as when a broker is away.
+        self._ignored = {KafkaError._AUTHENTICATION}
+        if not group:
+            self._ignored.add(KafkaError.GROUP_AUTHORIZATION_FAILED)
         self._consumer = Consumer(self._config)
         self._skipper = OffsetSkipper(connection)
         try:

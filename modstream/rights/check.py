@@ -4,7 +4,7 @@ A right that is missing shows late otherwise, and not always by its name: a cons
 right to its group waits, and one without the right to write dead letters works until the first.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modstream.broker.client.permissions import Operations, group_permissions, topic_permissions
 from modstream.broker.errors import RightMissing
@@ -25,7 +25,7 @@ DEEDS: Mapping[tuple[Kind, str], str] = {
 
 
 def require_rights(settings: Settings, role: Role, timeout_seconds: float) -> None:
-    """Check that the brokers permit what a role does with topics and consumer groups.
+    """Check that the brokers permit what a role must do with topics and consumer groups.
 
     Topics that do not exist, and brokers that do not say, are passed over. Rights of transactional
     ids cannot be asked for; a producer without one fails when it starts.
@@ -33,7 +33,7 @@ def require_rights(settings: Settings, role: Role, timeout_seconds: float) -> No
     Raises:
         RightMissing: rights are missing; the message names all of them.
     """
-    wanted = rights_of(role, settings).kafka
+    wanted = [right for right in rights_of(role, settings).kafka if not right.is_optional]
     topics = {right.name for right in wanted if right.kind == "topic" and not right.is_prefix}
     # A prefix is a name that begins with itself, so it stands for all groups that it covers.
     groups = {right.name for right in wanted if right.kind == "group"}
@@ -47,7 +47,7 @@ def require_rights(settings: Settings, role: Role, timeout_seconds: float) -> No
 
 
 def _missing(
-    wanted: tuple[KafkaRight, ...], permitted: Mapping[Kind, Mapping[str, Operations]]
+    wanted: Sequence[KafkaRight], permitted: Mapping[Kind, Mapping[str, Operations]]
 ) -> Iterator[str]:
     for right in wanted:
         operations = permitted.get(right.kind, {}).get(right.name)

@@ -41,12 +41,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KafkaRight:
-    """What may be done with a resource of Kafka, or with all whose names begin with `name`."""
+    """What may be done with a resource of Kafka, or with all whose names begin with `name`.
+
+    A role does its work without an optional right, but for a part that it reports as missing.
+    """
 
     kind: Kind
     name: str
     operations: tuple[Operation, ...]
     is_prefix: bool = False
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,9 @@ def _changelog(topics: Topics) -> str:
 def _joiner(settings: Settings) -> Iterator[KafkaRight]:
     topics = settings.topics()
     yield from _reads(topics.predictions)
+    yield from _reads(topics.labels)
     # Labels that were sent to another partition than their prediction are forwarded to it.
-    yield KafkaRight("topic", topics.labels, ("Read", "Write", "DescribeConfigs"))
+    yield KafkaRight("topic", topics.labels, ("Write", "DescribeConfigs"), is_optional=True)
     yield from _measured_writes(topics.feedback, topics.unjoined, topics.metrics, topics.dlq)
     yield KafkaRight("topic", _changelog(topics), ("Read", "Write", "Create"))
     yield _member(topics.group("joiner"))

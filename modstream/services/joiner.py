@@ -9,8 +9,8 @@ from typing import Self
 import structlog
 
 from modstream.broker.client.admin import Admin
+from modstream.broker.client.permissions import may_write
 from modstream.broker.client.topic_limits import read_record_limits
-from modstream.broker.client.topic_permissions import may_write
 from modstream.broker.loop.crash_journal import JOURNAL_FOLDER, CrashJournal
 from modstream.broker.wire.record_limits import RecordLimits
 from modstream.process.activity import ActivityLog

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.connection import Connection
-from modstream.broker.client.topic_permissions import may_write
+from modstream.broker.client.permissions import may_write
 from modstream.broker.wire.topics import TopicSpec
 from modstream.stack.embedded import EmbeddedKafka, EmbeddedServer
 
