@@ -179,7 +179,7 @@ def test_the_joiner_does_not_reach_redis():
     policy = of_kind(render({}), "NetworkPolicy")["demo-modstream-redis"]["spec"]
 
     (expression,) = policy["podSelector"]["matchExpressions"]
-    assert sorted(expression["values"]) == ["dashboard", "gateway", "learner", "worker"]
+    assert sorted(expression["values"]) == ["gateway", "learner", "worker"]
 
 
 def test_everything_else_is_denied():

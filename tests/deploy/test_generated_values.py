@@ -8,9 +8,9 @@ import helm_python
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis_jsonschema import from_schema
 
 from tests.deploy.chart import CHART, VERSIONS, problems, render
+from tests.deploy.schema_values import permitted
 from tests.deploy.value_sets import ROLES, VALUE_SETS
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -22,7 +22,7 @@ WRONG = ({"wrong": 1}, ["wrong", 3.5], -1.5)
 
 def section(name):
     """Return a strategy of the values of a section."""
-    return from_schema({**SCHEMA["properties"][name], "definitions": SCHEMA["definitions"]})
+    return permitted(SCHEMA["properties"][name], SCHEMA["definitions"])
 
 
 def leaves(values, path=()):

@@ -80,6 +80,9 @@ MODSTREAM_REDIS_SECURITY__KEY_FILE: {{ $folder }}/redis/tls.key
 {{- if and $values.signing.secret (has .role (list "learner" "retrainer")) }}
 MODSTREAM_SIGNING_KEY: {{ $folder }}/signing/key
 {{- end }}
+{{- if and $values.gateway.apiKeysSecret (has .role (list "gateway" "dashboard")) }}
+MODSTREAM_GATEWAY__API_KEYS: {{ $folder }}/gateway/keys.json
+{{- end }}
 {{- end -}}
 
 {{/* The sources of the volume that has a role's Secrets. */}}
@@ -88,7 +91,7 @@ MODSTREAM_SIGNING_KEY: {{ $folder }}/signing/key
 {{- $login := include "modstream.kafkaLogin" (merge (dict "key" "secret") .) -}}
 {{- if $values.kafka.mechanism }}
 - secret:
-    name: {{ $login }}
+    name: {{ $login | quote }}
     items:
       - key: {{ $values.kafka.passwordKey | quote }}
         path: kafka/password
@@ -96,14 +99,14 @@ MODSTREAM_SIGNING_KEY: {{ $folder }}/signing/key
 {{- if $values.kafka.tls.enabled }}
 {{- with $values.kafka.tls.caSecret }}
 - secret:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
       - key: {{ $values.kafka.tls.caKey | quote }}
         path: kafka/ca.crt
 {{- end }}
 {{- if $values.kafka.tls.clientCertificate }}
 - secret:
-    name: {{ $login }}
+    name: {{ $login | quote }}
     items:
       - key: {{ $values.kafka.tls.certificateKey | quote }}
         path: kafka/user.crt
@@ -118,7 +121,7 @@ MODSTREAM_SIGNING_KEY: {{ $folder }}/signing/key
 {{- if include "modstream.usesRedis" . }}
 {{- with include "modstream.redisLogin" (merge (dict "key" "secret") .) }}
 - secret:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
       - key: {{ $values.redis.passwordKey | quote }}
         path: redis/password
@@ -126,14 +129,14 @@ MODSTREAM_SIGNING_KEY: {{ $folder }}/signing/key
 {{- if $values.redis.tls.enabled }}
 {{- with $values.redis.tls.caSecret }}
 - secret:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
       - key: {{ $values.redis.tls.caKey | quote }}
         path: redis/ca.crt
 {{- end }}
 {{- with $values.redis.tls.certificateSecret }}
 - secret:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
       - key: tls.crt
         path: redis/tls.crt
@@ -144,7 +147,7 @@ MODSTREAM_SIGNING_KEY: {{ $folder }}/signing/key
 {{- end }}
 {{- if and $values.signing.secret (has .role (list "learner" "retrainer")) }}
 - secret:
-    name: {{ $values.signing.secret }}
+    name: {{ $values.signing.secret | quote }}
     items:
       - key: {{ $values.signing.key | quote }}
         path: signing/key
@@ -152,16 +155,18 @@ MODSTREAM_SIGNING_KEY: {{ $folder }}/signing/key
 {{- if eq .role "gateway" }}
 {{- with $values.gateway.tlsSecret }}
 - secret:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
       - key: tls.crt
         path: gateway/tls.crt
       - key: tls.key
         path: gateway/tls.key
 {{- end }}
+{{- end }}
+{{- if has .role (list "gateway" "dashboard") }}
 {{- with $values.gateway.apiKeysSecret }}
 - secret:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
       - key: {{ $values.gateway.apiKeysKey | quote }}
         path: gateway/keys.json

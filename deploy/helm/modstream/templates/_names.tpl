@@ -16,14 +16,14 @@ pods has this name and a hash, which must fit into 63 characters. */}}
 
 {{- define "modstream.selector" -}}
 app.kubernetes.io/name: modstream
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "modstream.labels" -}}
 {{ include "modstream.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
 
 {{/* The labels of a role's objects. Takes root and role. */}}

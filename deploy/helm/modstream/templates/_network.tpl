@@ -4,7 +4,7 @@
 {{- if .namespace }}
 - namespaceSelector:
     matchLabels:
-      kubernetes.io/metadata.name: {{ .namespace }}
+      kubernetes.io/metadata.name: {{ .namespace | quote }}
   {{- with .podLabels }}
   podSelector:
     matchLabels:
@@ -12,7 +12,7 @@
   {{- end }}
 {{- else }}
 - ipBlock:
-    cidr: {{ .cidr }}
+    cidr: {{ .cidr | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}

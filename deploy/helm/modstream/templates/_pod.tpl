@@ -17,17 +17,17 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ include "modstream.serviceAccount" .root }}
+  serviceAccountName: {{ include "modstream.serviceAccount" .root | quote }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
   {{- with $values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with .root.Values.imagePullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
     {{- end }}
   {{- end }}
   securityContext:
@@ -49,9 +49,9 @@ spec:
   {{- with .root.Values.topologySpread }}
   topologySpreadConstraints:
     {{- range . }}
-    - topologyKey: {{ .topologyKey }}
+    - topologyKey: {{ .topologyKey | quote }}
       maxSkew: {{ .maxSkew }}
-      whenUnsatisfiable: {{ .whenUnsatisfiable }}
+      whenUnsatisfiable: {{ .whenUnsatisfiable | quote }}
       labelSelector:
         matchLabels:
           {{- include "modstream.roleSelector" $ | nindent 10 }}
@@ -64,14 +64,14 @@ spec:
       args: {{ .args | toJson }}
       envFrom:
         - configMapRef:
-            name: {{ include "modstream.fullname" .root }}
+            name: {{ include "modstream.fullname" .root | quote }}
       env:
         - name: POD_NAME
           valueFrom:
             fieldRef:
               fieldPath: metadata.name
         - name: HOME
-          value: {{ $home }}
+          value: {{ $home | quote }}
         - name: MODSTREAM_HOME
           value: {{ $home }}/.modstream
         - name: MODSTREAM_LOG_FORMAT
@@ -87,13 +87,13 @@ spec:
         {{- end }}
         {{- $login := include "modstream.loginVariables" . | fromYaml }}
         {{- range $name, $value := merge (default dict .variables) $login }}
-        - name: {{ $name }}
+        - name: {{ $name | quote }}
           value: {{ $value | quote }}
         {{- end }}
       {{- if or .ports .root.Values.metrics.enabled }}
       ports:
         {{- range $name, $port := .ports }}
-        - name: {{ $name }}
+        - name: {{ $name | quote }}
           containerPort: {{ $port }}
         {{- end }}
         {{- if .root.Values.metrics.enabled }}
@@ -122,11 +122,11 @@ spec:
   volumes:
     - name: tmp
       emptyDir:
-        sizeLimit: {{ $values.tmpSize }}
+        sizeLimit: {{ $values.tmpSize | quote }}
     {{- if not (dig "persistence" "enabled" false $values) }}
     - name: home
       emptyDir:
-        sizeLimit: {{ $values.homeSize }}
+        sizeLimit: {{ $values.homeSize | quote }}
     {{- end }}
     {{- if $secrets }}
     - name: secrets
@@ -176,13 +176,13 @@ lifecycle:
 
 {{- define "modstream.httpGet" -}}
 httpGet:
-  path: {{ .path }}
+  path: {{ .path | quote }}
   port: http
   scheme: {{ .scheme }}
   {{- with .host }}
   httpHeaders:
     - name: Host
-      value: {{ . }}
+      value: {{ . | quote }}
   {{- end }}
 {{- end -}}
 
@@ -216,11 +216,11 @@ spec:
       spec:
         accessModes: [ReadWriteOnce]
         {{- with $values.persistence.storageClassName }}
-        storageClassName: {{ . }}
+        storageClassName: {{ . | quote }}
         {{- end }}
         resources:
           requests:
-            storage: {{ $values.persistence.size }}
+            storage: {{ $values.persistence.size | quote }}
   {{- end }}
 {{- end -}}
 
