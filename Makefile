@@ -34,7 +34,7 @@ NO_GO = Go is missing, which builds the OpenTelemetry Collector: install it (go.
 NO_CHROMIUM = Chromium is missing: install it (Debian: apt-get install chromium) and run the command again
 NO_PACKAGES = the packages could not be installed: make sure that this machine can reach the package registry, and run the command again
 
-.PHONY: help demo demo-full up test faults thorough hostile secure zoo languages clients browser screenshots vendor telemetry docs docs-test wheel schemas stubs bench check coverage format unit all-unit lint clean
+.PHONY: help demo demo-full up test faults thorough hostile secure zoo languages clients browser screenshots vendor telemetry docs docs-test wheel schemas chart stubs bench check coverage format unit all-unit lint clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,7 +59,7 @@ faults: $(READY) ## Run the fault tests with ten times the faults; TIMES=3 chang
 	$(FAULT_TESTS) --times $(TIMES) $(CLUSTER_FAULTS)
 
 thorough: $(READY) ## Run the longer forms of tests that neither `make test` nor `make faults` runs.
-	@$(BIN)/uv pip install -q --python $(BIN)/python --group ray
+	@$(BIN)/uv pip install -q --python $(BIN)/python --group ray --group charts
 	$(BIN)/pytest -q -m "thorough and not fault"
 
 hostile: $(READY) ## Send 200,000 hostile records through a real system; RECORDS=5000 changes the number.
@@ -113,6 +113,9 @@ wheel: docs ## Build a wheel that contains the documentation, in dist/.
 schemas: $(READY) ## Write the JSON Schemas of all messages and the AsyncAPI document to schemas/.
 	$(BIN)/python -m modstream.broker.wire.json_schemas schemas
 	$(BIN)/python -m modstream.broker.wire.asyncapi schemas/asyncapi.json
+
+chart: $(READY) ## Write the tables and the schema of settings that the Helm chart has from the code.
+	$(BIN)/python -m modstream.rights.chart_tables deploy/helm/modstream
 
 stubs: $(READY) ## Generate the stubs of the gateway's gRPC services from their .proto files.
 	$(BIN)/uv run -q --isolated --no-project $(STUB_TOOLS) python -m grpc_tools.protoc -I . \

@@ -12,6 +12,7 @@ A block is fenced, and its first word is its language. What is behind that decid
     toml settings        read as a `modstream.toml`
     toml pipeline        read as the definition of a pipeline
     toml features        read as a `features.toml`
+    yaml values          given to the Helm chart, which is rendered with them
     text                 no code: a formula, an output, a layout of files
 
 A block of another kind, or an indented one, fails `test_blocks.py`.
@@ -28,7 +29,7 @@ FENCE = re.compile(
 )
 INDENTED = re.compile(r"(?:\A|\n)[ \t]*\n(?: {4}|\t)[^\n]*")
 NOT_RUN = "not-run:"
-LANGUAGES = {"bash", "console", "json", "python", "text", "toml"}
+LANGUAGES = {"bash", "console", "json", "python", "text", "toml", "yaml"}
 ELSEWHERE = {
     "docs/first-hour.md": "tests/journeys/test_first_hour.py",
     "docs/gateway-clients.md": "tests/gateway_clients/documented_clients.py",
@@ -89,6 +90,8 @@ def fault_of(block):
         return "`not-run:` needs a reason"
     if block.language == "toml" and block.words not in {"settings", "pipeline", "features"}:
         return "say `toml settings`, `toml pipeline` or `toml features`"
+    if block.language == "yaml" and block.words != "values":
+        return "say `yaml values`"
     if block.language == "bash" and block.page not in ELSEWHERE:
         return "use `console`, with `$ ` before commands"
     if block.language == "text" and COMMAND.search(block.text):

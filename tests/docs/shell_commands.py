@@ -17,6 +17,8 @@ FOREIGN = {
     "curl",
     "pip",
     "docker",
+    "helm",
+    "kubectl",
     "aws",
     "cat",
     "prometheus",

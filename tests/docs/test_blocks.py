@@ -6,6 +6,7 @@ import tomllib
 from itertools import chain
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from modstream.broker.wire.json_schemas import json_schema
@@ -86,3 +87,11 @@ def test_toml_is_valid(block, tmp_path, monkeypatch):
         PipelineDefinition.model_validate(tomllib.loads(block.text))
     elif block.words == "features":
         assert parse_features(block.text.encode(), str(block)).names
+
+
+@pytest.mark.parametrize("block", of("yaml"), ids=str)
+def test_values_of_the_chart_are_taken(block):
+    pytest.importorskip("helm_python", reason="no release for this Python")
+    from tests.deploy.chart import problems, render  # noqa: PLC0415 - it imports Helm
+
+    assert problems(render(yaml.safe_load(block.text)), "1.37") == []
