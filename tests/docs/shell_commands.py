@@ -18,6 +18,8 @@ FOREIGN = {
     "pip",
     "docker",
     "helm",
+    "model_signing",
+    "openssl",
     "kubectl",
     "aws",
     "cat",
