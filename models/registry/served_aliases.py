@@ -42,7 +42,10 @@ class ServedAliases:
             newest = SignedMove(
                 installation="", model=name, alias=alias, version=version, sequence=0
             )
-        if newest.version == version and self.get(name, alias) != newest:
+        stored = self.get(name, alias)
+        # Several processes share the folder, and one of them may be behind.
+        is_later = stored is None or stored.sequence <= newest.sequence
+        if newest.version == version and stored != newest and is_later:
             self._put(newest)
 
     def _put(self, move: SignedMove) -> None:

@@ -7,6 +7,7 @@ from modstream.models.registry.connection import RegistrySettings
 from modstream.models.registry.errors import ModelNotFound, SigningKeyMissing, UntrustedAlias
 from modstream.models.registry.keys import RegistryKeys
 from modstream.models.registry.registry import Registry
+from modstream.models.registry.served_aliases import ServedAliases
 from modstream.models.security.signing import SigningKey, Trust
 from tests.models.constant_model import publish_constant
 
@@ -115,6 +116,17 @@ def test_a_process_that_starts_knows_what_its_machine_has_served(
         started.resolve(NAME)
     card, _ = started.last_served(NAME, "champion")
     assert card.version == 2
+
+
+def test_a_process_that_is_behind_does_not_replace_a_later_record(tmp_path):
+    served = ServedAliases(tmp_path)
+    key = SigningKey.generate("here")
+    earlier, later = (key.sign_move(NAME, "champion", 2, sequence) for sequence in (7, 8))
+
+    served.record(later, NAME, "champion", 2)
+    served.record(earlier, NAME, "champion", 2)
+
+    assert served.get(NAME, "champion") == later
 
 
 def test_the_move_of_another_alias_or_installation_is_not_followed(
