@@ -44,7 +44,7 @@ class ServedAliases:
             )
         stored = self.get(name, alias)
         # Several processes share the folder, and one of them may be behind.
-        is_later = stored is None or stored.sequence <= newest.sequence
+        is_later = stored is None or not newest.signature or stored.sequence <= newest.sequence
         if newest.version == version and stored != newest and is_later:
             self._put(newest)
 
