@@ -7,8 +7,12 @@ ROLES = (
 KAFKA_TLS = {"enabled": True, "caSecret": "kafka-ca"}
 EVERYTHING = {
     **{role: {"enabled": True} for role in ROLES},
-    "image": {"repository": "registry.example.org/modstream", "digest": "sha256:" + "ab" * 32},
-    "imagePullSecrets": ["registry"],
+    "image": {
+        "repository": "registry.example.org/modstream",
+        "digest": "sha256:" + "ab" * 32,
+        "user": 1000640000,
+    },
+    "imagePullSecrets": ["1"],
     "route": ["online", "frozen"],
     "prefix": "acme.",
     "settings": {
