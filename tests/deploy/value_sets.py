@@ -60,8 +60,13 @@ EVERYTHING = {
         "podAnnotations": {"example.org/team": "ml"},
         "podLabels": {"team": "ml"},
     },
-    "gateway": {"tlsSecret": "gateway-tls", "apiKeysSecret": "keys", "replicas": 3},
-    "dashboard": {"origin": "https://models.example.org"},
+    "gateway": {
+        "enabled": True,
+        "tlsSecret": "gateway-tls",
+        "apiKeysSecret": "keys",
+        "replicas": 3,
+    },
+    "dashboard": {"enabled": True, "origin": "https://models.example.org"},
 }
 SCRAM = {"kafka": {"mechanism": "SCRAM-SHA-256", "username": "flights", "secret": "kafka"}}
 MUTUAL_TLS = {
