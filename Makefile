@@ -59,7 +59,7 @@ faults: $(READY) ## Run the fault tests with ten times the faults; TIMES=3 chang
 	$(FAULT_TESTS) --times $(TIMES) $(CLUSTER_FAULTS)
 
 thorough: $(READY) ## Run the longer forms of tests that neither `make test` nor `make faults` runs.
-	@$(BIN)/uv pip install -q --python $(BIN)/python --group ray --group charts
+	@$(BIN)/uv pip install -q --python $(BIN)/python --group ray
 	$(BIN)/pytest -q -m "thorough and not fault"
 
 hostile: $(READY) ## Send 200,000 hostile records through a real system; RECORDS=5000 changes the number.

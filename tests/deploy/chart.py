@@ -71,9 +71,19 @@ def problems(manifests, version):
         if group_of(one) not in CUSTOM:
             errors = _validator(version, one["kind"], one["apiVersion"]).iter_errors(one)
             found += [f"{where}: {error.json_path}: {error.message}" for error in errors]
+        found += [f"{where}: {number!r} is no integer" for number in floats(one)]
     keys = [(one["kind"], one["metadata"]["name"]) for one in manifests]
     found += [f"{key} occurs twice" for key in set(keys) if keys.count(key) > 1]
     return found
+
+
+def floats(value):
+    """Yield the numbers with an exponent: Helm prints 1000000 as 1e+06 unless told otherwise."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from floats(one)
 
 
 def pods(manifests):

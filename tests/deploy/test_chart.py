@@ -36,7 +36,7 @@ def test_each_version_takes_each_set(values, version):
 
 
 def test_a_wrong_manifest_would_be_found():
-    for change in ({"replicas": "two"}, {"replica": 2}):
+    for change in ({"replicas": "two"}, {"replica": 2}, {"minReadySeconds": 1e6}):
         manifests = render({})
         of_kind(manifests, "StatefulSet")["demo-modstream-worker"]["spec"] |= change
 
@@ -214,6 +214,12 @@ def test_probes_ask_what_exists():
     assert (gateway["path"], gateway["scheme"]) == ("/v2/health/ready", "HTTPS")
     dashboard = probes["demo-modstream-dashboard"]["readinessProbe"]["httpGet"]
     assert dashboard["httpHeaders"] == [{"name": "Host", "value": "models.example.org"}]
+
+
+def test_a_stream_may_be_without_workers():
+    worker = of_kind(render({"worker": {"replicas": 0}}), "StatefulSet")["demo-modstream-worker"]
+
+    assert worker["spec"]["replicas"] == 0
 
 
 def test_without_volume_claims_the_home_directory_is_temporary():

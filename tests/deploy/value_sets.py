@@ -7,8 +7,12 @@ ROLES = (
 KAFKA_TLS = {"enabled": True, "caSecret": "kafka-ca"}
 EVERYTHING = {
     **{role: {"enabled": True} for role in ROLES},
-    "image": {"repository": "registry.example.org/modstream", "digest": "sha256:" + "ab" * 32},
-    "imagePullSecrets": ["registry"],
+    "image": {
+        "repository": "registry.example.org/modstream",
+        "digest": "sha256:" + "ab" * 32,
+        "user": 1000640000,
+    },
+    "imagePullSecrets": ["1"],
     "route": ["online", "frozen"],
     "prefix": "acme.",
     "settings": {
@@ -56,8 +60,13 @@ EVERYTHING = {
         "podAnnotations": {"example.org/team": "ml"},
         "podLabels": {"team": "ml"},
     },
-    "gateway": {"tlsSecret": "gateway-tls", "apiKeysSecret": "keys", "replicas": 3},
-    "dashboard": {"origin": "https://models.example.org"},
+    "gateway": {
+        "enabled": True,
+        "tlsSecret": "gateway-tls",
+        "apiKeysSecret": "keys",
+        "replicas": 3,
+    },
+    "dashboard": {"enabled": True, "origin": "https://models.example.org"},
 }
 SCRAM = {"kafka": {"mechanism": "SCRAM-SHA-256", "username": "flights", "secret": "kafka"}}
 MUTUAL_TLS = {

@@ -10,7 +10,8 @@ from tests.journeys.console_blocks import Command, Reader, as_pattern, commands_
 @pytest.mark.parametrize(
     ("language", "words", "text", "part"),
     [
-        ("yaml", "", "a: 1\n", "no class for yaml"),
+        ("ini", "", "a = 1\n", "no class for ini"),
+        ("yaml", "", "a: 1\n", "say `yaml values`"),
         ("", "", "modstream up\n", "no class for no language"),
         ("bash", "", "modstream up\n", "use `console`"),
         ("text", "", "modstream up\n", "it has a command"),

@@ -32,9 +32,9 @@ spec:
   {{- end }}
   securityContext:
     runAsNonRoot: true
-    runAsUser: {{ .root.Values.image.user }}
-    runAsGroup: {{ .root.Values.image.group }}
-    fsGroup: {{ .root.Values.image.group }}
+    runAsUser: {{ int64 .root.Values.image.user }}
+    runAsGroup: {{ int64 .root.Values.image.group }}
+    fsGroup: {{ int64 .root.Values.image.group }}
     fsGroupChangePolicy: OnRootMismatch
     seccompProfile:
       type: RuntimeDefault
@@ -199,7 +199,7 @@ metadata:
 spec:
   serviceName: {{ include "modstream.fullname" .root }}-pods
   {{- if not .scaled }}
-  replicas: {{ default 1 $values.replicas }}
+  replicas: {{ dig "replicas" 1 $values }}
   {{- end }}
   podManagementPolicy: Parallel
   updateStrategy:
@@ -233,7 +233,7 @@ metadata:
   labels:
     {{- include "modstream.roleLabels" . | nindent 4 }}
 spec:
-  replicas: {{ default 1 (index .root.Values .role).replicas }}
+  replicas: {{ dig "replicas" 1 (index .root.Values .role) }}
   selector:
     matchLabels:
       {{- include "modstream.roleSelector" . | nindent 6 }}
