@@ -26,6 +26,7 @@ from modstream.operations.inference_log.log_folder import LogFolder
 from modstream.operations.inference_log.log_query import QueryResult, open_query
 from modstream.process.signals import stop_signals
 from modstream.settings import Settings, load_settings
+from modstream.terminal import escape_controls
 
 TABLE_ROWS = 1_000
 """Number of rows that a table shows; the other formats print all."""
@@ -204,8 +205,14 @@ def print_table(result: QueryResult) -> None:
 def print_csv(result: QueryResult) -> None:
     """Print a result as CSV with a header, as it is read."""
     writer = csv.writer(sys.stdout)
-    writer.writerow(result.columns)
-    writer.writerows(result.rows())
+    show = printable_cells if sys.stdout.isatty() else list
+    writer.writerow(show(result.columns))
+    writer.writerows(map(show, result.rows()))
+
+
+def printable_cells(row: Iterable[object]) -> list[object]:
+    """Return the cells of a row without characters that steer a terminal."""
+    return [escape_controls(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def print_array(result: QueryResult) -> None:
