@@ -27,7 +27,7 @@ class FakeTerminal(StringIO):
 
 
 def printed(action: Callable[[], object]) -> str:
-    """Return what an action prints on a wide terminal, on either output, without the styles of rich.
+    """Return what an action prints on a wide terminal, on either output, without rich's styles.
 
     The hostile text sets its colour by C1, so that it would remain.
     """
