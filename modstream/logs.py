@@ -7,6 +7,7 @@ from typing import TextIO
 import structlog
 
 from modstream.settings import Settings
+from modstream.terminal import escape_controls
 
 LIBRARY_LEVELS = {
     "faust": "WARNING",
@@ -25,10 +26,22 @@ services say themselves that Kafka does not answer."""
 
 def show_errors_only() -> None:
     """Show only errors of the libraries, so that a short command's own output is not disturbed."""
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_SafeFormatter("%(message)s"))
+    logging.basicConfig(level=logging.ERROR, handlers=[handler])
     # A command says itself that it has lost its broker, in one sentence.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S"),
+            structlog.processors.format_exc_info,
+            escape_event,
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()),
+        ],
+    )
 
 
 def configure(
@@ -50,8 +63,9 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     is_terminal = stream.isatty()
+    is_console = {"console": True, "auto": is_terminal}.get(settings.log_format, False)
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
-    if settings.log_format == "console" or (settings.log_format == "auto" and is_terminal):
+    if is_console:
         renderer = structlog.dev.ConsoleRenderer(colors=is_terminal, pad_event_to=0)
     structlog.configure(
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -70,7 +84,7 @@ def configure(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                *([_shorten] if isinstance(renderer, structlog.dev.ConsoleRenderer) else []),
+                *([_shorten, escape_event] if is_console else []),
                 renderer,
             ],
         )
@@ -80,6 +94,26 @@ def configure(
     root.setLevel((min_level or settings.log_level).upper())
     for name, level in (LIBRARY_LEVELS | (TERMINAL_LEVELS if is_terminal else {})).items():
         logging.getLogger(name).setLevel(level)
+
+
+def escape_event(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Escape what would steer the terminal in the texts of a log record, and in other values."""
+    return {escape_controls(str(name)): _escape(value) for name, value in event.items()}
+
+
+def _escape(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    return escape_controls(value if isinstance(value, str) else repr(value))
+
+
+class _SafeFormatter(logging.Formatter):
+    """Formats records of libraries as text that does not steer the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return escape_controls(super().format(record))
 
 
 def _shorten(

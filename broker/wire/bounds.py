@@ -57,7 +57,9 @@ EventTime = Annotated[
 Revision = Annotated[
     int, Field(ge=0, le=MAX_EXACT_INT), BeforeValidator(refuse_bool), Meta(ge=0, le=MAX_EXACT_INT)
 ]
-"""The revision of a label; a higher one corrects a lower one."""
+"""The revision of a label: a higher one corrects a lower one, or the same one another value."""
+LAST_REVISION = MAX_EXACT_INT
+"""The highest revision, which corrects any other label; one of it corrects another one of it."""
 Count = Annotated[
     int, Field(ge=0, le=INT64_MAX), BeforeValidator(refuse_bool), Meta(ge=0, le=INT64_MAX)
 ]

@@ -3,19 +3,19 @@
 import os
 import sys
 from io import TextIOWrapper
+from traceback import format_exc
 
-from rich.console import Console
 from rich.text import Text
 
 from modstream import logs
 from modstream.broker.errors import BrokerError
 from modstream.cli.app import app
-from modstream.cli.output import printable
 from modstream.errors import StackError
 from modstream.models.errors import ModelError
 from modstream.process.gc_tuning import skip_gc_at_exit
 from modstream.processors.errors import ProcessorError
 from modstream.producers.errors import ProducerError
+from modstream.terminal import SafeConsole, escape_controls
 
 USAGE_ERROR = 2
 
@@ -35,6 +35,9 @@ def main() -> None:
         # The reader has closed the pipe. Without this, Python reports it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except Exception:  # noqa: BLE001 - a defect, whose traceback may quote a record
+        sys.stderr.write(escape_controls(format_exc()))
+        raise SystemExit(1) from None
 
 
 def _refuse_undecodable_arguments() -> None:
@@ -50,9 +53,8 @@ def _refuse_undecodable_arguments() -> None:
 
 def _print_error(message: object) -> None:
     """Print an error as one message; nothing in it is markup or steers the terminal."""
-    text = "\n".join(map(printable, str(message).splitlines()))
-    line = Text.assemble(("modstream:", "bold red"), f" {text}")
-    Console(stderr=True, soft_wrap=True).print(line, highlight=False)
+    line = Text.assemble(("modstream:", "bold red"), f" {escape_controls(str(message))}")
+    SafeConsole(to_stderr=True, soft_wrap=True).print(line, highlight=False)
 
 
 def _allow_any_text() -> None:

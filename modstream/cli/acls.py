@@ -9,6 +9,7 @@ from modstream.cli.output import print_rows
 from modstream.rights.formats import FORMATS, Format
 from modstream.rights.rights import Role, rights_of
 from modstream.settings import Settings, load_settings
+from modstream.terminal import escape_controls
 
 
 def acls(
@@ -40,7 +41,7 @@ def acls(
         return
     rights = rights_of(role, settings)
     text = FORMATS[written](rights, principal or f"{settings.stream}-{role}")
-    typer.echo(text or f"# {role} does not use Redis", nl=not text)
+    typer.echo(escape_controls(text) or f"# {role} does not use Redis", nl=not text)
 
 
 def _rows(role: Role, settings: Settings) -> list[dict[str, object]]:

@@ -21,6 +21,7 @@ from modstream.operations.backtest.backtest import Backtest, BacktestResult, Tim
 from modstream.operations.backtest.compare import is_changed
 from modstream.registry.card_lookup import card_finder
 from modstream.registry.trust import load_trust
+from modstream.report.csv_cells import spreadsheet_cells
 from modstream.settings import load_settings
 
 CSV = ".csv"
@@ -54,7 +55,11 @@ def backtest(
     ] = 0.5,
     output: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Write a row per prediction: .csv, else JSON lines."),
+        typer.Option(
+            dir_okay=False,
+            help="Write a row per prediction: .csv, for people, in which a text that a spreadsheet"
+            " would compute gets an apostrophe before it; else JSON lines, which are exact.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -99,17 +104,19 @@ def rows_with_differences(result: BacktestResult, threshold: float) -> Iterable[
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, object]]) -> None:
-    """Write rows as CSV if the file has that suffix, else as JSON lines."""
+    """Write rows as CSV if the file has that suffix, else as JSON lines, which are exact.
+
+    In CSV, a text that a spreadsheet would compute gets an apostrophe before it.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         if path.suffix.lower() != CSV:
             file.writelines(f"{json.dumps(row)}\n" for row in rows)
             return
-        writer: csv.DictWriter[str] | None = None
-        for row in rows:
-            if writer is None:
-                writer = csv.DictWriter(file, list(row))
-                writer.writeheader()
-            writer.writerow(row)
+        writer = csv.writer(file)
+        for number, row in enumerate(rows):
+            if number == 0:
+                writer.writerow(spreadsheet_cells(row))
+            writer.writerow(spreadsheet_cells(row.values()))
 
 
 def print_result(result: BacktestResult, threshold: float, *, as_json: bool) -> None:

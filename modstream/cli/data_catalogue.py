@@ -6,7 +6,7 @@ import typer
 
 from modstream.cli.data_options import DatasetArgument, open_catalogue
 from modstream.cli.options import JsonOption
-from modstream.cli.output import print_json, print_rows, stderr
+from modstream.cli.output import print_json, print_rows, stderr, stdout
 from modstream.datasets.dataset import DatasetFacts
 from modstream.settings import load_settings
 
@@ -66,7 +66,7 @@ def open_(
         f"the opening of {dataset} is recorded", highlight=False, markup=False, soft_wrap=True
     )
     for path in dataset.paths:
-        typer.echo(path)
+        stdout.print_exactly(bytes(path))
 
 
 def summary(facts: DatasetFacts) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from modstream.cli.data_options import DatasetArgument, open_catalogue
-from modstream.cli.output import stderr
+from modstream.cli.output import stderr, stdout
 from modstream.operations.datasets.explore import profile_dataset
 from modstream.operations.datasets.skrub_report import write_skrub_report
 from modstream.report.dataset_page import render_dataset_page
@@ -44,4 +44,4 @@ def explore(
         link = beside.name
     path.write_text(render_dataset_page(profile_dataset(dataset), link), encoding="utf-8")
     stderr.print(f"the page of {dataset}:", highlight=False, markup=False, soft_wrap=True)
-    typer.echo(path)
+    stdout.print_exactly(bytes(path))

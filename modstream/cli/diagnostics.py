@@ -45,7 +45,9 @@ def doctor(as_json: JsonOption = False) -> None:
         redis_url=settings.redis_url if "redis" in configured else "",
     )
     if read_running_stack(settings.home) and not as_json:
-        typer.echo(f"a local stack runs from {settings.home}: Kafka {settings.bootstrap}")
+        stdout.out(
+            f"a local stack runs from {settings.home}: Kafka {settings.bootstrap}", highlight=False
+        )
     rows = [
         {
             "check": check.name,

@@ -25,7 +25,9 @@ from modstream.operations.inference_log.log_export import ExportLimits, ExportRe
 from modstream.operations.inference_log.log_folder import LogFolder
 from modstream.operations.inference_log.log_query import QueryResult, open_query
 from modstream.process.signals import stop_signals
+from modstream.report.csv_cells import spreadsheet_cells
 from modstream.settings import Settings, load_settings
+from modstream.terminal import escape_controls
 
 TABLE_ROWS = 1_000
 """Number of rows that a table shows; the other formats print all."""
@@ -80,7 +82,12 @@ def query(
     stream: StreamArgument = None,
     folder: FolderOption = None,
     form: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", help="How rows are printed.")
+        Literal["table", "csv", "json"],
+        typer.Option(
+            "--format",
+            help="How rows are printed. In csv, a text that a spreadsheet would compute gets an"
+            " apostrophe before it; json is exact.",
+        ),
     ] = "table",
 ) -> None:
     """Run an SQL query, by DuckDB, over the exported inference log, and print its rows.
@@ -202,10 +209,19 @@ def print_table(result: QueryResult) -> None:
 
 
 def print_csv(result: QueryResult) -> None:
-    """Print a result as CSV with a header, as it is read."""
+    """Print a result as CSV with a header, as it is read.
+
+    A text that a spreadsheet would compute gets an apostrophe before it; JSON is exact.
+    """
     writer = csv.writer(sys.stdout)
-    writer.writerow(result.columns)
-    writer.writerows(result.rows())
+    show = printable_cells if sys.stdout.isatty() else list
+    writer.writerow(show(spreadsheet_cells(result.columns)))
+    writer.writerows(show(spreadsheet_cells(row)) for row in result.rows())
+
+
+def printable_cells(row: Iterable[object]) -> list[object]:
+    """Return the cells of a row without characters that steer a terminal."""
+    return [escape_controls(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def print_array(result: QueryResult) -> None:

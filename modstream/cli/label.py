@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from modstream.broker.wire.bounds import LAST_REVISION
 from modstream.broker.wire.contracts import Label
 from modstream.cli.answer_printer import print_line
 from modstream.cli.input_rows import STANDARD_INPUT, open_input, read_rows
@@ -49,6 +50,12 @@ def label(
     revision: Annotated[
         int, typer.Option(min=0, help="A higher revision corrects a lower one.")
     ] = 0,
+    correct: Annotated[
+        bool,
+        typer.Option(
+            "--correct", help="Correct the label, whatever its revision is, by the highest one."
+        ),
+    ] = False,
     event_time: Annotated[
         int | None,
         time_option("--event-time", "When the label became known; by default now."),
@@ -73,12 +80,15 @@ def label(
     with open_registry(settings) as registry:
         parser = LabelParser(find_card(registry, AskedModel(settings)))
     problems: list[InvalidInputLine] = []
+    if correct and (value is None or revision):
+        raise typer.BadParameter("--correct is for one label, without --revision")
     if value is None:
         if id_or_file != STANDARD_INPUT and not Path(id_or_file).is_file():
             raise typer.BadParameter(f"{id_or_file} is not a file: give its label after an id")
         labels = read_labels(id_or_file, parser, problems)
     else:
-        fields = {"row": row, "revision": revision, "event_time": event_time}
+        number = LAST_REVISION if correct else revision
+        fields = {"row": row, "revision": number, "event_time": event_time}
         labels = iter(
             [(make_label({"id": id_or_file, "label": parser.parse(value)} | fields), key)]
         )

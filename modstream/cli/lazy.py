@@ -7,6 +7,9 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from modstream.terminal import escape_controls
 
 SERVER_CHECK = "modstream.cli.servers:require_servers"
 """The check of `checks_servers`, as "module:function"."""
@@ -59,6 +62,14 @@ def lazy_group(
             if command is None:
                 return super().get_command(ctx, cmd_name)
             return TyperCommand(cmd_name, help=command.help, rich_help_panel=command.panel)
+
+        def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+            """Run a command; what a usage error quotes does not steer the terminal."""
+            try:
+                return super().invoke(ctx)
+            except TyperException as error:
+                error.message = escape_controls(error.message)
+                raise
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
             name, command, rest = super().resolve_command(ctx, args)

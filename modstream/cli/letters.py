@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
 import typer
-from rich.progress import Progress
 
 from modstream.broker.client.transactional_publisher import TransactionalPublisher
 from modstream.broker.errors import BrokerError
 from modstream.broker.wire.topics import Topics
-from modstream.cli.output import print_json, print_rows, stderr
+from modstream.cli.output import open_progress, print_json, print_rows, stderr
 from modstream.cli.servers import require_stream
 from modstream.errors import UnknownName
 from modstream.models.errors import ModelError
@@ -60,8 +59,7 @@ def open_redrive(
 ) -> Iterator[Redrive]:
     """Open the stream's letters of one kind and show the progress of reading and sending them."""
     require_stream(settings)
-    is_shown = stderr.is_terminal
-    with Progress(console=stderr, transient=True, disable=not is_shown) as progress:
+    with open_progress() as progress:
         task = progress.add_task(activity, total=None)
 
         def show_progress(activity: str, count: int) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from uuid import uuid4
 
 import typer
-from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task
 from rich.text import Text
 
 from modstream.cli.names import open_models
@@ -20,6 +20,7 @@ from modstream.producers.load.run import run_load
 from modstream.producers.load.schedule import CRAYFISH, STEADY, LoadPlan
 from modstream.producers.records.random_rows import parse_feature_specs
 from modstream.settings import Settings, load_settings
+from modstream.terminal import description_column
 
 
 def load(
@@ -82,7 +83,7 @@ def load(
 @contextmanager
 def show_schedule(plan: LoadPlan) -> Iterator[None]:
     """Show on a terminal how far the schedule is, which does not depend on the responses."""
-    columns = (TextColumn("{task.description}"), BarColumn(), ScheduleColumn(plan.seconds))
+    columns = (description_column(), BarColumn(), ScheduleColumn(plan.seconds))
     with open_progress(*columns) as progress:
         progress.add_task(f"{plan.rate:g} requests/s", total=None)
         yield

@@ -1,17 +1,16 @@
 """Output of the commands: tables for people, JSON for programs."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 from rich.text import Text
 
 from modstream.report.text_table import TableColumn, fit_columns, render_table
+from modstream.terminal import SafeConsole, safe_progress
 
-stdout = Console()
-stderr = Console(stderr=True)
+stdout = SafeConsole()
+stderr = SafeConsole(to_stderr=True)
 """Console for everything that is not the result, so that the result can be piped."""
 
 MAX_PLAIN_NUMBER = 1e15
@@ -68,8 +67,7 @@ def print_hidden(columns: Iterable[str]) -> None:
 
 def open_progress(*columns: ProgressColumn) -> Progress:
     """Return a progress display on standard error; nothing is shown if that is no terminal."""
-    is_hidden = not stderr.is_terminal
-    return Progress(*columns, console=stderr, transient=True, disable=is_hidden)
+    return safe_progress(*columns, console=stderr, is_shown=stderr.is_terminal)
 
 
 def to_columns(records: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
@@ -91,7 +89,7 @@ def printable(text: str) -> str:
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON, unwrapped, and coloured only on a terminal."""
-    stdout.print_json(json.dumps(value, default=str))
+    stdout.print_document(value)
 
 
 def format_cell(value: object) -> str:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rich.progress import TextColumn
-
 from modstream.broker.client.admin import Admin
 from modstream.cli.output import open_progress, print_json, print_rows, stderr
 from modstream.cli.precompute_source import request_maker
@@ -19,6 +17,7 @@ from modstream.process.gc_tuning import relaxed_gc
 from modstream.process.signals import stop_signals
 from modstream.processors.precompute.run_progress import RunProgress
 from modstream.settings import Settings
+from modstream.terminal import description_column
 
 
 class EndedRun(NamedTuple):
@@ -63,7 +62,7 @@ class PrecomputeJob:
             return EndedRun(found, self._run(folder, found, rows))
 
     def _run(self, folder: RunFolder, found: FoundRun, rows: OpenRows) -> Checkpoint:
-        with open_progress(TextColumn("{task.description}")) as progress, stop_signals() as stop:
+        with open_progress(description_column()) as progress, stop_signals() as stop:
             task = progress.add_task("connecting", total=None)
 
             def show(now: RunProgress) -> None:

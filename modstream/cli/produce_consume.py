@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
-from rich.progress import Progress
 
 from modstream.broker.client.admin import Admin
 from modstream.broker.client.publisher import Publisher
@@ -22,7 +21,7 @@ from modstream.broker.wire.dead_letters import read_cause
 from modstream.broker.wire.records import ProducerRecord, Record
 from modstream.cli.answer_printer import print_line
 from modstream.cli.options import StreamArgument
-from modstream.cli.output import print_json, printable, stderr, stdout
+from modstream.cli.output import open_progress, print_json, printable, stderr, stdout
 from modstream.cli.record_cells import COLUMNS, record_cells
 from modstream.cli.servers import require_stream
 from modstream.cli.stream_table import StreamTable
@@ -74,7 +73,7 @@ def produce(
     problem: InvalidInputLine | None = None
     with (
         Publisher(settings.connection, "modstream-produce") as publisher,
-        Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress,
+        open_progress() as progress,
     ):
         task = progress.add_task("sending", total=None)
         try:
@@ -106,7 +105,7 @@ def parse_messages(lines: Iterable[str], to: MessageKind) -> Iterator[Request | 
         InvalidInputLine: a line is not a valid message; names the line and the reason.
     """
     contract: type[Request | Label] = Request if to == "requests" else Label
-    run_id = token_hex(4)
+    run_id = token_hex(16)
     for line_number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -144,7 +143,12 @@ def consume(
         bool, typer.Option("--follow", help="Wait for more records at the end.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the records as they are, one line each.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the values of the records, one line each: their very bytes, but on a"
+            " terminal, where control characters are escaped.",
+        ),
     ] = False,
     with_record: Annotated[
         bool,
@@ -217,14 +221,14 @@ def record_printer(
 
 def _print_as_json(records: Sequence[Record], *, with_record: bool) -> None:
     for record in records:
-        print_line(format_record(record, with_record=with_record))
+        if with_record:
+            print_line(format_record(record))
+        else:
+            stdout.print_exactly(record.value or b"")
 
 
-def format_record(record: Record, *, with_record: bool) -> str:
-    """Return a record's value, or all its fields as JSON, on one line."""
-    value = (record.value or b"").decode(errors="replace")
-    if not with_record:
-        return value
+def format_record(record: Record) -> str:
+    """Return all fields of a record as JSON, on one line."""
     fields = {
         "topic": record.topic,
         "partition": record.partition,
@@ -233,6 +237,6 @@ def format_record(record: Record, *, with_record: bool) -> str:
         "key": None if record.key is None else record.key.decode(errors="replace"),
         "headers": {name: (data or b"").decode(errors="replace") for name, data in record.headers},
         "cause": read_cause(record) or None,
-        "value": value,
+        "value": (record.value or b"").decode(errors="replace"),
     }
     return json.dumps({name: field for name, field in fields.items() if field is not None})

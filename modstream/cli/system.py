@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn
 
 from modstream import logs
 from modstream.broker.client.admin import Admin
@@ -36,6 +36,7 @@ from modstream.running_stack import lock_home
 from modstream.settings import advertise_stack, load_settings, uses_external_kafka
 from modstream.stack.doctor import require_python
 from modstream.stack.local_stack import LocalStack, run_local_stack
+from modstream.terminal import description_column, safe_progress
 
 LEARNER = "online"
 DateOption = Annotated[
@@ -113,9 +114,7 @@ def prepare(running: LocalStack, plan: DemoPlan) -> DemoData:
     """Create the topics, publish first versions and features, and return what is replayed."""
     with (
         open_registry(running.settings) as registry,
-        Progress(
-            TextColumn("{task.description}"), BarColumn(), console=stderr, transient=True
-        ) as progress,
+        safe_progress(description_column(), BarColumn(), console=stderr) as progress,
     ):
         task = progress.add_task("reading flights", total=1.0)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from modstream import logs
 from modstream.broker.client.admin import Admin
@@ -166,8 +167,8 @@ def choose_dashboard_port(port: int | None) -> int | None:
 def print_stack(running: LocalStack, gateway: GatewayPorts | None, dashboard: int | None) -> None:
     """Print where a stack answers, where its logs are, and how it is stopped."""
     settings = running.settings
-    stderr.print(f"Kafka   [bold]{settings.bootstrap}[/]")
-    stderr.print(f"Redis   [bold]{mask_secrets(settings.redis)}[/]")
+    print_place("Kafka", settings.bootstrap)
+    print_place("Redis", mask_secrets(settings.redis))
     print_gateway(running, gateway)
     print_dashboard(running, dashboard)
     stderr.print(f"logs    {running.supervisor.logs}")
@@ -181,11 +182,16 @@ def print_gateway(running: LocalStack, gateway: GatewayPorts | None) -> None:
     """Print where the gateway of a stack answers, if there is one."""
     if gateway is not None:
         host = running.settings.gateway.host
-        stderr.print(f"HTTP    [bold]http://{host}:{gateway.http}[/]")
-        stderr.print(f"gRPC    [bold]{host}:{gateway.grpc}[/]")
+        print_place("HTTP", f"http://{host}:{gateway.http}")
+        print_place("gRPC", f"{host}:{gateway.grpc}")
 
 
 def print_dashboard(running: LocalStack, port: int | None) -> None:
     """Print where the dashboard of a stack answers, if there is one."""
     if port is not None:
-        stderr.print(f"pages   [bold]http://{running.settings.dashboard.host}:{port}[/]")
+        print_place("pages", f"http://{running.settings.dashboard.host}:{port}")
+
+
+def print_place(name: str, address: str) -> None:
+    """Print where a part of a stack answers."""
+    stderr.print(Text.assemble(f"{name:8}", (address, "bold")))

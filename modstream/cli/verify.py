@@ -75,11 +75,10 @@ def print_result(result: VerificationResult, *, as_json: bool) -> None:
         for fault, case in faults.items()
     ]
     print_rows(rows, as_json=False, empty="")
-    stdout.print(
-        "verified: every request was answered once"
-        if is_verified(result)
-        else "[bold red]not verified: see the faults and counts above"
-    )
+    if is_verified(result):
+        stdout.print("verified: every request was answered once")
+    else:
+        stdout.print("not verified: see the faults and counts above", style="bold red")
 
 
 def count_records(result: VerificationResult) -> dict[str, int]:

@@ -42,11 +42,11 @@ def report_demo(
         f"{service} {count}" for service, count in outcome.remaining_lag.items() if count
     )
     if remaining:
-        err.print(
-            f"[yellow]stopped before all records were processed; remaining lag: {remaining}[/]"
-        )
+        warning = f"stopped before all records were processed; remaining lag: {remaining}"
+        err.print(warning, style="yellow")
     if outcome.uncounted:
-        err.print(f"[yellow]events that the features never counted: {outcome.uncounted}[/]")
+        warning = f"events that the features never counted: {outcome.uncounted}"
+        err.print(warning, style="yellow")
     folder.mkdir(parents=True, exist_ok=True)
     write_page(result, folder / "report.html", first=(steps,))
     (folder / "report.json").write_text(to_json(result))

@@ -29,6 +29,7 @@ from modstream.report.formatting import (
     format_ms,
     format_score,
 )
+from modstream.terminal import SafeConsole
 
 REFRESHES_PER_SECOND = 2
 LINE_INTERVAL_S = 5.0
@@ -65,7 +66,7 @@ class LiveView:
 
     def __init__(self, sources: ViewSources, console: Console | None = None) -> None:
         self._sources = sources
-        self._console = console or Console()
+        self._console = console or SafeConsole()
         self._progress_samples: deque[tuple[float, int]] = deque(
             maxlen=SPEED_WINDOW_S * REFRESHES_PER_SECOND
         )

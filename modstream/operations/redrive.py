@@ -15,7 +15,8 @@ from modstream.broker.wire.originals import Original
 from modstream.broker.wire.quarantine import build_released_feedback
 from modstream.broker.wire.record_size import fits, record_size
 from modstream.broker.wire.records import Headers, Offsets, ProducerRecord, Record
-from modstream.broker.wire.topics import Header, Topics
+from modstream.broker.wire.sent_back import letter_digest, letter_name, row_digest, value_digest
+from modstream.broker.wire.topics import Topics
 from modstream.processors.redrive.release import read_quarantined_row
 from modstream.processors.redrive.selection import (
     MAX_ATTEMPTS,
@@ -56,18 +57,22 @@ class LetterKind:
     read: Callable[[Record], DeadLetter]
     build_original: Callable[[Record, Record | None], ProducerRecord]
     """Returns the record to send of a letter, and of its original if the letter was cut."""
+    digest: Callable[[Record], str]
+    """Returns the SHA-256 of the value of the record to send: any client can name any letter."""
 
 
 def dead_letters(topics: Topics) -> LetterKind:
     """Return the kind of a stream's dead letters, which go back to its requests."""
-    return LetterKind(topics.dlq, (topics.requests,), read_dead_letter, build_redriven_request)
+    return LetterKind(
+        topics.dlq, (topics.requests,), read_dead_letter, build_redriven_request, letter_digest
+    )
 
 
 def quarantined_rows(topics: Topics) -> LetterKind:
     """Return the kind of a stream's quarantined rows, which go back to its feedback."""
     destinations = (topics.feedback,)
     return LetterKind(
-        topics.quarantine, destinations, read_quarantined_row, build_released_feedback
+        topics.quarantine, destinations, read_quarantined_row, build_released_feedback, row_digest
     )
 
 
@@ -126,17 +131,21 @@ class Redrive:
 
     def scan(self, max_attempts: int = MAX_ATTEMPTS) -> LetterScan:
         """Read all letters, and find the ones that were redriven before."""
-        records = self._count("reading letters", self._read_letters())
-        letters = [self.kind.read(record) for record in records]
+        letters: list[DeadLetter] = []
+        digests: dict[str, str] = {}
+        for record in self._count("reading letters", self._read_letters()):
+            letters.append(self.kind.read(record))
+            digests[record.position] = self.kind.digest(record)
         destinations = self.kind.destinations
         starts = {
             topic: time for topic, time in oldest_by_topic(letters).items() if topic in destinations
         }
         resent = self._count("looking for redriven records", self._read_since(starts))
         redriven = {
-            position.decode(errors="replace")
+            name
             for record in resent
-            if (position := record.header(Header.REDRIVE_OF)) is not None
+            if (name := letter_name(record)) is not None
+            and digests.get(name) == value_digest(record.value)
         }
         retained: Offsets = {}
         if any(letter.original for letter in letters):

@@ -110,7 +110,9 @@ def _transactions(prefix: str) -> KafkaRight:
 def _worker(settings: Settings) -> Iterator[KafkaRight]:
     topics = settings.topics()
     yield from _reads(topics.requests, topics.features)
-    yield from _measured_writes(topics.predictions, topics.dlq, topics.version_markers)
+    yield from _measured_writes(topics.predictions, topics.version_markers)
+    # A request that says that it was redriven is compared with its dead letter.
+    yield KafkaRight("topic", topics.dlq, ("Read", "Write", "DescribeConfigs"))
     if settings.inference_log.enabled:
         yield from _measured_writes(topics.inferences)
     yield _member(topics.group("worker"))
@@ -136,7 +138,9 @@ def _joiner(settings: Settings) -> Iterator[KafkaRight]:
 def _learner(settings: Settings) -> Iterator[KafkaRight]:
     topics = settings.topics()
     yield from _reads(topics.feedback)
-    yield from _writes(topics.quarantine, topics.metrics, topics.model_events)
+    yield from _writes(topics.metrics, topics.model_events)
+    # Feedback that says that it was released is compared with the quarantined row.
+    yield KafkaRight("topic", topics.quarantine, ("Read", "Write"))
     yield _member(topics.group("learner"))
 
 

@@ -8,6 +8,7 @@ reached the offsets of the unreadable version.
 import structlog
 
 from modstream.broker.client.reader import read_offset_ranges
+from modstream.broker.client.record_lookup import RecordLookup
 from modstream.broker.wire.records import TopicPartition
 from modstream.errors import NoReadableVersion
 from modstream.models.errors import ArtifactError
@@ -19,6 +20,7 @@ from modstream.models.serving.loader import load_version
 from modstream.processors.learn.atomic_update import AnyLearningRuntime
 from modstream.processors.learn.counts import LearnerCounts
 from modstream.processors.learn.learner import Learner
+from modstream.processors.learn.released import ReleaseProof
 from modstream.registry.trust import load_trust
 from modstream.settings import Settings
 
@@ -41,6 +43,10 @@ def make_learner(
         dict(card.offsets),
         counts,
         versions=versions,
+        was_released=ReleaseProof(
+            RecordLookup(settings.connection, settings.topics().quarantine).find,
+            settings.learn.dedup_ids,
+        ),
     )
 
 

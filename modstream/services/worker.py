@@ -11,6 +11,7 @@ from modstream.broker.client.admin import Admin
 from modstream.broker.client.consumer import GroupConsumer
 from modstream.broker.client.delivery import AtLeastOnce, ExactlyOnce
 from modstream.broker.client.reader import read_offset_ranges
+from modstream.broker.client.record_lookup import RecordLookup
 from modstream.broker.client.topic_limits import read_record_limits
 from modstream.broker.loop.batch_sizing import AdaptiveBatchSize
 from modstream.broker.loop.crash_guard import TRIAL_SECONDS, CrashGuard
@@ -31,6 +32,7 @@ from modstream.processors.predict.handler import request_handler
 from modstream.processors.predict.inference_log import InferenceLog
 from modstream.processors.predict.model_resolver import FindThresholds, no_thresholds
 from modstream.processors.predict.personal_requests import PersonalFeatures
+from modstream.processors.predict.redriven import RedriveProof
 from modstream.processors.predict.responses import ResponseWriter
 from modstream.processors.predict.sealed_letters import SealedLetters
 from modstream.processors.predict.settings import InferenceSettings
@@ -76,7 +78,8 @@ def handler(
     inference = inference_settings(settings)
     read_back = partial(read_offset_ranges, settings.connection, topics.requests)
     epoch = source.assignment_epoch
-    deduplicator = Deduplicator(settings.dedup_window, read_back, epoch, max_bytes)
+    was_redriven = RedriveProof(RecordLookup(settings.connection, topics.dlq).find)
+    deduplicator = Deduplicator(settings.dedup_window, read_back, epoch, max_bytes, was_redriven)
     return request_handler(
         topics,
         models,

@@ -23,10 +23,10 @@ from modstream.processors.learn.counts import LearnerCounts
 from modstream.processors.learn.examples import (
     SeenIds,
     belongs_to,
-    is_released,
     is_training_example,
 )
 from modstream.processors.learn.rejection import reject, set_aside
+from modstream.processors.learn.released import WasReleased, never_released
 from modstream.processors.learn.settings import LearnSettings
 from modstream.processors.learn.trainer import (
     BatchHook,
@@ -63,6 +63,7 @@ class Learner:
     counts: LearnerCounts = field(default_factory=LearnerCounts)
     event_time: int = 0
     versions: VersionClasses | None = None
+    was_released: WasReleased = never_released
     prequential: Prequential = field(init=False)
     first_offsets: dict[str, int] = field(init=False)
     _seen_ids: SeenIds = field(init=False)
@@ -226,7 +227,7 @@ class Learner:
         feedback = self._decode(record)
         if isinstance(feedback, DecodeError):
             return self._reject(record, (feedback.code, str(feedback)))
-        released = is_released(record)
+        released = self.was_released(record)
         reason = check_times(feedback.event_time, feedback.label_time)
         if reason is None and not released and self._seen_ids.is_reused_by(feedback):
             reason = ("duplicate_id", "a different row with this id was read before")
@@ -253,7 +254,7 @@ class Learner:
 
     def _backfill(self, record: Record) -> None:
         feedback = self._decode(record)
-        if not isinstance(feedback, DecodeError) and not is_released(record):
+        if not isinstance(feedback, DecodeError) and not self.was_released(record):
             self.prequential.add(feedback)
             if is_training_example(feedback):
                 self._seen_ids.add(feedback)

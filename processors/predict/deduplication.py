@@ -21,8 +21,8 @@ from modstream.broker.wire.event_requests import open_event, request_record
 from modstream.broker.wire.identifiers import RequestId
 from modstream.broker.wire.record_batch import parse_headers
 from modstream.broker.wire.records import OffsetRanges, Offsets, Record, TopicPartition
+from modstream.broker.wire.sent_back import Proof, letter_name, no_proof
 from modstream.broker.wire.tensor_binary import split_payload
-from modstream.broker.wire.topics import Header
 
 ReadBack = Callable[[OffsetRanges], Iterable[Record]]
 """Reads the records of offset ranges, each partition in the order of its offsets."""
@@ -109,6 +109,9 @@ class Deduplicator:
 
     `assignment_epoch` returns how often a partition was assigned to this worker. When it changes,
     another worker may have held the partition, and the window is read back.
+
+    A request that was redriven repeats an id, and is none the less answered: once for each dead
+    letter, if `was_redriven` proves that it is the letter's request.
     """
 
     def __init__(
@@ -117,13 +120,16 @@ class Deduplicator:
         read_back: ReadBack,
         assignment_epoch: Callable[[TopicPartition], int],
         max_request_bytes: int | None = None,
+        was_redriven: Proof = no_proof,
     ) -> None:
         self.duplicates = 0
         self._size = size
         self._read_back = read_back
         self._assignment_epoch = assignment_epoch
         self._max_request_bytes = max_request_bytes
+        self._was_redriven = was_redriven
         self._windows: dict[TopicPartition, tuple[int, DedupWindow]] = {}
+        self._letters: dict[TopicPartition, DedupWindow] = {}
 
     def backfill(self, first_offsets: Offsets) -> None:
         """Read back the offsets before a batch, in partitions that were just assigned.
@@ -144,11 +150,14 @@ class Deduplicator:
         records = self._read_window(ranges) if ranges else []
         for partition, epoch in fresh.items():
             self._windows[partition] = (epoch, DedupWindow(self._size))
+            self._letters[partition] = DedupWindow(self._size)
+        self._add_letters(records)
         self._add(records, [self._read_id(record) for record in records])
 
     def note(self, record: Record) -> None:
         """Add the id of a record that was answered without `find_duplicates`, if it is readable."""
         self.backfill({record.topic_partition: record.offset})
+        self._add_letters([record])
         self._add([record], [self._read_id(record)])
 
     def find_duplicates(self, batch: Sequence[Record], ids: Sequence[str | None]) -> set[int]:
@@ -156,13 +165,24 @@ class Deduplicator:
 
         A record without a readable id (None) is not a duplicate, nor is one that was redriven.
         """
+        redriven_again = self._add_letters(batch)
         duplicates = {
             position
             for position in self._add(batch, ids)
-            if batch[position].header(Header.REDRIVE_OF) is None
+            if position in redriven_again or not self._was_redriven(batch[position], ids[position])
         }
         self.duplicates += len(duplicates)
         return duplicates
+
+    def _add_letters(self, batch: Sequence[Record]) -> set[int]:
+        """Add the dead letters that records name; return the positions of repeated ones."""
+        return {
+            position
+            for position, record in enumerate(batch)
+            if record.headers
+            and (name := letter_name(record)) is not None
+            and self._letters[record.topic_partition].is_duplicate(record.offset, name)
+        }
 
     def _read_window(self, ranges: OffsetRanges) -> list[Record]:
         """Read offset ranges; those that the client cannot read are left out."""

@@ -8,11 +8,13 @@ import pytest
 
 from modstream.broker.client.publisher import Publisher
 from modstream.broker.client.reader import read_to_end
+from modstream.broker.client.record_lookup import RecordLookup
 from modstream.broker.wire.codec import encode
 from modstream.broker.wire.contracts import Feedback, JoinedPrediction
 from modstream.broker.wire.records import ProducerRecord
 from modstream.models.schema.input_schema import InputSchema
 from modstream.processors.learn.learner import Learner
+from modstream.processors.learn.released import ReleaseProof
 from tests.processors.small_fixtures import river_model
 
 pytestmark = [pytest.mark.real, pytest.mark.journey]
@@ -26,7 +28,10 @@ class FeedbackStream:
     def __init__(self, system):
         self.system, self.topics = system, system.topics
         loaded = river_model("flights", schema=InputSchema.of_floats(["x"]))
-        self.learner = Learner(loaded.card, loaded.runtime, self.topics)
+        lookup = RecordLookup(system.settings.connection, self.topics.quarantine)
+        self.learner = Learner(
+            loaded.card, loaded.runtime, self.topics, was_released=ReleaseProof(lookup.find)
+        )
 
     def send_feedback(self, numbers):
         messages = [

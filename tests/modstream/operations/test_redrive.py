@@ -139,6 +139,20 @@ def test_redrive_that_was_killed_and_is_run_again_sends_each_letter_once(stream)
 
 
 @pytest.mark.real
+def test_a_request_that_only_names_a_letter_does_not_hide_it_from_the_redrive(stream):
+    stream.add_letters(2)
+    (first, second) = read_to_end(stream.connection, [stream.topics.dlq])
+    with Publisher(stream.connection) as publisher:
+        for letter in (first, second):
+            header = ((str(Header.REDRIVE_OF), letter.position.encode()),)
+            publisher.send(ProducerRecord(stream.topics.requests, b"k", b"forged", header))
+        publisher.flush()
+
+    assert stream.redrive().sent == 2
+    assert stream.redrive().sent == 0
+
+
+@pytest.mark.real
 def test_second_redrive_fences_the_first_one(stream):
     name = stream.topics.group("redrive")
     stream.add_letters(10)

@@ -25,7 +25,11 @@ def test_each_resource_is_a_command_of_kafka_acls(settings):
         f"{add} --operation Read --topic acme.flights.features",
         *(
             f"{add} --operation Write --operation DescribeConfigs --topic acme.flights.{name}"
-            for name in ("predictions", "dlq", "version-markers")
+            for name in ("predictions", "version-markers")
+        ),
+        (
+            f"{add} --operation Read --operation Write --operation DescribeConfigs"
+            " --topic acme.flights.dlq"
         ),
         f"{add} --operation Read --group acme.flights.worker",
         f"{add} --operation Write --transactional-id acme.flights.worker- {PREFIXED}",

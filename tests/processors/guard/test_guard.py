@@ -15,6 +15,7 @@ from modstream.models.schema.input_schema import InputSchema
 from modstream.processors.guard.guard import bounded_source
 from modstream.processors.guard.settings import GuardSettings
 from modstream.processors.learn.learner import Learner
+from modstream.processors.learn.released import ReleaseProof
 from modstream.processors.learn.settings import LearnSettings
 from tests.processors.small_fixtures import river_model
 
@@ -39,9 +40,24 @@ def normal_rows(count, start=0, seed=2, **fields):
     return [feedback(start + n, random.gauss(0, 1), **fields) for n in range(count)]
 
 
-def make_learner(**guard):
+def make_learner(quarantine=None, **guard):
+    """Return a learner; `quarantine` has the rejected rows by partition and offset."""
     loaded = river_model(schema=SCHEMA)
-    return Learner(loaded.card, loaded.runtime, TOPICS, LearnSettings(guard=GuardSettings(**guard)))
+    rows = {} if quarantine is None else quarantine
+    proof = ReleaseProof(lambda partition, offset: rows.get((*partition, offset)))
+    return Learner(
+        loaded.card, loaded.runtime, TOPICS, LearnSettings(guard=GuardSettings(**guard)),
+        was_released=proof,
+    )  # fmt: skip
+
+
+def keep(rows, quarantined, offset=4):
+    """Put a rejected row into quarantine, and return it."""
+    kept = Record(
+        quarantined.topic, 0, offset, quarantined.key, quarantined.value, quarantined.headers, 7
+    )
+    rows[kept[:3]] = kept
+    return kept
 
 
 def rules(rejected):
@@ -99,30 +115,54 @@ def test_a_source_can_be_named_by_a_header_or_a_feature(source):
     assert learner.learn_batch([feedback(101, 0.5)]) == []
 
 
-def release(quarantined, offset=4):
-    """Return the feedback record that releases a quarantined record from this offset."""
-    record = Record(
-        quarantined.topic, 0, offset, quarantined.key, quarantined.value, quarantined.headers, 7
-    )
-    released = build_released_feedback(record)
-    return Record(released.topic, 0, 5000, released.key, released.value, released.headers, 7)
+def release(row, offset=5000):
+    """Return the feedback record that releases a row of the quarantine."""
+    released = build_released_feedback(row)
+    return Record(released.topic, 0, offset, released.key, released.value, released.headers, 7)
 
 
 def test_a_released_row_skips_the_soft_rules_and_is_learned():
-    learner = make_learner()
+    learner = make_learner(rows := {})
     learner.learn_batch(normal_rows(200))
     (rejected,) = learner.learn_batch([feedback(300, 1e6)])
-    learned = learner.counts.learned
+    learned, row = learner.counts.learned, keep(rows, rejected)
 
-    assert learner.learn_batch([release(rejected)]) == []
+    assert learner.learn_batch([release(row)]) == []
     assert learner.counts.learned == learned + 1
+    assert learner.learn_batch([release(row, offset=5001)]) == []
+    assert (learner.counts.learned, learner.counts.repeated) == (learned + 1, 1)
+
+
+FORGED = {
+    "empty": (b"", b"m"),
+    "no position": (b"\xff:0:4", b"m"),
+    "no row": (b"s.quarantine:0:5", b"m"),
+    "another topic": (b"s.feedback:0:4", b"m"),
+    "another model": (b"s.quarantine:0:4", b"other"),
+    "another row": (b"s.quarantine:0:4", b"m"),
+    "large numbers": (b"s.quarantine:0:" + b"9" * 200, b"m"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_feedback_that_only_says_that_it_was_released_is_checked_by_all_rules(name):
+    learner = make_learner(rows := {})
+    learner.learn_batch(normal_rows(200))
+    (rejected,) = learner.learn_batch([feedback(300, 1e6)])
+    keep(rows, rejected)
+    position, model = FORGED[name]
+
+    headers = ((str(Header.REDRIVE_OF), position), (str(Header.MODEL), model))
+    found = rules(learner.learn_batch([feedback(400, 2e6, headers=headers)]))
+
+    assert found == {"outlier": 1}
 
 
 def test_a_released_row_never_skips_the_hard_rules_and_counts_its_attempts():
-    learner = make_learner()
+    learner = make_learner(rows := {})
     (rejected,) = learner.learn_batch([feedback(1, math.inf)])
 
-    (again,) = learner.learn_batch([release(rejected)])
+    (again,) = learner.learn_batch([release(keep(rows, rejected))])
 
     assert decode(Quarantined, again.value).rule == "not_finite"
     assert dict(again.headers) == {
@@ -133,7 +173,7 @@ def test_a_released_row_never_skips_the_hard_rules_and_counts_its_attempts():
 
 
 def test_a_row_released_for_another_model_is_not_learned_again():
-    learner = make_learner()
+    learner = make_learner(rows := {})
     message = Quarantined(
         id="r1", model="other", rule="outlier", detail="",
         source={"topic": TOPICS.feedback, "partition": 0, "offset": 1},
@@ -141,7 +181,7 @@ def test_a_row_released_for_another_model_is_not_learned_again():
     original = ((str(Header.ORIGINAL), feedback(1, 0.5).value),)
     quarantined = Record(TOPICS.quarantine, 0, 9, b"k", encode(message), original, 7)
 
-    learner.learn_batch([release(quarantined, offset=9)])
+    learner.learn_batch([release(keep(rows, quarantined, offset=9))])
 
     assert learner.counts.learned == 0
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from modstream.broker.wire.bounds import LAST_REVISION
 from modstream.processors.join.entry import JoinState, expiry_time
 from modstream.processors.join.state_machine import expire, on_label
 from modstream.processors.join.state_machine import on_prediction as on_row
@@ -148,6 +149,18 @@ def test_lower_revision_is_a_duplicate_with_any_value():
     transition = on_label(revised, label(value="no", revision=1), arrival(2))
 
     assert transition.counter is JoinCounter.DUPLICATE
+
+
+def test_a_label_of_the_highest_revision_is_corrected_by_another_one_of_it():
+    highest = on_label(joined_entry(), label(value=True, revision=LAST_REVISION), arrival(1)).entry
+
+    mistaken = on_label(highest, label(value=False, revision=7), arrival(2))
+    corrected = on_label(highest, label(value=False, revision=LAST_REVISION), arrival(2))
+    again = on_label(corrected.entry, label(value=True, revision=LAST_REVISION), arrival(3))
+
+    assert mistaken.counter is JoinCounter.DUPLICATE
+    assert [one.counter for one in (corrected, again)] == [JoinCounter.REVISED] * 2
+    assert [one.outputs[1].label for one in (corrected, again)] == [False, True]
 
 
 def test_label_revised_before_its_prediction_is_joined_with_its_last_value():
