@@ -10,7 +10,8 @@ SEED ?=
 RECORDS ?= 200000
 FAULT_TESTS = $(BIN)/pytest -q tests/faults $(if $(SEED),--seed $(SEED))
 # `--kind` collects only the files that have such tests; each process imports all that it collects.
-UNIT = not real and not journey and not boosting and not thorough and not browser and not tools
+UNIT = not real and not journey and not boosting and not thorough and not browser and not tools \
+  and not containers
 UNIT_TESTS = -n 2 --kind unit -m "$(UNIT)"
 QUICK_TESTS = -n 3 --kind unit --hypothesis-profile quick -m "$(UNIT) and not zoo and not long and not slow"
 # These tests mostly wait for servers, so four processes fit on two cores. Those of a file run in one
@@ -32,9 +33,12 @@ NO_VENV = the virtual environment could not be created: install Python's venv mo
 NO_PROMETHEUS = promtool and prometheus are not installed: they are in Debian's package prometheus, and in the archives of prometheus.io/download
 NO_GO = Go is missing, which builds the OpenTelemetry Collector: install it (go.dev/dl) and run the command again
 NO_CHROMIUM = Chromium is missing: install it (Debian: apt-get install chromium) and run the command again
+NO_PODMAN = podman, runc, debootstrap or the plugins of CNI are missing: apt-get install podman runc debootstrap iptables containernetworking-plugins golang-github-containernetworking-plugin-dnsname
+NO_ADVISORIES = the advisories could not be read, so nothing was checked: make sure that this machine reaches the advisory service of PyPI
+LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 NO_PACKAGES = the packages could not be installed: make sure that this machine can reach the package registry, and run the command again
 
-.PHONY: help demo demo-full up test faults thorough hostile secure zoo languages clients browser screenshots vendor telemetry docs docs-test wheel schemas chart stubs bench check coverage format unit all-unit lint clean
+.PHONY: help demo demo-full up test faults thorough hostile secure compose-test locks sbom licences audit zoo languages clients browser screenshots vendor telemetry docs docs-test wheel schemas chart stubs bench check coverage format unit all-unit lint clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +82,28 @@ clients: $(READY) ## Ask a gateway through clients of Triton and KServe, and try
 
 secure: $(READY) ## Run whole systems on a Kafka and a Redis that ask who they are, by every login.
 	$(BIN)/pytest -q tests/secure
+
+compose-test: $(READY) ## Run docker-compose.yml in real containers of Podman: load, kills, restarts, refusals.
+	@command -v podman runc debootstrap > /dev/null || { echo "$(NO_PODMAN)" >&2; exit 1; }
+	$(BIN)/pytest -q -s tests/containers
+
+locks: $(READY) ## Lock the versions and hashes of what the image installs, in requirements/.
+	$(LOCK) pyproject.toml -o requirements/serving.txt
+	$(LOCK) pyproject.toml --extra train --extra flights -o requirements/full.txt
+	printf 'setuptools>=77\nwheel\n' | $(LOCK) - -o requirements/build.txt
+
+sbom: $(READY) ## Write the bill of materials of the image, by CycloneDX 1.5, to report/sbom.json.
+	@$(BIN)/python -m tests.sbom report/sbom.json
+
+licences: $(READY) ## Print a table of the licences of all packages of the image.
+	@$(BIN)/python -m tests.licences
+
+audit: $(READY) ## Compare the locked versions with the known advisories; fails if there is one.
+	@$(BIN)/uv run -q --isolated --no-project --with "pip-audit>=2.9,<3" pip-audit --strict \
+	  --disable-pip --no-deps -r requirements/full.txt --progress-spinner off 2> .audit.log; code=$$?; \
+	  cat .audit.log >&2; \
+	  if grep -qE "ConnectionError|ServiceError|HTTPSConnectionPool|Max retries" .audit.log; \
+	  then rm .audit.log; echo "$(NO_ADVISORIES)" >&2; exit 2; else rm .audit.log; exit $$code; fi
 
 telemetry: $(READY) $(COLLECTOR) ## Check metrics, alerts and dashboards with Prometheus, and traces with a collector.
 	@command -v promtool prometheus > /dev/null || { echo "$(NO_PROMETHEUS)" >&2; exit 1; }
@@ -159,7 +185,7 @@ $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(NO_VENV)" >&2; exit 1; }
 	@echo "installing into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check "uv>=0.13,<0.14" \
-	  && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -e . --group dev \
+	  && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -e '.[all]' --group dev \
 	  || { echo "$(NO_PACKAGES)" >&2; exit 1; }
 	@$(BIN)/python -m modstream.stack.embedded.build_class_cache
 	@touch $@

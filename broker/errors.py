@@ -17,6 +17,7 @@ BrokerError
 │   └── LoginRefused       the login, or the certificate of one of both, is not accepted
 ├── InvalidClientSettings  the client does not know an option, or its value is invalid
 ├── RightMissing           the login lacks a right
+├── RightsRefused          the cluster did not grant rights
 ├── TopicMissing
 ├── TopicRefused           the cluster did not create a topic as specified
 ├── TransactionOpen        a transaction stays open, so the committed content of a topic is unknown
@@ -182,6 +183,14 @@ class RightMissing(BrokerError):
             f"Kafka does not permit this login {what}:"
             " `modstream acls` prints the rights of each role"
         )
+
+
+class RightsRefused(BrokerError):
+    """The cluster did not grant rights."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Kafka did not grant the rights: {reason}")
+        self.reason = reason
 
 
 class TopicMissing(BrokerError):

@@ -142,7 +142,7 @@ COMMANDS = {
         "modstream.cli.diagnostics:health", "Show the health of the running services.", INSPECT
     ),
     "doctor": LazyCommand(
-        "modstream.cli.diagnostics:doctor",
+        "modstream.cli.doctor:doctor",
         "Check that this machine has what modstream needs.",
         INSPECT,
     ),

@@ -1,6 +1,5 @@
-"""`modstream config`, `modstream doctor` and `modstream health`."""
+"""`modstream config` and `modstream health`, which import little, as health checks start often."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,9 +9,7 @@ from modstream.cli.options import JsonOption
 from modstream.cli.output import print_json, print_rows, stdout
 from modstream.cli.settings_reference import settings_reference
 from modstream.process.health import HealthFiles
-from modstream.running_stack import read_running_stack
 from modstream.settings import load_settings
-from modstream.stack.doctor import run_checks
 from modstream.telemetry.discovery import read_addresses
 
 
@@ -30,36 +27,6 @@ def config(
         stdout.out(settings_reference(), highlight=False, end="")
         return
     print_json(mask_secrets(load_settings().model_dump(mode="json")))
-
-
-def doctor(as_json: JsonOption = False) -> None:
-    """Check what modstream needs on this machine and print a remedy for what is missing.
-
-    Exits with code 1 if a check fails.
-    """
-    settings = load_settings()
-    configured = settings.model_fields_set
-    checks = run_checks(
-        Path(settings.home),
-        bootstrap=settings.bootstrap if "bootstrap" in configured else "",
-        redis_url=settings.redis_url if "redis" in configured else "",
-    )
-    if read_running_stack(settings.home) and not as_json:
-        stdout.out(
-            f"a local stack runs from {settings.home}: Kafka {settings.bootstrap}", highlight=False
-        )
-    rows = [
-        {
-            "check": check.name,
-            "ok": check.is_ok if as_json else ("✓" if check.is_ok else "✗"),
-            "found": check.detail,
-            "remedy": "" if check.is_ok else check.remedy,
-        }
-        for check in checks
-    ]
-    print_rows(rows, as_json=as_json, empty="")
-    if not all(check.is_ok for check in checks):
-        raise typer.Exit(1)
 
 
 def health(as_json: JsonOption = False) -> None:

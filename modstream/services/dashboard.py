@@ -1,10 +1,11 @@
 """The dashboard service: the pages of one stream, kept current while they are open."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from threading import Event
+from time import time
 
 import structlog
 import uvloop
@@ -19,6 +20,7 @@ from modstream.dashboard.web.sessions import Sessions
 from modstream.dashboard_settings import DashboardSettings
 from modstream.errors import InvalidSettings
 from modstream.process.background import BackgroundThread
+from modstream.process.health import HealthFiles, HealthReport
 from modstream.process.loop_end import end_in_loop
 from modstream.producers.gateway.errors import AddressTaken
 from modstream.producers.gateway.http.server import HttpServer
@@ -29,6 +31,9 @@ from modstream.services.gateway_access import is_loopback
 from modstream.services.letter_actions import RedriveActions
 from modstream.services.model_actions import RegistryActions
 from modstream.settings import Settings
+
+HEALTH_SECONDS = 2.0
+"""How often the health report is written."""
 
 OnReady = Callable[[str], None]
 
@@ -61,8 +66,30 @@ async def serve(settings: Settings, stop: Event, on_ready: OnReady) -> None:
 
         watch = partial(end_in_loop, stop, end, asyncio.get_running_loop())
         with BackgroundThread("dashboard-stop", watch):
-            on_ready(http.url)
-            await http.serve()
+            async with health_reports(settings):
+                on_ready(http.url)
+                await http.serve()
+
+
+@asynccontextmanager
+async def health_reports(settings: Settings) -> AsyncIterator[None]:
+    """Write health reports in the event loop, so that there are none while it is blocked."""
+    name = f"{settings.topics().group('dashboard')}-{settings.dashboard.port}"
+    files = HealthFiles(settings.home)
+
+    async def write() -> None:
+        while True:
+            files.write(HealthReport(name, True, "serving", None, time()))
+            await asyncio.sleep(HEALTH_SECONDS)
+
+    task = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        files.remove(name)
 
 
 def open_server(context: WebContext) -> HttpServer:
