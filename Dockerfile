@@ -18,7 +18,6 @@ WORKDIR /src
 COPY requirements/build.txt ./
 RUN python -m venv --without-pip /opt/build \
  && pip --python /opt/build/bin/python install --no-cache-dir --require-hashes -r build.txt
-COPY --from=libraries /opt/venv /opt/venv
 COPY pyproject.toml README.md LICENSE ./
 COPY broker broker
 COPY models models
@@ -26,9 +25,10 @@ COPY processors processors
 COPY producers producers
 COPY modstream modstream
 RUN /opt/build/bin/python -c 'from setuptools.build_meta import build_wheel; build_wheel("/tmp")' \
- && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps --no-index \
+ && pip --python /opt/build/bin/python install --no-cache-dir --no-compile --no-deps --no-index \
       --target /opt/modstream /tmp/modstream-*.whl \
- && /opt/venv/bin/python -m compileall -q -j 0 /opt/modstream
+ && sed -i '1s|.*|#!/opt/venv/bin/python|' /opt/modstream/bin/modstream \
+ && python -m compileall -q -j 0 /opt/modstream
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 modstream \

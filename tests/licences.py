@@ -11,6 +11,8 @@ from pathlib import Path
 COPYLEFT = re.compile(r"\bA?GPL|General Public License|\bSSPL\b|\bEUPL\b", re.IGNORECASE)
 """Licences of which no package may be installed by default. The Lesser GPL is among them."""
 MAX_NAME = 60
+UNNAMED = {"skops": "MIT"}
+"""The licences of packages whose metadata have only the text, as it was read."""
 LOCK = Path(__file__).parents[1] / "requirements" / "full.txt"
 
 
@@ -28,7 +30,7 @@ def licence_of(package: Distribution) -> str:
     if classifiers:
         return ", ".join(classifiers)
     lines = (metadata.get("License") or "").strip().splitlines()
-    return lines[0][:MAX_NAME] if lines else ""
+    return lines[0][:MAX_NAME] if lines else UNNAMED.get(package.name, "")
 
 
 def main() -> None:

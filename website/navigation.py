@@ -27,6 +27,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Data": ("data-sets", "training", "automl"),
     "Operate": (
         "security",
+        "containers",
         "kubernetes",
         "dashboard",
         "monitoring",

@@ -10,6 +10,7 @@ from rich.text import Text
 from modstream import logs
 from modstream.broker.errors import BrokerError
 from modstream.cli.app import app
+from modstream.cli.extras import missing_extra
 from modstream.errors import StackError
 from modstream.models.errors import ModelError
 from modstream.process.gc_tuning import skip_gc_at_exit
@@ -30,6 +31,11 @@ def main() -> None:
         app()
     except (BrokerError, ModelError, ProcessorError, ProducerError, StackError) as error:
         _print_error(error)
+        raise SystemExit(1) from None
+    except ModuleNotFoundError as error:
+        if (missing := missing_extra(error)) is None:
+            raise
+        _print_error(missing)
         raise SystemExit(1) from None
     except BrokenPipeError:
         # The reader has closed the pipe. Without this, Python reports it again at exit.

@@ -115,6 +115,12 @@ class Stack:
         assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done
 
+    def secret(self, volume: str, name: str) -> str:
+        """Return a secret in a volume of the compose file."""
+        mounted = f"--volume={PROJECT}_{volume}:/secret:ro"
+        reader = ("run", "--rm", "--user=0", "--network=none", "--entrypoint=cat", mounted)
+        return self.podman.run(*reader, APPLICATION, f"/secret/{name}").stdout.strip()
+
     def read_json(self, *arguments: str):
         """Return the output of a command of modstream as JSON."""
         return json.loads(self.operate(*arguments, "--json").stdout)

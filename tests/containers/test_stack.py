@@ -2,11 +2,12 @@
 
 import json
 import subprocess
+from threading import Event
 from time import time
 
 import pytest
 import redis
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.containers.podman import APPLICATION, note
@@ -48,15 +49,29 @@ def verified(process: subprocess.Popen) -> dict:
 
 
 def wait_for_requests(process: subprocess.Popen, stack, number: int) -> None:
-    """Wait until the requests topic has that many further records."""
-    before = count_requests(stack)
-    while count_requests(stack) < before + number:
-        assert process.poll() is None, process.communicate()
+    """Wait until the topic of requests has that many further records, while a command runs."""
+    login = {**address(stack), **login_of("operator", stack.secret("operator-login", "kafka"))}
+    consumer, pause = Consumer({**login, "group.id": "tests"}), Event()
+    try:
+        wanted = count_requests(consumer) + number
+        while count_requests(consumer) < wanted:
+            assert process.poll() is None, process.communicate()
+            pause.wait(0.2)
+    finally:
+        consumer.close()
 
 
-def count_requests(stack) -> int:
-    rows = stack.read_json("topics", "list")
-    return next(row["records"] for row in rows if row["topic"] == "flights.requests")
+def count_requests(consumer: Consumer) -> int:
+    topic = "flights.requests"
+    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+    ends = [consumer.get_watermark_offsets(TopicPartition(topic, one), 30) for one in partitions]
+    return sum(end for _, end in ends)
+
+
+def login_of(user: str, password: str) -> dict[str, str]:
+    """Return the options of librdkafka for a user's login."""
+    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
+    return {**login, "sasl.username": user, "sasl.password": password}
 
 
 def test_a_load_is_answered(stack):
@@ -85,11 +100,7 @@ def test_a_container_has_no_rights_that_it_does_not_need(stack, service):
     assert {one["HostIp"] for one in ports} <= {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("login", [
-    {},
-    {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "operator",
-     "sasl.password": "guessed"},
-])  # fmt: skip
+@pytest.mark.parametrize("login", [{}, login_of("operator", "guessed")])
 def test_kafka_refuses_a_client_without_its_login(stack, login):
     client = AdminClient({**address(stack), "log_level": 0, **login})
     with pytest.raises(KafkaException):
@@ -98,11 +109,7 @@ def test_kafka_refuses_a_client_without_its_login(stack, login):
 
 def test_kafka_lists_its_topics_to_a_client_with_a_login(stack):
     """Else the test above would pass if Kafka did not listen at all."""
-    names = stack.podman.run(
-        *("exec", stack.container("learner"), "cat", "/run/modstream/login/kafka")
-    )
-    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
-    login |= {"sasl.username": "learner", "sasl.password": names.stdout.strip()}
+    login = login_of("learner", stack.secret("learner-login", "kafka"))
     client = AdminClient({**address(stack), **login})
 
     topics = client.list_topics(timeout=10).topics
@@ -112,9 +119,7 @@ def test_kafka_lists_its_topics_to_a_client_with_a_login(stack):
 
 
 def test_redis_refuses_a_client_without_its_login(stack):
-    password = stack.podman.run(
-        *("exec", stack.container("worker"), "cat", "/run/modstream/login/redis")
-    ).stdout.strip()
+    password = stack.secret("worker-login", "redis")
     host, port = HOST, stack.podman.ports["REDIS"]
     with redis.Redis(host, port) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
@@ -161,12 +166,12 @@ def test_an_unsigned_model_is_refused_while_the_signed_one_serves(stack):
 
 
 def test_verify_holds_while_worker_joiner_and_redis_are_killed(stack):
-    process = stack.begin("verify", "-n", "3000", "--rate", "80", "--idle-timeout", "90", "--json")
+    process = stack.begin("verify", "-n", "4000", "--rate", "50", "--idle-timeout", "120", "--json")
     wait_for_requests(process, stack, 200)
     for service in ("worker", "joiner", "redis"):
         stack.kill(service)
-        wait_for_requests(process, stack, 200)
-    assert verified(process)["predictions"] == 3000
+        wait_for_requests(process, stack, 600)
+    assert verified(process)["predictions"] == 4000
     stack.wait_healthy()
 
 
