@@ -98,7 +98,7 @@ def test_no_service_may_write_a_topic_of_which_it_only_reads():
 
 
 @pytest.mark.real
-def test_redis_lets_in_the_users_of_the_file_and_nobody_else(secrets, tmp_path_factory):
+def test_redis_lets_in_the_users_of_the_file_and_no_others(secrets, tmp_path_factory):
     lines = (secrets / "redis" / "users.acl").read_text().splitlines()
     with EmbeddedServer(EmbeddedRedis(tmp_path_factory.mktemp("redis"))) as server:
         with redis.Redis.from_url(server.url) as owner:
