@@ -35,7 +35,6 @@ class LocalPod:
         found = {name: value.replace("$(POD_NAME)", self.name) for name, value in own.items()}
         found["HOME"] = str(self.folder)
         found["MODSTREAM_HOME"] = str(self.folder / ".modstream")
-        found.pop("PYTHONPYCACHEPREFIX")  # The byte code of this environment exists.
         return {"PATH": os.environ["PATH"], **self.shared, **found}
 
     def start(self):
