@@ -31,7 +31,7 @@ def echo():
     """The files of a version that returns its feature `hash`."""
     spec, content = make_echo("echo")
     card = spec.make_card(2, Artifact(content))
-    return VersionFiles(VersionFile("echo", 2, card, content), (), ())
+    return VersionFiles(VersionFile("echo", 2, card, content), (), (), "")
 
 
 def rows_of(source, kept=(), batch_rows=None):
@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_written_is_a_typed_error(tmp_path):
 def test_a_damaged_artifact_is_not_loaded(tmp_path, echo):
     path = tmp_path / "rows.csv"
     path.write_text("hash\n1\n")
-    damaged = VersionFiles(VersionFile("echo", 2, echo.card, b"damaged"), (), ())
+    damaged = VersionFiles(VersionFile("echo", 2, echo.card, b"damaged"), (), (), "")
 
     with pytest.raises(HashMismatch):
         BatchPrediction(SourceTable(path, echo.card.input_schema), damaged).run(tmp_path / "a")

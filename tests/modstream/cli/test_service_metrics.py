@@ -43,7 +43,7 @@ def test_a_command_serves_the_metrics_of_its_service(
         return 0
 
     monkeypatch.setattr(module, run, run_service)
-    monkeypatch.setattr(module, "wait_until_ready", lambda load, **_: load())
+    monkeypatch.setattr(module, "wait_until_ready", lambda load, _role, **_: load())
     monkeypatch.setattr(module, "follow_stack", lambda *_: nullcontext())
     monkeypatch.setattr(module.logs, "configure", lambda *_: None)
     if hasattr(module, "stop_signals"):

@@ -6,7 +6,7 @@ import pytest
 
 from modstream.processors.errors import TokenRefused
 from modstream.processors.join.faust.tokens import ClientCredentials
-from tests.secure.token_issuer import LIFE_S, serve_tokens
+from tests.secure.token_issuer import serve_tokens
 
 SECRET = "canary"  # noqa: S105
 
@@ -32,9 +32,9 @@ def test_a_token_is_kept_until_most_of_its_life_has_passed(issuer):
 
     async def ask():
         first = await tokens.token()
-        clock.now += 0.7 * LIFE_S
+        clock.now += 0.7 * issuer.life_s
         second = await tokens.token()
-        clock.now += 0.2 * LIFE_S
+        clock.now += 0.2 * issuer.life_s
         await tokens.token()
         return first == second
 
