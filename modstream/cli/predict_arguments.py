@@ -100,7 +100,7 @@ def find_card(registry: Registry, target: AskedModel) -> ModelCard | None:
 
 def request_maker(target: AskedModel, parser: RowParser) -> MakeRequest:
     """Return a function that makes requests whose ids begin with a random name of this run."""
-    run_id = token_hex(16)
+    run_id = token_hex(8)
 
     def make(number: int, row: Mapping[str, Any]) -> Request:
         return parser.request(f"{run_id}-{number}", row, target.model, target.version)

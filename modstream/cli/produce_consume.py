@@ -105,7 +105,7 @@ def parse_messages(lines: Iterable[str], to: MessageKind) -> Iterator[Request | 
         InvalidInputLine: a line is not a valid message; names the line and the reason.
     """
     contract: type[Request | Label] = Request if to == "requests" else Label
-    run_id = token_hex(16)
+    run_id = token_hex(8)
     for line_number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
