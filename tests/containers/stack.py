@@ -74,7 +74,9 @@ class Stack:
     def kill(self, service: str) -> None:
         """Kill the first process of a container as the kernel would for lack of memory."""
         name = self.container(service)
-        os.kill(self.podman.inspect(name)["State"]["Pid"], signal.SIGKILL)
+        pid = self.podman.inspect(name)["State"]["Pid"]
+        assert pid > 0, f"{name} does not run"
+        os.kill(pid, signal.SIGKILL)
         note(f"killed {name}")
 
     def command(self, *arguments: str, entrypoint: str = "modstream", **changes: str | None):

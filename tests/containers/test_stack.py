@@ -48,24 +48,41 @@ def verified(process: subprocess.Popen) -> dict:
     return found
 
 
-def wait_for_requests(process: subprocess.Popen, stack, number: int) -> None:
-    """Wait until the topic of requests has that many further records, while a command runs."""
-    login = {**address(stack), **login_of("operator", stack.secret("operator-login", "kafka"))}
-    consumer, pause = Consumer({**login, "group.id": "tests"}), Event()
-    try:
-        wanted = count_requests(consumer) + number
-        while count_requests(consumer) < wanted:
-            assert process.poll() is None, process.communicate()
+@pytest.fixture
+def requests(stack):
+    """The topic of requests, whose records are counted while a command sends them."""
+    login = login_of("operator", stack.secret("operator-login", "kafka"))
+    with RequestsTopic({**address(stack), **login}) as topic:
+        yield topic
+
+
+class RequestsTopic:
+    """Counts the records of the topic of requests."""
+
+    NAME = "flights.requests"
+
+    def __init__(self, options):
+        self._consumer = Consumer({**options, "group.id": "tests"})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._consumer.close()
+
+    def count(self) -> int:
+        consumer, name = self._consumer, self.NAME
+        partitions = consumer.list_topics(name, timeout=30).topics[name].partitions
+        ends = [consumer.get_watermark_offsets(TopicPartition(name, one), 30) for one in partitions]
+        return sum(end for _, end in ends)
+
+    def wait_for(self, process: subprocess.Popen, number: int) -> None:
+        """Wait until there are that many further records, while a command runs."""
+        wanted, pause = self.count() + number, Event()
+        while self.count() < wanted:
+            if process.poll() is not None:
+                pytest.fail("\n".join(process.communicate()))
             pause.wait(0.2)
-    finally:
-        consumer.close()
-
-
-def count_requests(consumer: Consumer) -> int:
-    topic = "flights.requests"
-    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-    ends = [consumer.get_watermark_offsets(TopicPartition(topic, one), 30) for one in partitions]
-    return sum(end for _, end in ends)
 
 
 def login_of(user: str, password: str) -> dict[str, str]:
@@ -165,12 +182,12 @@ def test_an_unsigned_model_is_refused_while_the_signed_one_serves(stack):
         stack.operate("models", "rollback", "frozen")
 
 
-def test_verify_holds_while_worker_joiner_and_redis_are_killed(stack):
+def test_verify_holds_while_worker_joiner_and_redis_are_killed(stack, requests):
     process = stack.begin("verify", "-n", "4000", "--rate", "50", "--idle-timeout", "120", "--json")
-    wait_for_requests(process, stack, 200)
+    requests.wait_for(process, 200)
     for service in ("worker", "joiner", "redis"):
         stack.kill(service)
-        wait_for_requests(process, stack, 600)
+        requests.wait_for(process, 600)
     assert verified(process)["predictions"] == 4000
     stack.wait_healthy()
 
@@ -181,11 +198,11 @@ def test_the_system_recovers_from_a_killed_kafka(stack):
     assert verified(stack.begin("verify", "-n", "500", "--json"))["predictions"] == 500
 
 
-def test_workers_are_recreated_from_a_new_image_under_load(stack):
+def test_workers_are_recreated_from_a_new_image_under_load(stack, requests):
     podman, before = stack.podman, stack.podman.inspect(stack.container("worker"))
     podman.build(APPLICATION, f"--label=build={time():.0f}")
     process = stack.begin("verify", "-n", "3000", "--rate", "60", "--idle-timeout", "120", "--json")
-    wait_for_requests(process, stack, 200)
+    requests.wait_for(process, 200)
     done = podman.compose(
         *("up", "-d", "--no-build", "--no-deps", "--force-recreate", "--scale", "worker=2"),
         "worker",

@@ -96,6 +96,8 @@ def test_a_container_has_no_rights_that_it_does_not_need(services):
         assert not service.get("cap_add") or name == "secrets", name
         assert service.get("pids_limit") or name == "secrets", name
         assert service.get("mem_limit") or name == "secrets", name
+        # A restarted container could not write a tmpfs that has the mode of its mount point.
+        assert all("mode=1777" in one for one in service.get("tmpfs", ())), name
     assert services["secrets"]["network_mode"] == "none"
     assert f"--uid {APPLICATION_UID} " in (ROOT / "Dockerfile").read_text()
 
