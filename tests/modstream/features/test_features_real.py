@@ -113,7 +113,9 @@ def wait_until_started(system, name) -> None:
         assert monotonic() < deadline, json.dumps(found)
 
 
-@pytest.mark.parametrize("store", ["memory", "disk"], indirect=True)
+@pytest.mark.parametrize(
+    "store", ["memory", pytest.param("disk", marks=pytest.mark.thorough)], indirect=True
+)
 def test_served_features_are_those_of_the_sources_whatever_process_is_killed(system):
     client = system.client()
     answers = []

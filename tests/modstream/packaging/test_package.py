@@ -143,6 +143,7 @@ def test_a_folder_that_has_content_is_not_overwritten(tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 @pytest.mark.skipif(not HERE.runs_here, reason="packages are built for Linux on x86_64")
 def test_a_built_zip_answers_in_a_process_that_sees_nothing_else(tmp_path):
     contents, output = onnx_contents(), tmp_path / "function.zip"
