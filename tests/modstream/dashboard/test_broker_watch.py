@@ -13,6 +13,8 @@ from tests.modstream.services.candidate_registry import load_test_settings
 pytestmark = pytest.mark.real
 
 NOTICED_SECONDS = 20.0
+TIMEOUT_SECONDS = 240.0
+"""Guards against a hang: a broker that was frozen on a busy machine takes its time to return."""
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def broker(kafka_server):
 def wait_until(state, is_reached):
     """Wait for updates until a condition holds; return the seconds that it took."""
     start, revision = monotonic(), state.revision
-    while not is_reached() and monotonic() - start < 3 * NOTICED_SECONDS:
+    while not is_reached() and monotonic() - start < TIMEOUT_SECONDS:
         revision = state.wait_for_update(revision, 0.5)
     assert is_reached()
     return monotonic() - start
