@@ -108,25 +108,32 @@ class ReferenceLoader:
         """
         name, alias = ref
         is_replaced = isinstance(error, REPLACED) and not isinstance(error, VersionSetAside)
-        try:
-            if not isinstance(alias, str) or not is_replaced:
-                raise error
-            self._not_replaced.raise_if_recent(ref)
-            found = self._registry.last_served(name, alias)
-            if found is None:
-                raise error
-            card, artifact = found
-            self._imports.begin(card.runtime)
-            loaded = self._versions.load(card, StoredArtifact(artifact))
-        except ModelError as failure:
-            self._not_replaced.record(ref, failure)
+        loaded = None
+        if isinstance(alias, str) and is_replaced:
+            with suppress(ModelError):
+                self._not_replaced.raise_if_recent(ref)
+                loaded = self._load_from_backup(name, alias)
+        if loaded is None:
             self._not_loaded.record(ref, error)
-            raise error from None
+            raise error
         log.error(
             "model not loaded, serving the last good version",
             model=name,
             ref=alias,
-            version=card.version,
+            version=loaded.card.version,
             reason=str(error),
         )
         return loaded
+
+    def _load_from_backup(self, name: str, alias: str) -> LoadedModel | None:
+        """Load the version that was served last; None if it was not recorded or is not kept."""
+        found = self._registry.last_served(name, alias)
+        if found is None:
+            return None
+        card, artifact = found
+        self._imports.begin(card.runtime)
+        try:
+            return self._versions.load(card, StoredArtifact(artifact))
+        except ModelError as failure:
+            self._not_replaced.record((name, alias), failure)
+            raise

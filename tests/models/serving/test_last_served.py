@@ -1,5 +1,7 @@
 """A worker that starts serves the last good version if its alias cannot be followed."""
 
+from contextlib import suppress
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -12,6 +14,7 @@ from modstream.models.security.signing import SigningKey, Trust
 from modstream.models.serving.model_cache import ModelCache
 from modstream.models.serving.settings import ModelCacheSettings
 from tests.models.constant_model import constant_spec, publish_constant, served_constant
+from tests.models.timing import ManualClock
 
 pytestmark = pytest.mark.real
 NAME = "flights"
@@ -122,6 +125,29 @@ def test_a_backup_that_was_forged_is_not_served(machine, client, prefix, tmp_pat
 
     with machine.registry() as registry, pytest.raises(UntrustedAlias):
         machine.start_worker(registry).load(NAME)
+
+
+def test_a_backup_that_failed_is_tried_again_after_a_while(machine, client, prefix, tmp_path):
+    with machine.registry() as registry:
+        publish_constant(registry, 1)
+        machine.start_worker(registry).load(NAME)
+    move_without_key(client, RegistryKeys(prefix))
+    client.hset(RegistryKeys(prefix).aliases(NAME), "champion", "7")
+    (card,) = tmp_path.glob(f"{NAME}/1.json")
+    genuine, clock = card.read_text(), ManualClock()
+    card.write_text(genuine.replace('"task":"binary"', '"task":"regression"'))
+    settings = ModelCacheSettings(rejected_ttl_seconds=30, not_found_ttl_seconds=1)
+
+    with machine.registry() as registry:
+        cache = ModelCache(registry, machine.trust, settings, clock)
+        with pytest.raises(UntrustedAlias):
+            cache.load(NAME)
+        card.write_text(genuine)
+        for _ in range(20):  # More often than a failure is forgotten.
+            clock.now += 2
+            with suppress(UntrustedAlias):
+                cache.load(NAME)
+        assert served_constant(cache.load(NAME)) == 1
 
 
 def test_a_machine_that_served_nothing_has_nothing_to_fall_back_to(machine, client, prefix):
