@@ -52,7 +52,7 @@ def grant(connection: Connection, grants: Iterable[Grant]) -> None:
         RightsRefused: the cluster did not add all of them.
     """
     client = AdminClient(client_config(connection, "modstream-acls"))
-    futures = client.create_acls([_binding(one) for one in grants], request_timeout=TIMEOUT_S)
+    futures = client.create_acls([to_binding(one) for one in grants], request_timeout=TIMEOUT_S)
     try:
         for future in futures.values():
             future.result(TIMEOUT_S)
@@ -60,7 +60,8 @@ def grant(connection: Connection, grants: Iterable[Grant]) -> None:
         raise RightsRefused(error.args[0].str()) from error
 
 
-def _binding(one: Grant) -> AclBinding:
+def to_binding(one: Grant) -> AclBinding:
+    """Return a right as Kafka's client takes it."""
     pattern = ResourcePatternType.PREFIXED if one.is_prefix else ResourcePatternType.LITERAL
     operation, allow = OPERATIONS[one.operation], AclPermissionType.ALLOW
     principal = f"User:{one.user}"

@@ -10,6 +10,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from modstream.broker.client.batch_settings import BatchSettings
 from modstream.broker.client.connection import Connection, consumer_config
+from modstream.broker.client.consumer_errors import RETRIED_ERRORS
 from modstream.broker.client.conversions import to_record, to_records
 from modstream.broker.client.offset_committer import OffsetCommitter
 from modstream.broker.client.offset_resolver import OffsetResolver
@@ -24,15 +25,7 @@ from modstream.broker.wire.records import (
     first_offsets,
 )
 
-IGNORED_ERRORS = frozenset(
-    {
-        KafkaError._PARTITION_EOF,
-        KafkaError._MAX_POLL_EXCEEDED,
-        # The login was accepted at the start. While a password or a token is replaced, the client
-        # tries again, as when a broker is away.
-        KafkaError._AUTHENTICATION,
-    }
-)
+IGNORED_ERRORS = RETRIED_ERRORS | {KafkaError._PARTITION_EOF, KafkaError._MAX_POLL_EXCEEDED}
 
 
 class GroupConsumer:

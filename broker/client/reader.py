@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from modstream.broker.client.connection import Connection, reader_config
+from modstream.broker.client.consumer_errors import RETRIED_ERRORS, UNUSED_GROUP
 from modstream.broker.client.conversions import has_records_from, to_kafka_offsets, to_record
 from modstream.broker.client.offset_skipper import UNREADABLE_ERRORS, OffsetSkipper
 from modstream.broker.errors import BrokerUnavailable, RightMissing, TopicMissing
@@ -56,10 +57,7 @@ class Reader:
             **reader_config(connection, "modstream", committed=committed),
             **({"group.id": group} if group else {}),
         }
-        # A login that was accepted at the start is tried again, as when a broker is away.
-        self._ignored = {KafkaError._AUTHENTICATION}
-        if not group:
-            self._ignored.add(KafkaError.GROUP_AUTHORIZATION_FAILED)
+        self._ignored = RETRIED_ERRORS if group else RETRIED_ERRORS | UNUSED_GROUP
         self._consumer = Consumer(self._config)
         self._skipper = OffsetSkipper(connection)
         try:

@@ -6,6 +6,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from modstream.broker.client.connection import Connection, reader_config
+from modstream.broker.client.consumer_errors import RETRIED_ERRORS, UNUSED_GROUP
 from modstream.broker.client.conversions import to_record
 from modstream.broker.client.offset_skipper import UNREADABLE_ERRORS
 from modstream.broker.client.reader import METADATA_TIMEOUT_S
@@ -88,7 +89,7 @@ class RecordLookup:
                 if messages and (error := messages[0].error()) is not None:
                     if error.code() in UNREADABLE_ERRORS | {KafkaError._PARTITION_EOF}:
                         return {}
-                    if error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                    if error.code() not in RETRIED_ERRORS | UNUSED_GROUP:
                         raise KafkaException(error)
                 elif messages:
                     messages += consumer.consume(READ_AHEAD - 1, LINGER_S)

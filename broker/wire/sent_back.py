@@ -25,7 +25,7 @@ Proof = Callable[[Record, str | None], bool]
 
 
 def no_proof(_record: Record, _request_id: str | None) -> bool:
-    """Return that nothing was sent back: there is no topic of letters to look at."""
+    """Return false: without a topic of letters, no record is proved to be sent back."""
     return False
 
 

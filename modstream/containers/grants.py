@@ -3,26 +3,31 @@
 Another run changes nothing, unless the settings name another stream or prefix.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modstream.broker.client.acls import Grant, grant
 from modstream.containers.server_users import SERVICE_ROLES
-from modstream.rights.rights import rights_of
+from modstream.rights.rights import KafkaRight, rights_of
 from modstream.settings import Settings, load_settings
 
 
 def service_grants(settings: Settings) -> Iterator[Grant]:
     """Yield the rights of all services on the settings' stream; a user has its role's name."""
     for role in SERVICE_ROLES:
-        for right in rights_of(role, settings).kafka:
-            for operation in right.operations:
-                yield Grant(
-                    user=role.value,
-                    kind=right.kind,
-                    name=right.name,
-                    operation=operation,
-                    is_prefix=right.is_prefix,
-                )
+        yield from user_grants(role.value, rights_of(role, settings).kafka)
+
+
+def user_grants(user: str, rights: Iterable[KafkaRight]) -> Iterator[Grant]:
+    """Yield a grant for each operation of a user's rights."""
+    for right in rights:
+        for operation in right.operations:
+            yield Grant(
+                user=user,
+                kind=right.kind,
+                name=right.name,
+                operation=operation,
+                is_prefix=right.is_prefix,
+            )
 
 
 def main() -> None:

@@ -31,12 +31,12 @@ from modstream.containers.server_users import (
     kafka_properties,
     redis_users,
 )
-from modstream.models.security.signing import SigningKey
 from modstream.producers.gateway.security.api_key import create_key
 from modstream.producers.gateway.security.key_file import KeyFile
 from modstream.rights.rights import rights_of
 from modstream.secret_files import read_secret
 from modstream.settings import Settings, load_settings
+from modstream.stack.signing_keys import ensure_signing_key
 
 APPLICATION_UID = 10001
 """The user of the application's image."""
@@ -75,11 +75,8 @@ class SecretFolders:
 
     def _create_signing_key(self) -> None:
         path = self.root / "signing/signing.key"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            SigningKey.generate().save(path)
+        public = ensure_signing_key(path)
         self._own(path, 0o400)
-        public = SigningKey.load(path).public_key
         self._ensure("trust/keys", lambda: f"{public}\n", 0o444)
 
     def _create_api_key(self) -> None:

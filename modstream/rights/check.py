@@ -6,7 +6,7 @@ right to its group waits, and one without the right to write dead letters works 
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from modstream.broker.client.permissions import Operations, group_permissions, topic_permissions
+from modstream.broker.client.permissions import Operations, read_permissions
 from modstream.broker.errors import RightMissing
 from modstream.rights.rights import KafkaRight, Kind, Role, rights_of
 from modstream.settings import Settings
@@ -37,11 +37,8 @@ def require_rights(settings: Settings, role: Role, timeout_seconds: float) -> No
     topics = {right.name for right in wanted if right.kind == "topic" and not right.is_prefix}
     # A prefix is a name that begins with itself, so it stands for all groups that it covers.
     groups = {right.name for right in wanted if right.kind == "group"}
-    permitted: Mapping[Kind, Mapping[str, Operations]] = {
-        "topic": topic_permissions(settings.connection, topics, timeout_seconds),
-        "group": group_permissions(settings.connection, groups, timeout_seconds),
-    }
-    missing = list(_missing(wanted, permitted))
+    found = read_permissions(settings.connection, topics, groups, timeout_seconds)
+    missing = list(_missing(wanted, {"topic": found.topics, "group": found.groups}))
     if missing:
         raise RightMissing("to " + ", to ".join(missing))
 

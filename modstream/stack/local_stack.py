@@ -23,7 +23,7 @@ from modstream.running_stack import HomeLock
 from modstream.setting_names import variable_name
 from modstream.settings import Settings, load_settings, uses_external_kafka
 from modstream.stack.embedded.stack import EmbeddedServers
-from modstream.stack.signing_keys import ensure_signing_key
+from modstream.stack.signing_keys import ensure_home_key
 
 SET_ANEW = {
     *("bootstrap", "redis", "kafka_security", "redis_security"),
@@ -122,7 +122,7 @@ def run_local_stack(
             if fresh:
                 shutil.rmtree(folder, ignore_errors=True)
             servers = undo.enter_context(EmbeddedServers(folder, *ports, lock.descriptor))
-            key, public = ensure_signing_key(settings.home)
+            key, public = ensure_home_key(settings.home)
             settings = load_settings(
                 **settings.model_dump(exclude=SET_ANEW),
                 bootstrap=servers.bootstrap,

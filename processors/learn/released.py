@@ -15,7 +15,7 @@ WasReleased = Callable[[Record], bool]
 
 
 def never_released(_record: Record) -> bool:
-    """Return that no feedback was released: there is no quarantine to look at."""
+    """Return false: without a quarantine, no feedback is proved to be released."""
     return False
 
 

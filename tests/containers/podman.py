@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from time import monotonic
 
+from modstream.process.background import BackgroundThread
 from modstream.stack.embedded.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -157,20 +158,14 @@ class Podman:
     @contextmanager
     def health_checks(self):
         """Run the health checks of containers until they pass, which podman leaves to systemd."""
-        stop = Event()
 
-        def check() -> None:
+        def check(stop: Event) -> None:
             while not stop.wait(HEALTH_CHECK_SECONDS):
                 for name in self.containers("health=starting", "health=unhealthy"):
                     self.run("healthcheck", "run", name, check=False)
 
-        thread = Thread(target=check, daemon=True)
-        thread.start()
-        try:
+        with BackgroundThread("health-checks", check):
             yield
-        finally:
-            stop.set()
-            thread.join()
 
     def containers(self, *filters: str) -> list[str]:
         """Return the names of the project's containers to which one of the filters applies."""

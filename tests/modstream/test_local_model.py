@@ -16,7 +16,7 @@ from modstream.models.registry.errors import BackupMissing, ModelNotFound, Regis
 from modstream.processors.errors import Refusal
 from modstream.registry.access import open_registry
 from modstream.settings import load_settings
-from modstream.stack.signing_keys import ensure_signing_key
+from modstream.stack.signing_keys import ensure_home_key
 from tests.models.constant_model import publish_constant
 
 pytestmark = pytest.mark.real
@@ -32,7 +32,7 @@ with load_model("flights") as model:
 
 @pytest.fixture
 def settings(redis_url, prefix, tmp_path):
-    key, public = ensure_signing_key(tmp_path)
+    key, public = ensure_home_key(tmp_path)
     return load_settings(
         bootstrap="127.0.0.1:1",
         redis=redis_url,
@@ -147,7 +147,7 @@ def test_without_redis_a_version_is_loaded_from_the_backup(settings, registry):
 def test_a_version_that_no_trusted_key_has_signed_is_not_loaded(
     settings, registry, tmp_path, options
 ):
-    _, stranger = ensure_signing_key(tmp_path / "stranger")
+    _, stranger = ensure_home_key(tmp_path / "stranger")
     settings = settings.model_copy(update={"trusted_keys": (stranger,)})
 
     with pytest.raises(UntrustedModel):

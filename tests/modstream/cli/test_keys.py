@@ -1,29 +1,21 @@
 """`modstream keys` with a file of keys."""
 
 import json
-import sys
+from functools import partial
 from time import time
 
 import pytest
 import typer
 
-from modstream.cli import main
 from modstream.cli.time_options import parse_duration
 from modstream.producers.gateway.security.api_key import digest
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command and return its exit code and what it printed."""
+def run(run_command, monkeypatch, tmp_path):
+    """Run a command of `modstream keys`, with a file of keys."""
     monkeypatch.setenv("MODSTREAM_GATEWAY__API_KEYS", str(tmp_path / "keys.json"))
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["modstream", "keys", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        return exit_.value.code, *capsys.readouterr()
-
-    return run_command
+    return partial(run_command, "keys")
 
 
 def test_a_created_key_is_alone_on_standard_output_and_its_hash_in_the_file(run, tmp_path):

@@ -1,11 +1,10 @@
 """`modstream models generate-key` and `sign`, with a real Redis."""
 
 import json
-import sys
+from functools import partial
 
 import pytest
 
-from modstream.cli import main
 from modstream.errors import InvalidSettings
 from modstream.models.security.signing import SigningKey
 from modstream.registry.access import open_registry
@@ -15,16 +14,9 @@ from tests.models.constant_model import publish_constant
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command of `modstream models`, and return its exit code and what it printed."""
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["modstream", "models", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        return exit_.value.code, *capsys.readouterr()
-
-    return run_command
+def run(run_command):
+    """Run a command of `modstream models`."""
+    return partial(run_command, "models")
 
 
 def test_a_generated_key_is_readable_by_its_owner_and_only_its_public_key_is_printed(run, tmp_path):

@@ -19,7 +19,7 @@ from modstream.packaging.requirements import needed_libraries
 from modstream.packaging.target import Target
 from modstream.serverless_settings import ServerlessSettings
 from modstream.settings import load_settings
-from modstream.stack.signing_keys import ensure_signing_key
+from modstream.stack.signing_keys import ensure_home_key
 from tests.models.constant_model import constant_onnx_artifact, constant_spec
 
 HERE = Target.parse("x86_64", None)
@@ -122,7 +122,7 @@ def test_shared_libraries_count_with_their_wheel(tmp_path):
 
 
 def test_a_function_reads_the_settings_that_it_was_packaged_with(tmp_path, monkeypatch):
-    _, public = ensure_signing_key(tmp_path / "keys")
+    _, public = ensure_home_key(tmp_path / "keys")
     given = load_settings(prefix='te"am\\', trusted_keys=(public,), max_request_bytes=77)
     write_settings(tmp_path, given, SERVERLESS)
     monkeypatch.chdir(tmp_path)
